@@ -1,0 +1,240 @@
+package contract
+
+import "encoding/json"
+
+// Modes of a gateway.
+const (
+	ModeLive = "live"
+	ModeTest = "test" // free limits, never billed, keys begin tg_test_
+)
+
+// Gateway is one gateway's whole configuration: the document an edge compiles.
+// It is a pure function of the database at one version. Names inside it refer
+// to other parts of the same document; the Num fields are the stable numeric
+// identities that counters and runtime state hang on.
+type Gateway struct {
+	Schema          int    `json:"schema"`
+	ID              string `json:"id"`
+	Num             uint64 `json:"num"`
+	Name            string `json:"name"`
+	Label           string `json:"label"`
+	Organization    string `json:"organization"`
+	OrganizationNum uint64 `json:"organization_num"`
+	Mode            string `json:"mode"`
+	Version         uint64 `json:"version"`
+	// Deleted marks a signed tombstone: the gateway's hosts answer 404 and
+	// nothing else of the document is filled in.
+	Deleted bool `json:"deleted,omitempty"`
+	// Hosts are all the canonical host names the gateway may answer for, its own
+	// label under the edge domain first. "*.example.com" is a wildcard for one label.
+	Hosts        []string          `json:"hosts"`
+	Policies     []Policy          `json:"policies,omitempty"`
+	Upstreams    []Upstream        `json:"upstreams,omitempty"`
+	Routes       []Route           `json:"routes,omitempty"`
+	UsagePlans   []UsagePlan       `json:"usage_plans,omitempty"`
+	Certificates []Certificate     `json:"certificates,omitempty"`
+	Secrets      map[string][]byte `json:"secrets,omitempty"` // name → sealed for edges (EdgeKeys.OpenSecret)
+	ServerTiming bool              `json:"server_timing,omitempty"`
+	// LogSample is the share of successful requests that are logged, 0 to 1;
+	// refused and failed ones always are. Nil means 1.
+	LogSample *float64 `json:"log_sample,omitempty"`
+}
+
+// Policy is one configured policy: its type and its own configuration, checked
+// against the policy's schema by the same constructor on both sides.
+type Policy struct {
+	Type   string          `json:"type"`
+	Config json.RawMessage `json:"config,omitempty"`
+}
+
+// Route says which requests it takes, what happens to them and where they go.
+type Route struct {
+	ID       string   `json:"id,omitempty"`
+	Num      uint64   `json:"num,omitempty"`
+	Name     string   `json:"name"`
+	Match    Match    `json:"match"`
+	Policies []Policy `json:"policies,omitempty"`
+	// Upstream names the pool; empty only where a policy always answers
+	// (mock, redirect).
+	Upstream string `json:"upstream,omitempty"`
+	// Public must be true where no authentication policy applies: openness is
+	// said, never forgotten.
+	Public   bool `json:"public,omitempty"`
+	Priority int  `json:"priority,omitempty"`
+	// Timeout bounds the whole exchange with the upstream, all tries included;
+	// zero means the upstream's own total timeout.
+	Timeout Duration `json:"timeout,omitempty"`
+	// MaxBodyBytes bounds the request body; zero means the platform's 10 MiB default
+	// is not applied and only the plan's cap holds.
+	MaxBodyBytes int64 `json:"max_body_bytes,omitempty"`
+	// StrictSlash makes /x and /x/ two different paths.
+	StrictSlash bool `json:"strict_slash,omitempty"`
+	// PreserveHost sends the client's Host on instead of the target's.
+	PreserveHost bool `json:"preserve_host,omitempty"`
+	// AbortOnFIN ends the exchange when an HTTP/1.1 client half-closes.
+	AbortOnFIN bool `json:"abort_on_fin,omitempty"`
+}
+
+// Match is a route's condition. All parts that are given must hold.
+type Match struct {
+	Hosts   []string     `json:"hosts,omitempty"`   // empty: every host of the gateway
+	Methods []string     `json:"methods,omitempty"` // empty: every allowed method; GET includes HEAD
+	Path    string       `json:"path"`              // see gateway-edge/match.ParsePath for the syntax
+	Headers []FieldMatch `json:"headers,omitempty"`
+	Query   []FieldMatch `json:"query,omitempty"`
+}
+
+// FieldMatch is a condition on one header field or query parameter. Exactly one
+// of Exact, Prefix, Regex and Present is given.
+type FieldMatch struct {
+	Name    string `json:"name"`
+	Exact   string `json:"exact,omitempty"`
+	Prefix  string `json:"prefix,omitempty"`
+	Regex   string `json:"regex,omitempty"` // RE2, whole value
+	Present *bool  `json:"present,omitempty"`
+}
+
+// Balancing algorithms of an upstream.
+const (
+	RoundRobin     = "round_robin" // smooth weighted; the default
+	LeastRequest   = "least_request"
+	Random         = "random"
+	IPHash         = "ip_hash"
+	ConsistentHash = "consistent_hash"
+)
+
+// Upstream is a named pool of targets and how it is used.
+type Upstream struct {
+	ID        string            `json:"id,omitempty"`
+	Num       uint64            `json:"num,omitempty"`
+	Name      string            `json:"name"`
+	Algorithm string            `json:"algorithm,omitempty"`
+	HashOn    *HashOn           `json:"hash_on,omitempty"` // consistent_hash only
+	Targets   []Target          `json:"targets"`
+	Health    *HealthCheck      `json:"health,omitempty"`
+	Outlier   *OutlierDetection `json:"outlier_detection,omitempty"`
+	Keepalive *Keepalive        `json:"keepalive,omitempty"`
+	Timeouts  *Timeouts         `json:"timeouts,omitempty"`
+	Retries   *Retries          `json:"retries,omitempty"`
+	TLS       *UpstreamTLS      `json:"tls,omitempty"`
+	// WhenAllDown is "try_all" (default: with every target down, use them all)
+	// or "refuse" (503 upstream_unavailable).
+	WhenAllDown string `json:"when_all_down,omitempty"`
+	// Protocol is "http1" (default) or "h2c"/"h2" for HTTP/2 backends such as gRPC.
+	Protocol string `json:"protocol,omitempty"`
+}
+
+// Target is one address of an upstream. Weight 0 takes no new requests; nil is 1.
+type Target struct {
+	URL    string `json:"url"` // scheme://host[:port], nothing more
+	Weight *int   `json:"weight,omitempty"`
+}
+
+// HashOn says what consistent_hash hashes.
+type HashOn struct {
+	Source string `json:"source"`         // header | cookie | query | path_param | ip
+	Name   string `json:"name,omitempty"` // of the header, cookie, parameter
+}
+
+// HealthCheck is an active check of every target.
+type HealthCheck struct {
+	Type      string   `json:"type"`           // http | tcp
+	Path      string   `json:"path,omitempty"` // http; default "/"
+	Host      string   `json:"host,omitempty"`
+	Statuses  []int    `json:"statuses,omitempty"` // default 200–399
+	Interval  Duration `json:"interval,omitempty"` // default 2s
+	Timeout   Duration `json:"timeout,omitempty"`  // default 1s
+	Unhealthy int      `json:"unhealthy,omitempty"`
+	Healthy   int      `json:"healthy,omitempty"`
+}
+
+// OutlierDetection ejects a target that fails real requests.
+type OutlierDetection struct {
+	ConsecutiveErrors int      `json:"consecutive_errors,omitempty"` // default 5; 0 in a given object keeps the default
+	BaseEjection      Duration `json:"base_ejection,omitempty"`      // default 5s, doubled each time, at most 5m
+	MaxEjectedPercent int      `json:"max_ejected_percent,omitempty"`
+	Disabled          bool     `json:"disabled,omitempty"`
+}
+
+// Keepalive bounds the pool of idle connections of each target.
+type Keepalive struct {
+	MaxIdle     int      `json:"max_idle,omitempty"`     // default 64
+	IdleTimeout Duration `json:"idle_timeout,omitempty"` // default 60s
+}
+
+// Timeouts of an upstream's exchanges.
+type Timeouts struct {
+	Connect Duration `json:"connect,omitempty"` // default 1s
+	PerTry  Duration `json:"per_try,omitempty"` // to the response head; default 30s
+	Total   Duration `json:"total,omitempty"`   // all tries to the response head; default 60s
+	Idle    Duration `json:"idle,omitempty"`    // between two pieces of a body; default 60s
+}
+
+// Retries of requests that can be sent again without harm.
+type Retries struct {
+	Attempts      int      `json:"attempts,omitempty"`       // further tries; default 1
+	BudgetPercent int      `json:"budget_percent,omitempty"` // of the requests; default 20
+	On            []string `json:"on,omitempty"`             // reset | timeout | 502 | 503 | 504; connect always is
+}
+
+// UpstreamTLS is how https targets are verified.
+type UpstreamTLS struct {
+	CAPEM      string `json:"ca_pem,omitempty"`      // instead of the system's roots
+	SkipVerify bool   `json:"skip_verify,omitempty"` // refused unless private upstreams are allowed
+}
+
+// UsagePlan is what a consumer of the gateway may do.
+type UsagePlan struct {
+	ID          string   `json:"id,omitempty"`
+	Num         uint64   `json:"num,omitempty"`
+	Name        string   `json:"name"`
+	RateLimit   *Rate    `json:"rate_limit,omitempty"`
+	Quota       *Quota   `json:"quota,omitempty"`
+	Concurrency int      `json:"concurrency,omitempty"` // 0: no limit
+	Routes      []string `json:"routes,omitempty"`      // route names; empty: all
+}
+
+// Rate is a token bucket: Rate tokens each Per, Burst at once.
+type Rate struct {
+	Rate  int64  `json:"rate"`
+	Per   string `json:"per,omitempty"`   // second (default) | minute | hour
+	Burst int64  `json:"burst,omitempty"` // default: one second's worth, at least 1
+}
+
+// Quota is a number of requests in a calendar period (UTC, weeks from Monday).
+type Quota struct {
+	Limit  int64  `json:"limit"`
+	Period string `json:"period"` // hour | day | week | month
+}
+
+// Certificate serves TLS for hosts of the gateway.
+type Certificate struct {
+	Hosts     []string `json:"hosts"`
+	ChainPEM  string   `json:"chain_pem"`
+	SealedKey []byte   `json:"sealed_key"` // PKCS#8 PEM sealed for edges
+}
+
+// Organization is what edges must know of a tenant: its own limits hold beside
+// those of every usage plan.
+type Organization struct {
+	Schema  int    `json:"schema"`
+	ID      string `json:"id"`
+	Num     uint64 `json:"num"`
+	Version uint64 `json:"version"`
+	Deleted bool   `json:"deleted,omitempty"`
+	Plan    string `json:"plan"`
+	PlanNum uint32 `json:"plan_num"`
+	// Limits of the subscription plan; zero means no limit.
+	RequestsPerPeriod int64 `json:"requests_per_period,omitempty"`
+	PeriodStart       int64 `json:"period_start,omitempty"` // Unix seconds; the quota's period name
+	PeriodEnd         int64 `json:"period_end,omitempty"`
+	// Overage plans go on past RequestsPerPeriod and are billed for it; hard-cap
+	// plans are refused with quota_exceeded.
+	Overage         bool  `json:"overage,omitempty"`
+	RequestsPerDay  int64 `json:"requests_per_day,omitempty"` // unverified organizations
+	Rate            *Rate `json:"rate,omitempty"`
+	Concurrency     int   `json:"concurrency,omitempty"`
+	MaxBodyBytes    int64 `json:"max_body_bytes,omitempty"`
+	Suspended       bool  `json:"suspended,omitempty"`
+	StrictFreshness bool  `json:"strict_freshness,omitempty"` // fail closed after 30 s without a heartbeat
+}

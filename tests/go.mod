@@ -1,0 +1,3 @@
+module github.com/tollgate/tollgate/tests
+
+go 1.26.0
