@@ -1,0 +1,89 @@
+package settings
+
+// Setting is one thing that an operator can set.
+type Setting struct {
+	Name    string // without TOLLGATE_: "EDGE_ADDR" is TOLLGATE_EDGE_ADDR and --edge-addr
+	Default string
+	Help    string
+	Secret  bool // never printed
+	Bool    bool // the flag needs no value
+	// FlagOnly settings have no environment variable.
+	FlagOnly bool
+}
+
+// Names of all settings.
+const (
+	RedisURL              = "REDIS_URL"
+	DatabaseURL           = "DATABASE_URL"
+	EdgeAddr              = "EDGE_ADDR"
+	EdgeTLSAddr           = "EDGE_TLS_ADDR"
+	EdgeAdminAddr         = "EDGE_ADMIN_ADDR"
+	PortalAddr            = "PORTAL_ADDR"
+	PortalAdminAddr       = "PORTAL_ADMIN_ADDR"
+	WorkerAddr            = "WORKER_ADDR"
+	EdgeDomain            = "EDGE_DOMAIN"
+	EdgeID                = "EDGE_ID"
+	TrustedProxies        = "TRUSTED_PROXIES"
+	PublicURL             = "PUBLIC_URL"
+	DataDir               = "DATA_DIR"
+	SecretKey             = "SECRET_KEY"
+	EdgeSecret            = "EDGE_SECRET"
+	AllowPrivateUpstreams = "ALLOW_PRIVATE_UPSTREAMS"
+	PlansFile             = "PLANS_FILE"
+	DrainTimeout          = "DRAIN_TIMEOUT"
+	StripeKey             = "STRIPE_KEY"
+	StripeWebhookSecret   = "STRIPE_WEBHOOK_SECRET"
+	StripeURL             = "STRIPE_URL"
+	SMTPURL               = "SMTP_URL"
+	GitHubClientID        = "GITHUB_CLIENT_ID"
+	GitHubClientSecret    = "GITHUB_CLIENT_SECRET"
+	Operators             = "OPERATORS"
+	LogFormat             = "LOG_FORMAT"
+	APIURL                = "API_URL"
+	APIToken              = "API_TOKEN"
+)
+
+// table lists every setting in the order in which help shows it.
+var table = []Setting{
+	{Name: DataDir, Default: "./data", Help: "directory for what must outlive a restart"},
+	{Name: RedisURL, Help: "redis://, rediss://, redis+sentinel:// or redis+cluster:// URL", Secret: true},
+	{Name: DatabaseURL, Help: "postgres:// URL or sqlite:PATH", Secret: true},
+	{Name: EdgeAddr, Default: ":8000", Help: "address of the edge for clear-text HTTP"},
+	{Name: EdgeTLSAddr, Default: ":8443", Help: "address of the edge for TLS"},
+	{Name: EdgeAdminAddr, Default: "127.0.0.1:8001", Help: "address of the edge's health and metrics"},
+	{Name: PortalAddr, Default: ":8080", Help: "address of the management API and the portal"},
+	{Name: PortalAdminAddr, Default: "127.0.0.1:8082", Help: "address of the portal's health and metrics"},
+	{Name: WorkerAddr, Default: "127.0.0.1:8081", Help: "address of the worker's health and metrics"},
+	{Name: EdgeDomain, Default: "localhost", Help: "domain under which gateways answer: demo.localhost"},
+	{Name: EdgeID, Help: "name of this edge; made and kept in the data directory when empty"},
+	{Name: TrustedProxies, Help: "CIDRs, comma separated, whose X-Forwarded-* and PROXY protocol are believed"},
+	{Name: PublicURL, Help: "URL under which people reach the portal, for links in mails"},
+	{Name: SecretKey, Help: "32 bytes in base64, the root of every secret (portal and worker only)", Secret: true},
+	{Name: EdgeSecret, Help: "what edges verify and decrypt with; `tollgate secrets edge` prints it", Secret: true},
+	{Name: AllowPrivateUpstreams, Default: "false", Help: "let upstreams have private and loopback addresses", Bool: true},
+	{Name: PlansFile, Help: "JSON file of subscription plans instead of the built-in ones"},
+	{Name: DrainTimeout, Default: "30s", Help: "how long open requests may take after SIGTERM"},
+	{Name: SMTPURL, Help: "smtp:// or smtps:// URL for mail; without it mails go to the log", Secret: true},
+	{Name: StripeKey, Help: "Stripe API key; without it there is no payment", Secret: true},
+	{Name: StripeWebhookSecret, Help: "signing secret of the Stripe webhook endpoint", Secret: true},
+	{Name: StripeURL, Help: "another base URL of the Stripe API, for tests"},
+	{Name: GitHubClientID, Help: "OAuth client for signing in with GitHub"},
+	{Name: GitHubClientSecret, Help: "its secret", Secret: true},
+	{Name: Operators, Help: "e-mail addresses, comma separated, that may use the operator's console"},
+	{Name: LogFormat, Default: "json", Help: "json or text"},
+	{Name: APIURL, Help: "the portal that the command line talks to"},
+	{Name: APIToken, Help: "management token of the command line", Secret: true},
+}
+
+// All returns every known setting.
+func All() []Setting { return append([]Setting(nil), table...) }
+
+// lookup finds a setting by name.
+func lookup(name string) (Setting, bool) {
+	for _, s := range table {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}
