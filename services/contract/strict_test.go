@@ -1,0 +1,126 @@
+package contract
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+)
+
+type strictInner struct {
+	Name string `json:"name"`
+	Hits *int   `json:"hits,omitempty"`
+}
+
+type strictOuter struct {
+	Mode    string                 `json:"mode"`
+	Count   int                    `json:"count"`
+	Wait    Duration               `json:"wait"`
+	List    []strictInner          `json:"list"`
+	ByName  map[string]strictInner `json:"by_name"`
+	Raw     json.RawMessage        `json:"raw"`
+	private int
+}
+
+func TestDecodeStrict(t *testing.T) {
+	t.Parallel()
+	hits := 3
+	tests := []struct {
+		name string
+		in   string
+		want strictOuter
+		errs FieldErrors
+	}{
+		{
+			name: "all", in: `{"mode":"a","count":2,"wait":"3s","list":[{"name":"x","hits":3}],"by_name":{"k/1":{"name":"y"}},"raw":{"a":1}}`,
+			want: strictOuter{
+				Mode: "a", Count: 2, Wait: Duration(3 * time.Second), List: []strictInner{{"x", &hits}},
+				ByName: map[string]strictInner{"k/1": {Name: "y"}}, Raw: json.RawMessage(`{"a":1}`),
+			},
+		},
+		{name: "defaults stay", in: `{}`, want: strictOuter{private: 0}},
+		{
+			name: "every error at once", in: `{"modes":1,"count":"2","wait":7,"list":[{"name":1},{"nam":"x"}],"by_name":{"k/~":{"name":true}}}`,
+			errs: FieldErrors{
+				{"/modes", `unknown field; did you mean "mode"?`},
+				{"/count", "must be a whole number, not a string"},
+				{"/wait", `a duration is a string such as "30s"`},
+				{"/list/0/name", "must be a string, not the number 1"},
+				{"/list/1/nam", `unknown field; did you mean "name"?`},
+				{"/by_name/k~1~0/name", "must be a string, not true"},
+			},
+		},
+		{name: "case matters", in: `{"Mode":"a"}`, errs: FieldErrors{{"/Mode", `unknown field; did you mean "mode"?`}}},
+		{name: "unexported", in: `{"private":1}`, errs: FieldErrors{{"/private", "unknown field; known are by_name, count, list, mode, raw, wait"}}},
+		{name: "repeated", in: `{"mode":"a","mode":"b"}`, errs: FieldErrors{{"/mode", "given more than once"}}},
+		{name: "null", in: `{"mode":null}`, errs: FieldErrors{{"/mode", "must not be null; leave it out instead"}}},
+		{name: "fraction", in: `{"count":1.5}`, errs: FieldErrors{{"/count", "must be a whole number, not the number 1.5"}}},
+		{name: "array for object", in: `[]`, errs: FieldErrors{{"", "must be an object, not an array"}}},
+		{name: "object for array", in: `{"list":{}}`, errs: FieldErrors{{"/list", "must be an array, not an object"}}},
+		{name: "trailing", in: `{} x`, errs: FieldErrors{{"", "not valid JSON at byte 4: invalid character 'x' after top-level value"}}},
+		{name: "empty", in: ``, errs: FieldErrors{{"", "not valid JSON at byte 0: unexpected end of JSON input"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got strictOuter
+			err := DecodeStrict([]byte(tt.in), &got)
+			var errs FieldErrors
+			errors.As(err, &errs)
+			if !reflect.DeepEqual(errs, tt.errs) {
+				t.Fatalf("errors\n got %q\nwant %q", errs, tt.errs)
+			}
+			if tt.errs == nil && !reflect.DeepEqual(got, tt.want) {
+				t.Fatalf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestFieldErrors(t *testing.T) {
+	t.Parallel()
+	var e FieldErrors
+	if e.Err() != nil {
+		t.Fatal("no field is bad, yet Err is not nil")
+	}
+	e.AddAt("/policies/0/config", FieldErrors{{"/allow/1", "is bad"}})
+	e.AddAt("/hosts", errors.New("is empty"))
+	e.AddAt("/never", nil)
+	if got, want := e.Err().Error(), "/policies/0/config/allow/1: is bad; /hosts: is empty"; got != want {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+}
+
+func TestClosest(t *testing.T) {
+	t.Parallel()
+	names := []string{"api_key", "jwt", "ip_filter", "rate_limit"}
+	for written, want := range map[string]string{
+		"apikey": "api_key", "api-key": "api_key", "jtw": "jwt", "rate_limits": "rate_limit",
+		"ratelimit": "rate_limit", "zzz": "", "": "", "x": "",
+	} {
+		if got, _ := Closest(written, names); got != want {
+			t.Errorf("Closest(%q) = %q, want %q", written, got, want)
+		}
+	}
+}
+
+func FuzzDecodeStrict(f *testing.F) {
+	f.Add([]byte(`{"mode":"a","list":[{"name":"x"}],"by_name":{"a":{}}}`))
+	f.Add([]byte(`{"wait":"1s","raw":[1]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var v, again strictOuter
+		if DecodeStrict(b, &v) != nil {
+			return
+		}
+		// What the strict decoder takes, encoding/json takes with the same result.
+		if err := json.Unmarshal(b, &again); err != nil {
+			t.Fatalf("encoding/json refuses: %v", err)
+		}
+		x, _ := json.Marshal(v)
+		y, _ := json.Marshal(again)
+		if string(x) != string(y) {
+			t.Fatalf("strict %s, encoding/json %s", x, y)
+		}
+	})
+}
