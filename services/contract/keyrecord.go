@@ -64,7 +64,7 @@ func (r *KeyRecord) Encode(keys *EdgeKeys) ([]byte, error) {
 	for _, v := range [...]uint64{r.KID, r.Version, r.Gateway, r.Consumer, r.UsagePlan, uint64(r.NotBefore), uint64(r.Expires)} {
 		b = be.AppendUint64(b, v)
 	}
-	b = append(b, r.State, flag(r.Test), r.Pepper, flag(r.Rotated))
+	b = append(b, r.State, boolByte(r.Test), r.Pepper, boolByte(r.Rotated))
 	b = append(b, r.Hash[:]...)
 	b = be.AppendUint16(b, uint16(len(r.ConsumerRef)))
 	b = append(b, r.ConsumerRef...)
@@ -74,7 +74,7 @@ func (r *KeyRecord) Encode(keys *EdgeKeys) ([]byte, error) {
 	return append(b, m[:recMAC]...), nil
 }
 
-func flag(b bool) byte {
+func boolByte(b bool) byte {
 	if b {
 		return 1
 	}

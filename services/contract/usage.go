@@ -98,7 +98,7 @@ func (b *Batch) Encode(keys *EdgeKeys) ([]byte, error) {
 			w = binary.AppendUvarint(w, v)
 		}
 	}
-	put(b.Epoch, b.Seq, uint64(flag(b.Complete)), uint64(b.Sealed))
+	put(b.Epoch, b.Seq, uint64(boolByte(b.Complete)), uint64(b.Sealed))
 	put(uint64(len(b.Counters)))
 	for i := range b.Counters {
 		d, c := &b.Counters[i].ID, &b.Counters[i].Counts
