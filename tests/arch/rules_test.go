@@ -1,0 +1,117 @@
+package arch
+
+// rule says what the packages of one room may import, directly and outside of
+// their tests. Patterns: "x/..." is x and all below it, "x/*" is the children of x;
+// "std" is the standard library, "lib:" another module's path or its beginning.
+type rule struct {
+	room   string
+	except []string // packages that another rule covers
+	may    []string // empty: everything but never
+	never  []string
+	why    string
+}
+
+var rules = []rule{
+	{
+		room: "services/contract/...", may: []string{"std", "services/contract/..."},
+		why: "both sides of Redis import it: anything it drags in would be dragged into both",
+	},
+	{
+		room: "gateway-edge/policy", may: []string{"std", "services/contract"}, never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
+		why: "a policy is given nothing that can block or that belongs to one engine",
+	},
+	{
+		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt"},
+		may:   []string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"},
+		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
+		why:   "a policy knows the SDK only: neither another policy nor Redis nor a socket",
+	},
+	{
+		room: "gateway-edge/policy/jwt", may: []string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/coreos/go-oidc", "lib:github.com/go-jose/go-jose"},
+		never: []string{"std:os", "std:database/sql"},
+		why:   "go-oidc verifies; its network goes only through Fetch",
+	},
+	{
+		room: "gateway-edge/internal/route", may: []string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, never: []string{"std:net", "std:net/http", "std:time"},
+		why: "routing reads a request and an immutable table: neither sockets nor the clock",
+	},
+	{
+		room: "gateway-edge/internal/gate", may: []string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, never: []string{"std:net/http", "std:time"},
+		why: "the gate judges bytes",
+	},
+	{
+		room: "gateway-edge/internal/balance/...", never: []string{"lib:github.com/redis/", "std:net/http"},
+		why: "choosing a target reads memory only",
+	},
+	{
+		room: "gateway-edge/internal/snapshot/...", never: []string{"lib:github.com/redis/", "std:net/http"},
+		why: "a snapshot is compiled from bytes; fetching them is confsync's",
+	},
+	{
+		room: "gateway-edge/internal/limit/...", never: []string{"gateway-edge/internal/engine", "gateway-edge/internal/keystore/...", "gateway-edge/internal/confsync/..."},
+		why: "limits know cells and Redis, not who spends them",
+	},
+	{
+		room: "gateway-edge/internal/keystore/...", never: []string{"gateway-edge/internal/engine", "gateway-edge/internal/limit/...", "gateway-edge/internal/confsync/..."},
+		why: "keys know records and Redis, not requests",
+	},
+	{
+		room: "gateway-edge/internal/engine/...", never: []string{"gateway-edge/internal/confsync/...", "lib:github.com/redis/"},
+		why: "a request never waits for the control plane",
+	},
+	{
+		room: "gateway-edge/...", never: []string{"services", "services/core", "services/app", "services/publish", "services/gateway", "services/apikey", "services/tenant", "services/usage", "services/audit", "services/plan", "services/internal/...", "portal/...", "infra/...", "migrations/...", "lib:gorm.io/", "lib:github.com/stripe/", "lib:github.com/labstack/"},
+		why: "the data plane runs with everything of the control plane gone",
+	},
+	{
+		room: "services/core", may: []string{"std", "services/contract", "lib:github.com/google/uuid"},
+		why: "every domain imports core, so core imports none",
+	},
+	{room: "services/tenant", never: domainBans("tenant"), why: domainWhy},
+	{room: "services/plan", never: domainBans("plan"), why: domainWhy},
+	{room: "services/apikey", never: domainBans("apikey"), why: domainWhy},
+	{room: "services/gateway", never: domainBans("gateway"), why: domainWhy},
+	{room: "services/usage", never: domainBans("usage"), why: domainWhy},
+	{room: "services/audit", never: domainBans("audit"), why: domainWhy},
+	{
+		room: "services/publish/...", never: []string{"portal/...", "gateway-edge/internal/...", "gateway-edge/edge", "lib:gorm.io/", "lib:github.com/labstack/"},
+		why: "what compiles a snapshot is what runs it, and nothing else of the edge",
+	},
+	{
+		room: "services/...", never: []string{"portal/...", "infra/...", "lib:github.com/labstack/", "gateway-edge/edge", "gateway-edge/internal/..."},
+		why: "the domain knows neither its faces nor the data plane's inside",
+	},
+	{
+		room: "portal/client/...", never: []string{"services", "services/...", "gateway-edge/...", "portal/internal/...", "portal/portal"},
+		why: "the client is what a stranger would write from openapi.yaml",
+	},
+	{
+		room: "portal/internal/httpapi/...", never: []string{"services/internal/...", "lib:gorm.io/", "lib:github.com/redis/"},
+		why: "handlers translate; rows and Redis belong to the services",
+	},
+	{
+		room: "portal/...", never: []string{"gateway-edge/internal/...", "gateway-edge/edge", "infra/..."},
+		why: "the portal never runs the data plane",
+	},
+	{
+		room: "infra/tollgate/...", never: []string{"gateway-edge/internal/...", "services/internal/...", "portal/internal/..."},
+		why: "the one binary only joins what is public",
+	},
+	{
+		room: "tests/...", never: []string{"gateway-edge/internal/...", "services/internal/...", "portal/internal/...", "infra/tollgate/..."},
+		why: "tests use public surfaces and built binaries",
+	},
+}
+
+const domainWhy = "a domain declares a one-method interface for what it needs of another; stores, Redis, Stripe and Echo are somebody else's"
+
+// domainBans are all the other domains, and what no domain may know.
+func domainBans(own string) []string {
+	bans := []string{"services/internal/...", "services/app", "lib:gorm.io/", "lib:github.com/redis/", "lib:github.com/stripe/", "lib:github.com/labstack/"}
+	for _, d := range []string{"tenant", "plan", "apikey", "gateway", "usage", "billing", "audit"} {
+		if d != own {
+			bans = append(bans, "services/"+d)
+		}
+	}
+	return bans
+}
