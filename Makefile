@@ -1,0 +1,104 @@
+# Tollgate. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export GOFLAGS ?= -buildvcs=false
+export GOTOOLCHAIN ?= local
+
+MODULES := services/contract gateway-edge migrations services portal/client portal infra/tollgate tests
+BIN := bin
+ROLES := tollgate gateway-edge portal worker
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+STEP = @printf '\033[1m== %s\033[0m\n'
+WITH_SERVICES = go run ./tests/cmd/withservices
+
+.PHONY: help run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
+
+help: ## Print this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## Build and run everything in one process, with a demo gateway and a curl line that works
+	$(STEP) 'building tollgate (the first time takes some minutes)'
+	@mkdir -p $(BIN) && go build -ldflags '$(LDFLAGS)' -o $(BIN)/tollgate ./infra/tollgate
+	@exec ./$(BIN)/tollgate up --demo
+
+build: ## Build the one binary and the roles' small ones into bin/
+	$(STEP) 'building'
+	@mkdir -p $(BIN)
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/tollgate ./infra/tollgate
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/gateway-edge ./gateway-edge/cmd/gateway-edge
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/portal ./portal/cmd/portal
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/worker ./services/cmd/worker
+	@ls -l $(BIN) | awk 'NR>1{printf "  %-14s %.1f MB\n", $$NF, $$5/1048576}'
+
+services:
+	@tests/need.sh redis-server=redis-server postgres=postgresql nginx=nginx-light
+
+test: services build ## Run the whole suite, on real Redis and PostgreSQL that it starts itself
+	@for m in $(MODULES); do \
+		[ $$m = tests ] && continue; \
+		printf '\033[1m== testing %s\033[0m\n' $$m; \
+		(cd $$m && $(abspath $(BIN))/withservices go test $(TESTFLAGS) ./...) || exit 1; \
+	done
+	$(STEP) 'testing the race-prone rooms with the race detector'
+	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -short $(RACE)
+	$(STEP) 'testing end to end'
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -timeout 10m ./arch ./harness ./e2e/...
+
+RACE := ./policy/... ./internal/...
+
+build: $(BIN)/withservices
+.PHONY: $(BIN)/withservices
+$(BIN)/withservices:
+	@mkdir -p $(BIN) && go build -o $(BIN)/withservices ./tests/cmd/withservices
+
+gen: ## Write all generated code, lists and pages anew
+	$(STEP) 'generating'
+	@cd portal && go generate ./...
+	@cd gateway-edge && go generate ./...
+
+gen-check: ## Fail where generated files are not what `make gen` writes
+	@before=$$(git status --porcelain | sort); $(MAKE) -s gen; after=$$(git status --porcelain | sort); \
+	if [ "$$before" != "$$after" ] || ! git diff --quiet; then echo 'generated files are stale: run make gen and commit'; git --no-pager diff --stat; exit 1; fi
+
+lint: ## gofumpt, go vet, staticcheck and dead code
+	$(STEP) 'gofumpt'
+	@out=$$(git ls-files '*.go' | grep -v '_gen\.go$$\|\.gen\.go$$' | xargs go tool gofumpt -l); [ -z "$$out" ] || { echo "$$out"; echo 'run: go tool gofumpt -w .'; exit 1; }
+	$(STEP) 'go vet and staticcheck'
+	@for m in $(MODULES); do (cd $$m && go vet ./... && go tool staticcheck ./...) || exit 1; done
+
+lint-full: ## golangci-lint with .golangci.yml (must be installed: it takes long to build)
+	@for m in $(MODULES); do (cd $$m && golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+
+arch: ## Check who imports whom
+	$(STEP) 'import graph'
+	@cd tests && go test -count=1 ./arch
+
+alone: ## Build each module by itself, without the workspace
+	$(STEP) 'building each module alone'
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && printf '  %s\n' $$m) || exit 1; done
+
+policy: ## Write the skeleton of a new policy: make policy NAME=my_policy
+	@[ -n "$(NAME)" ] || { echo 'usage: make policy NAME=my_policy'; exit 2; }
+	@cd gateway-edge && go run ./cmd/policygen -new $(NAME)
+
+bench: services build ## CPU a request beside nginx and HAProxy in the same rounds, and the other figures
+	@tests/need.sh haproxy=haproxy wrk=wrk
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 60m -v -run '^TestBench' ./bench
+
+e2e: services build ## End-to-end tests, the long ones too
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) TOLLGATE_LONG=1 go test -count=1 -timeout 60m -v ./e2e/...
+
+chaos: services build ## Kill and starve processes under load and check what must hold
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 90m -v ./chaos
+
+conformance: services build ## The bad-input matrix and the differential run against net/http
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 30m -v ./conformance
+
+FUZZTIME ?= 2m
+fuzz: ## Run every fuzz target for FUZZTIME (2m) each
+	@for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do d=$$(dirname $$f); \
+		for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$f); do \
+			printf '\033[1m== %s %s\033[0m\n' $$d $$t; \
+			(cd $$d && go test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
+		done; done
