@@ -1,0 +1,42 @@
+package core
+
+import "context"
+
+// Kinds of actors.
+const (
+	ActorUser   = "user"
+	ActorToken  = "token"
+	ActorSystem = "system"
+)
+
+// Actor is who makes a change, and from where. It travels in the context from
+// the handler that authenticated it to the audit line.
+type Actor struct {
+	Kind      string // ActorUser, ActorToken or ActorSystem
+	ID        string // of the user or token
+	Name      string // shown beside the change; kept even when the user is gone
+	Client    string // IP address, empty for the system
+	RequestID string
+	// Idempotency is the scoped Idempotency-Key of the request, empty for none.
+	// The first audit line of the change carries it, so that a retry after a
+	// crash between commit and answer finds what was made.
+	Idempotency string
+}
+
+// System is the actor of what nobody asked for: expiry, periods, repairs.
+func System(name string) Actor { return Actor{Kind: ActorSystem, Name: name} }
+
+type actorKey struct{}
+
+// WithActor returns a context that carries a.
+func WithActor(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, a)
+}
+
+// ActorFrom returns the context's actor; without one it is the system.
+func ActorFrom(ctx context.Context) Actor {
+	if a, ok := ctx.Value(actorKey{}).(Actor); ok {
+		return a
+	}
+	return System("tollgate")
+}
