@@ -1,0 +1,335 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// MaxChain bounds the policies of one route, implicit ones included.
+const MaxChain = 64
+
+// Step is one policy of a chain with what the platform knows of it.
+type Step struct {
+	Policy     Policy
+	Descriptor *Descriptor
+	From       string // gateway | route | usage_plan | organization
+}
+
+// Chain is the policies of one route in their order, compiled once.
+type Chain struct {
+	steps    []chainStep
+	single   []Name
+	request  Need
+	response Need
+}
+
+type chainStep struct {
+	p                 Policy
+	w                 Waiter
+	r                 Responder
+	d                 Finisher
+	phase             Phase
+	request, response Need
+	typ, from         string
+}
+
+func (s *chainStep) need(side Side) Need {
+	if side == OnTheRequest {
+		return s.request
+	}
+	return s.response
+}
+
+// CompileChain puts steps together. They must be in the order of their phases.
+func CompileChain(steps []Step) (*Chain, error) {
+	if len(steps) > MaxChain {
+		return nil, fmt.Errorf("%d policies on one route, at most %d are allowed", len(steps), MaxChain)
+	}
+	c := &Chain{steps: make([]chainStep, 0, len(steps))}
+	last := PhaseGuard
+	for _, s := range steps {
+		d := s.Descriptor
+		if s.Policy == nil || d == nil {
+			return nil, errors.New("a step has no policy")
+		}
+		if d.Phase < last || d.Phase >= numPhases {
+			return nil, fmt.Errorf("policy %s of phase %s stands after phase %s", d.Type, d.Phase, last)
+		}
+		last = d.Phase
+		st := chainStep{p: s.Policy, phase: d.Phase, request: d.Request, response: d.Response, typ: d.Type, from: s.From}
+		st.w, _ = s.Policy.(Waiter)
+		st.r, _ = s.Policy.(Responder)
+		st.d, _ = s.Policy.(Finisher)
+		for _, n := range []Need{d.Request, d.Response} {
+			if n.Mode == NeedWhole && n.Max <= 0 {
+				return nil, fmt.Errorf("policy %s needs a whole body without a bound", d.Type)
+			}
+		}
+		c.single = append(c.single, d.Single...)
+		c.request, c.response = merge(c.request, d.Request), merge(c.response, d.Response)
+		c.steps = append(c.steps, st)
+	}
+	return c, nil
+}
+
+func merge(a, b Need) Need {
+	if b.Mode > a.Mode {
+		a.Mode = b.Mode
+	}
+	a.Max = max(a.Max, b.Max)
+	return a
+}
+
+// EngineSingle returns the fields of which a second one is refused.
+func (c *Chain) EngineSingle() []Name { return c.single }
+
+// EngineNeeds returns the strongest need of each side, with the largest bound.
+func (c *Chain) EngineNeeds() (request, response Need) { return c.request, c.response }
+
+// EngineLen returns the number of policies.
+func (c *Chain) EngineLen() int { return len(c.steps) }
+
+// EngineStatus is where a chain stands.
+type EngineStatus uint8
+
+// Where a chain stands after a run.
+const (
+	EngineFailed    EngineStatus = iota // Reply holds 500 internal; zero: fails closed
+	EngineGo                            // all said Next: forward, or write the response
+	EngineTurned                        // Reply holds an answer
+	EngineSuspended                     // call Resume where blocking is allowed
+	EngineNeedBody                      // collect the side's body (EngineBodyMax), then run again
+	EngineStreamed                      // a policy wrote the answer through Blocking.Writer
+)
+
+// EngineRun runs the request side from where it stands. It never blocks.
+func (c *Chain) EngineRun(x *Exchange) (st EngineStatus) {
+	e := &x.e
+	if e.chain == nil {
+		c.begin(e)
+	}
+	defer e.caught(&st)
+	for e.pc < len(c.steps) {
+		s := &c.steps[e.pc]
+		if s.request.Mode == NeedWhole && e.ReqBody == nil && e.Req.Length != 0 {
+			e.now = 0
+			return EngineNeedBody
+		}
+		e.began = e.pc + 1
+		if st = e.requestAction(s, s.p.OnRequest(x, &e.slots[e.pc])); st != EngineGo {
+			return st
+		}
+	}
+	return EngineGo
+}
+
+func (c *Chain) begin(e *EngineExchange) {
+	e.chain = c
+	if len(e.slots) < len(c.steps) {
+		e.slots = make([]Slot, len(c.steps))
+	}
+}
+
+// EngineResume calls Await of the suspended policy on the calling goroutine,
+// then goes on with its side.
+func (c *Chain) EngineResume(b Blocking, x *Exchange) (st EngineStatus) {
+	e := &x.e
+	e.now = 0
+	if e.responding {
+		return c.resumeResponse(b, x)
+	}
+	if st = c.await(b, x); st != EngineGo {
+		return st
+	}
+	return c.EngineRun(x)
+}
+
+func (c *Chain) await(b Blocking, x *Exchange) (st EngineStatus) {
+	e := &x.e
+	defer e.caught(&st)
+	s := &c.steps[e.pc]
+	a := s.w.Await(b, x, &e.slots[e.pc])
+	if a.k == actWait {
+		a = Action{}
+	}
+	e.now = 0
+	return e.requestAction(s, a)
+}
+
+// requestAction applies what a policy decided on the way in.
+func (e *EngineExchange) requestAction(s *chainStep, a Action) EngineStatus {
+	if e.fault || e.ReqHeader.fault || e.RespHeader.fault {
+		a = Action{}
+	}
+	if e.Trace != nil {
+		e.trace(s, a, false)
+	}
+	switch a.k {
+	case actNext:
+		e.pc++
+		e.nexted = e.pc
+		return EngineGo
+	case actWait:
+		if s.w != nil {
+			return EngineSuspended
+		}
+	case actReject, actAnswer:
+		return EngineTurned
+	case actStreamed:
+		return EngineStreamed
+	}
+	return e.fail()
+}
+
+func (e *EngineExchange) fail() EngineStatus {
+	e.Reply = EngineReply{Code: contract.CodeInternal}
+	return EngineFailed
+}
+
+// EngineRespond runs the response side in reverse for every policy that said
+// Next, from where it stands. After EngineTurned the engine puts the Reply in
+// the response's place and runs on.
+func (c *Chain) EngineRespond(x *Exchange) (st EngineStatus) {
+	e := &x.e
+	if !e.responding {
+		e.responding, e.ri, e.now = true, e.nexted-1, 0
+	}
+	defer e.caught(&st)
+	for ; e.ri >= 0; e.ri-- {
+		s := &c.steps[e.ri]
+		if s.r == nil {
+			continue
+		}
+		if s.response.Mode == NeedWhole && e.RespBody == nil && e.Resp.Length != 0 {
+			return EngineNeedBody
+		}
+		if st = e.responseAction(s, s.r.OnResponse(x, &e.slots[e.ri])); st != EngineGo {
+			return st
+		}
+	}
+	return EngineGo
+}
+
+func (c *Chain) resumeResponse(b Blocking, x *Exchange) (st EngineStatus) {
+	e := &x.e
+	if st = c.awaitResponse(b, x); st != EngineGo {
+		return st
+	}
+	e.ri--
+	return c.EngineRespond(x)
+}
+
+func (c *Chain) awaitResponse(b Blocking, x *Exchange) (st EngineStatus) {
+	e := &x.e
+	defer e.caught(&st)
+	s := &c.steps[e.ri]
+	a := s.w.Await(b, x, &e.slots[e.ri])
+	if a.k == actWait {
+		a = Action{}
+	}
+	e.now = 0
+	return e.responseAction(s, a)
+}
+
+// responseAction applies what a policy decided on the way out. A policy that
+// turned or failed is not asked again.
+func (e *EngineExchange) responseAction(s *chainStep, a Action) EngineStatus {
+	if e.fault || e.RespHeader.fault {
+		a = Action{}
+		e.fault, e.RespHeader.fault = false, false
+	}
+	if e.Trace != nil && a.k != actNext {
+		e.trace(s, a, true)
+	}
+	switch a.k {
+	case actNext:
+		return EngineGo
+	case actWait:
+		if s.w != nil {
+			return EngineSuspended
+		}
+	case actReject, actAnswer:
+		e.ri--
+		return EngineTurned
+	}
+	e.ri--
+	return e.fail()
+}
+
+// caught turns a hook's panic into 500. It keeps the value for the engine's log.
+func (e *EngineExchange) caught(st *EngineStatus) {
+	if v := recover(); v != nil {
+		e.Panic, e.Stack = v, debug.Stack()
+		if e.responding {
+			e.ri--
+		}
+		*st = e.fail()
+	}
+}
+
+// EngineDone calls OnDone in reverse, exactly once for each policy whose
+// OnRequest began, whatever another one does.
+func (c *Chain) EngineDone(x *Exchange) {
+	e := &x.e
+	e.now = 0
+	for i := e.began - 1; i >= 0; i-- {
+		if d := c.steps[i].d; d != nil {
+			e.done(x, d, &e.slots[i])
+		}
+		e.slots[i] = Slot{}
+	}
+	e.began, e.nexted = 0, 0
+}
+
+func (e *EngineExchange) done(x *Exchange, d Finisher, s *Slot) {
+	defer func() {
+		if v := recover(); v != nil {
+			e.Panic, e.Stack = v, debug.Stack()
+		}
+	}()
+	d.OnDone(x, s)
+}
+
+// EngineBodyMax is the bound of the policy that asked for the whole body.
+func (e *EngineExchange) EngineBodyMax() int64 {
+	s := e.step()
+	if s == nil {
+		return 0
+	}
+	if e.responding {
+		return s.response.Max
+	}
+	return s.request.Max
+}
+
+func (e *EngineExchange) trace(s *chainStep, a Action, response bool) {
+	t := contract.PolicyTrace{Type: s.typ, Phase: s.phase.String(), From: s.from, Detail: e.detail}
+	e.detail = ""
+	switch a.k {
+	case actNext:
+		t.Verdict = "next"
+	case actWait:
+		t.Verdict = "wait"
+	case actAnswer, actStreamed:
+		t.Verdict = "answer"
+	case actReject:
+		t.Verdict, t.Code = "reject", e.Reply.Code.String()
+		if t.Detail == "" {
+			t.Detail = e.Reply.Detail
+		}
+	default:
+		t.Verdict, t.Code = "reject", contract.CodeInternal.String()
+	}
+	if response && t.Detail == "" {
+		t.Detail = "on the response"
+	}
+	// A policy that waited has its verdict replaced by the final one.
+	if n := len(e.Trace.Policies); n > 0 && e.Trace.Policies[n-1].Verdict == "wait" {
+		e.Trace.Policies[n-1] = t
+		return
+	}
+	e.Trace.Policies = append(e.Trace.Policies, t)
+}

@@ -1,0 +1,124 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// Verdict is a counter's answer to one request.
+type Verdict uint8
+
+// Verdicts. The zero Verdict refuses, so that a forgotten branch fails closed.
+const (
+	Denied      Verdict = iota // used up; Cell.RetryAfter says for how long
+	Took                       // one unit was debited here
+	Dry                        // nothing is left here, perhaps elsewhere: say Wait, then call Cell.Wait
+	Unavailable                // nothing is left here and the others can't be asked
+)
+
+// CounterKind says what a counter counts.
+type CounterKind uint8
+
+// Kinds of counters.
+const (
+	CountQuota       CounterKind = iota + 1 // requests in a period
+	CountRate                               // a token bucket
+	CountConcurrency                        // requests at once
+)
+
+// By says whose requests share a counter.
+type By uint8
+
+// Subjects of a counter. A request without the subject (a public route's has no
+// key) shares one counter with all others of its kind, so that leaving a
+// credential out is never a way around a limit.
+const (
+	ByOrganization By = iota + 1 // everything that reaches the policy
+	ByRoute
+	ByConsumer
+	ByKey
+	ByIP // IPv6 by its /64; always local to the edge
+)
+
+var byNames = [...]string{"", "organization", "route", "consumer", "key", "ip"}
+
+// String returns the word that configurations use.
+func (b By) String() string {
+	if int(b) < len(byNames) {
+		return byNames[b]
+	}
+	return ""
+}
+
+// ParseBy reads a configuration's word.
+func ParseBy(s string) (By, bool) {
+	for i, n := range byNames[1:] {
+		if n == s {
+			return By(i + 1), true
+		}
+	}
+	return 0, false
+}
+
+// CounterSpec describes a family of counters, one for each subject. Scope, Name,
+// By and Period are its identity: a later version of the configuration that says
+// the same goes on with the same counters, whatever its limit has become.
+type CounterSpec struct {
+	Kind  CounterKind
+	Scope Scope
+	Name  string // the policy's type
+	By    By
+	// Local counters are each edge's own (scope: edge).
+	Local bool
+	Limit int64         // of a quota or of concurrency: at least 1
+	Rate  contract.Rate // of a rate
+	// Period of a quota: hour, day, week or month (UTC, weeks from Monday).
+	Period string
+}
+
+// Counters makes families of counters. The control plane's dry run passes one
+// whose families refuse use.
+type Counters interface {
+	// Family checks the spec and returns its counters. It asks nobody and may be
+	// called again for each version of a configuration.
+	Family(spec CounterSpec) (Family, error)
+}
+
+// Family finds the counter of one exchange's subject.
+type Family interface {
+	// Of returns the subject's cell as of now. It never blocks, and does not
+	// allocate but for a subject not seen for long. Ask again after a Wait: the
+	// period may have changed.
+	Of(x *Exchange) Cell
+}
+
+// Cell is what is left of one counter at this edge.
+type Cell interface {
+	// Take debits one unit, if there is one. now is the exchange's Now.
+	Take(now int64) Verdict
+	// Wait asks where the budget is kept and takes; it never answers Dry.
+	Wait(b Blocking) Verdict
+	// Credit gives one unit back that Take or Wait took from this very cell.
+	Credit()
+	// RetryAfter says when asking again makes sense, after a verdict but Took.
+	RetryAfter(now int64) time.Duration
+	// State tells what is left without spending it.
+	State(now int64) CellState
+}
+
+// CellState is what a limit's header fields and traces show.
+type CellState struct {
+	Limit  int64         // units in Window; of concurrency: at once
+	Left   int64         // as far as this edge knows; never negative
+	Window time.Duration // 0 for concurrency
+	Reset  time.Duration // until Left is Limit again if nothing is spent; of a quota: to the period's end
+}
+
+// Limiter is a policy that spends counters. An explanation asks it what is left
+// instead of running it, so that explaining never spends.
+type Limiter interface {
+	// TraceLimits appends the state of each of the policy's limits for this
+	// exchange. When one of them would refuse, ok is false and code says how.
+	TraceLimits(x *Exchange, to []contract.LimitTrace) (limits []contract.LimitTrace, code contract.Code, ok bool)
+}

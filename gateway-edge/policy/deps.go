@@ -1,0 +1,70 @@
+package policy
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Scope says where a policy stands: names for its errors, numbers for its
+// runtime state.
+type Scope struct {
+	Organization, Gateway, Route          string // ids; Route "" for a policy of the whole gateway
+	OrganizationNum, GatewayNum, RouteNum uint64
+	Test                                  bool   // the gateway's mode is test
+	From                                  string // gateway | route | usage_plan | organization
+	Index                                 int    // position among policies of the same type there: makes a stable counter name
+}
+
+// Deps is what a policy may ask of the edge. The control plane passes a Deps
+// whose parts refuse use, which keeps its dry run honest.
+type Deps struct {
+	Scope    Scope
+	Keys     Keys
+	Counters Counters
+	Fetch    Fetch
+	// Secret returns a secret of the gateway by name.
+	Secret func(name string) ([]byte, error)
+	// State returns the value kept under key, made once by make: runtime state
+	// that outlives versions of the configuration. The tenant is part of the key.
+	State func(key string, make func() any) any
+	// Wall is the time of day.
+	Wall func() time.Time
+}
+
+// KeyState is what is known of an API key.
+type KeyState uint8
+
+// States of a key.
+const (
+	KeyInvalid     KeyState = iota // malformed, unknown, or another gateway's; zero: fails closed
+	KeyOK                          // Principal is set
+	KeyCold                        // Peek only: not known here yet, ask Load
+	KeyExpired                     // the secret was right
+	KeyRevoked                     // the secret was right
+	KeyUnavailable                 // can't be checked at the moment
+	KeyThrottled                   // too many unknown keys from this client
+)
+
+// KeyResult is the answer about a key. Principal is set for KeyOK only.
+type KeyResult struct {
+	State     KeyState
+	Principal *Principal
+}
+
+// Keys checks the API keys of one gateway.
+type Keys interface {
+	// Peek answers from memory; now is the exchange's Now. It never blocks and
+	// does not allocate.
+	Peek(key Text, now int64) KeyResult
+	// Load asks where the key is stored; it never answers KeyCold.
+	Load(b Blocking, key Text, client netip.Addr) KeyResult
+}
+
+// Fetch gets documents over HTTP from the outside: through the SSRF guard,
+// without proxies of the environment, without redirects to another host, under
+// time limits.
+type Fetch interface {
+	// Get reads at most limit bytes; a longer body is an error. Header has the
+	// response's fields by canonical name, the last one of a name.
+	Get(b Blocking, url string, limit int64) (body []byte, header map[string]string, status int, err error)
+}

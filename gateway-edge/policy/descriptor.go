@@ -1,0 +1,93 @@
+package policy
+
+import "encoding/json"
+
+// Phase is when a policy runs. Phases belong to the platform, the order inside
+// one to the tenant.
+type Phase uint8
+
+// Phases in the order they run.
+const (
+	PhaseGuard Phase = iota
+	PhaseAuthenticate
+	PhaseAuthorize
+	PhaseLimit
+	PhaseTransform
+	PhaseCache
+	numPhases
+)
+
+var phaseNames = [numPhases]string{"guard", "authenticate", "authorize", "limit", "transform", "cache"}
+
+// String returns the phase's word in documents and traces.
+func (p Phase) String() string {
+	if p < numPhases {
+		return phaseNames[p]
+	}
+	return "unknown"
+}
+
+// NeedMode says how a policy sees a body.
+type NeedMode uint8
+
+// Modes of a need.
+const (
+	NeedNone   NeedMode = iota
+	NeedStream          // in chunks, through a BodyFilter
+	NeedWhole           // complete, before the hook is called
+)
+
+// Need is what a policy asks of one side's body.
+type Need struct {
+	Mode NeedMode
+	// Max bounds a whole body in bytes: a longer request is answered 413, a longer
+	// response 502.
+	Max int64
+	// SameLength promises that the filter keeps the length, so that
+	// Content-Length stays.
+	SameLength bool
+}
+
+// Policy is one step on a request's way. OnRequest never blocks: it is given
+// nothing that could.
+type Policy interface {
+	OnRequest(x *Exchange, s *Slot) Action
+}
+
+// Waiter goes on after the policy said Wait, on either side, where blocking is
+// allowed. It must not say Wait again.
+type Waiter interface {
+	Await(b Blocking, x *Exchange, s *Slot) Action
+}
+
+// Responder sees the response, in reverse order, whoever made it: if the policy
+// said Next on the way in.
+type Responder interface {
+	OnResponse(x *Exchange, s *Slot) Action
+}
+
+// Finisher is told the end, exactly once for each policy whose OnRequest began.
+type Finisher interface {
+	OnDone(x *Exchange, s *Slot)
+}
+
+// Slot is one policy's memory for one exchange. P holds a pointer to a type of
+// the policy's own (a pointer in an interface does not allocate).
+type Slot struct {
+	N [3]uint64
+	P any
+}
+
+// Descriptor says what a type of policy is. New is called by the control plane
+// to check a configuration and by the edge to compile it: the code that checks
+// is the code that runs. Its error is a contract.FieldErrors with pointers
+// relative to cfg where fields are wrong.
+type Descriptor struct {
+	Type              string
+	Phase             Phase
+	Request, Response Need
+	// Single are fields of which a second one is refused with 400 before any
+	// policy runs.
+	Single []Name
+	New    func(cfg json.RawMessage, d Deps) (Policy, error)
+}

@@ -1,0 +1,162 @@
+package policy
+
+import (
+	"net/netip"
+	"unsafe"
+
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// EngineText makes a Text of bytes that live as long as the exchange.
+func EngineText(b []byte) Text { return Text{unsafe.String(unsafe.SliceData(b), len(b))} }
+
+// EngineString is the text's string, for engines and codecs, which know how long
+// it lives.
+func EngineString(t Text) string { return t.s }
+
+// EngineNameID is the index of a known name, 0 for any other; below EngineKnown.
+func EngineNameID(n Name) uint8 { return n.id }
+
+// EngineClassify returns the id of a field's name, 0 when it is not a known one.
+func EngineClassify(name []byte) uint8 { return classify(name) }
+
+// EngineKnown bounds the ids of known names.
+const EngineKnown = maxKnown
+
+// EngineNames returns every known name, for tables by id.
+func EngineNames() []Name {
+	out := make([]Name, 0, knownCount)
+	for id := uint8(1); id < knownCount; id++ {
+		out = append(out, Name{id, knownNames[id]})
+	}
+	return out
+}
+
+// EngineMaxParams bounds the path parameters of a route.
+const EngineMaxParams = 8
+
+// EngineExchange is an exchange's inside, for the engines. They reach it by
+// EngineOf and reset it before every request.
+type EngineExchange struct {
+	Req  Request
+	Resp Response
+
+	ReqHeader, ReqTrailer   EngineHeaders
+	RespHeader, RespTrailer EngineHeaders
+
+	ClientAddr netip.Addr
+	Route      *Route
+	Params     [EngineMaxParams]Param
+	ParamCount int
+
+	// Clock reads CLOCK_BOOTTIME in nanoseconds.
+	Clock func() int64
+	// Canon appends the canonical form of a path to dst, or returns ok=false.
+	Canon func(dst, path []byte) (canonical []byte, ok bool)
+
+	// Reply is what the policy that turned the request answered.
+	Reply EngineReply
+	// ReqBody and RespBody are set once the side's body was collected.
+	ReqBody, RespBody *EngineBody
+
+	Outcome Outcome
+	// Trace is filled when a decision trace is wanted; Dry says that nothing may
+	// be spent or sent.
+	Trace *contract.Trace
+	Dry   bool
+	// Panic is what a hook panicked with; the engine logs it.
+	Panic any
+	Stack []byte
+
+	principal  *Principal
+	now        int64
+	chain      *Chain
+	pc         int // next or current step of the request side
+	nexted     int // steps that said Next
+	began      int // steps whose OnRequest began
+	ri         int // next or current step of the response side
+	responding bool
+	waiting    bool
+	fault      bool
+	detail     string
+	slots      []Slot
+	filters    [2][]filterStep
+	arena      arena
+}
+
+// EngineOf returns the inside of x.
+func EngineOf(x *Exchange) *EngineExchange { return &x.e }
+
+// EngineNew makes an exchange for a pool.
+func EngineNew(clock func() int64, canon func(dst, path []byte) ([]byte, bool)) *Exchange {
+	x := &Exchange{}
+	e := &x.e
+	e.Clock, e.Canon = clock, canon
+	e.slots = make([]Slot, 16)
+	e.arena.b = make([]byte, 0, arenaChunk)
+	for _, h := range []*EngineHeaders{&e.ReqHeader, &e.ReqTrailer, &e.RespHeader, &e.RespTrailer} {
+		h.arena = &e.arena
+		h.f = make([]EngineField, 0, 32)
+	}
+	e.Req.Header, e.Req.Trailer = e.ReqHeader.Handle(), e.ReqTrailer.Handle()
+	e.Resp.Header, e.Resp.Trailer = e.RespHeader.Handle(), e.RespTrailer.Handle()
+	return x
+}
+
+// Reset makes the exchange ready for the next request. Its last OnDone must have
+// returned.
+func (e *EngineExchange) Reset() {
+	e.Req.Method, e.Req.Scheme, e.Req.Host, e.Req.Path, e.Req.Query = Text{}, Text{}, Text{}, Text{}, Text{}
+	e.Req.Length = 0
+	e.Resp.Status, e.Resp.Origin, e.Resp.Length = 0, FromEdge, 0
+	e.ReqHeader.Reset()
+	e.RespHeader.Reset()
+	if len(e.ReqTrailer.f) > 0 {
+		e.ReqTrailer.Reset()
+	}
+	if len(e.RespTrailer.f) > 0 {
+		e.RespTrailer.Reset()
+	}
+	e.ClientAddr, e.Route, e.ParamCount = netip.Addr{}, nil, 0
+	e.Reply = EngineReply{}
+	e.ReqBody, e.RespBody = nil, nil
+	e.Outcome = Outcome{}
+	e.Trace, e.Dry, e.Panic, e.Stack = nil, false, nil, nil
+	e.principal, e.now = nil, 0
+	e.chain, e.pc, e.nexted, e.began, e.ri = nil, 0, 0, 0, 0
+	e.responding, e.waiting, e.fault, e.detail = false, false, false, ""
+	for i := range e.filters {
+		clear(e.filters[i])
+		e.filters[i] = e.filters[i][:0]
+	}
+	e.arena.b = e.arena.b[:0]
+}
+
+// Principal is who calls.
+func (e *EngineExchange) Principal() *Principal { return e.principal }
+
+// Fault reports misuse that must end the exchange with 500.
+func (e *EngineExchange) Fault() bool { return e.fault || e.ReqHeader.fault || e.RespHeader.fault }
+
+// Grab returns n bytes that live as long as the exchange.
+func (e *EngineExchange) Grab(n int) []byte { return e.arena.grab(n) }
+
+// Copy copies p into memory that lives as long as the exchange.
+func (e *EngineExchange) Copy(p []byte) Text { return Text{e.arena.copy(p)} }
+
+// Tick makes the next Now read the clock again.
+func (e *EngineExchange) Tick() { e.now = 0 }
+
+// SetNow sets what Now answers until the next Tick.
+func (e *EngineExchange) SetNow(now int64) { e.now = now }
+
+func (e *EngineExchange) step() *chainStep {
+	i := e.pc
+	if e.responding {
+		i = e.ri
+	}
+	if e.chain == nil || i < 0 || i >= len(e.chain.steps) {
+		return nil
+	}
+	return &e.chain.steps[i]
+}

@@ -1,0 +1,140 @@
+package policy
+
+import (
+	"net/netip"
+
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// Exchange is one request and its response. It is owned by one goroutine or
+// loop at a time and handed over whole.
+type Exchange struct {
+	_ [0]func() // never compared, never copied
+	e EngineExchange
+}
+
+// Request returns the request, which the policy may edit.
+func (x *Exchange) Request() *Request { return &x.e.Req }
+
+// Response returns the response. In OnRequest it is empty: fields set there
+// stand on an answer that the policy itself then makes, and nowhere else.
+func (x *Exchange) Response() *Response { return &x.e.Resp }
+
+// Now is CLOCK_BOOTTIME in nanoseconds, read at most once a hook.
+func (x *Exchange) Now() int64 {
+	if x.e.now == 0 {
+		x.e.now = x.e.Clock()
+	}
+	return x.e.now
+}
+
+// Client is the true client's address: behind trusted proxies the one they
+// vouch for. IPv4-mapped addresses are unmapped.
+func (x *Exchange) Client() netip.Addr { return x.e.ClientAddr }
+
+// Route is the matched route; it may be kept.
+func (x *Exchange) Route() *Route { return x.e.Route }
+
+// Param returns a path parameter of the matched route.
+func (x *Exchange) Param(name string) (Text, bool) {
+	for i := range x.e.Params[:x.e.ParamCount] {
+		if p := &x.e.Params[i]; p.Name == name {
+			return p.Value, true
+		}
+	}
+	return Text{}, false
+}
+
+// Principal is who calls; nil before authentication and on public routes. It
+// may be kept.
+func (x *Exchange) Principal() *Principal { return x.e.principal }
+
+// SetPrincipal says who calls. Only a policy of phase authenticate may: from any
+// other the exchange ends with 500.
+func (x *Exchange) SetPrincipal(p *Principal) {
+	if x.e.chain == nil || x.e.pc >= len(x.e.chain.steps) || x.e.chain.steps[x.e.pc].phase != PhaseAuthenticate {
+		x.e.fault = true
+		return
+	}
+	x.e.principal = p
+}
+
+// Rewrite changes the path and the query that are sent on. The path must come
+// out canonical: one that holds dot segments, empty segments, encoded separators
+// or anything else that the gate would refuse or change is answered with 400, so
+// that no rewrite reaches what the route was not for. A nil query keeps the
+// present one.
+func (x *Exchange) Rewrite(path, query []byte) Action {
+	p := x.e.arena.grab(len(path))
+	copy(p, path)
+	canon, ok := x.e.Canon(nil, p)
+	if !ok || string(canon) != string(p) {
+		return x.RejectDetail(contract.CodeRequestInvalid, 0, "the rewritten path is not canonical")
+	}
+	x.e.Req.Path = EngineText(p)
+	if query != nil {
+		if !fieldValue(Text{string(query)}.s) || hasSpace(query) {
+			return x.RejectDetail(contract.CodeRequestInvalid, 0, "the rewritten query holds a character that is not allowed")
+		}
+		x.e.Req.Query = Text{x.e.arena.copy(query)}
+	}
+	return x.Next()
+}
+
+func hasSpace(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c == '#' {
+			return true
+		}
+	}
+	return false
+}
+
+// Body is the whole body of the side whose hook runs; empty unless the policy's
+// Need is NeedWhole.
+func (x *Exchange) Body() Body {
+	if x.e.responding {
+		return Body{x.e.RespBody}
+	}
+	return Body{x.e.ReqBody}
+}
+
+// Outcome is what became of the exchange; complete in OnDone.
+func (x *Exchange) Outcome() Outcome { return x.e.Outcome }
+
+// Filter puts f on the way of a side's body, behind those put there before. It
+// is called from OnRequest for the request's body and from OnRequest or
+// OnResponse for the response's; the policy's Need of that side must be
+// NeedStream, else the exchange ends with 500.
+func (x *Exchange) Filter(s Side, f BodyFilter) {
+	st := x.e.step()
+	if st == nil || f == nil || s == OnTheRequest && (x.e.responding || st.request.Mode != NeedStream) ||
+		s == OnTheResponse && st.response.Mode != NeedStream {
+		x.e.fault = true
+		return
+	}
+	x.e.filters[s] = append(x.e.filters[s], filterStep{f: f, same: st.need(s).SameLength})
+}
+
+// Explaining reports that this is a question about a request, not a request:
+// limits are looked at and not spent, and nothing is sent.
+func (x *Exchange) Explaining() bool { return x.e.Trace != nil && x.e.Dry }
+
+// TraceLimit notes a limit's state for the decision trace; it does nothing when
+// none is asked for.
+func (x *Exchange) TraceLimit(l contract.LimitTrace) {
+	if x.e.Trace != nil {
+		x.e.Trace.Limits = append(x.e.Trace.Limits, l)
+	}
+}
+
+// TraceDetail adds a sentence to this policy's line in the decision trace.
+func (x *Exchange) TraceDetail(detail string) {
+	if x.e.Trace != nil {
+		x.e.detail = detail
+	}
+}
+
+// Tracing reports whether a trace is being made, so that details that cost
+// something are put together only then.
+func (x *Exchange) Tracing() bool { return x.e.Trace != nil }
