@@ -51,8 +51,9 @@ type EngineExchange struct {
 
 	// Clock reads CLOCK_BOOTTIME in nanoseconds.
 	Clock func() int64
-	// Canon appends the canonical form of a path to dst, or returns ok=false.
-	Canon func(dst, path []byte) (canonical []byte, ok bool)
+	// Canon is match.CanonPath: the canonical form of a path, in buf when it is
+	// another one.
+	Canon func(buf []byte, path string) (canon string, out []byte, err error)
 
 	// Reply is what the policy that turned the request answered.
 	Reply EngineReply
@@ -88,7 +89,7 @@ type EngineExchange struct {
 func EngineOf(x *Exchange) *EngineExchange { return &x.e }
 
 // EngineNew makes an exchange for a pool.
-func EngineNew(clock func() int64, canon func(dst, path []byte) ([]byte, bool)) *Exchange {
+func EngineNew(clock func() int64, canon func(buf []byte, path string) (string, []byte, error)) *Exchange {
 	x := &Exchange{}
 	e := &x.e
 	e.Clock, e.Canon = clock, canon

@@ -65,29 +65,28 @@ func (x *Exchange) SetPrincipal(p *Principal) {
 // that no rewrite reaches what the route was not for. A nil query keeps the
 // present one.
 func (x *Exchange) Rewrite(path, query []byte) Action {
-	p := x.e.arena.grab(len(path))
-	copy(p, path)
-	canon, ok := x.e.Canon(nil, p)
-	if !ok || string(canon) != string(p) {
+	p := x.e.arena.copy(path)
+	canon, _, err := x.e.Canon(nil, p)
+	if err != nil || canon != p {
 		return x.RejectDetail(contract.CodeRequestInvalid, 0, "the rewritten path is not canonical")
 	}
-	x.e.Req.Path = EngineText(p)
+	if query != nil && !queryBytes(query) {
+		return x.RejectDetail(contract.CodeRequestInvalid, 0, "the rewritten query holds a character that is not allowed")
+	}
+	x.e.Req.Path = Text{p}
 	if query != nil {
-		if !fieldValue(Text{string(query)}.s) || hasSpace(query) {
-			return x.RejectDetail(contract.CodeRequestInvalid, 0, "the rewritten query holds a character that is not allowed")
-		}
 		x.e.Req.Query = Text{x.e.arena.copy(query)}
 	}
 	return x.Next()
 }
 
-func hasSpace(b []byte) bool {
+func queryBytes(b []byte) bool {
 	for _, c := range b {
-		if c <= ' ' || c == '#' {
-			return true
+		if c <= ' ' || c == '#' || c >= 0x7f {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // Body is the whole body of the side whose hook runs; empty unless the policy's
