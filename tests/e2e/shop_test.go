@@ -98,8 +98,10 @@ func (s *shop) usage(groupBy string, want map[string]int64, limit time.Duration)
 	var got map[string]int64
 	_ = harness.Until(context.Background(), limit, func() error {
 		got = map[string]int64{}
-		q := url.Values{"group_by": {groupBy}, "interval": {"hour"},
-			"from": {time.Now().Add(-2 * time.Hour).UTC().Format(time.RFC3339)}, "to": {time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}}
+		q := url.Values{
+			"group_by": {groupBy}, "interval": {"hour"},
+			"from": {time.Now().Add(-2 * time.Hour).UTC().Format(time.RFC3339)}, "to": {time.Now().Add(time.Hour).UTC().Format(time.RFC3339)},
+		}
 		o := s.api.Must("GET", "/v1/gateways/"+s.name+"/usage?"+q.Encode(), nil)
 		series, _ := o["series"].([]any)
 		for _, e := range series {
