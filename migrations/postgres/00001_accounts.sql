@@ -15,7 +15,7 @@ CREATE TABLE organizations (
     verified         boolean NOT NULL DEFAULT false,
     suspended        boolean NOT NULL DEFAULT false,
     strict_freshness boolean NOT NULL DEFAULT false,
-    version          bigint NOT NULL DEFAULT 1,
+    revision         bigint NOT NULL DEFAULT 1,
     created_at       bigint NOT NULL,
     updated_at       bigint NOT NULL
 );
@@ -27,7 +27,7 @@ CREATE TABLE users (
     email_key     text NOT NULL UNIQUE,
     password_hash text NOT NULL,
     verified_at   bigint NOT NULL DEFAULT 0,
-    version       bigint NOT NULL DEFAULT 1,
+    revision      bigint NOT NULL DEFAULT 1,
     created_at    bigint NOT NULL,
     updated_at    bigint NOT NULL
 );
@@ -37,7 +37,7 @@ CREATE TABLE members (
     organization_id text NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     user_id         text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     role            text NOT NULL CHECK (role IN ('owner', 'admin', 'developer', 'billing', 'viewer')),
-    version         bigint NOT NULL DEFAULT 1,
+    revision        bigint NOT NULL DEFAULT 1,
     created_at      bigint NOT NULL,
     updated_at      bigint NOT NULL,
     UNIQUE (organization_id, user_id)

@@ -1,0 +1,215 @@
+-- Gateways: configuration, its history, consumers, API keys, and what the
+-- publisher needs: the outbox, its own state and the signed documents.
+-- Every time is Unix milliseconds (UTC). `num` is the numeric identity that edges
+-- and counters use; it is never used twice.
+
+-- +goose Up
+CREATE TABLE gateways (
+    num             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    id              text PRIMARY KEY,
+    organization_id text NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name            text NOT NULL,
+    label           text NOT NULL,
+    mode            text NOT NULL CHECK (mode IN ('live', 'test')),
+    settings        text NOT NULL,
+    policies        text NOT NULL,
+    version         bigint NOT NULL,
+    deleted_at      bigint NOT NULL DEFAULT 0,
+    created_at      bigint NOT NULL,
+    updated_at      bigint NOT NULL
+);
+CREATE UNIQUE INDEX gateways_name ON gateways (organization_id, name) WHERE deleted_at = 0;
+CREATE INDEX gateways_deleted ON gateways (deleted_at) WHERE deleted_at > 0;
+
+-- Host labels are unique over all organizations and stay reserved for a while
+-- after their gateway is gone.
+CREATE TABLE gateway_labels (
+    label          text PRIMARY KEY,
+    gateway_id     text NOT NULL,
+    reserved_until bigint NOT NULL DEFAULT 0
+);
+
+CREATE TABLE upstreams (
+    num             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    id              text PRIMARY KEY,
+    organization_id text NOT NULL,
+    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    name            text NOT NULL,
+    document        text NOT NULL,
+    revision        bigint NOT NULL,
+    created_at      bigint NOT NULL,
+    updated_at      bigint NOT NULL,
+    UNIQUE (gateway_id, name)
+);
+
+CREATE TABLE routes (
+    num             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    id              text PRIMARY KEY,
+    organization_id text NOT NULL,
+    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    name            text NOT NULL,
+    document        text NOT NULL,
+    revision        bigint NOT NULL,
+    created_at      bigint NOT NULL,
+    updated_at      bigint NOT NULL,
+    UNIQUE (gateway_id, name)
+);
+
+CREATE TABLE usage_plans (
+    num             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    id              text PRIMARY KEY,
+    organization_id text NOT NULL,
+    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    name            text NOT NULL,
+    document        text NOT NULL,
+    revision        bigint NOT NULL,
+    created_at      bigint NOT NULL,
+    updated_at      bigint NOT NULL,
+    UNIQUE (gateway_id, name)
+);
+
+-- `sealed` opens with a key of the control plane only, `edge_sealed` is the same
+-- value as it stands in documents.
+CREATE TABLE secrets (
+    id              text PRIMARY KEY,
+    organization_id text NOT NULL,
+    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    name            text NOT NULL,
+    sealed          bytea NOT NULL,
+    edge_sealed     bytea NOT NULL,
+    revision        bigint NOT NULL,
+    created_at      bigint NOT NULL,
+    updated_at      bigint NOT NULL,
+    UNIQUE (gateway_id, name)
+);
+
+-- History: each version holds what it changed; every so often, and where the
+-- change is large, also the whole document (both compressed).
+CREATE TABLE gateway_versions (
+    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    version         bigint NOT NULL,
+    organization_id text NOT NULL,
+    author_kind     text NOT NULL,
+    author_id       text NOT NULL,
+    author_name     text NOT NULL,
+    summary         text NOT NULL,
+    restored_from   bigint NOT NULL DEFAULT 0,
+    delta           bytea NOT NULL,
+    document        bytea,
+    created_at      bigint NOT NULL,
+    PRIMARY KEY (gateway_id, version)
+);
+
+CREATE TABLE consumers (
+    num             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    id              text PRIMARY KEY,
+    organization_id text NOT NULL,
+    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    name            text NOT NULL,
+    usage_plan_id   text REFERENCES usage_plans (id),
+    metadata        text NOT NULL,
+    revision        bigint NOT NULL,
+    created_at      bigint NOT NULL,
+    updated_at      bigint NOT NULL,
+    UNIQUE (gateway_id, name)
+);
+CREATE INDEX consumers_usage_plan ON consumers (usage_plan_id);
+
+-- `kid` is the key's number and, in base 62, its public part; the secret is
+-- stored only as an HMAC under a pepper that is not in the database.
+CREATE TABLE api_keys (
+    kid             bigint PRIMARY KEY,
+    shard           bigint NOT NULL,
+    organization_id text NOT NULL,
+    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    consumer_id     text NOT NULL REFERENCES consumers (id),
+    usage_plan_id   text REFERENCES usage_plans (id),
+    name            text NOT NULL,
+    test            boolean NOT NULL,
+    hash            bytea NOT NULL,
+    pepper          bigint NOT NULL,
+    scopes          text NOT NULL,
+    state           bigint NOT NULL,
+    not_before      bigint NOT NULL DEFAULT 0,
+    expires_at      bigint NOT NULL DEFAULT 0,
+    revoked_at      bigint NOT NULL DEFAULT 0,
+    rotated_to      bigint NOT NULL DEFAULT 0,
+    version         bigint NOT NULL,
+    created_by      text NOT NULL,
+    created_at      bigint NOT NULL,
+    updated_at      bigint NOT NULL
+);
+CREATE INDEX api_keys_gateway ON api_keys (gateway_id, created_at, kid);
+CREATE INDEX api_keys_consumer ON api_keys (consumer_id);
+CREATE INDEX api_keys_usage_plan ON api_keys (usage_plan_id);
+CREATE INDEX api_keys_organization ON api_keys (organization_id, state, expires_at);
+CREATE INDEX api_keys_shard ON api_keys (shard);
+
+-- What has to be published, written in the transaction of the change. A row gets
+-- its revision (rev) from the publisher and is sent when `sent_at` is set.
+CREATE TABLE outbox (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind            text NOT NULL,
+    ref             text NOT NULL,
+    kid             bigint NOT NULL DEFAULT 0,
+    organization_id text NOT NULL,
+    gateway_id      text NOT NULL,
+    version         bigint NOT NULL,
+    created_at      bigint NOT NULL,
+    rev             bigint NOT NULL DEFAULT 0,
+    sent_at         bigint NOT NULL DEFAULT 0
+);
+CREATE INDEX outbox_waiting ON outbox (id) WHERE sent_at = 0;
+CREATE INDEX outbox_sent ON outbox (sent_at) WHERE sent_at > 0;
+CREATE INDEX outbox_ref ON outbox (ref, version);
+
+-- The one row of the publisher: who leads and until when, the fencing epoch, the
+-- newest revision, and the lineage that documents in Redis belong to.
+CREATE TABLE publisher (
+    id          bigint PRIMARY KEY CHECK (id = 1),
+    holder      text NOT NULL DEFAULT '',
+    lease_until bigint NOT NULL DEFAULT 0,
+    epoch       bigint NOT NULL DEFAULT 0,
+    rev         bigint NOT NULL DEFAULT 0,
+    lineage     text NOT NULL DEFAULT '',
+    issued      bigint NOT NULL DEFAULT 0,
+    built_by    text NOT NULL DEFAULT ''
+);
+INSERT INTO publisher (id) VALUES (1);
+
+-- Signed documents as they stand, or are about to stand, in Redis: an emptied
+-- Redis is filled from here, and the index's digests are kept from here.
+CREATE TABLE published (
+    ref        text PRIMARY KEY,
+    kind       text NOT NULL,
+    version    bigint NOT NULL,
+    rev        bigint NOT NULL,
+    entry      text NOT NULL,
+    document   bytea NOT NULL,
+    changed_at bigint NOT NULL
+);
+
+-- Why a gateway's or organization's newest version could not be published.
+CREATE TABLE publish_failures (
+    ref      text PRIMARY KEY,
+    version  bigint NOT NULL,
+    reason   text NOT NULL,
+    since    bigint NOT NULL,
+    attempts bigint NOT NULL,
+    retry_at bigint NOT NULL
+);
+
+-- +goose Down
+DROP TABLE publish_failures;
+DROP TABLE published;
+DROP TABLE publisher;
+DROP TABLE outbox;
+DROP TABLE api_keys;
+DROP TABLE consumers;
+DROP TABLE gateway_versions;
+DROP TABLE secrets;
+DROP TABLE usage_plans;
+DROP TABLE routes;
+DROP TABLE upstreams;
+DROP TABLE gateway_labels;
+DROP TABLE gateways;
