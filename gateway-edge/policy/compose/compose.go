@@ -1,0 +1,112 @@
+package compose
+
+import (
+	"slices"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// Where a policy stands.
+const (
+	FromGateway = "gateway"
+	FromRoute   = "route"
+)
+
+// Lookup finds a type of policy, usually in builtin's list.
+type Lookup func(typ string) (*policy.Descriptor, bool)
+
+// Step is one policy of a route.
+type Step struct {
+	Descriptor *policy.Descriptor
+	Config     contract.Policy
+	From       string // FromGateway or FromRoute
+	// Index is its position among the policies of its type at the same place,
+	// which makes stable names of counters.
+	Index int
+	// Pointer leads to the policy in the gateway's document (RFC 6901).
+	Pointer string
+}
+
+// Route returns the steps of route number n of the gateway's document. The error
+// is a contract.FieldErrors whose pointers are from the document's root.
+func Route(g *contract.Gateway, n int, lookup Lookup) ([]Step, error) {
+	var errs contract.FieldErrors
+	r := &g.Routes[n]
+	at := contract.Pointer("routes", n)
+	inherited := list(g.Policies, FromGateway, contract.Pointer("policies"), lookup, &errs)
+	own := list(r.Policies, FromRoute, at+"/policies", lookup, &errs)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	inherited = slices.DeleteFunc(inherited, func(s Step) bool {
+		switch s.Descriptor.Phase {
+		case policy.PhaseLimit:
+			return false
+		case policy.PhaseAuthenticate:
+			if r.Public || has(own, policy.PhaseAuthenticate) {
+				return true
+			}
+		}
+		return slices.ContainsFunc(own, func(o Step) bool { return o.Descriptor.Type == s.Descriptor.Type })
+	})
+	steps := append(inherited, own...)
+	checkAuthentication(r, at, steps, &errs)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	slices.SortStableFunc(steps, func(a, b Step) int {
+		return int(a.Descriptor.Phase) - int(b.Descriptor.Phase)
+	})
+	return steps, nil
+}
+
+// list resolves the types of one list of policies.
+func list(ps []contract.Policy, from, at string, lookup Lookup, errs *contract.FieldErrors) []Step {
+	seen := map[string]int{}
+	out := make([]Step, 0, len(ps))
+	for i, p := range ps {
+		pointer := at + contract.Pointer(i)
+		d, ok := lookup(p.Type)
+		if !ok {
+			errs.Add(pointer+"/type", "there is no policy type "+quote(p.Type)+" here")
+			continue
+		}
+		out = append(out, Step{Descriptor: d, Config: p, From: from, Index: seen[p.Type], Pointer: pointer})
+		seen[p.Type]++
+	}
+	return out
+}
+
+func has(steps []Step, phase policy.Phase) bool {
+	return slices.ContainsFunc(steps, func(s Step) bool { return s.Descriptor.Phase == phase })
+}
+
+// checkAuthentication holds a route to one authentication policy, or to saying
+// that it has none.
+func checkAuthentication(r *contract.Route, at string, steps []Step, errs *contract.FieldErrors) {
+	first := -1
+	for i, s := range steps {
+		if s.Descriptor.Phase != policy.PhaseAuthenticate {
+			continue
+		}
+		if first >= 0 {
+			errs.Add(s.Pointer, "a route has one authentication policy: "+quote(steps[first].Descriptor.Type)+" and "+quote(s.Descriptor.Type)+" can't be combined")
+			continue
+		}
+		first = i
+	}
+	switch {
+	case first < 0 && !r.Public:
+		errs.Add(at+"/public", "route "+quote(r.Name)+" has no authentication policy: add one, or say public: true")
+	case first >= 0 && r.Public:
+		errs.Add(at+"/public", "route "+quote(r.Name)+" is public and has the authentication policy "+quote(steps[first].Descriptor.Type)+": remove one of the two")
+	}
+}
+
+func quote(s string) string {
+	if len(s) > 64 {
+		s = s[:64] + "…"
+	}
+	return `"` + s + `"`
+}

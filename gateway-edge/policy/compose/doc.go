@@ -1,0 +1,14 @@
+// Package compose decides which policies a route runs: what it inherits from
+// its gateway, what it replaces, in which order, and whether it may be without
+// authentication. It is a pure function of the documents, used by the edge when
+// it compiles a gateway and by the control plane when it checks one, so that
+// both always agree.
+//
+// Rules: phases run in the platform's order; inside one the gateway's policies
+// come first, then the route's, in the order given. A policy on a route replaces
+// every policy of the same type on the gateway, but in phase limit they add up.
+// A route runs at most one policy of phase authenticate. Public drops the
+// inherited authentication and must be said where none is left.
+//
+// It reads no clock, opens nothing and keeps nothing.
+package compose
