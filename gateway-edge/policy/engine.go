@@ -46,6 +46,9 @@ type EngineExchange struct {
 
 	ClientAddr netip.Addr
 	Route      *Route
+	// RequestID is the X-Request-Id of this exchange: the engine sets it before the
+	// chain runs.
+	RequestID  Text
 	Params     [EngineMaxParams]Param
 	ParamCount int
 
@@ -119,6 +122,7 @@ func (e *EngineExchange) Reset() {
 		e.RespTrailer.Reset()
 	}
 	e.ClientAddr, e.Route, e.ParamCount = netip.Addr{}, nil, 0
+	e.RequestID = Text{}
 	e.Reply = EngineReply{}
 	e.ReqBody, e.RespBody = nil, nil
 	e.Outcome = Outcome{}
@@ -160,4 +164,17 @@ func (e *EngineExchange) step() *chainStep {
 		return nil
 	}
 	return &e.chain.steps[i]
+}
+
+// EngineAuthenticate sets who calls, for tests and for engines that know it by
+// other means.
+func EngineAuthenticate(x *Exchange, p *Principal) { x.e.principal = p }
+
+// EnginePoison overwrites the exchange's own memory with c after its end, so
+// that a test sees what was kept of it.
+func (e *EngineExchange) EnginePoison(c byte) {
+	b := e.arena.b[:cap(e.arena.b)]
+	for i := range b {
+		b[i] = c
+	}
 }

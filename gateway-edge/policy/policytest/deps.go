@@ -1,0 +1,106 @@
+package policytest
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+)
+
+// NewDeps makes dependencies for a test: no keys, no counters, no network;
+// secrets are their own names; the wall clock stands at a fixed noon.
+func NewDeps() policy.Deps {
+	s := &states{m: map[string]any{}}
+	return policy.Deps{
+		Scope: policy.Scope{
+			Organization: "org_test", Gateway: "gw_test", Route: "rt_test",
+			OrganizationNum: 1, GatewayNum: 2, RouteNum: 3, From: "route",
+		},
+		Keys:   NoKeys{},
+		Fetch:  Pages{},
+		Secret: func(name string) ([]byte, error) { return []byte("secret:" + name), nil },
+		State:  s.state,
+		Wall:   func() time.Time { return Noon },
+	}
+}
+
+// Noon is the wall clock of NewDeps.
+var Noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// states keeps runtime state as the edge does.
+type states struct {
+	mu sync.Mutex
+	m  map[string]any // guarded by mu
+}
+
+// allStates is the key under which the kit itself asks for every state.
+const allStates = "\x00all"
+
+func (s *states) state(key string, make func() any) any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if key == allStates {
+		return s.m
+	}
+	v, ok := s.m[key]
+	if !ok {
+		v = make()
+		s.m[key] = v
+	}
+	return v
+}
+
+// NoKeys knows no key.
+type NoKeys struct{}
+
+// Peek answers KeyInvalid.
+func (NoKeys) Peek(policy.Text, int64) policy.KeyResult { return policy.KeyResult{} }
+
+// Load answers KeyInvalid.
+func (NoKeys) Load(policy.Blocking, policy.Text, netip.Addr) policy.KeyResult {
+	return policy.KeyResult{}
+}
+
+// KeyTable is a Keys over a map; keys in Cold are first told to be loaded.
+type KeyTable struct {
+	Keys map[string]policy.KeyResult
+	Cold map[string]policy.KeyResult
+}
+
+// Peek answers from Keys, KeyCold for those in Cold.
+func (k *KeyTable) Peek(key policy.Text, _ int64) policy.KeyResult {
+	if r, ok := policy.Find(k.Keys, key); ok {
+		return r
+	}
+	if _, ok := policy.Find(k.Cold, key); ok {
+		return policy.KeyResult{State: policy.KeyCold}
+	}
+	return policy.KeyResult{}
+}
+
+// Load answers from Cold.
+func (k *KeyTable) Load(_ policy.Blocking, key policy.Text, _ netip.Addr) policy.KeyResult {
+	r, _ := policy.Find(k.Cold, key)
+	return r
+}
+
+// Pages is a Fetch over a map from URL to body; others fail.
+type Pages map[string]string
+
+// Get returns the page.
+func (p Pages) Get(b policy.Blocking, url string, limit int64) ([]byte, map[string]string, int, error) {
+	if err := b.Context().Err(); err != nil {
+		return nil, nil, 0, err
+	}
+	body, ok := p[url]
+	if !ok {
+		return nil, nil, 0, fmt.Errorf("get %s: connection refused", url)
+	}
+	if int64(len(body)) > limit {
+		return nil, nil, 0, errors.New("the answer is too large")
+	}
+	return []byte(body), map[string]string{"Content-Type": "application/json"}, 200, nil
+}
