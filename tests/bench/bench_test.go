@@ -1,0 +1,214 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tollgate/tollgate/tests/harness"
+)
+
+const (
+	rounds   = 5
+	roundLen = 4 * time.Second
+	keyCount = 10_000
+)
+
+// site is Tollgate with one edge on one core and everything on.
+type site struct {
+	*harness.Cluster
+	bed *bed
+	me  candidate
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	b := newBed(t)
+	b.origins()
+	c := harness.New(t, harness.Options{EdgeEnv: []string{"GOMAXPROCS=1"}})
+	api := c.SignUp("bench")
+	g := api.Must("POST", "/v1/gateways", harness.Object{"name": "bench"})
+	if g["hostname"] != "bench.localhost" {
+		t.Fatalf("the gateway answers at %v, the peers at bench.localhost", g["hostname"])
+	}
+	var targets []harness.Object
+	for _, p := range b.origin {
+		targets = append(targets, harness.Object{"url": fmt.Sprintf("http://127.0.0.1:%d", p)})
+	}
+	put := func(path string, body harness.Object) { api.Must("PUT", "/v1/gateways/bench/"+path, body) }
+	put("upstreams/app", harness.Object{"targets": targets})
+	put("routes/api", harness.Object{"match": harness.Object{"path": "/api/*"}, "upstream": "app", "policies": []harness.Object{
+		{"type": "api_key", "config": harness.Object{}},
+		{"type": "rate_limit", "config": harness.Object{"rate": 1_000_000, "per": "second", "burst": 1_000_000, "by": "key", "scope": "global"}},
+		{"type": "quota", "config": harness.Object{"limit": 1_000_000_000, "period": "month", "by": "key", "scope": "global"}},
+	}})
+	put("consumers/bench", harness.Object{})
+	api.WaitLive("bench")
+	b.keys = make([]string, keyCount)
+	harness.Times(keyCount, 16, func(i int) { _, b.keys[i] = api.Key("bench", "bench", nil) })
+	e := c.Edges[0]
+	return &site{Cluster: c, bed: b, me: candidate{"tollgate", e.Addr(), []int{e.PID()}}}
+}
+
+// check sends the requests that show that a candidate does its work.
+func (s *site) check(c candidate) {
+	t := s.bed.t
+	t.Helper()
+	call := harness.NewCaller(4)
+	for try := 0; ; try++ {
+		r := call.Get(c.addr, "bench.localhost", "/api/1k", s.bed.keys[0])
+		if r.Status == 200 && len(r.Body) == 1024 {
+			break
+		}
+		if try == 100 {
+			t.Fatalf("%s answers %d with %d bytes for a good key: %v", c.name, r.Status, len(r.Body), r.Err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if r := call.Get(c.addr, "bench.localhost", "/api/1k", "bad"); r.Status != 401 {
+		t.Fatalf("%s answers %d for a bad key", c.name, r.Status)
+	}
+	if r := call.Get(c.addr, "bench.localhost", "/api/1k", ""); r.Status != 401 {
+		t.Fatalf("%s answers %d without a key", c.name, r.Status)
+	}
+	if r := call.Get(c.addr, "bench.localhost", "/other", s.bed.keys[0]); r.Status != 404 {
+		t.Fatalf("%s answers %d for another path", c.name, r.Status)
+	}
+}
+
+// series is one figure over the rounds.
+type series []float64
+
+func (s series) median() float64 {
+	o := slices.Clone(s)
+	slices.Sort(o)
+	return o[len(o)/2]
+}
+
+func (s series) String() string {
+	return fmt.Sprintf("%.2f [%.2f–%.2f]", s.median(), slices.Min(s), slices.Max(s))
+}
+
+// TestBenchCPU measures CPU a request beside the peers, 64 connections.
+func TestBenchCPU(t *testing.T) {
+	s := newSite(t)
+	s.bed.fill("wrk.lua", 0)
+	all := append(s.bed.peers(), s.me)
+	for _, c := range all {
+		s.check(c)
+	}
+	for _, work := range []struct {
+		name, path string
+		conns      int
+		bars       map[string]float64
+	}{
+		{"1 KB, 64 connections", "/api/1k", 64, map[string]float64{"nginx": 1.15, "haproxy": 1.0}},
+		{"64 KB, 64 connections", "/api/64k", 64, nil},
+	} {
+		t.Run(work.name, func(t *testing.T) {
+			for _, c := range all {
+				s.bed.wrk(c, work.path, work.conns, time.Second) // warm
+			}
+			before := s.metric("tollgate_edge_redis_round_trips_total")
+			ratio := map[string]series{}
+			var sent int64
+			for round := range rounds {
+				used := map[string]float64{}
+				line := fmt.Sprintf("round %d:", round+1)
+				for _, c := range all {
+					from := cpu(t, c.pids)
+					l := s.bed.wrk(c, work.path, work.conns, roundLen)
+					used[c.name] = float64(cpu(t, c.pids)-from) / float64(time.Microsecond) / float64(l.requests)
+					line += fmt.Sprintf("  %s %.1f µs/request at %.0f/s", c.name, used[c.name], l.perSec)
+					if l.bad != "" {
+						t.Errorf("%s: %s", c.name, l.bad)
+					}
+					if c.name == "tollgate" {
+						sent += l.requests
+					}
+				}
+				t.Log(line)
+				for _, peer := range []string{"nginx", "haproxy"} {
+					ratio[peer] = append(ratio[peer], used["tollgate"]/used[peer])
+				}
+			}
+			trips := s.metric("tollgate_edge_redis_round_trips_total") - before
+			t.Logf("CPU a request: %v of nginx, %v of HAProxy; Redis round trips a request %.5f", ratio["nginx"], ratio["haproxy"], trips/float64(sent))
+			for peer, bar := range work.bars {
+				if m := ratio[peer].median(); m > bar {
+					t.Errorf("%.2f of %s, the bar is %.2f", m, peer, bar)
+				}
+			}
+			if trips/float64(sent) > 0.01 {
+				t.Errorf("%.4f Redis round trips a request, the bar is 0.01", trips/float64(sent))
+			}
+		})
+	}
+	s.latency(t, all)
+}
+
+// latency measures the time that each candidate adds at 1,000 requests/s,
+// arrivals at fixed times.
+func (s *site) latency(t *testing.T, all []candidate) {
+	direct := candidate{name: "origin", addr: fmt.Sprintf("127.0.0.1:%d", s.bed.origin[0])}
+	call := harness.NewCaller(64)
+	for round := range 3 {
+		line := fmt.Sprintf("latency at 1,000/s, round %d:", round+1)
+		for _, c := range append([]candidate{direct}, all...) {
+			var mu sync.Mutex
+			var times []time.Duration
+			harness.Rate(1000, 3*time.Second, func(i int) {
+				began := time.Now()
+				r := call.Get(c.addr, "bench.localhost", "/api/1k", s.bed.keys[i%1000])
+				d := time.Since(began)
+				if r.Status != 200 {
+					t.Errorf("%s answered %d %v", c.name, r.Status, r.Err)
+				}
+				mu.Lock()
+				times = append(times, d)
+				mu.Unlock()
+			})
+			slices.Sort(times)
+			line += fmt.Sprintf("  %s p50 %v p99 %v", c.name, times[len(times)/2].Round(time.Microsecond), times[len(times)*99/100].Round(time.Microsecond))
+		}
+		t.Log(line)
+	}
+}
+
+// metric reads one number of the edge's metrics.
+func (s *site) metric(name string) (sum float64) {
+	t := s.bed.t
+	t.Helper()
+	r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", s.Edges[0].Admin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for line := range strings.Lines(string(b)) {
+		if !strings.HasPrefix(line, name) {
+			continue
+		}
+		f := strings.Fields(line)
+		v, err := strconv.ParseFloat(f[len(f)-1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += v
+		found = true
+	}
+	if !found {
+		t.Fatalf("the edge has no metric %s", name)
+	}
+	return sum
+}
