@@ -1,0 +1,197 @@
+package tenant
+
+import (
+	"context"
+
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
+)
+
+// maxOrganizations bounds how many organizations one user may belong to.
+const maxOrganizations = 100
+
+// newOrganization is a row on the default plan, from today.
+func (s *Service) newOrganization(name string, owner *User) Organization {
+	now := s.clock()
+	o := Organization{
+		ID: core.OrganizationID(core.NewID(core.PrefixOrganization)), Name: name,
+		Plan: s.plans.Default(), PlanSince: now, Verified: owner.Verified(),
+		Revision: 1, CreatedAt: now, UpdatedAt: now,
+	}
+	o.PeriodStart, o.PeriodEnd = period(o.PlanSince, now)
+	return o
+}
+
+// insertOrganization stores an organization with its owner.
+func (s *Service) insertOrganization(ctx context.Context, tx Tx, o *Organization, owner *User) error {
+	if err := tx.InsertOrganization(ctx, o); err != nil {
+		return err
+	}
+	m := s.newMember(o.ID, owner, RoleOwner)
+	if err := tx.InsertMember(ctx, &m); err != nil {
+		return err
+	}
+	return tx.Record(ctx, o.ID, core.Change{
+		Action: "organization.create", ResourceType: "organization", ResourceID: string(o.ID), ResourceName: o.Name,
+		Detail:  map[string]any{"plan": o.Plan},
+		Publish: []core.Publish{o.publish()},
+	})
+}
+
+func (o *Organization) publish() core.Publish {
+	return core.Publish{Kind: core.PublishOrganization, ID: string(o.ID), Version: o.Revision}
+}
+
+// CreateOrganization makes another organization that the user owns.
+func (s *Service) CreateOrganization(ctx context.Context, userID string, in OrganizationInput) (Organization, error) {
+	if err := in.Validate(); err != nil {
+		return Organization{}, err
+	}
+	var o Organization
+	err := s.store.Tx(ctx, func(tx Tx) error {
+		u, err := tx.FindUser(ctx, userID)
+		if err != nil {
+			return err
+		}
+		all, err := tx.ListMemberships(ctx, userID, "", maxOrganizations+1)
+		if err != nil {
+			return err
+		}
+		if len(all) >= maxOrganizations {
+			return core.Errorf(core.CodeLimitReached, "a user can belong to %d organizations; leave one first", maxOrganizations)
+		}
+		o = s.newOrganization(in.Name, &u)
+		return s.insertOrganization(ctx, tx, &o, &u)
+	})
+	return o, err
+}
+
+// Organization returns one organization.
+func (s *Service) Organization(ctx context.Context, org core.OrganizationID) (Organization, error) {
+	return view(ctx, s, func(r Rows) (Organization, error) { return r.FindOrganization(ctx, org) })
+}
+
+// updateOrganization stores o, whose edges are told.
+func (s *Service) updateOrganization(ctx context.Context, tx Tx, o *Organization, action string, detail any) error {
+	o.UpdatedAt = s.clock()
+	if err := tx.UpdateOrganization(ctx, o); err != nil {
+		return err
+	}
+	return tx.Record(ctx, o.ID, core.Change{
+		Action: action, ResourceType: "organization", ResourceID: string(o.ID), ResourceName: o.Name,
+		Detail: detail, Publish: []core.Publish{o.publish()},
+	})
+}
+
+// changeOrganization reads, changes and stores one organization.
+func (s *Service) changeOrganization(ctx context.Context, org core.OrganizationID, action string, change func(*Organization) (detail any, err error)) (Organization, error) {
+	var o Organization
+	err := s.store.Tx(ctx, func(tx Tx) (err error) {
+		if o, err = tx.FindOrganization(ctx, org); err != nil {
+			return err
+		}
+		detail, err := change(&o)
+		if err != nil {
+			return err
+		}
+		return s.updateOrganization(ctx, tx, &o, action, detail)
+	})
+	return o, err
+}
+
+// UpdateOrganization changes what its members may change.
+func (s *Service) UpdateOrganization(ctx context.Context, org core.OrganizationID, match core.IfMatch, in OrganizationPatch) (Organization, error) {
+	if err := in.Validate(); err != nil {
+		return Organization{}, err
+	}
+	return s.changeOrganization(ctx, org, "organization.update", func(o *Organization) (any, error) {
+		if err := match.Check(o.Revision); err != nil {
+			return nil, err
+		}
+		detail := map[string]any{}
+		if in.Name != nil && *in.Name != o.Name {
+			detail["name"], o.Name = *in.Name, *in.Name
+		}
+		if in.StrictFreshness != nil && *in.StrictFreshness != o.StrictFreshness {
+			detail["strict_freshness"], o.StrictFreshness = *in.StrictFreshness, *in.StrictFreshness
+		}
+		return detail, nil
+	})
+}
+
+// SetPlan puts an organization on a plan, with a new period from today. That the
+// plan exists and is paid for is the caller's business.
+func (s *Service) SetPlan(ctx context.Context, org core.OrganizationID, plan string) (Organization, error) {
+	return s.changeOrganization(ctx, org, "organization.plan", func(o *Organization) (any, error) {
+		detail := map[string]any{"from": o.Plan, "to": plan}
+		now := s.clock()
+		o.Plan, o.PlanSince = plan, now
+		o.PeriodStart, o.PeriodEnd = period(now, now)
+		return detail, nil
+	})
+}
+
+// SetSuspended suspends an organization or lets it serve again.
+func (s *Service) SetSuspended(ctx context.Context, org core.OrganizationID, suspended bool) (Organization, error) {
+	return s.changeOrganization(ctx, org, "organization.suspend", func(o *Organization) (any, error) {
+		o.Suspended = suspended
+		return map[string]any{"suspended": suspended}, nil
+	})
+}
+
+// RollPeriods moves every organization whose billing period has ended into the
+// present one and returns how many those were. The worker calls it every second.
+func (s *Service) RollPeriods(ctx context.Context) (int, error) {
+	ended, err := view(ctx, s, func(r Rows) ([]Organization, error) { return r.EndedPeriods(ctx, s.clock(), 500) })
+	if err != nil {
+		return 0, err
+	}
+	for i := range ended {
+		_, err := s.changeOrganization(ctx, ended[i].ID, "organization.period", func(o *Organization) (any, error) {
+			o.PeriodStart, o.PeriodEnd = period(o.PlanSince, s.clock())
+			return map[string]any{"start": o.PeriodStart, "end": o.PeriodEnd}, nil
+		})
+		if err != nil {
+			return i, err
+		}
+	}
+	return len(ended), nil
+}
+
+// Limits are what an organization's plan allows it to configure.
+func (s *Service) Limits(ctx context.Context, org core.OrganizationID) (core.Limits, error) {
+	o, err := s.Organization(ctx, org)
+	if err != nil {
+		return core.Limits{}, err
+	}
+	return s.plans.Limits(o.Plan), nil
+}
+
+// Document is what edges are told of an organization now.
+func (s *Service) Document(ctx context.Context, org core.OrganizationID) (contract.Organization, error) {
+	o, err := s.Organization(ctx, org)
+	if err != nil {
+		return contract.Organization{}, err
+	}
+	return s.document(&o), nil
+}
+
+// Documents returns what edges are told of up to limit organizations of all
+// tenants, in the order of their ids, after one of them ("" for the start).
+func (s *Service) Documents(ctx context.Context, after core.OrganizationID, limit int) ([]contract.Organization, error) {
+	rows, err := view(ctx, s, func(r Rows) ([]Organization, error) { return r.ListOrganizations(ctx, after, limit) })
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]contract.Organization, len(rows))
+	for i := range rows {
+		docs[i] = s.document(&rows[i])
+	}
+	return docs, nil
+}
+
+func (s *Service) document(o *Organization) contract.Organization {
+	doc := o.base()
+	s.plans.Apply(o.Plan, o.Verified, &doc)
+	return doc
+}

@@ -1,0 +1,147 @@
+package tenant
+
+import (
+	"context"
+	"time"
+
+	"github.com/tollgate/tollgate/services/core"
+)
+
+// Store is what the domain needs of the database. Each method of a transaction
+// answers core.CodeNotFound for a row that is not there, or that belongs to
+// another organization.
+type Store interface {
+	// View runs fn on rows that it may only read.
+	View(ctx context.Context, fn func(Rows) error) error
+	// Tx runs fn in one transaction; fn may run again after a conflict, so it has
+	// no other effect. What it records becomes audit lines and outbox rows of
+	// the same transaction.
+	Tx(ctx context.Context, fn func(Tx) error) error
+}
+
+// Tx is a transaction that may write.
+type Tx interface {
+	Rows
+	// Record appends the audit line of a change and its outbox rows.
+	Record(ctx context.Context, org core.OrganizationID, c core.Change) error
+}
+
+// Rows are all rows of the domain, by kind.
+type Rows interface {
+	OrganizationRows
+	UserRows
+	MemberRows
+	InvitationRows
+	TokenRows
+	SessionRows
+	LinkRows
+	MailRows
+	ThrottleRows
+}
+
+// OrganizationRows holds organizations.
+type OrganizationRows interface {
+	// InsertOrganization stores o and sets its Num.
+	InsertOrganization(ctx context.Context, o *Organization) error
+	FindOrganization(ctx context.Context, org core.OrganizationID) (Organization, error)
+	// UpdateOrganization stores o when its row still has o.Revision, and raises
+	// the revision in both; else core.CodePreconditionFailed.
+	UpdateOrganization(ctx context.Context, o *Organization) error
+	// ListOrganizations returns organizations of all tenants after an id, in the
+	// order of ids: for publishing.
+	ListOrganizations(ctx context.Context, after core.OrganizationID, limit int) ([]Organization, error)
+	// EndedPeriods returns organizations whose billing period ended by now.
+	EndedPeriods(ctx context.Context, now time.Time, limit int) ([]Organization, error)
+}
+
+// UserRows holds users.
+type UserRows interface {
+	// InsertUser answers core.CodeEmailTaken for an address that is there.
+	InsertUser(ctx context.Context, u *User) error
+	FindUser(ctx context.Context, id string) (User, error)
+	FindUserByEmail(ctx context.Context, emailKey string) (User, error)
+	// UpdateUser stores u and raises its revision.
+	UpdateUser(ctx context.Context, u *User) error
+}
+
+// MemberRows holds members.
+type MemberRows interface {
+	// InsertMember answers core.CodeConflict for a user who is a member already.
+	InsertMember(ctx context.Context, m *Member) error
+	FindMember(ctx context.Context, org core.OrganizationID, id string) (Member, error)
+	FindMemberByUser(ctx context.Context, org core.OrganizationID, userID string) (Member, error)
+	ListMembers(ctx context.Context, org core.OrganizationID, after string, limit int) ([]Member, error)
+	// ListMemberships returns a user's organizations after an organization id.
+	ListMemberships(ctx context.Context, userID, after string, limit int) ([]Membership, error)
+	// LockOwners counts the owners of an organization and keeps others from
+	// changing its members until the transaction ends.
+	LockOwners(ctx context.Context, org core.OrganizationID) (int, error)
+	// UpdateMember stores m when its row still has m.Revision.
+	UpdateMember(ctx context.Context, m *Member) error
+	DeleteMember(ctx context.Context, org core.OrganizationID, id string) error
+}
+
+// InvitationRows holds open invitations.
+type InvitationRows interface {
+	// PutInvitation stores inv in place of an older one to the same address.
+	PutInvitation(ctx context.Context, inv *Invitation, tokenHash []byte) error
+	// TakeInvitation deletes and returns the one with the hash that has not expired.
+	TakeInvitation(ctx context.Context, tokenHash []byte, now time.Time) (Invitation, error)
+	ListInvitations(ctx context.Context, org core.OrganizationID, after string, limit int) ([]Invitation, error)
+	FindInvitation(ctx context.Context, org core.OrganizationID, id string) (Invitation, error)
+	DeleteInvitation(ctx context.Context, org core.OrganizationID, id string) error
+}
+
+// TokenRows holds management tokens.
+type TokenRows interface {
+	InsertToken(ctx context.Context, t *Token) error
+	FindToken(ctx context.Context, org core.OrganizationID, id string) (Token, error)
+	// FindTokenByKID is the one look-up without an organization: the token says which.
+	FindTokenByKID(ctx context.Context, kid uint64) (Token, error)
+	ListTokens(ctx context.Context, org core.OrganizationID, after string, limit int) ([]Token, error)
+	TouchToken(ctx context.Context, org core.OrganizationID, id string, now time.Time) error
+	DeleteToken(ctx context.Context, org core.OrganizationID, id string) error
+	// DeleteTokensOf deletes the tokens that a user made in an organization.
+	DeleteTokensOf(ctx context.Context, org core.OrganizationID, userID string) error
+}
+
+// SessionRows holds sign-ins.
+type SessionRows interface {
+	// PutSession stores s or replaces what has its token hash.
+	PutSession(ctx context.Context, s *Session) error
+	FindSession(ctx context.Context, tokenHash string, now time.Time) (Session, error)
+	ListSessions(ctx context.Context, userID, after string, limit int, now time.Time) ([]Session, error)
+	DeleteSession(ctx context.Context, tokenHash string) error
+	DeleteSessionByID(ctx context.Context, userID, id string) error
+	// DeleteSessions deletes all sessions of a user but the one with id keep.
+	DeleteSessions(ctx context.Context, userID, keep string) error
+	PurgeSessions(ctx context.Context, now time.Time) error
+}
+
+// LinkRows holds hashes of one-time links.
+type LinkRows interface {
+	// PutLink stores a link in place of the user's older ones of its kind.
+	PutLink(ctx context.Context, l *Link) error
+	// TakeLink deletes the link and returns it, if it has not expired.
+	TakeLink(ctx context.Context, kind string, hash []byte, now time.Time) (Link, error)
+	PurgeLinks(ctx context.Context, now time.Time) error
+}
+
+// MailRows holds mails that wait.
+type MailRows interface {
+	InsertMail(ctx context.Context, m *QueuedMail) error
+	// ClaimMails returns mails that are due and moves their next try to until, so
+	// that no other process sends them meanwhile.
+	ClaimMails(ctx context.Context, now, until time.Time, limit int) ([]QueuedMail, error)
+	// RetryMail keeps a mail for another try.
+	RetryMail(ctx context.Context, id string, next time.Time, reason string) error
+	DeleteMail(ctx context.Context, id string) error
+}
+
+// ThrottleRows counts failures.
+type ThrottleRows interface {
+	FindThrottle(ctx context.Context, key string, now time.Time) (Throttle, error)
+	PutThrottle(ctx context.Context, t *Throttle) error
+	DeleteThrottle(ctx context.Context, key string) error
+	PurgeThrottles(ctx context.Context, now time.Time) error
+}
