@@ -67,20 +67,27 @@ func (b *Backend) Counts(t testing.TB) Counts {
 }
 
 // backendBinary builds the backend beside the other binaries.
-func backendBinary(t testing.TB) string {
+func backendBinary(t testing.TB) string { return helperBinary(t, "backend", "cmd/backend") }
+
+// helperBinary builds a program of the tests module, once for each run of the
+// tests, and returns its path.
+func helperBinary(t testing.TB, name, pkg string) string {
 	t.Helper()
-	path := filepath.Join(filepath.Dir(Bin(t, "gateway-edge")), "test-backend")
-	buildBackend.Do(func() {
-		out, err := exec.Command("go", "build", "-o", path, "github.com/tollgate/tollgate/tests/cmd/backend").CombinedOutput()
-		if err != nil {
-			buildErr = fmt.Errorf("build the backend: %w\n%s", err, out)
-		}
-	})
-	must(t, buildErr)
+	built.Lock()
+	defer built.Unlock()
+	if p := built.paths[name]; p != "" {
+		return p
+	}
+	path := filepath.Join(filepath.Dir(Bin(t, "gateway-edge")), "test-"+name)
+	out, err := exec.Command("go", "build", "-o", path, "github.com/tollgate/tollgate/tests/"+pkg).CombinedOutput()
+	if err != nil {
+		t.Fatalf("build %s: %v\n%s", name, err, out)
+	}
+	built.paths[name] = path
 	return path
 }
 
-var (
-	buildBackend sync.Once
-	buildErr     error
-)
+var built = struct {
+	sync.Mutex
+	paths map[string]string
+}{paths: map[string]string{}}

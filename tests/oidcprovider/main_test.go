@@ -80,8 +80,10 @@ func TestTokenForAudience(t *testing.T) {
 	var answer struct {
 		Token string `json:"access_token"`
 	}
-	status := s.do("POST", found.Token, url.Values{"grant_type": {"client_credentials"}, "audience": {"api", "other"}, "scope": {"orders:read"},
-		"subject": {"alice"}, "lifetime": {"1m"}, "claims": {`{"tier":"gold"}`}}, &answer)
+	status := s.do("POST", found.Token, url.Values{
+		"grant_type": {"client_credentials"}, "audience": {"api", "other"}, "scope": {"orders:read"},
+		"subject": {"alice"}, "lifetime": {"1m"}, "claims": {`{"tier":"gold"}`},
+	}, &answer)
 	if status != 200 {
 		t.Fatalf("status %d", status)
 	}

@@ -106,10 +106,11 @@ var _ op.Client = client{}
 
 func keepScopes(scopes []string) []string { return scopes }
 
-func (client) GetID() string                                                { return clientID }
-func (client) RedirectURIs() []string                                       { return nil }
-func (client) PostLogoutRedirectURIs() []string                             { return nil }
-func (client) ApplicationType() op.ApplicationType                          { return op.ApplicationTypeWeb }
+func (client) GetID() string                    { return clientID }
+func (client) RedirectURIs() []string           { return nil }
+func (client) PostLogoutRedirectURIs() []string { return nil }
+func (client) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
+
 func (client) AuthMethod() oidc.AuthMethod                                  { return oidc.AuthMethodBasic }
 func (client) ResponseTypes() []oidc.ResponseType                           { return nil }
 func (client) GrantTypes() []oidc.GrantType                                 { return []oidc.GrantType{oidc.GrantTypeClientCredentials} }
