@@ -1,8 +1,6 @@
 package policytest
 
 import (
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -91,39 +89,4 @@ func refused(t *testing.T, d *policy.Descriptor, c *Case) {
 	if !strings.Contains(err.Error(), c.Error) {
 		t.Fatalf("error %q does not say %q", err, c.Error)
 	}
-}
-
-// samples runs the configuration samples of the policy's folder through its
-// constructor, and a field that it can't know.
-func samples(t *testing.T, d *policy.Descriptor, dir string) {
-	t.Helper()
-	if dir == "" {
-		dir = "."
-	}
-	for _, kind := range []string{"valid", "invalid"} {
-		files, err := filepath.Glob(filepath.Join(dir, "testdata", kind, "*.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range files {
-			t.Run(kind+"/"+filepath.Base(f), func(t *testing.T) {
-				raw, err := os.ReadFile(f)
-				if err != nil {
-					t.Fatal(err)
-				}
-				_, err = d.New(raw, NewDeps())
-				if kind == "valid" && err != nil {
-					t.Errorf("a valid sample is refused: %v", err)
-				}
-				if kind == "invalid" && err == nil {
-					t.Error("an invalid sample is accepted")
-				}
-			})
-		}
-	}
-	t.Run("unknown field", func(t *testing.T) {
-		if _, err := d.New([]byte(`{"no_such_field_at_all":1}`), NewDeps()); err == nil {
-			t.Error("a field that no policy knows is accepted")
-		}
-	})
 }
