@@ -152,7 +152,11 @@ func (h *EngineHeaders) AppendString(name, value string) uint8 {
 	return id
 }
 
-// AppendID adds a checked field whose known name was classified before.
+// AppendKnown adds a checked field whose name was classified before (id 0: not a
+// known one).
+func (h *EngineHeaders) AppendKnown(id uint8, name, value string) { h.append(id, name, value) }
+
+// AppendID is AppendKnown for bytes.
 func (h *EngineHeaders) AppendID(id uint8, name, value []byte) {
 	h.append(id, unsafe.String(unsafe.SliceData(name), len(name)), unsafe.String(unsafe.SliceData(value), len(value)))
 }
