@@ -32,6 +32,10 @@ func (x *Exchange) Now() int64 {
 // vouch for. IPv4-mapped addresses are unmapped.
 func (x *Exchange) Client() netip.Addr { return x.e.ClientAddr }
 
+// RequestID is the exchange's X-Request-Id, made by the edge or taken from a
+// trusted proxy.
+func (x *Exchange) RequestID() Text { return x.e.RequestID }
+
 // Route is the matched route; it may be kept.
 func (x *Exchange) Route() *Route { return x.e.Route }
 
