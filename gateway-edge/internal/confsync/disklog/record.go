@@ -17,6 +17,7 @@ const (
 	Organization Kind = 'o' // an organization's signed document
 	Position     Kind = 'p' // how far the change stream was applied
 	Quarantine   Kind = 'q' // a version that must not be compiled again
+	Failure      Kind = 'f' // a version that did not compile
 )
 
 // Bounds of a record's clear part, and of a whole record, in bytes.
@@ -32,6 +33,7 @@ type Record struct {
 	Kind    Kind
 	Deleted bool // a tombstone: the id is gone
 	Version uint64
+	Digest  [16]byte // of Doc, for the index
 	ID      string
 	Hosts   []string
 	Doc     []byte
@@ -53,7 +55,7 @@ func (r *Record) encode(aead cipher.AEAD, nonce []byte) ([]byte, error) {
 	if len(r.ID) == 0 || len(r.ID) > maxID || len(r.Hosts) > maxHosts {
 		return nil, fmt.Errorf("record %q: id or hosts out of bounds", r.ID)
 	}
-	clear := 1 + 1 + 8 + 2 + len(r.ID) + 2
+	clear := 1 + 1 + 8 + 16 + 2 + len(r.ID) + 2
 	for _, h := range r.Hosts {
 		if len(h) > maxHost {
 			return nil, fmt.Errorf("record %q: host of %d bytes", r.ID, len(h))
@@ -66,6 +68,7 @@ func (r *Record) encode(aead cipher.AEAD, nonce []byte) ([]byte, error) {
 	b = be.AppendUint32(b, uint32(clear))
 	b = append(b, byte(r.Kind), flag(r.Deleted))
 	b = be.AppendUint64(b, r.Version)
+	b = append(b, r.Digest[:]...)
 	b = be.AppendUint16(b, uint16(len(r.ID)))
 	b = append(b, r.ID...)
 	b = be.AppendUint16(b, uint16(len(r.Hosts)))
@@ -121,12 +124,13 @@ func decode(aead cipher.AEAD, body []byte) (*Record, error) {
 // decodeClear reads the part that is not encrypted.
 func decodeClear(b []byte) (*Record, error) {
 	be := binary.BigEndian
-	if len(b) < 12 {
+	const fixed = 1 + 1 + 8 + 16 + 2
+	if len(b) < fixed {
 		return nil, ErrDamaged
 	}
-	r := &Record{Kind: Kind(b[0]), Deleted: b[1] == 1, Version: be.Uint64(b[2:])}
-	n := int(be.Uint16(b[10:]))
-	b = b[12:]
+	r := &Record{Kind: Kind(b[0]), Deleted: b[1] == 1, Version: be.Uint64(b[2:]), Digest: [16]byte(b[10:])}
+	n := int(be.Uint16(b[fixed-2:]))
+	b = b[fixed:]
 	if n > maxID || len(b) < n+2 {
 		return nil, ErrDamaged
 	}

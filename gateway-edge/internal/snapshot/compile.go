@@ -1,0 +1,255 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
+	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
+	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
+	"github.com/tollgate/tollgate/gateway-edge/internal/route"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/compose"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// Limits of one gateway.
+const (
+	maxRoutes   = 10_000
+	compileTime = 5 * time.Second
+)
+
+// Rough sizes of compiled forms in bytes, for the bound on all of them: a
+// compiled route with its chain, and a byte of compressed document.
+const (
+	routeBytes    = 3 << 10
+	documentBytes = 12
+)
+
+// compile turns a verified document into its compiled form. One gateway at a time
+// is compiled, so that the marker names the guilty one; a compilation over its
+// time is given up on, not waited for. The entry's lock is held.
+func (s *Store) compile(ctx context.Context, e *Entry, doc *contract.Gateway, size int) (*Compiled, error) {
+	s.mu.Lock()
+	q, barred := s.quarantined[e.id]
+	s.mu.Unlock()
+	if barred && q.version == doc.Version {
+		return nil, fmt.Errorf("version %d is in quarantine: the edge died while it was compiled; change the gateway to try again", doc.Version)
+	}
+	org, err := s.ready(ctx, doc.Organization)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case s.compiling <- struct{}{}:
+	case <-ctx.Done():
+		return nil, &temporaryError{ctx.Err()}
+	}
+	defer func() { <-s.compiling }()
+	b := &builder{s: s, e: e, doc: doc, org: org, touched: map[string]bool{}}
+	c, err := b.bounded()
+	if err != nil {
+		return nil, err
+	}
+	c.bytes = int64(size)*documentBytes + int64(len(c.Routes))*routeBytes + 4<<10
+	e.keepState(b.touched)
+	return c, nil
+}
+
+// builder compiles one document.
+type builder struct {
+	s       *Store
+	e       *Entry
+	doc     *contract.Gateway
+	org     *Org
+	keys    policy.Keys
+	touched map[string]bool
+	ups     map[string]*balance.Upstream
+}
+
+// bounded runs build on a goroutine of its own under the marker and the time
+// limit. A document can't be interrupted; one that takes too long is left behind
+// with its mark set, and the marker's slots bound how many there may be.
+func (b *builder) bounded() (*Compiled, error) {
+	slot := 0
+	if m := b.s.cfg.Marker; m != nil {
+		var err error
+		if slot, err = m.set(b.doc.ID, b.doc.Version); err != nil {
+			return nil, &temporaryError{err}
+		}
+	}
+	type result struct {
+		c   *Compiled
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		c, err := b.recovered()
+		if b.s.cfg.Marker != nil {
+			b.s.cfg.Marker.clear(slot)
+		}
+		done <- result{c, err}
+	}()
+	timer := time.NewTimer(compileTime)
+	defer timer.Stop()
+	select {
+	case r := <-done:
+		return r.c, r.err
+	case <-timer.C:
+		return nil, fmt.Errorf("compiling took more than %s", compileTime)
+	}
+}
+
+// recovered turns a panic into an error: a document must not take others along.
+func (b *builder) recovered() (c *Compiled, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			b.s.cfg.Logger.Error("panic while a gateway was compiled", "gateway", b.doc.ID, "version", b.doc.Version, "panic", p, "stack", string(debug.Stack()))
+			c, err = nil, fmt.Errorf("the edge failed to compile it: %v", p)
+		}
+	}()
+	return b.build()
+}
+
+func (b *builder) build() (*Compiled, error) {
+	if n := len(b.doc.Routes); n > maxRoutes {
+		return nil, fmt.Errorf("%d routes, at most %d are allowed", n, maxRoutes)
+	}
+	doc := b.doc
+	c := &Compiled{
+		ID: doc.ID, Doc: doc, Org: b.org, LogShare: observe.ShareOf(doc.LogSample),
+		Meter:  meter.NewRoute(doc.OrganizationNum, doc.Num, 0, doc.Mode == contract.ModeTest),
+		Routes: make([]*Route, len(doc.Routes)),
+	}
+	var errs contract.FieldErrors
+	var err error
+	if c.Table, err = route.Build(doc.Routes, doc.Hosts); err != nil {
+		errs.AddAt("/routes", err)
+	}
+	if c.certs, err = b.certificates(); err != nil {
+		errs.AddAt("/certificates", err)
+	}
+	c.upstreams = b.upstreams(&errs)
+	if b.s.cfg.GatewayKeys != nil {
+		b.keys = b.s.cfg.GatewayKeys(doc.Num, doc.Mode == contract.ModeTest, b.org.Strict)
+	}
+	for i := range doc.Routes {
+		if c.Routes[i], err = b.route(i); err != nil {
+			errs.AddAt("", err)
+		}
+		if len(errs) > maxErrors {
+			break
+		}
+	}
+	if err := errs.Err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// maxErrors is after how many bad fields compiling stops: the control plane has
+// named them all to the user before.
+const maxErrors = 20
+
+func (b *builder) upstreams(errs *contract.FieldErrors) []*balance.Upstream {
+	b.ups = make(map[string]*balance.Upstream, len(b.doc.Upstreams))
+	out := make([]*balance.Upstream, 0, len(b.doc.Upstreams))
+	for i := range b.doc.Upstreams {
+		u := &b.doc.Upstreams[i]
+		up, err := b.s.cfg.Upstreams.Upstream(balance.Key{Organization: b.doc.OrganizationNum, Upstream: u.Num}, u)
+		if err != nil {
+			errs.AddAt(contract.Pointer("upstreams", i), err)
+			continue
+		}
+		b.ups[u.Name] = up
+		out = append(out, up)
+	}
+	return out
+}
+
+// route compiles route number i.
+func (b *builder) route(i int) (*Route, error) {
+	r := &b.doc.Routes[i]
+	test := b.doc.Mode == contract.ModeTest
+	out := &Route{
+		Doc: r, Meter: meter.NewRoute(b.doc.OrganizationNum, b.doc.Num, r.Num, test),
+		Policy: &policy.Route{
+			ID: r.ID, Name: r.Name, Num: r.Num, Gateway: b.doc.Num, Organization: b.doc.OrganizationNum,
+			GatewayID: b.doc.ID, GatewayName: b.doc.Name, OrganizationID: b.doc.Organization,
+			Version: b.doc.Version, Public: r.Public, Test: test,
+		},
+	}
+	if r.Upstream != "" {
+		if out.Upstream = b.ups[r.Upstream]; out.Upstream == nil {
+			return nil, contract.FieldErrors{{Pointer: contract.Pointer("routes", i, "upstream"), Detail: fmt.Sprintf("there is no usable upstream %.64q", r.Upstream)}}
+		}
+	}
+	steps, err := compose.Route(b.doc, i, b.s.cfg.Lookup)
+	if err != nil {
+		return nil, err
+	}
+	deps := b.deps(r)
+	chain, err := compose.Build(steps, deps)
+	if err != nil {
+		return nil, err
+	}
+	if chain, err = b.addPlanLimits(chain, deps.Scope, r); err != nil {
+		return nil, err
+	}
+	out.Chain, err = policy.CompileChain(chain)
+	return out, err
+}
+
+// deps fills in what policies of one route are given.
+func (b *builder) deps(r *contract.Route) policy.Deps {
+	d := b.s.cfg.Deps
+	d.Keys = b.keys
+	d.Scope = policy.Scope{
+		Organization: b.doc.Organization, Gateway: b.doc.ID, Route: r.ID,
+		OrganizationNum: b.doc.OrganizationNum, GatewayNum: b.doc.Num, RouteNum: r.Num,
+		Test: b.doc.Mode == contract.ModeTest,
+	}
+	d.Secret = b.secret
+	d.State = func(key string, make func() any) any {
+		return b.e.runtime(key, make, b.touched)
+	}
+	return d
+}
+
+// secret opens one of the gateway's secrets.
+func (b *builder) secret(name string) ([]byte, error) {
+	sealed, ok := b.doc.Secrets[name]
+	if !ok {
+		return nil, fmt.Errorf("there is no secret %.64q", name)
+	}
+	return b.s.cfg.Keys.OpenSecret(b.doc.ID+"/"+name, sealed)
+}
+
+// addPlanLimits puts the implicit step (limits of the organization, then of the
+// consumer's usage plan) before the tenant's own limits.
+func (b *builder) addPlanLimits(chain []policy.Step, scope policy.Scope, r *contract.Route) ([]policy.Step, error) {
+	if b.s.cfg.PlanStep == nil {
+		return chain, nil
+	}
+	facts := b.org.Facts()
+	if facts == nil {
+		return nil, errors.New("the organization's facts are gone")
+	}
+	step, err := b.s.cfg.PlanStep(facts.Limits, scope, b.doc.UsagePlans, r.Name)
+	if err != nil {
+		return nil, err
+	}
+	at := len(chain)
+	for i, s := range chain {
+		if s.Descriptor.Phase >= policy.PhaseLimit {
+			at = i
+			break
+		}
+	}
+	out := make([]policy.Step, 0, len(chain)+1)
+	out = append(append(out, chain[:at]...), step)
+	return append(out, chain[at:]...), nil
+}
