@@ -116,18 +116,20 @@ func dotSegment(s string) bool {
 func appendPath(buf []byte, path string) ([]byte, error) {
 	root := len(buf) // where the path's first slash goes
 	buf = append(buf, '/')
-	segment := len(buf) // where the current segment begins
+	segment := len(buf) // where the current segment begins,
+	at := 1             // and where in path
 	for i := 1; i <= len(path); {
 		if i == len(path) || path[i] == '/' {
 			var ok bool
 			if buf, ok = endSegment(buf, root, segment); !ok {
-				return nil, &Error{"path", i - 2, "a dot segment climbs above the root"}
+				return nil, &Error{"path", at, "a dot segment climbs above the root"}
 			}
 			if i < len(path) && buf[len(buf)-1] != '/' {
 				buf = append(buf, '/')
 			}
 			segment = len(buf)
 			i++
+			at = i
 			continue
 		}
 		n, err := 0, error(nil)
