@@ -116,13 +116,14 @@ CREATE TABLE consumers (
 CREATE INDEX consumers_usage_plan ON consumers (usage_plan_id);
 
 -- `kid` is the key's number and, in base 62, its public part; the secret is
--- stored only as an HMAC under a pepper that is not in the database.
+-- stored only as an HMAC under a pepper that is not in the database. A key stays
+-- for a while after its consumer is gone, so that edges learn that it ended.
 CREATE TABLE api_keys (
     kid             bigint PRIMARY KEY,
     shard           bigint NOT NULL,
     organization_id text NOT NULL,
     gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
-    consumer_id     text NOT NULL REFERENCES consumers (id),
+    consumer_id     text NOT NULL,
     usage_plan_id   text REFERENCES usage_plans (id),
     name            text NOT NULL,
     test            boolean NOT NULL,

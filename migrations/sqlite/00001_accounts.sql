@@ -99,8 +99,6 @@ CREATE INDEX one_time_links_expires ON one_time_links (expires_at);
 -- The text of a mail may hold a link, so it is sealed, and emptied once sent.
 CREATE TABLE mails (
     id         text PRIMARY KEY,
-    recipient  text NOT NULL,
-    subject    text NOT NULL,
     sealed     blob NOT NULL,
     attempts   integer NOT NULL DEFAULT 0,
     next_at    integer NOT NULL,

@@ -1,0 +1,256 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
+)
+
+// draft is a configuration while it is edited.
+type draft struct {
+	source  *Source
+	name    string // of the gateway
+	config  Config
+	secrets secretEdit
+}
+
+// secretEdit is at most one secret that is set or removed.
+type secretEdit struct {
+	put    *SecretValue
+	remove *Secret
+}
+
+// edit is one change of configuration.
+type edit struct {
+	gateway      string
+	ifMatch      core.IfMatch // on the gateway's version
+	action       string       // of the audit line; the resource is the gateway unless one item changed
+	restoredFrom uint64
+	whole        bool // store the whole document with the version
+	apply        func(*draft) error
+	// rebase turns pointers into the document into pointers into what was sent.
+	rebase func(contract.FieldErrors, *draft) contract.FieldErrors
+}
+
+// done is the outcome of an edit.
+type done struct {
+	gateway Gateway
+	changes []Change
+	config  Config
+	entries map[string]Entry // those that were written, by id
+}
+
+// change runs an edit: lock, read, apply, check, compare, write. All of it is
+// one transaction; nothing is written when anything is wrong.
+func (s *Service) change(ctx context.Context, org core.OrganizationID, e edit) (*done, error) {
+	var out *done
+	err := s.store.Tx(ctx, func(tx Tx) error {
+		g, err := tx.LockGateway(org, e.gateway)
+		if err != nil {
+			return err
+		}
+		if err := e.ifMatch.Check(g.Version); err != nil {
+			return err
+		}
+		src, err := tx.Source(org, g.ID)
+		if err != nil {
+			return err
+		}
+		before, err := src.Config()
+		if err != nil {
+			return err
+		}
+		d := &draft{source: src, name: g.Name, config: before.clone()}
+		if err := e.apply(d); err != nil {
+			return err
+		}
+		changes, err := s.review(e, g, before, d)
+		if err != nil {
+			return err
+		}
+		out = &done{gateway: *g, changes: changes, config: d.config, entries: map[string]Entry{}}
+		if len(changes) == 0 {
+			return nil
+		}
+		return s.write(ctx, tx, e, d, out)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// review identifies the items of a draft, checks it whole and compares it with
+// what was.
+func (s *Service) review(e edit, g *Gateway, before *Config, d *draft) ([]Change, error) {
+	errs := upstreams.identify(before, &d.config)
+	errs = append(errs, routes.identify(before, &d.config)...)
+	errs = append(errs, usagePlans.identify(before, &d.config)...)
+	errs = append(errs, d.config.check()...)
+	if len(errs) == 0 {
+		doc := s.document(g, d)
+		if n := size(doc); n > contract.MaxDocument {
+			return nil, core.Errorf(core.CodeTooLarge, "the gateway's configuration would be %d bytes, at most %d are allowed: split it over several gateways", n, contract.MaxDocument)
+		}
+		errs = s.checker.Check(doc)
+	}
+	if len(errs) > 0 {
+		if e.rebase != nil {
+			errs = e.rebase(errs, d)
+		}
+		return nil, core.Invalid(errs)
+	}
+	return diff(g.Name, before, d)
+}
+
+func (c *Config) check() contract.FieldErrors {
+	errs := c.Settings.check()
+	if len(c.Policies) > MaxPolicies {
+		errs.Add("/policies", fmt.Sprintf("has %d policies, at most %d are allowed", len(c.Policies), MaxPolicies))
+	}
+	for i := range c.Routes {
+		if n := len(c.Routes[i].Policies); n > MaxPolicies {
+			errs.Add(contract.Pointer("routes", i, "policies"), fmt.Sprintf("has %d policies, at most %d are allowed", n, MaxPolicies))
+		}
+	}
+	return errs
+}
+
+// size is the document's size as it is signed, before compression.
+func size(doc *contract.Gateway) int {
+	b, err := json.Marshal(doc)
+	if err != nil {
+		return contract.MaxDocument + 1
+	}
+	return len(b)
+}
+
+// write stores a draft's differences as the gateway's next version.
+func (s *Service) write(ctx context.Context, tx Tx, e edit, d *draft, out *done) error {
+	g := &out.gateway
+	if err := removeEntries(tx, g, out.changes); err != nil {
+		return err
+	}
+	if err := parkNames(tx, g, d.source, out.changes); err != nil {
+		return err
+	}
+	if err := putEntries(tx, g, d.source, out); err != nil {
+		return err
+	}
+	if err := d.secrets.write(tx, g); err != nil {
+		return err
+	}
+	policies, err := json.Marshal(nonNil(d.config.Policies))
+	if err != nil {
+		return fmt.Errorf("encode policies: %w", err)
+	}
+	g.Version++
+	g.Name, g.Settings = d.name, d.config.Settings
+	if err := tx.SaveGateway(g.Organization, g, policies); err != nil {
+		return err
+	}
+	return s.commit(ctx, tx, commit{
+		gateway: g, action: e.action, config: &out.config, changes: out.changes,
+		whole: e.whole, restoredFrom: e.restoredFrom,
+	})
+}
+
+// kindOf maps a change to the store's kind; ok is false for what is no entry.
+func kindOf(change string) (k Kind, ok bool) {
+	switch change {
+	case ChangeUpstream:
+		return KindUpstream, true
+	case ChangeRoute:
+		return KindRoute, true
+	case ChangeUsagePlan:
+		return KindUsagePlan, true
+	}
+	return 0, false
+}
+
+func removeEntries(tx Tx, g *Gateway, changes []Change) error {
+	var plans []string
+	for i := range changes {
+		if c := &changes[i]; c.Kind == ChangeUsagePlan && len(c.After) == 0 {
+			plans = append(plans, c.ID)
+		}
+	}
+	if len(plans) > 0 {
+		n, err := tx.PlanUsers(g.Organization, g.ID, plans)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return core.Errorf(core.CodeInUse, "%d consumers or keys have a usage plan that would be removed: give them another one first", n)
+		}
+	}
+	for i := range changes {
+		c := &changes[i]
+		if k, ok := kindOf(c.Kind); ok && len(c.After) == 0 {
+			if err := tx.DeleteEntry(g.Organization, g.ID, k, c.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// parkNames moves items that are renamed out of the way, so that two of them
+// can swap names under a unique index.
+func parkNames(tx Tx, g *Gateway, src *Source, changes []Change) error {
+	for i := range changes {
+		c := &changes[i]
+		k, ok := kindOf(c.Kind)
+		if !ok || len(c.Before) == 0 || len(c.After) == 0 {
+			continue
+		}
+		old := src.entry(k, c.ID)
+		if old == nil || old.Name == c.Name {
+			continue
+		}
+		parked := *old
+		parked.Name = "~" + c.ID // no valid name
+		if err := tx.PutEntry(g.Organization, g.ID, k, &parked); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func putEntries(tx Tx, g *Gateway, src *Source, out *done) error {
+	for i := range out.changes {
+		c := &out.changes[i]
+		k, ok := kindOf(c.Kind)
+		if !ok || len(c.After) == 0 {
+			continue
+		}
+		e := Entry{ID: c.ID, Name: c.Name, Document: c.After}
+		if old := src.entry(k, c.ID); old != nil {
+			e.Num, e.Revision, e.CreatedAt = old.Num, old.Revision, old.CreatedAt
+		}
+		if err := tx.PutEntry(g.Organization, g.ID, k, &e); err != nil {
+			return err
+		}
+		out.entries[e.ID] = e
+	}
+	return nil
+}
+
+func (src *Source) entry(k Kind, id string) *Entry {
+	i := slices.IndexFunc(src.Entries[k], func(e Entry) bool { return e.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &src.Entries[k][i]
+}
+
+func nonNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

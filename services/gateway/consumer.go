@@ -1,0 +1,224 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
+)
+
+// ConsumerStore keeps consumers. Lists are in the order of names.
+type ConsumerStore interface {
+	Tx(ctx context.Context, fn func(ConsumerTx) error) error
+	// Gateway finds a gateway by id or name.
+	Gateway(ctx context.Context, org core.OrganizationID, ref string) (*Gateway, error)
+	Consumers(ctx context.Context, org core.OrganizationID, gateway string, limit int, after string) ([]Consumer, error)
+	// Consumer finds by name; CodeNotFound.
+	Consumer(ctx context.Context, org core.OrganizationID, gateway, name string) (*Consumer, error)
+}
+
+// ConsumerTx is one transaction on consumers.
+type ConsumerTx interface {
+	// LockGateway finds by id or name and keeps the gateway from being changed.
+	LockGateway(org core.OrganizationID, ref string) (*Gateway, error)
+	// LockConsumer finds by name; CodeNotFound.
+	LockConsumer(org core.OrganizationID, gateway, name string) (*Consumer, error)
+	CountConsumers(org core.OrganizationID, gateway string) (int, error)
+	// PutConsumer creates (Num 0) or replaces by id; it sets num, revision and
+	// times. An unknown usage plan is CodeInvalid at /usage_plan, a taken name
+	// CodeNameTaken.
+	PutConsumer(org core.OrganizationID, gateway string, c *Consumer) error
+	DeleteConsumer(org core.OrganizationID, gateway, id string) error
+	// TouchKeys raises the version of a consumer's keys, so that their records
+	// are published anew, and returns what to publish. With drop the keys become
+	// contract.KeyDeleted.
+	TouchKeys(org core.OrganizationID, consumer string, drop bool) ([]core.Publish, error)
+	Record(ctx context.Context, org core.OrganizationID, c core.Change) error
+}
+
+// Consumers is the service of consumers. It is safe for concurrent use.
+type Consumers struct {
+	store  ConsumerStore
+	limits Limits
+}
+
+// NewConsumers makes the service; both arguments are required.
+func NewConsumers(store ConsumerStore, limits Limits) (*Consumers, error) {
+	if store == nil || limits == nil {
+		return nil, errors.New("consumers service: store and limits are required")
+	}
+	return &Consumers{store: store, limits: limits}, nil
+}
+
+// List returns a page of a gateway's consumers by name.
+func (s *Consumers) List(ctx context.Context, org core.OrganizationID, ref string, page core.Page) (core.List[Consumer], error) {
+	limit, after, err := page.After()
+	if err != nil {
+		return core.List[Consumer]{}, err
+	}
+	g, err := s.store.Gateway(ctx, org, ref)
+	if err != nil {
+		return core.List[Consumer]{}, err
+	}
+	items, err := s.store.Consumers(ctx, org, g.ID, limit+1, after)
+	if err != nil {
+		return core.List[Consumer]{}, err
+	}
+	return core.NextPage(items, limit, func(c Consumer) string { return c.Name }), nil
+}
+
+// Get finds a consumer by name.
+func (s *Consumers) Get(ctx context.Context, org core.OrganizationID, ref, name string) (*Consumer, error) {
+	g, err := s.store.Gateway(ctx, org, ref)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.Consumer(ctx, org, g.ID, name)
+}
+
+// PutConsumer is the input of Consumers.Put.
+type PutConsumer struct {
+	Gateway    string
+	Name       string // present name
+	NewName    string // empty: the same
+	UsagePlan  string // name; empty: none
+	Metadata   json.RawMessage
+	IfMatch    core.IfMatch
+	CreateOnly bool
+}
+
+func (in *PutConsumer) validate() error {
+	if in.NewName == "" {
+		in.NewName = in.Name
+	}
+	if in.Name == "" {
+		in.Name = in.NewName
+	}
+	var errs contract.FieldErrors
+	errs.AddAt("/name", core.CheckName(in.NewName))
+	if len(in.Metadata) == 0 || string(in.Metadata) == "null" {
+		in.Metadata = json.RawMessage("{}")
+	}
+	var object map[string]json.RawMessage
+	if len(in.Metadata) > MaxMetadata {
+		errs.Add("/metadata", fmt.Sprintf("is %d bytes, at most %d are allowed", len(in.Metadata), MaxMetadata))
+	} else if err := json.Unmarshal(in.Metadata, &object); err != nil {
+		errs.Add("/metadata", "must be an object")
+	}
+	return core.Invalid(errs.Err())
+}
+
+// SavedConsumer is the answer to a consumer's change.
+type SavedConsumer struct {
+	Consumer
+	Created bool
+}
+
+// Put creates or replaces a consumer. When its name or usage plan changes, the
+// records of its keys are published again in the same transaction.
+func (s *Consumers) Put(ctx context.Context, org core.OrganizationID, in PutConsumer) (*SavedConsumer, error) {
+	if err := in.validate(); err != nil {
+		return nil, err
+	}
+	limits, err := s.limits.Limits(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	out := &SavedConsumer{}
+	err = s.store.Tx(ctx, func(tx ConsumerTx) error {
+		g, err := tx.LockGateway(org, in.Gateway)
+		if err != nil {
+			return err
+		}
+		c, err := tx.LockConsumer(org, g.ID, in.Name)
+		switch {
+		case core.CodeOf(err) == core.CodeNotFound:
+			c = &Consumer{ID: core.NewID(core.PrefixConsumer), Gateway: g.ID}
+			if err := roomForConsumer(tx, g, limits); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		case in.CreateOnly:
+			return core.Errorf(core.CodeNameTaken, "the gateway has a consumer %q already: PUT replaces it", in.Name)
+		}
+		if err := in.IfMatch.Check(c.Revision); err != nil {
+			return err
+		}
+		out.Created = c.Num == 0
+		return s.put(ctx, tx, g, c, in, out)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (s *Consumers) put(ctx context.Context, tx ConsumerTx, g *Gateway, c *Consumer, in PutConsumer, out *SavedConsumer) error {
+	republish := !out.Created && (c.UsagePlan != in.UsagePlan || c.Name != in.NewName)
+	c.Name, c.UsagePlan, c.Metadata = in.NewName, in.UsagePlan, in.Metadata
+	if err := tx.PutConsumer(g.Organization, g.ID, c); err != nil {
+		return err
+	}
+	out.Consumer = *c
+	change := core.Change{
+		Action: "consumer.update", ResourceType: "consumer", ResourceID: c.ID, ResourceName: c.Name, Gateway: g.ID,
+		Detail: map[string]any{"usage_plan": c.UsagePlan},
+	}
+	if out.Created {
+		change.Action = "consumer.create"
+	}
+	if republish {
+		var err error
+		if change.Publish, err = tx.TouchKeys(g.Organization, c.ID, false); err != nil {
+			return err
+		}
+	}
+	return tx.Record(ctx, g.Organization, change)
+}
+
+func roomForConsumer(tx ConsumerTx, g *Gateway, limits core.Limits) error {
+	if limits.Consumers == 0 {
+		return nil
+	}
+	n, err := tx.CountConsumers(g.Organization, g.ID)
+	if err != nil {
+		return err
+	}
+	if n >= limits.Consumers {
+		return core.Errorf(core.CodeLimitReached,
+			"the plan %q allows %d consumers a gateway and this one has %d: delete one, or change to a larger plan", limits.Plan, limits.Consumers, n)
+	}
+	return nil
+}
+
+// Delete removes a consumer; its keys stop working with the same revision.
+func (s *Consumers) Delete(ctx context.Context, org core.OrganizationID, in Delete) error {
+	return s.store.Tx(ctx, func(tx ConsumerTx) error {
+		g, err := tx.LockGateway(org, in.Gateway)
+		if err != nil {
+			return err
+		}
+		c, err := tx.LockConsumer(org, g.ID, in.Name)
+		if err != nil {
+			return err
+		}
+		if err := in.IfMatch.Check(c.Revision); err != nil {
+			return err
+		}
+		publish, err := tx.TouchKeys(org, c.ID, true)
+		if err != nil {
+			return err
+		}
+		if err := tx.DeleteConsumer(org, g.ID, c.ID); err != nil {
+			return err
+		}
+		return tx.Record(ctx, org, core.Change{
+			Action: "consumer.delete", ResourceType: "consumer", ResourceID: c.ID, ResourceName: c.Name, Gateway: g.ID,
+			Detail: map[string]any{"keys": len(publish)}, Publish: publish,
+		})
+	})
+}

@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// diff lists what a draft changes, in a fixed order of kinds and names.
+func diff(name string, before *Config, d *draft) ([]Change, error) {
+	out, err := diffConfig(name, before, d.name, &d.config)
+	if err != nil {
+		return nil, err
+	}
+	switch s := &d.secrets; {
+	case s.put != nil && s.put.Revision == 0:
+		out = append(out, Change{Kind: ChangeSecret, ID: s.put.ID, Name: s.put.Name, After: present})
+	case s.put != nil:
+		out = append(out, Change{Kind: ChangeSecret, ID: s.put.ID, Name: s.put.Name, Before: present, After: present})
+	case s.remove != nil:
+		out = append(out, Change{Kind: ChangeSecret, ID: s.remove.ID, Name: s.remove.Name, Before: present})
+	}
+	return out, nil
+}
+
+// present stands for a secret's value, which no history holds.
+var present = json.RawMessage(`"(secret)"`)
+
+func diffConfig(wasName string, before *Config, isName string, now *Config) ([]Change, error) {
+	var out []Change
+	for _, v := range []struct {
+		kind    string
+		was, is any
+	}{
+		{ChangeGateway, named{wasName}, named{isName}},
+		{ChangeSettings, before.Settings, now.Settings},
+		{ChangePolicies, nonNil(before.Policies), nonNil(now.Policies)},
+	} {
+		was, err := json.Marshal(v.was)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", v.kind, err)
+		}
+		is, err := json.Marshal(v.is)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", v.kind, err)
+		}
+		if string(was) != string(is) {
+			out = append(out, Change{Kind: v.kind, Before: was, After: is})
+		}
+	}
+	for _, part := range []func(*Config, *Config) ([]Change, error){upstreams.diff, routes.diff, usagePlans.diff} {
+		c, err := part(before, now)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c...)
+	}
+	return out, nil
+}
+
+type named struct {
+	Name string `json:"name"`
+}
+
+func sortChanges(c []Change) {
+	slices.SortFunc(c, func(a, b Change) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+}
+
+// summary says in one line what changed: "create route orders" or
+// "update policies; create 3 routes; delete 1 upstream".
+func summary(changes []Change) string {
+	if len(changes) == 1 {
+		c := &changes[0]
+		return strings.TrimSpace(c.Verb() + " " + strings.ReplaceAll(c.Kind, "_", " ") + " " + c.Name)
+	}
+	type group struct{ verb, kind string }
+	var order []group
+	count := map[group]int{}
+	for i := range changes {
+		g := group{changes[i].Verb(), strings.ReplaceAll(changes[i].Kind, "_", " ")}
+		if count[g]++; count[g] == 1 {
+			order = append(order, g)
+		}
+	}
+	parts := make([]string, 0, len(order))
+	for _, g := range order {
+		switch n := count[g]; {
+		case g.kind == ChangePolicies || g.kind == ChangeSettings || g.kind == ChangeGateway:
+			parts = append(parts, g.verb+" "+g.kind)
+		case n == 1:
+			parts = append(parts, g.verb+" 1 "+g.kind)
+		default:
+			parts = append(parts, g.verb+" "+strconv.Itoa(n)+" "+g.kind+"s")
+		}
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
+)
+
+// Kind is one of the three kinds of named parts of a configuration.
+type Kind uint8
+
+// The kinds.
+const (
+	KindUpstream Kind = iota
+	KindRoute
+	KindUsagePlan
+)
+
+// Entry is a named part as the store keeps it: its document without id and num.
+type Entry struct {
+	ID        string
+	Num       uint64 // 0: not stored yet
+	Name      string
+	Document  json.RawMessage
+	Revision  uint64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// SecretValue is a secret with its two sealed forms.
+type SecretValue struct {
+	Secret
+	Sealed     []byte // opens with the control plane's key for secrets at rest
+	EdgeSealed []byte // as it stands in documents
+}
+
+// HistoryEntry is a version as the store keeps it.
+type HistoryEntry struct {
+	Version
+	Delta    []byte // compressed changes
+	Document []byte // compressed whole configuration, nil for most versions
+}
+
+// Store keeps gateways and their configuration. Lists are in the order of names
+// and begin after the given one; limit 0 means all. A gateway that does not
+// exist, is deleted, or is another organization's is CodeNotFound.
+type Store interface {
+	Tx(ctx context.Context, fn func(Tx) error) error
+	Gateways(ctx context.Context, org core.OrganizationID, limit int, after string) ([]Gateway, error)
+	// Gateway finds by id or name.
+	Gateway(ctx context.Context, org core.OrganizationID, ref string) (*Gateway, error)
+	// Source reads all of a gateway at one moment.
+	Source(ctx context.Context, org core.OrganizationID, gateway string) (*Source, error)
+	Entries(ctx context.Context, org core.OrganizationID, gateway string, q EntryQuery) ([]Entry, error)
+	Secrets(ctx context.Context, org core.OrganizationID, gateway string) ([]Secret, error)
+	// History reads versions from newest to oldest, without delta and document.
+	History(ctx context.Context, org core.OrganizationID, gateway string, limit int, before uint64) ([]HistoryEntry, error)
+	// Lineup reads what is needed to rebuild a version: the newest entry with a
+	// document that is not after it, and all that follow up to it, oldest first.
+	Lineup(ctx context.Context, org core.OrganizationID, gateway string, version uint64) ([]HistoryEntry, error)
+}
+
+// EntryQuery chooses entries of one kind: one by name, or a page.
+type EntryQuery struct {
+	Kind  Kind
+	Name  string
+	Limit int
+	After string
+}
+
+// Source is everything that a gateway's document is made of.
+type Source struct {
+	Gateway  Gateway
+	Policies json.RawMessage
+	Entries  [3][]Entry // by Kind, in the order of names
+	Secrets  []SecretValue
+}
+
+// Tx is one transaction on gateways; its methods work on the transaction's
+// context. Every method that names a gateway is bound to the organization.
+type Tx interface {
+	// LockGateway finds by id or name and keeps everybody else from changing the
+	// gateway until the transaction ends.
+	LockGateway(org core.OrganizationID, ref string) (*Gateway, error)
+	// LockOrganization guards what is counted against a plan's limit.
+	LockOrganization(org core.OrganizationID) error
+	CountGateways(org core.OrganizationID) (int, error)
+	// TakeLabel reserves a host label; false when somebody has it.
+	TakeLabel(org core.OrganizationID, label, gateway string) (bool, error)
+	// FreeLabel starts the time after which a label may be taken again.
+	FreeLabel(org core.OrganizationID, label string, until time.Time) error
+	// CreateGateway sets the gateway's Num, OrganizationNum and times.
+	CreateGateway(org core.OrganizationID, g *Gateway) error
+	SaveGateway(org core.OrganizationID, g *Gateway, policies json.RawMessage) error
+
+	Source(org core.OrganizationID, gateway string) (*Source, error)
+	// PutEntry creates (Num 0) or replaces by id; it sets num, revision and times.
+	PutEntry(org core.OrganizationID, gateway string, kind Kind, e *Entry) error
+	DeleteEntry(org core.OrganizationID, gateway string, kind Kind, id string) error
+	// PlanUsers counts consumers and keys that have one of the usage plans.
+	PlanUsers(org core.OrganizationID, gateway string, plans []string) (int, error)
+	PutSecret(org core.OrganizationID, gateway string, s *SecretValue) error
+	DeleteSecret(org core.OrganizationID, gateway, id string) error
+	AddVersion(org core.OrganizationID, gateway string, v *HistoryEntry) error
+	// SinceDocument counts the versions after the newest one with a document.
+	SinceDocument(org core.OrganizationID, gateway string) (int, error)
+
+	Record(ctx context.Context, org core.OrganizationID, c core.Change) error
+}
+
+// Limits tells what an organization's subscription plan allows.
+type Limits interface {
+	Limits(ctx context.Context, org core.OrganizationID) (core.Limits, error)
+}
+
+// Checker checks a whole document with the code that the edge runs. Pointers
+// are from the document's root.
+type Checker interface {
+	Check(doc *contract.Gateway) contract.FieldErrors
+}
