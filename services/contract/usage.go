@@ -60,8 +60,8 @@ type Batch struct {
 	Incarnation [16]byte
 	Epoch       uint64
 	Seq         uint64 // rises by one with each batch of the epoch
-	// Complete says that the batch holds every counter not yet acknowledged, so
-	// that an acknowledgement may jump over lost batches.
+	// Complete says that this batch and those after it hold every counter not yet
+	// acknowledged, so that an acknowledgement may jump over lost batches to it.
 	Complete bool
 	Sealed   uint32 // hours before this one are closed at this edge
 	Counters []Counter

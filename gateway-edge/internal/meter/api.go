@@ -118,7 +118,7 @@ type Stats struct {
 	Degraded      string
 	ShipErrors    uint64
 	JournalErrors uint64
-	Dropped       uint64 // counts that found no slot anywhere
+	Dropped       uint64 // counters that found no place anywhere
 }
 
 // Run ships, journals and rolls hours until ctx ends, then seals and ships once

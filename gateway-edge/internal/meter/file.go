@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"os"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -124,11 +125,11 @@ type file struct {
 
 	// Guarded by Meter.mu.
 	journal *journal
-	unsaved bitmap   // moved since the last journal write
-	unsent  bitmap   // moved since they were last shipped
-	sent    []uint64 // batch in which each record was last shipped
-	closed  bool     // synced and cut to what is used
-	acked   bool     // the database has all of it
+	unsaved bitmap    // moved since the last journal write
+	unsent  bitmap    // moved since they were last shipped
+	sent    []uint64  // batch in which each record was last shipped
+	ended   time.Time // when it was synced and cut to what is used; zero: not yet
+	acked   bool      // the database has all of it, and it has ended
 }
 
 // createFile allocates and maps a new file under a name. Its blocks are

@@ -1,14 +1,11 @@
 package meter
 
 import (
-	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,11 +19,22 @@ type counterID = contract.CounterID
 // Meter counts. Its hot methods may be called from any goroutine.
 type Meter struct {
 	cfg      Config
-	hour     atomic.Uint32 // the present one, Unix seconds / 3600
+	now      func() time.Time // monotonic, for waiting
+	hour     atomic.Uint32    // the present one, Unix seconds / 3600
 	counters *pool[counterID]
 	routes   *pool[routeID]
 
-	mu sync.Mutex // guards the ship and journal state of files, and ship
+	shipping sync.Mutex // held while a parcel is under way
+	saving   sync.Mutex // guards the journals and the end of files
+
+	mu       sync.Mutex // guards everything below, and the marked parts of files
+	stream   stream
+	formers  []*former
+	unacked  int
+	lastAck  time.Time
+	lastShip time.Time
+	failing  string // why the journal can't be written; empty: it can
+	errors   struct{ ship, journal uint64 }
 }
 
 // Open makes the epoch's directory and its first files, and finds those of
@@ -42,17 +50,23 @@ func Open(c Config) (*Meter, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	dir := filepath.Join(c.Dir, strconv.FormatUint(c.Epoch, 10))
+	// A restored disk may come with the same epoch's files of another life.
+	dir := filepath.Join(c.Dir, fmt.Sprintf("%d-%x", c.Epoch, c.Incarnation[:4]))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("meter: make directory: %w", err)
 	}
 	h := header{edge: c.Edge, epoch: c.Epoch, incarnation: c.Incarnation, boot: bootID()}
 	m := &Meter{
-		cfg:      c,
+		cfg: c, now: time.Now,
 		counters: &pool[counterID]{kind: counterKind, dir: dir, header: h, key: &c.Keys.BatchMAC, log: c.Logger},
 		routes:   &pool[routeID]{kind: routeKind, dir: dir, header: h, key: &c.Keys.BatchMAC, log: c.Logger},
 	}
+	m.stream = stream{edge: c.Edge, epoch: c.Epoch, incarnation: c.Incarnation, stall: stallMin}
 	m.hour.Store(hourOf(c.Wall()))
+	var err error
+	if m.formers, err = findFormers(c.Dir, dir, &c.Keys.BatchMAC, c.Logger); err != nil {
+		return nil, err
+	}
 	m.counters.prepare()
 	m.routes.prepare()
 	return m, nil
@@ -71,8 +85,21 @@ func bootID() (id [16]byte) {
 	return id
 }
 
-func (m *Meter) run(ctx context.Context) error   { <-ctx.Done(); return nil }
-func (m *Meter) flush(ctx context.Context) error { return errors.New("meter: no Redis") }
-
 // Stats returns the meter's state.
-func (m *Meter) Stats() Stats { return Stats{} }
+func (m *Meter) Stats() Stats {
+	s := Stats{}
+	for _, p := range []interface{ stats(*Stats) }{m.counters, m.routes} {
+		p.stats(&s)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range m.formers {
+		s.Old += f.left()
+	}
+	s.Unacked, s.LastAck, s.LastShip = m.unacked, m.lastAck, m.lastShip
+	s.ShipErrors, s.JournalErrors = m.errors.ship, m.errors.journal
+	if s.Degraded == "" {
+		s.Degraded = m.failing
+	}
+	return s
+}

@@ -11,7 +11,7 @@ import (
 // Bounds of what replaces the disk while it is full.
 const (
 	maxMemoryFiles = 16
-	reserved       = 64 // records of the last memory file kept for coarse identities
+	reserved       = 64 // records of each that are kept for coarse identities
 )
 
 // place is where one record is.
@@ -45,7 +45,6 @@ type pool[K comparable] struct {
 	mu        sync.Mutex // guards everything below
 	now, last hourIndex[K]
 	files     []*file
-	cur       *file
 	spare     *file
 	next      uint32 // number of the next file
 	memory    int
@@ -100,15 +99,16 @@ func (p *pool[K]) indexOf(hour uint32) *hourIndex[K] {
 // take finds a record for a new identity.
 func (p *pool[K]) take(k K, x *hourIndex[K]) place {
 	hour := p.hourOf(k)
-	// A closed file, and by preference one of a former hour, takes no more.
-	if f := p.cur; f != nil && f.hour == hour && !f.full(0) {
-		return p.add(f, k)
+	for i := len(p.files) - 1; i >= 0; i-- {
+		if f := p.files[i]; f.hour == hour && !f.shut && !f.full(f.reserve()) {
+			return p.add(f, k)
+		}
 	}
 	if f := p.grow(hour); f != nil {
 		return p.add(f, k)
 	}
 	for _, f := range p.files {
-		if !f.shut && !f.full(reserved) {
+		if !f.shut && !f.full(f.reserve()) {
 			return p.add(f, k)
 		}
 	}
@@ -172,7 +172,6 @@ func (p *pool[K]) begin(f *file, hour uint32) *file {
 	p.next++
 	f.begin(h, p.key)
 	p.files = append(p.files, f)
-	p.cur = f
 	return f
 }
 
@@ -223,6 +222,18 @@ func (p *pool[K]) prepare() {
 	p.spare = f
 }
 
+// stats adds the pool's part.
+func (p *pool[K]) stats(s *Stats) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.Slots += len(p.now.place)
+	s.Files += len(p.files)
+	s.Dropped += p.dropped
+	if s.Degraded == "" {
+		s.Degraded = p.trouble
+	}
+}
+
 // list returns the files in use.
 func (p *pool[K]) list() []*file {
 	p.mu.Lock()
@@ -230,16 +241,15 @@ func (p *pool[K]) list() []*file {
 	return append([]*file(nil), p.files...)
 }
 
-// shut ends a file of a former hour: no record is added any more. The disk being
-// full, the newest ones stay open for want of others.
-func (p *pool[K]) shut(f *file) bool {
+// end says that no record is added to a file any more. While the disk gives no
+// file, those with room stay open.
+func (p *pool[K]) end(f *file) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if f.shut || f == p.cur || p.trouble != "" && !f.full(0) {
-		return f.shut
+	if p.trouble == "" || f.full(0) {
+		f.shut = true
 	}
-	f.shut = true
-	return true
+	return f.shut
 }
 
 // forget drops a file from the list before it is removed.
@@ -262,6 +272,14 @@ func (p *pool[K]) forget(f *file) {
 			}
 		}
 	}
+}
+
+// reserve is how many records of the file are kept for coarse identities.
+func (f *file) reserve() int {
+	if f.path == "" {
+		return reserved
+	}
+	return 0
 }
 
 // full reports whether fewer than keep+1 records are left.
