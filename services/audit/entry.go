@@ -27,6 +27,7 @@ type Filter struct {
 	Action   string
 	Actor    string // id
 	Resource string // id
+	Gateway  string // id
 }
 
 // Store is what the domain needs of the database.

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/tenant"
+)
+
+type organizationRow struct {
+	ID              string `gorm:"primaryKey"`
+	Num             uint64 `gorm:"default:(-)"`
+	Name            string
+	Plan            string
+	PlanSince       int64
+	PeriodStart     int64
+	PeriodEnd       int64
+	Verified        bool
+	Suspended       bool
+	StrictFreshness bool
+	Revision        uint64
+	CreatedAt       int64 `gorm:"autoCreateTime:false"`
+	UpdatedAt       int64 `gorm:"autoUpdateTime:false"`
+}
+
+func (organizationRow) TableName() string { return "organizations" }
+
+func organizationFrom(r *organizationRow) tenant.Organization {
+	return tenant.Organization{
+		ID: core.OrganizationID(r.ID), Num: r.Num, Name: r.Name, Plan: r.Plan,
+		PlanSince: core.FromMillis(r.PlanSince), PeriodStart: core.FromMillis(r.PeriodStart), PeriodEnd: core.FromMillis(r.PeriodEnd),
+		Verified: r.Verified, Suspended: r.Suspended, StrictFreshness: r.StrictFreshness,
+		Revision: r.Revision, CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
+	}
+}
+
+func organizationTo(o *tenant.Organization) organizationRow {
+	return organizationRow{
+		ID: string(o.ID), Num: o.Num, Name: o.Name, Plan: o.Plan,
+		PlanSince: core.Millis(o.PlanSince), PeriodStart: core.Millis(o.PeriodStart), PeriodEnd: core.Millis(o.PeriodEnd),
+		Verified: o.Verified, Suspended: o.Suspended, StrictFreshness: o.StrictFreshness,
+		Revision: o.Revision, CreatedAt: core.Millis(o.CreatedAt), UpdatedAt: core.Millis(o.UpdatedAt),
+	}
+}
+
+func (r *tenantRows) InsertOrganization(_ context.Context, o *tenant.Organization) error {
+	row := organizationTo(o)
+	if err := r.db.Omit("num").Create(&row).Error; err != nil {
+		return err
+	}
+	return r.db.Model(&organizationRow{}).Select("num").Where("id = ?", row.ID).Take(&o.Num).Error
+}
+
+func (r *tenantRows) FindOrganization(_ context.Context, org core.OrganizationID) (tenant.Organization, error) {
+	var row organizationRow
+	err := take(r.locked().Where("id = ?", string(org)), &row, "organization", string(org))
+	return organizationFrom(&row), err
+}
+
+func (r *tenantRows) UpdateOrganization(_ context.Context, o *tenant.Organization) error {
+	row := organizationTo(o)
+	row.Revision++
+	q := r.db.Model(&organizationRow{}).Where("id = ? AND revision = ?", row.ID, o.Revision).
+		Select("name", "plan", "plan_since", "period_start", "period_end", "verified", "suspended", "strict_freshness", "revision", "updated_at").
+		Updates(&row)
+	if err := stale(q); err != nil {
+		return err
+	}
+	o.Revision = row.Revision
+	return nil
+}
+
+func (r *tenantRows) ListOrganizations(_ context.Context, after core.OrganizationID, limit int) ([]tenant.Organization, error) {
+	var rows []organizationRow
+	err := r.db.Where("id > ?", string(after)).Order("id").Limit(limit).Find(&rows).Error
+	return convert(rows, organizationFrom), err
+}
+
+func (r *tenantRows) EndedPeriods(_ context.Context, now time.Time, limit int) ([]tenant.Organization, error) {
+	var rows []organizationRow
+	err := r.db.Where("period_end <= ?", core.Millis(now)).Order("period_end").Limit(limit).Find(&rows).Error
+	return convert(rows, organizationFrom), err
+}
