@@ -43,6 +43,29 @@ func (d *DB) View(ctx context.Context, fn func(*gorm.DB) error) error {
 	return mapError(fn(d.gorm.WithContext(ctx)))
 }
 
+// Snapshot runs reads that all see the same moment.
+func (d *DB) Snapshot(ctx context.Context, fn func(*gorm.DB) error) error {
+	return d.View(ctx, func(db *gorm.DB) error {
+		if d.dialect == migrations.SQLite {
+			return d.deferred(db, fn)
+		}
+		return db.Transaction(fn, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	})
+}
+
+// deferred is a read transaction of SQLite on a connection of its own: the
+// driver would begin every other one as the writer.
+func (d *DB) deferred(db *gorm.DB, fn func(*gorm.DB) error) (err error) {
+	return db.Connection(func(conn *gorm.DB) error {
+		if err := conn.Exec("BEGIN DEFERRED").Error; err != nil {
+			return err
+		}
+		// It ends even when the caller has gone: the connection goes back to the pool.
+		defer conn.WithContext(context.WithoutCancel(conn.Statement.Context)).Exec("COMMIT")
+		return fn(conn)
+	})
+}
+
 // Tx runs fn in one transaction and commits it when fn returns nil. When the
 // database could not serialize it (a deadlock, a conflict, a busy file), all of
 // it is tried again, up to 5 times with jitter: fn must not keep anything from

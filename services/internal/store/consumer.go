@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/tollgate/tollgate/services/apikey"
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/gateway"
+)
+
+// Consumers implements gateway.ConsumerStore.
+type Consumers struct{ DB *DB }
+
+var _ gateway.ConsumerStore = Consumers{}
+
+type consumerRow struct {
+	Num            uint64 `gorm:"default:(-)"`
+	ID             string `gorm:"primaryKey"`
+	OrganizationID string
+	GatewayID      string
+	Name           string
+	UsagePlanID    *string
+	UsagePlan      string `gorm:"->"` // joined name
+	Metadata       string
+	Revision       uint64
+	CreatedAt      int64 `gorm:"autoCreateTime:false"`
+	UpdatedAt      int64 `gorm:"autoUpdateTime:false"`
+}
+
+func (consumerRow) TableName() string { return "consumers" }
+
+func (r *consumerRow) domain() gateway.Consumer {
+	return gateway.Consumer{
+		ID: r.ID, Num: r.Num, Gateway: r.GatewayID, Name: r.Name, UsagePlan: r.UsagePlan,
+		Metadata: json.RawMessage(r.Metadata), Revision: r.Revision,
+		CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
+	}
+}
+
+func consumers(db *gorm.DB, org core.OrganizationID, id string) *gorm.DB {
+	return db.Table("consumers").Select("consumers.*, COALESCE(usage_plans.name, '') AS usage_plan").
+		Joins("LEFT JOIN usage_plans ON usage_plans.id = consumers.usage_plan_id").
+		Where("consumers.organization_id = ? AND consumers.gateway_id = ?", string(org), id)
+}
+
+func findConsumer(db *gorm.DB, org core.OrganizationID, id, name string) (*gateway.Consumer, error) {
+	var row consumerRow
+	err := consumers(db, org, id).Where("consumers.name = ?", name).Take(&row).Error
+	if isMissing(err) {
+		return nil, core.NotFound("consumer", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := row.domain()
+	return &c, nil
+}
+
+// Tx runs fn in one transaction.
+func (s Consumers) Tx(ctx context.Context, fn func(gateway.ConsumerTx) error) error {
+	return s.DB.Tx(ctx, func(t *Txn) error { return fn(consumerTx{t}) })
+}
+
+// Gateway finds by id or name.
+func (s Consumers) Gateway(ctx context.Context, org core.OrganizationID, ref string) (*gateway.Gateway, error) {
+	return Gateways(s).Gateway(ctx, org, ref)
+}
+
+// Consumers lists by name.
+func (s Consumers) Consumers(ctx context.Context, org core.OrganizationID, id string, limit int, after string) ([]gateway.Consumer, error) {
+	var out []gateway.Consumer
+	err := s.DB.View(ctx, func(db *gorm.DB) error {
+		var rows []consumerRow
+		q := consumers(db, org, id).Order("consumers.name")
+		if after != "" {
+			q = q.Where("consumers.name > ?", after)
+		}
+		if limit > 0 {
+			q = q.Limit(limit)
+		}
+		if err := q.Find(&rows).Error; err != nil {
+			return err
+		}
+		out = make([]gateway.Consumer, len(rows))
+		for i := range rows {
+			out[i] = rows[i].domain()
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Consumer finds by name.
+func (s Consumers) Consumer(ctx context.Context, org core.OrganizationID, id, name string) (*gateway.Consumer, error) {
+	var out *gateway.Consumer
+	err := s.DB.View(ctx, func(db *gorm.DB) (err error) {
+		out, err = findConsumer(db, org, id, name)
+		return err
+	})
+	return out, err
+}
+
+// consumerTx implements gateway.ConsumerTx.
+type consumerTx struct{ *Txn }
+
+var _ gateway.ConsumerTx = consumerTx{}
+
+func (t consumerTx) LockGateway(org core.OrganizationID, ref string) (*gateway.Gateway, error) {
+	return lockGateway(t.Txn, org, ref)
+}
+
+// LockConsumer needs no lock of its own: every writer holds the gateway's.
+func (t consumerTx) LockConsumer(org core.OrganizationID, id, name string) (*gateway.Consumer, error) {
+	return findConsumer(t.DB, org, id, name)
+}
+
+func (t consumerTx) CountConsumers(org core.OrganizationID, id string) (int, error) {
+	var n int64
+	err := t.Table("consumers").Where("organization_id = ? AND gateway_id = ?", string(org), id).Count(&n).Error
+	return int(n), err
+}
+
+func (t consumerTx) PutConsumer(org core.OrganizationID, id string, c *gateway.Consumer) error {
+	var plan *string
+	if c.UsagePlan != "" {
+		ref, err := planNamed(t.DB, org, id, c.UsagePlan)
+		if core.CodeOf(err) == core.CodeNotFound {
+			return core.Invalid(contract.FieldErrors{{Pointer: "/usage_plan", Detail: fmt.Sprintf("the gateway has no usage plan %q", c.UsagePlan)}})
+		}
+		if err != nil {
+			return err
+		}
+		plan = &ref.ID
+	}
+	c.Revision++
+	c.UpdatedAt = core.FromMillis(t.Now)
+	if c.Num == 0 {
+		c.CreatedAt = c.UpdatedAt
+		row := consumerRow{
+			ID: c.ID, OrganizationID: string(org), GatewayID: id, Name: c.Name, UsagePlanID: plan,
+			Metadata: string(c.Metadata), Revision: c.Revision, CreatedAt: t.Now, UpdatedAt: t.Now,
+		}
+		err := t.Create(&row).Error
+		c.Num = row.Num
+		return consumerNameTaken(c.Name, err)
+	}
+	r := t.Table("consumers").Where("organization_id = ? AND gateway_id = ? AND id = ?", string(org), id, c.ID).
+		Updates(map[string]any{"name": c.Name, "usage_plan_id": plan, "metadata": string(c.Metadata), "revision": c.Revision, "updated_at": t.Now})
+	if r.Error == nil && r.RowsAffected != 1 {
+		return errGone
+	}
+	return consumerNameTaken(c.Name, r.Error)
+}
+
+func consumerNameTaken(name string, err error) error {
+	if isDuplicate(err) {
+		return core.Wrap(core.CodeNameTaken, err, fmt.Sprintf("the gateway has a consumer %q already", name))
+	}
+	return err
+}
+
+func (t consumerTx) DeleteConsumer(org core.OrganizationID, id, consumer string) error {
+	return t.Where("organization_id = ? AND gateway_id = ? AND id = ?", string(org), id, consumer).Delete(&consumerRow{}).Error
+}
+
+func (t consumerTx) TouchKeys(org core.OrganizationID, consumer string, drop bool) ([]core.Publish, error) {
+	set := map[string]any{"version": gorm.Expr("version + 1"), "updated_at": t.Now}
+	if drop {
+		set["state"] = contract.KeyDeleted
+	}
+	mine := func() *gorm.DB {
+		return t.Table("api_keys").Where("organization_id = ? AND consumer_id = ? AND state = ?", string(org), consumer, stateActive)
+	}
+	var rows []keyRow
+	if err := mine().Select("kid", "gateway_id", "version").Order("kid").Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	if err := mine().Updates(set).Error; err != nil {
+		return nil, err
+	}
+	out := make([]core.Publish, len(rows))
+	for i := range rows {
+		out[i] = core.Publish{
+			Kind: core.PublishKey, ID: apikey.ID(rows[i].KID), KID: rows[i].KID, Gateway: rows[i].GatewayID,
+			Version: rows[i].Version + 1,
+		}
+	}
+	return out, nil
+}
