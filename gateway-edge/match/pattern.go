@@ -169,7 +169,7 @@ func (p *Path) checkParams() error {
 			return nil
 		}
 		if n++; n > MaxPathParams {
-			return &Error{"path", 0, "it has more than 8 parameters"}
+			return &Error{"path", 0, "it has more than 8 parameters, its tail included"}
 		}
 		if seen[name] {
 			return &Error{"path", strings.LastIndex(p.text, "{"+name), "the parameter's name stands here a second time"}

@@ -1,6 +1,8 @@
 package route
 
 import (
+	"strings"
+
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
@@ -8,10 +10,17 @@ import (
 
 // Table routes the requests of one gateway. It is immutable.
 type Table struct {
-	routes []contract.Route
+	// Hosts with routes of their own: by name, and by what follows "*.".
+	exact, wild map[string]*tree
+	any         *tree    // routes for every host; nil if there are none
+	rules       []*entry // best first; an entry's rank is its position
+	names       []string // of the routes, by index
+	// allow has the Allow value of every set of methods that one path has.
+	allow map[match.Methods]string
 }
 
-// Result is what Match found. Reuse one per connection; Match sets every field.
+// Result is what Match found. Reuse one per connection; Match sets every field
+// but the Params from N on.
 type Result struct {
 	// Index is the route's position in what Build was given, -1 when none takes
 	// the request.
@@ -30,22 +39,100 @@ type Result struct {
 // contract.FieldErrors with every conflict and mistake, pointers beginning at the
 // list of routes.
 func Build(routes []contract.Route, hosts []string) (*Table, error) {
-	_, errs := match.Compile(routes, hosts)
+	rules, errs := match.Compile(routes, hosts)
 	if err := errs.Err(); err != nil {
 		return nil, err
 	}
-	return &Table{routes: routes}, nil
+	t := &Table{exact: map[string]*tree{}, wild: map[string]*tree{}, allow: map[match.Methods]string{}, names: make([]string, len(routes))}
+	for i := range routes {
+		t.names[i] = routes[i].Name
+	}
+	for rank, r := range rules {
+		e, err := newEntry(r, rank)
+		if err != nil {
+			return nil, err
+		}
+		t.rules = append(t.rules, e)
+		for _, tr := range t.trees(r) {
+			tr.add(e)
+		}
+	}
+	for _, tr := range t.all() {
+		tr.finish(t.allow)
+	}
+	return t, nil
+}
+
+// trees returns the trees that a rule belongs to, making new ones.
+func (t *Table) trees(r *match.Rule) (out []*tree) {
+	if r.Class == match.AnyHost {
+		if t.any == nil {
+			t.any = newTree()
+		}
+		return []*tree{t.any}
+	}
+	for _, h := range r.Hosts {
+		m, key := t.exact, h
+		if r.Class == match.WildcardHosts {
+			m, key = t.wild, h[2:]
+		}
+		if m[key] == nil {
+			m[key] = newTree()
+		}
+		out = append(out, m[key])
+	}
+	return out
+}
+
+func (t *Table) all() (out []*tree) {
+	for _, tr := range t.exact {
+		out = append(out, tr)
+	}
+	for _, tr := range t.wild {
+		out = append(out, tr)
+	}
+	if t.any != nil {
+		out = append(out, t.any)
+	}
+	return out
 }
 
 // Match finds the request's route. It reads Method, Host, Path, Query and
-// Header, all canonical, and allocates nothing but for a 405 over several routes.
+// Header, all canonical, and allocates nothing but for a 405 over several paths
+// and for conditions on encoded query values.
 func (t *Table) Match(r *policy.Request, out *Result) {
-	*out = Result{Index: -1}
+	w := walk{r: r, method: match.MethodOf(policy.EngineString(r.Method)), best: len(t.rules)}
+	w.setPath(policy.EngineString(r.Path))
+	host := policy.EngineString(r.Host)
+	if len(t.exact) > 0 {
+		if tr := t.exact[host]; tr != nil {
+			tr.find(&w)
+		}
+	}
+	if len(t.wild) > 0 {
+		if i := strings.IndexByte(host, '.'); i >= 0 {
+			if tr := t.wild[host[i+1:]]; tr != nil {
+				tr.find(&w)
+			}
+		}
+	}
+	if t.any != nil {
+		t.any.find(&w)
+	}
+	out.Index, out.N, out.Allow = -1, 0, ""
+	switch {
+	case w.best < len(t.rules):
+		e := t.rules[w.best]
+		out.Index = e.index
+		e.params(&w, out)
+	case w.allow != 0:
+		out.Allow = t.allowOf(w.allow)
+	}
 }
 
-// Explain says for every route, the winner first, whether it takes the request
-// and if not, why not. At most MaxCandidates are told.
-func (t *Table) Explain(r *policy.Request) []contract.Candidate { return nil }
-
-// MaxCandidates bounds an explanation.
-const MaxCandidates = 100
+func (t *Table) allowOf(s match.Methods) string {
+	if a, ok := t.allow[s]; ok {
+		return a
+	}
+	return s.String()
+}
