@@ -40,6 +40,26 @@ func (e *FieldErrors) AddAt(prefix string, err error) {
 	}
 }
 
+// AddNew appends those of more that do not stand at or below a field that is in
+// e already: what a check says of a value that could not even be read is noise.
+func (e *FieldErrors) AddNew(more FieldErrors) {
+	known := len(*e)
+	for _, f := range more {
+		if !(*e)[:known].covers(f.Pointer) {
+			*e = append(*e, f)
+		}
+	}
+}
+
+func (e FieldErrors) covers(pointer string) bool {
+	for _, f := range e {
+		if rest, ok := strings.CutPrefix(pointer, f.Pointer); ok && (rest == "" || rest[0] == '/') {
+			return true
+		}
+	}
+	return false
+}
+
 // Err returns e as an error, nil when nothing is bad.
 func (e FieldErrors) Err() error {
 	if len(e) == 0 {

@@ -92,6 +92,20 @@ func TestFieldErrors(t *testing.T) {
 	}
 }
 
+func TestAddNew(t *testing.T) {
+	t.Parallel()
+	e := FieldErrors{{"/a", "x"}, {"/b/0", "x"}}
+	e.AddNew(FieldErrors{{"/a", "y"}, {"/a/c", "y"}, {"/ab", "y"}, {"/b", "y"}, {"/b/00", "y"}, {"/ab", "z"}})
+	if got, want := e.Error(), "/a: x; /b/0: x; /ab: y; /b: y; /b/00: y; /ab: z"; got != want {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	whole := FieldErrors{{"", "not JSON"}}
+	whole.AddNew(FieldErrors{{"/a", "y"}, {"", "z"}})
+	if len(whole) != 1 {
+		t.Fatalf("got %q", whole)
+	}
+}
+
 func TestClosest(t *testing.T) {
 	t.Parallel()
 	names := []string{"api_key", "jwt", "ip_filter", "rate_limit"}

@@ -38,19 +38,13 @@ const (
 // New makes the policy. Its error is a contract.FieldErrors.
 func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 	c := Config{Bearer: true}
-	if len(raw) > 0 {
-		if err := contract.DecodeStrict(raw, &c); err != nil {
-			return nil, err
-		}
-	}
-	if err := c.check(); err != nil {
+	if err := policy.DecodeConfig(raw, &c, c.check); err != nil {
 		return nil, err
 	}
 	return &keyPolicy{config: c, keys: d.Keys, wall: d.Wall, test: d.Scope.Test}, nil
 }
 
-func (c *Config) check() error {
-	var errs contract.FieldErrors
+func (c *Config) check(errs *contract.FieldErrors) {
 	if len(c.Scopes) > maxScopes {
 		errs.Add("/scopes", fmt.Sprintf("has %d scopes, at most %d are allowed", len(c.Scopes), maxScopes))
 	}
@@ -69,7 +63,6 @@ func (c *Config) check() error {
 	if p := c.QueryParameter; len(p) > maxParameter || !parameterName(p) {
 		errs.Add("/query_parameter", fmt.Sprintf("has letters, digits, \"-\", \".\" and \"_\" only, at most %d", maxParameter))
 	}
-	return errs.Err()
 }
 
 func printable(s string) bool {

@@ -5,11 +5,14 @@ package builtin
 import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/apikey"
+	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
 )
 
 // ordered is every policy, by phase and then by type.
 func ordered() []*policy.Descriptor {
 	return []*policy.Descriptor{
+		// guard
+		&ipfilter.Descriptor,
 		// authenticate
 		&apikey.Descriptor,
 	}
