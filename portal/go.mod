@@ -4,16 +4,33 @@ go 1.26.0
 
 require (
 	github.com/tollgate/tollgate/gateway-edge v0.0.0
-	github.com/tollgate/tollgate/services v0.0.0
-	github.com/tollgate/tollgate/services/contract v0.0.0
 	github.com/tollgate/tollgate/migrations v0.0.0
 	github.com/tollgate/tollgate/portal/client v0.0.0
+	github.com/tollgate/tollgate/services v0.0.0
+	github.com/tollgate/tollgate/services/contract v0.0.0
+)
+
+require (
+	github.com/apapsch/go-jsonmerge/v2 v2.0.0 // indirect
+	github.com/getkin/kin-openapi v0.152.0 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/labstack/echo/v4 v4.16.0 // indirect
+	github.com/labstack/gommon v0.5.0 // indirect
+	github.com/mattn/go-colorable v0.1.15 // indirect
+	github.com/mattn/go-isatty v0.0.24 // indirect
+	github.com/oapi-codegen/runtime v1.8.0 // indirect
+	github.com/valyala/bytebufferpool v1.0.0 // indirect
+	github.com/valyala/fasttemplate v1.2.2 // indirect
+	golang.org/x/crypto v0.53.0 // indirect
+	golang.org/x/net v0.56.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
 )
 
 replace (
 	github.com/tollgate/tollgate/gateway-edge => ../gateway-edge
-	github.com/tollgate/tollgate/services => ../services
-	github.com/tollgate/tollgate/services/contract => ../services/contract
 	github.com/tollgate/tollgate/migrations => ../migrations
 	github.com/tollgate/tollgate/portal/client => ./client
+	github.com/tollgate/tollgate/services => ../services
+	github.com/tollgate/tollgate/services/contract => ../services/contract
 )

@@ -1,0 +1,10 @@
+// Package api holds openapi.yaml, the one source of the management API: the
+// server, the clients and the documentation are all made from it.
+package api
+
+import _ "embed"
+
+// Document is openapi.yaml (OpenAPI 3.0).
+//
+//go:embed openapi.yaml
+var Document []byte

@@ -1,0 +1,6 @@
+// Package gen is generated from api/openapi.yaml: the types of the management
+// API and the strict server interface that internal/httpapi implements. Nothing
+// in it is edited by hand; `go generate` writes it again.
+package gen
+
+//go:generate oapi-codegen -config config.yaml ../../api/openapi.yaml
