@@ -1,0 +1,272 @@
+package balance
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/match"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// clock is a clock that tests move.
+type clock struct{ ns atomic.Int64 }
+
+func (c *clock) now() int64              { return c.ns.Load() }
+func (c *clock) wall() int64             { return c.ns.Load() / 1e6 }
+func (c *clock) advance(d time.Duration) { c.ns.Add(int64(d)) }
+
+func newRegistry(t testing.TB) (*Registry, *clock) {
+	t.Helper()
+	c := &clock{}
+	c.ns.Store(int64(time.Hour))
+	r, err := New(Config{Guard: &match.Guard{AllowPrivate: true}, Now: c.now, Wall: c.wall})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, c
+}
+
+// doc is an upstream with targets of these weights, at ports 9001 and up.
+func doc(algorithm string, weights ...int) *contract.Upstream {
+	u := &contract.Upstream{Name: "u", Algorithm: algorithm}
+	for i, w := range weights {
+		u.Targets = append(u.Targets, contract.Target{URL: fmt.Sprintf("http://127.0.0.1:%d", 9001+i), Weight: &w})
+	}
+	if algorithm == contract.ConsistentHash {
+		u.HashOn = &contract.HashOn{Source: "header", Name: "X-User"}
+	}
+	return u
+}
+
+func compile(t testing.TB, r *Registry, d *contract.Upstream) *Upstream {
+	t.Helper()
+	u, err := r.Upstream(Key{1, 1}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Apply("gw", []*Upstream{u})
+	return u
+}
+
+// TestShares: under concurrency each target gets its share of 10,000 requests,
+// within 1 % of all (round robin: exactly).
+func TestShares(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		algorithm string
+		weights   []int
+		within    float64
+	}{
+		{contract.RoundRobin, []int{1, 1, 1}, 0.0001},
+		{contract.RoundRobin, []int{5, 3, 2}, 0.0001},
+		{contract.RoundRobin, []int{50, 30, 0, 20}, 0.0001},
+		{contract.RoundRobin, []int{1000, 999, 1}, 0.0005},
+		{contract.RoundRobin, []int{65535, 32768, 16384}, 0.001},
+		{contract.Random, []int{5, 3, 2}, 0.02},
+		{contract.LeastRequest, []int{5, 3, 2}, 0.02},
+	} {
+		r, _ := newRegistry(t)
+		u := compile(t, r, doc(c.algorithm, c.weights...))
+		counts := make([]atomic.Int64, len(c.weights))
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 1250 {
+					target, _ := u.Pick(0, nil)
+					if c.algorithm != contract.LeastRequest { // at rest: nothing in flight
+						target.Begin()
+						target.End(ResultOK)
+					}
+					counts[target.index].Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		sum := 0
+		for _, w := range c.weights {
+			sum += w
+		}
+		for i, w := range c.weights {
+			got, want := float64(counts[i].Load())/10000, float64(w)/float64(sum)
+			if math.Abs(got-want) > c.within {
+				t.Errorf("%s %v: target %d got %.4f, want %.4f", c.algorithm, c.weights, i, got, want)
+			}
+		}
+	}
+}
+
+// TestRoundRobinIsSmooth: a heavy target's turns are spread, not in a row.
+func TestRoundRobinIsSmooth(t *testing.T) {
+	t.Parallel()
+	if got := fmt.Sprint(spread([]int{10, 2, 2, 0})); got != "[0 0 1 0 2 0 0]" {
+		t.Error(got)
+	}
+}
+
+// TestLeastRequestAvoidsTheSlow: a target that holds its requests gets few new
+// ones.
+func TestLeastRequestAvoidsTheSlow(t *testing.T) {
+	t.Parallel()
+	r, _ := newRegistry(t)
+	u := compile(t, r, doc(contract.LeastRequest, 1, 1, 1))
+	for range 50 {
+		u.targets[0].Begin()
+	}
+	counts := [3]int{}
+	for range 3000 {
+		target, _ := u.Pick(0, nil)
+		counts[target.index]++
+	}
+	if counts[0] > 50 || counts[1] < 1000 || counts[2] < 1000 {
+		t.Errorf("%v", counts)
+	}
+}
+
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range []string{contract.RoundRobin, contract.LeastRequest, contract.Random, contract.IPHash, contract.ConsistentHash} {
+		r, _ := newRegistry(t)
+		u := compile(t, r, doc(algorithm, 1, 3, 0, 2))
+		for h := range Hash(200) {
+			var tried Tried
+			seen := map[*Target]bool{}
+			for range 3 {
+				target, _ := u.Pick(h*0x9E3779B97F4A7C15, &tried)
+				if target == nil || seen[target] || target.Weight == 0 {
+					t.Fatalf("%s: try %d gave %v", algorithm, tried.Len()+1, target)
+				}
+				seen[target] = true
+				tried.Add(target)
+			}
+			if target, code := u.Pick(h, &tried); target != nil || code != contract.CodeUpstreamUnavailable {
+				t.Fatalf("%s: a fourth target of three: %v, %v", algorithm, target, code)
+			}
+		}
+	}
+}
+
+// TestConsistentHash: a key stays where it is while others come and go, few keys
+// move when a target leaves, and no target holds much more than its share.
+func TestConsistentHash(t *testing.T) {
+	t.Parallel()
+	const keys = 20000
+	r, _ := newRegistry(t)
+	five := compile(t, r, doc(contract.ConsistentHash, 1, 1, 1, 1, 1))
+	where := make([]int, keys)
+	counts := make([]int, 5)
+	for k := range keys {
+		target, _ := five.Pick(HashString(fmt.Sprint("user", k)), nil)
+		where[k] = target.index
+		counts[target.index]++
+	}
+	for i, n := range counts {
+		if share := float64(n) / keys; share < 0.15 || share > 0.25 {
+			t.Errorf("target %d has %.3f of the keys", i, share)
+		}
+	}
+	four := compile(t, r, doc(contract.ConsistentHash, 1, 1, 1, 1))
+	moved := 0
+	for k := range keys {
+		target, _ := four.Pick(HashString(fmt.Sprint("user", k)), nil)
+		if target.index != where[k] {
+			moved++
+			if where[k] != 4 {
+				t.Fatalf("key %d moved from %d to %d although neither left", k, where[k], target.index)
+			}
+		}
+	}
+	if moved > keys*(20+5)/100 {
+		t.Errorf("%d of %d keys moved", moved, keys)
+	}
+	// One hot key: the target it belongs to fills to 1.25 of its share, not more.
+	hot := HashString("hot")
+	for range 400 {
+		target, _ := four.Pick(hot, nil)
+		target.Begin()
+	}
+	for i, target := range four.targets {
+		if n := target.Inflight(); n > 126 {
+			t.Errorf("target %d holds %d of 400", i, n)
+		}
+	}
+}
+
+func TestHashSources(t *testing.T) {
+	r, _ := newRegistry(t)
+	h := &policy.EngineHeaders{}
+	h.AppendString("X-User", "alice")
+	h.AppendString("Cookie", "a=1; sid=s1")
+	h.AppendString("Cookie", "sid=s2")
+	req := &policy.Request{Header: h.Handle(), Query: policy.Static("x=1&tenant=t1")}
+	params := []policy.Param{{Name: "id", Value: policy.Static("p1")}}
+	client := netip.MustParseAddr("::ffff:10.0.0.1")
+	ip := func(a string) Hash { b := netip.MustParseAddr(a).As16(); return HashString(b[:]) }
+	for _, c := range []struct {
+		on   contract.HashOn
+		want Hash
+	}{
+		{contract.HashOn{Source: "header", Name: "x-user"}, HashString("alice")},
+		{contract.HashOn{Source: "header", Name: "X-None"}, ip("10.0.0.1")},
+		{contract.HashOn{Source: "cookie", Name: "sid"}, HashString("s1")},
+		{contract.HashOn{Source: "query", Name: "tenant"}, HashString("t1")},
+		{contract.HashOn{Source: "path_param", Name: "id"}, HashString("p1")},
+		{contract.HashOn{Source: "ip"}, ip("10.0.0.1")},
+	} {
+		d := doc(contract.ConsistentHash, 1)
+		d.HashOn = &c.on
+		u := compile(t, r, d)
+		if got := u.Hash(req, client, params); got != c.want || !u.NeedsHash() {
+			t.Errorf("%+v: %x, want %x", c.on, got, c.want)
+		}
+		if n := testing.AllocsPerRun(100, func() { u.Hash(req, client, params) }); n != 0 {
+			t.Errorf("%+v: %v allocations", c.on, n)
+		}
+	}
+}
+
+func TestPickAllocatesNothing(t *testing.T) {
+	for _, algorithm := range []string{contract.RoundRobin, contract.LeastRequest, contract.Random, contract.IPHash, contract.ConsistentHash} {
+		r, _ := newRegistry(t)
+		u := compile(t, r, doc(algorithm, 3, 2, 1))
+		h := Hash(0)
+		if n := testing.AllocsPerRun(1000, func() {
+			var tried Tried
+			h += 0x9E3779B97F4A7C15
+			target, _ := u.Pick(h, &tried)
+			target.Begin()
+			tried.Add(target)
+			other, _ := u.Pick(h, &tried)
+			other.Begin()
+			other.End(ResultNone)
+			target.End(ResultOK)
+			u.AllowRetry()
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", algorithm, n)
+		}
+	}
+}
+
+func BenchmarkPick(b *testing.B) {
+	for _, algorithm := range []string{contract.RoundRobin, contract.LeastRequest, contract.Random, contract.ConsistentHash} {
+		r, _ := newRegistry(b)
+		u := compile(b, r, doc(algorithm, 5, 3, 2))
+		b.Run(algorithm, func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				h := Hash(1)
+				for pb.Next() {
+					h += 0x9E3779B97F4A7C15
+					t, _ := u.Pick(h, nil)
+					t.Begin()
+					t.End(ResultOK)
+				}
+			})
+		})
+	}
+}
