@@ -43,7 +43,7 @@ test: services build ## Run the whole suite, on real Redis and PostgreSQL that i
 	$(STEP) 'testing the race-prone rooms with the race detector'
 	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -short $(RACE)
 	$(STEP) 'testing end to end'
-	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -timeout 10m ./arch ./harness ./e2e/...
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -timeout 10m ./arch ./deploy ./harness ./e2e/...
 
 RACE := ./policy/... ./internal/...
 
@@ -55,7 +55,7 @@ $(BIN)/withservices:
 gen: ## Write all generated code, lists and pages anew
 	$(STEP) 'generating'
 	@cd portal && go generate ./...
-	@cd gateway-edge && go generate ./...
+	@go run ./gateway-edge/internal/policygen
 
 gen-check: ## Fail where generated files are not what `make gen` writes
 	@before=$$(git status --porcelain | sort); $(MAKE) -s gen; after=$$(git status --porcelain | sort); \
@@ -80,7 +80,7 @@ alone: ## Build each module by itself, without the workspace
 
 policy: ## Write the skeleton of a new policy: make policy NAME=my_policy
 	@[ -n "$(NAME)" ] || { echo 'usage: make policy NAME=my_policy'; exit 2; }
-	@cd gateway-edge && go run ./cmd/policygen -new $(NAME)
+	@go run ./gateway-edge/internal/policygen -new $(NAME)
 
 bench: services build ## CPU a request beside nginx and HAProxy in the same rounds, and the other figures
 	@tests/need.sh haproxy=haproxy wrk=wrk
