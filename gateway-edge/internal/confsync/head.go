@@ -1,0 +1,164 @@
+package confsync
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+const (
+	headEvery   = time.Second
+	headTimeout = time.Second
+	// repairEvery is how often the digest of everything held is compared with
+	// the head's.
+	repairEvery = 60 * time.Second
+)
+
+// headLoop reads the signed head each second.
+func (s *Syncer) headLoop(ctx context.Context) {
+	failures := 0
+	var checked int64
+	for ctx.Err() == nil {
+		_, err := s.readHead(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			if s.up.Swap(false) || failures == 0 {
+				s.cfg.Logger.Warn("the head can't be read", "error", err)
+			}
+			failures++
+			pause(ctx, failures)
+			continue
+		case !s.up.Swap(true):
+			s.cfg.Logger.Info("in contact with the control plane")
+		}
+		failures = 0
+		if now := s.cfg.Now(); now-checked > int64(repairEvery) && s.settled() {
+			checked = now
+			s.checkRoot(ctx)
+		}
+		sleep(ctx, headEvery)
+	}
+}
+
+// errNoHead says that Redis answered and has no head: it was emptied, or the
+// publisher never ran.
+var errNoHead = errors.New("there is no head in Redis")
+
+// readHead reads the head and takes what is new in it.
+func (s *Syncer) readHead(ctx context.Context) (contract.Head, error) {
+	ctx, cancel := context.WithTimeout(ctx, headTimeout)
+	defer cancel()
+	raw, err := s.cfg.Redis.Get(ctx, contract.RedisHead).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return contract.Head{}, errNoHead
+	}
+	if err != nil {
+		return contract.Head{}, err
+	}
+	var h contract.Head
+	if _, err := contract.OpenDocument(s.cfg.Keys.Verifier, contract.KindHead, raw, &h); err != nil {
+		s.alarm("the head does not verify", err)
+		return contract.Head{}, err
+	}
+	s.takeHead(h)
+	return h, nil
+}
+
+// takeHead judges a verified head.
+func (s *Syncer) takeHead(h contract.Head) {
+	s.mu.Lock()
+	switch {
+	case s.lineage == "" || h.Lineage != s.lineage && h.Issued > s.issued:
+		s.begin(h)
+	case h.Lineage != s.lineage:
+		s.mu.Unlock()
+		s.cfg.Logger.Warn("head of another lineage that is not newer is ignored", "lineage", h.Lineage)
+		return
+	case h.Rev < s.head.Rev || h.Time < s.head.Time:
+		// A replica that was behind, or an old head written again: the edge goes
+		// on with what it knows, and grows stale until a newer one comes.
+		s.mu.Unlock()
+		return
+	}
+	if h.Time > s.head.Time { // otherwise it is no sign of life
+		s.headAt = s.cfg.Now()
+	}
+	s.head, s.issued = h, h.Issued
+	s.headRead++
+	s.mu.Unlock()
+	s.markFresh()
+}
+
+// begin starts with a lineage: everything is compared anew and every key
+// confirmed. mu is held.
+func (s *Syncer) begin(h contract.Head) {
+	s.force = s.lineage != ""
+	if s.force {
+		s.cfg.Logger.Warn("the database was restored: everything is read again", "from", s.lineage, "to", h.Lineage)
+	}
+	s.lineage, s.issued = h.Lineage, h.Issued
+	s.tracker.reset(0)
+	s.queue.clear()
+	s.move(h.Rev)
+	s.missed(h.Rev)
+}
+
+// move makes the reader go on behind rev. mu is held.
+func (s *Syncer) move(rev uint64) {
+	s.next = rev + 1
+	s.turn++
+	if s.interrupt != nil {
+		s.interrupt()
+	}
+}
+
+// missed notes that revisions up to rev were not read: documents are compared and
+// keys confirmed.
+func (s *Syncer) missed(rev uint64) {
+	s.gaps.Add(1)
+	s.cfg.KeyStore.Invalidate()
+	s.tracker.add(rev)
+	poke(s.resync)
+}
+
+// settled reports whether everything the newest head speaks of is in force and
+// nothing more is under way.
+func (s *Syncer) settled() bool {
+	applied, idle := s.tracker.state()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return idle && s.headRead > 0 && applied == s.head.Rev && !s.syncing.Load()
+}
+
+// checkRoot compares what the edge holds with the head's root. They may differ for
+// a moment while a change passes; only a difference between two heads of one
+// revision, with nothing under way, is drift.
+func (s *Syncer) checkRoot(ctx context.Context) {
+	for range 3 {
+		s.mu.Lock()
+		before := s.head
+		s.mu.Unlock()
+		if bytes.Equal(s.cfg.Snapshot.Root(), before.Root) {
+			return
+		}
+		sleep(ctx, 300*time.Millisecond)
+		h, err := s.readHead(ctx)
+		if err != nil || h.Rev != before.Rev || !s.settled() {
+			return // something moves: the next check will tell
+		}
+		if !bytes.Equal(h.Root, before.Root) {
+			continue
+		}
+		s.drifts.Add(1)
+		s.cfg.Logger.Error("what the edge holds differs from the signed head; everything is compared again", "rev", h.Rev)
+		poke(s.resync)
+		return
+	}
+}

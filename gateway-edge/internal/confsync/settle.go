@@ -1,0 +1,121 @@
+package confsync
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
+)
+
+// settleQueue holds revisions that are in force in memory.
+type settleQueue struct {
+	mu     sync.Mutex
+	revs   []uint64
+	signal chan struct{}
+}
+
+func (q *settleQueue) add(revs []uint64) {
+	if len(revs) == 0 {
+		return
+	}
+	q.mu.Lock()
+	q.revs = append(q.revs, revs...)
+	q.mu.Unlock()
+	poke(q.signal)
+}
+
+func (q *settleQueue) take() []uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	revs := q.revs
+	q.revs = nil
+	return revs
+}
+
+// settleLoop makes revocations durable, one fdatasync for all that came meanwhile,
+// and only then counts their revisions as applied: a receipt must outlast a power
+// failure of this edge. A disk that fails does not hold up what is in force.
+func (s *Syncer) settleLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.settle.signal:
+		}
+		revs := s.settle.take()
+		if err := s.cfg.KeyStore.Sync(); err != nil {
+			s.cfg.Logger.Error("revocations can't be made durable", "error", err)
+		}
+		s.advanced(s.tracker.done(revs...))
+	}
+}
+
+const (
+	saveEvery  = time.Second
+	flushEvery = 5 // saves
+)
+
+// saveLoop writes the position, makes the log durable, compacts it, and bounds the
+// memory of compiled gateways.
+func (s *Syncer) saveLoop(ctx context.Context) {
+	tick := time.NewTicker(saveEvery)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if n%flushEvery == 0 {
+			s.cfg.Snapshot.Flush()
+		}
+		s.savePosition()
+		s.cfg.Snapshot.Sweep()
+		if s.cfg.Disk != nil && s.cfg.Disk.NeedsCompaction() {
+			if err := s.cfg.Disk.Compact(); err != nil {
+				s.cfg.Logger.Error("configuration log can't be compacted", "error", err)
+			}
+		}
+	}
+}
+
+// savePosition writes the applied revision behind the documents that it stands
+// for, then makes all of it durable.
+func (s *Syncer) savePosition() {
+	if s.cfg.Disk == nil || !s.ready.Load() {
+		return
+	}
+	applied, _ := s.tracker.state()
+	s.mu.Lock()
+	pos := Position{Lineage: s.lineage, Issued: s.issued, Rev: applied, HeadTime: s.head.Time}
+	changed := pos.Lineage != s.saved.Lineage || pos.Rev != s.saved.Rev || pos.HeadTime-s.saved.HeadTime > 60_000
+	s.mu.Unlock()
+	if changed {
+		if err := s.writePosition(pos); err != nil {
+			s.cfg.Logger.Error("position can't be saved", "error", err)
+			return
+		}
+	}
+	if err := s.cfg.Disk.Sync(); err != nil {
+		s.cfg.Logger.Error("configuration log can't be made durable", "error", err)
+	}
+}
+
+func (s *Syncer) writePosition(pos Position) error {
+	doc, err := json.Marshal(pos)
+	if err != nil {
+		return err
+	}
+	loc, err := s.cfg.Disk.Append(&disklog.Record{Kind: disklog.Position, ID: "position", Version: pos.Rev, Doc: doc})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	old := s.posLoc
+	s.posLoc, s.saved = loc, pos
+	s.mu.Unlock()
+	s.cfg.Disk.Drop(old)
+	return nil
+}
