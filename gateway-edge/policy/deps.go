@@ -13,6 +13,9 @@ type Scope struct {
 	Test                                  bool   // the gateway's mode is test
 	From                                  string // gateway | route | usage_plan | organization
 	Index                                 int    // position among policies of the same type there: makes a stable counter name
+	// Params are the path parameters of the route that match one segment; nil
+	// where no one route is meant, as for a policy of a whole gateway.
+	Params []string
 }
 
 // Deps is what a policy may ask of the edge. The control plane passes a Deps

@@ -86,6 +86,9 @@ type Descriptor struct {
 	Type              string
 	Phase             Phase
 	Request, Response Need
+	// Answers says that the policy always answers by itself: its route needs no
+	// upstream.
+	Answers bool
 	// Single are fields of which a second one is refused with 400 before any
 	// policy runs.
 	Single []Name

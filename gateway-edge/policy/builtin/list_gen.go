@@ -5,15 +5,24 @@ package builtin
 import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/apikey"
+	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
+	"github.com/tollgate/tollgate/gateway-edge/policy/mock"
+	"github.com/tollgate/tollgate/gateway-edge/policy/requestheaders"
+	"github.com/tollgate/tollgate/gateway-edge/policy/responseheaders"
 )
 
 // ordered is every policy, by phase and then by type.
 func ordered() []*policy.Descriptor {
 	return []*policy.Descriptor{
 		// guard
+		&cors.Descriptor,
 		&ipfilter.Descriptor,
+		&responseheaders.Descriptor,
 		// authenticate
 		&apikey.Descriptor,
+		// transform
+		&mock.Descriptor,
+		&requestheaders.Descriptor,
 	}
 }

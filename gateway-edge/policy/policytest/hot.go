@@ -79,3 +79,17 @@ func Bench(b *testing.B, d *policy.Descriptor, c Case) {
 		round()
 	}
 }
+
+// Serve carries one step through a chain of several policies, in place, for
+// tests of how policies meet.
+func Serve(t testing.TB, steps []policy.Step, st Step) *Result {
+	t.Helper()
+	ch, err := policy.CompileChain(steps)
+	if err != nil {
+		t.Fatalf("compile: %v", err)
+	}
+	p := &player{driver: drivers[0], chain: ch, now: 1_000_000_000_000}
+	r := p.serve(t, &st)
+	check(t, 0, &st, r)
+	return r
+}

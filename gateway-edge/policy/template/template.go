@@ -2,6 +2,7 @@ package template
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -27,14 +28,12 @@ type Template struct {
 	place Place
 }
 
-// part is a literal (v is literal) or a variable; s is the literal, or the name
+// part is a text (v is Literal) or a variable; s is the text, or the name
 // behind the variable's dot.
 type part struct {
 	v Var
 	s string
 }
-
-const literal = numVars
 
 // Parse reads a template. Its error says what is wrong in words for the
 // operator, without a pointer: the caller knows the field.
@@ -77,7 +76,7 @@ func Parse(s string, o Options) (*Template, error) {
 
 func (t *Template) flush(text *strings.Builder) {
 	if text.Len() > 0 {
-		t.parts = append(t.parts, part{literal, text.String()})
+		t.parts = append(t.parts, part{Literal, text.String()})
 		text.Reset()
 	}
 }
@@ -142,28 +141,22 @@ func (t *Template) Literal() (string, bool) {
 	switch {
 	case len(t.parts) == 0:
 		return "", true
-	case len(t.parts) == 1 && t.parts[0].v == literal:
+	case len(t.parts) == 1 && t.parts[0].v == Literal:
 		return t.parts[0].s, true
 	}
 	return "", false
 }
 
-// Prefix returns the literal text before the first variable.
-func (t *Template) Prefix() string {
-	if len(t.parts) > 0 && t.parts[0].v == literal {
-		return t.parts[0].s
-	}
-	return ""
-}
-
-// First returns the first variable; ok is false when there is none.
-func (t *Template) First() (v Var, ok bool) {
-	for i := range t.parts {
-		if t.parts[i].v != literal {
-			return t.parts[i].v, true
+// Parts yields the pieces in order: Literal with its text, or a variable with the
+// name behind its dot.
+func (t *Template) Parts() iter.Seq2[Var, string] {
+	return func(yield func(Var, string) bool) {
+		for i := range t.parts {
+			if !yield(t.parts[i].v, t.parts[i].s) {
+				return
+			}
 		}
 	}
-	return 0, false
 }
 
 // Append appends the expanded text to b. ok is false when a variable has no
@@ -173,7 +166,7 @@ func (t *Template) First() (v Var, ok bool) {
 func (t *Template) Append(b []byte, x *policy.Exchange) (_ []byte, ok bool) {
 	for i := range t.parts {
 		p := &t.parts[i]
-		if p.v == literal {
+		if p.v == Literal {
 			b = append(b, p.s...)
 			continue
 		}

@@ -22,7 +22,7 @@ func exchange() *policy.Exchange {
 	e.Params[1] = policy.Param{Name: "rest", Value: policy.Static("a/b")}
 	e.ParamCount = 2
 	policy.EngineAuthenticate(x, &policy.Principal{ConsumerName: "acme", KeyDisplay: "tg_live_0000000001",
-		Claims: map[string]any{"tier": "gold", "n": 7, "evil": "a\r\nb", "braces": "{client_ip}"}})
+		Claims: map[string]any{"tier": "gold", "n": 7, "dots": "..", "evil": "a\r\nb", "braces": "{client_ip}"}})
 	return x
 }
 
@@ -47,6 +47,7 @@ func TestAppend(t *testing.T) {
 		{name: "tail of several segments", in: "{param.rest}", none: true},
 		{name: "absent parameter", in: "{param.nope}", none: true},
 		{name: "escaped in a URL", in: "{claim.braces}/{claim.evil}", place: URL, want: "%7Bclient_ip%7D/a%0D%0Ab"},
+		{name: "a dot segment in a URL", in: "/a/{claim.dots}", place: URL, none: true},
 		{name: "canonical parts keep their bytes in a URL", in: "{path}?{query}&{param.id}", place: URL, want: "/orders/7%20a?a=1&7%20a"},
 	}
 	for _, tt := range tests {

@@ -24,6 +24,8 @@ const (
 	Param  // {param.NAME}: a path parameter of the route
 	Claim  // {claim.NAME}: a claim of the token that is a string
 	numVars
+	// Literal is what Parts yields for text between variables.
+	Literal = numVars
 )
 
 var varNames = [numVars]string{
@@ -80,7 +82,8 @@ const (
 	URL
 )
 
-// MaxValue bounds a variable's value, in bytes: a longer one counts as none.
+// MaxValue bounds what a credential says (consumer, key id, claims), in bytes: a
+// longer value counts as none. Parts of the request were bounded by the gate.
 const MaxValue = 1024
 
 // appendVar appends a variable's value; ok is false when it has none.
@@ -142,7 +145,7 @@ func appendRequest(b []byte, x *policy.Exchange, p *part, at Place) ([]byte, boo
 	case Path:
 		return appendText(b, r.Path, Header)
 	case Query:
-		return appendText(b, r.Query, Header)
+		return r.Query.AppendTo(b), true // an empty query is a value
 	}
 	t, ok := x.Param(p.s)
 	if !ok || t.Index('/') >= 0 {
@@ -153,7 +156,7 @@ func appendRequest(b []byte, x *policy.Exchange, p *part, at Place) ([]byte, boo
 }
 
 func appendText(b []byte, t policy.Text, at Place) ([]byte, bool) {
-	if t.Empty() || t.Len() > MaxValue {
+	if t.Empty() {
 		return b, false
 	}
 	if at == Header {
@@ -171,7 +174,8 @@ func appendString(b []byte, s string, at Place) ([]byte, bool) {
 		return b, false
 	}
 	if at == URL {
-		return query.AppendEscaped(b, s), true
+		// A dot segment would climb out of the place that the template gives it.
+		return query.AppendEscaped(b, s), s != "." && s != ".."
 	}
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c == 0x7f {
