@@ -38,20 +38,46 @@ type LogEntry struct {
 	contract.LogRecord
 }
 
+// LogQuery is a checked filter on one gateway's records.
+type LogQuery struct {
+	Gateway uint64
+	Filter  LogFilter
+	KID     string // Filter.Key without its prefix
+	// StatusFrom up to but without StatusTo; zero StatusTo is any.
+	StatusFrom, StatusTo int
+	Limit                int
+}
+
+// Outcomes of a request, as they are stored.
+const (
+	OutcomeOK      = 0
+	OutcomeRefused = 1 // by the edge itself
+	OutcomeFailed  = 2 // a status of 500 or more from behind, or aborted
+)
+
+// OutcomeOf classes a record.
+func OutcomeOf(r *contract.LogRecord) int {
+	switch {
+	case r.Code != "":
+		return OutcomeRefused
+	case r.Status >= 500 || r.Aborted != "":
+		return OutcomeFailed
+	}
+	return OutcomeOK
+}
+
 // LogStore keeps access log records.
 type LogStore interface {
-	// AppendLogs stores records; those of unknown gateways are dropped. One that
-	// is stored already (same gateway, request id and edge) is skipped.
+	// AppendLogs stores records; one that is stored already is skipped.
 	AppendLogs(ctx context.Context, records []contract.LogRecord) error
-	// Logs reads records of a gateway: older than before (0: from the newest), newest first.
-	Logs(ctx context.Context, org core.OrganizationID, gateway string, f LogFilter, before int64, limit int) ([]LogEntry, error)
-	// LogsAfter reads records stored after an id, oldest first.
-	LogsAfter(ctx context.Context, org core.OrganizationID, gateway string, f LogFilter, after int64, limit int) ([]LogEntry, error)
+	// Logs reads records with an id below before (0: from the newest), newest first.
+	Logs(ctx context.Context, org core.OrganizationID, q LogQuery, before int64) ([]LogEntry, error)
+	// LogsAfter reads records with an id above after, oldest first.
+	LogsAfter(ctx context.Context, org core.OrganizationID, q LogQuery, after int64) ([]LogEntry, error)
 	// LastLog is the newest id of a gateway, 0 for none.
-	LastLog(ctx context.Context, org core.OrganizationID, gateway string) (int64, error)
-	// Request reads the newest record of one request.
-	Request(ctx context.Context, org core.OrganizationID, gateway, requestID string) (LogEntry, error)
-	// TrimLogs deletes what is older than its organization's plan keeps, and all
-	// but the newest keep records of each gateway.
-	TrimLogs(ctx context.Context, now time.Time, retention map[string]time.Duration, keep int) (int64, error)
+	LastLog(ctx context.Context, org core.OrganizationID, gateway uint64) (int64, error)
+	// TrimLogs deletes what is older than its organization's plan keeps, all
+	// but the newest keep records of each gateway, and what belongs to no
+	// gateway any more. It returns how many records it deleted.
+	TrimLogs(ctx context.Context, retention Retention, keep int) (int64, error)
 }

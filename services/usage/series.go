@@ -8,18 +8,22 @@ import (
 	"github.com/tollgate/tollgate/services/core"
 )
 
-// SeriesStore reads the ledger for series.
+// SeriesStore reads the ledger for series. The organization owns the gateway that
+// a query names by number: an implementation checks it in the same statement.
 type SeriesStore interface {
-	// Counters sums counters by interval and group.
+	// Top returns the numbers of the groups with the most requests.
+	Top(ctx context.Context, org core.OrganizationID, q SeriesQuery, limit int) ([]uint64, error)
+	// Counters sums counters by interval, and by group when the query is split.
 	Counters(ctx context.Context, org core.OrganizationID, q SeriesQuery) ([]CounterSum, error)
 	// Statuses sums exact status codes by interval.
 	Statuses(ctx context.Context, org core.OrganizationID, q SeriesQuery) ([]StatusSum, error)
 	// Latencies merges histograms by interval and, when split by route, by route.
 	Latencies(ctx context.Context, org core.OrganizationID, q SeriesQuery) ([]LatencySum, error)
 	// Names returns id and name of routes, consumers or keys by their number.
-	Names(ctx context.Context, org core.OrganizationID, gateway uint64, by Group, nums []uint64) (map[uint64]Named, error)
-	// Resolve returns the number of a route, consumer or key by id or name.
-	Resolve(ctx context.Context, org core.OrganizationID, gateway uint64, by Group, ref string) (uint64, error)
+	Names(ctx context.Context, org core.OrganizationID, gateway Gateway, by Group, nums []uint64) (map[uint64]Named, error)
+	// Resolve returns the number of a route, consumer or key by id or name;
+	// CodeNotFound when there is none in the gateway.
+	Resolve(ctx context.Context, org core.OrganizationID, gateway Gateway, by Group, ref string) (uint64, error)
 }
 
 // SeriesQuery is a checked query. From and To lie on the interval's bounds.
@@ -27,13 +31,14 @@ type SeriesQuery struct {
 	Gateway              uint64
 	From, To             time.Time
 	Interval             Interval
-	GroupBy              Group
-	Route, Consumer, Key uint64 // 0: any
+	GroupBy              Group    // GroupNone, GroupRoute, GroupKey or GroupConsumer
+	Only                 []uint64 // groups; nil is all
+	Route, Consumer, Key uint64   // 0: any
 }
 
 // CounterSum is the sum of one group in one interval.
 type CounterSum struct {
-	Time   int64  // start of the interval, Unix seconds
+	Time   int64  // start of the interval, Unix seconds; 0 for IntervalTotal
 	Group  uint64 // number of the route, consumer or key; 0: none
 	Counts contract.Counts
 }
@@ -54,6 +59,3 @@ type LatencySum struct {
 
 // Named is a resource's id and name.
 type Named struct{ ID, Name string }
-
-// Histogram is a merged histogram; see contract.LatencyBuckets.
-type Histogram [contract.LatencyBuckets]uint64

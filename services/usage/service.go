@@ -52,42 +52,5 @@ func New(c Config) *Service {
 	return &Service{cfg: c}
 }
 
-// Series answers a usage query.
-func (s *Service) Series(ctx context.Context, org core.OrganizationID, in SeriesInput) (Series, error) {
-	return Series{}, in.check(s.cfg.Clock())
-}
-
-// Logs lists access log records, newest first.
-func (s *Service) Logs(ctx context.Context, org core.OrganizationID, in LogsInput) (core.List[LogEntry], error) {
-	return core.List[LogEntry]{}, nil
-}
-
-// Follow calls emit with the records stored from now on, oldest first, until ctx
-// ends or emit returns an error, which it returns. A call with no records is a
-// sign of life (every 15 s).
-func (s *Service) Follow(ctx context.Context, org core.OrganizationID, gateway string, f LogFilter, emit func([]LogEntry) error) error {
-	return nil
-}
-
-// Request returns what is kept of one request.
-func (s *Service) Request(ctx context.Context, org core.OrganizationID, gateway, requestID string) (LogEntry, error) {
-	return LogEntry{}, nil
-}
-
-// ExplainInput is an explain question.
-type ExplainInput struct {
-	Gateway string // id or name
-	Method  string
-	URL     string // absolute, on one of the gateway's hosts
-	Headers map[string][]string
-	Body    []byte
-	Client  string // IP address the request is to come from; empty: 127.0.0.1
-}
-
-// Explain asks a live edge what would happen to a request.
-func (s *Service) Explain(ctx context.Context, org core.OrganizationID, in ExplainInput) (*contract.Trace, error) {
-	return nil, nil
-}
-
-// Retention says how long each subscription plan keeps access logs.
+// Retention says how long each subscription plan keeps access logs, by its name.
 type Retention map[string]time.Duration
