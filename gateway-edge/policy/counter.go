@@ -115,10 +115,25 @@ type CellState struct {
 	Reset  time.Duration // until Left is Limit again if nothing is spent; of a quota: to the period's end
 }
 
-// Limiter is a policy that spends counters. An explanation asks it what is left
-// instead of running it, so that explaining never spends.
-type Limiter interface {
-	// TraceLimits appends the state of each of the policy's limits for this
-	// exchange. When one of them would refuse, ok is false and code says how.
-	TraceLimits(x *Exchange, to []contract.LimitTrace) (limits []contract.LimitTrace, code contract.Code, ok bool)
+// LimitRefused reports, in OnDone, that a limit refused this request: then every
+// unit that other limits took for it comes back, those of a rate too.
+func (x *Exchange) LimitRefused() bool {
+	switch x.e.Reply.Code {
+	case contract.CodeRateLimited, contract.CodeQuotaExceeded, contract.CodeQuotaUnavailable, contract.CodeConcurrencyExceeded:
+		return true
+	}
+	return false
+}
+
+// LimitCode is the error that a limit of that kind answers a verdict with.
+func LimitCode(k CounterKind, v Verdict) contract.Code {
+	switch {
+	case v == Unavailable:
+		return contract.CodeQuotaUnavailable
+	case k == CountQuota:
+		return contract.CodeQuotaExceeded
+	case k == CountConcurrency:
+		return contract.CodeConcurrencyExceeded
+	}
+	return contract.CodeRateLimited
 }

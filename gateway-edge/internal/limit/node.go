@@ -1,0 +1,150 @@
+package limit
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+)
+
+// call is one script on its way.
+type call struct {
+	cell   asker
+	script *script
+	keys   [2]string
+	args   []any
+	reply  []any
+	err    error
+}
+
+// asker is a cell that talks to Redis through the refiller. Its methods are
+// called by one sender at a time.
+type asker interface {
+	link() *node
+	// ask says what to send; nil when there is nothing to ask any more.
+	ask(now int64) *call
+	// hear takes the reply or the error.
+	hear(c *call, now int64)
+	// check looks after the cell in between; it returns when to look again, 0 to
+	// be forgotten until it is used again.
+	check(now int64) int64
+}
+
+// States of a node.
+const (
+	idle uint32 = iota
+	queued
+	flying
+	flyingAgain // asked for again while under way
+)
+
+// node hangs a cell on the refiller's queue: at most one message of a cell is
+// under way at a time.
+type node struct {
+	state  atomic.Uint32
+	active atomic.Bool // the refiller looks after the cell
+	next   *node       // in the queue
+	due    *node       // in the queue of cells to look after
+	cell   asker
+	r      *refiller
+
+	gate    atomic.Pointer[chan struct{}] // closed when an answer came
+	waiters atomic.Int32
+}
+
+// wake puts the cell onto the queue of those that want to talk to Redis. It never
+// blocks and does not allocate.
+func (n *node) wake() {
+	for {
+		switch s := n.state.Load(); s {
+		case idle:
+			if n.state.CompareAndSwap(idle, queued) {
+				n.r.push(n)
+				return
+			}
+		case flying:
+			if n.state.CompareAndSwap(flying, flyingAgain) {
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+// landed ends a flight; it goes onto the queue again if somebody asked meanwhile.
+func (n *node) landed() {
+	if n.state.CompareAndSwap(flying, idle) {
+		return
+	}
+	n.state.Store(queued)
+	n.r.push(n)
+	n.r.ring()
+}
+
+// tend asks the refiller to look after the cell.
+func (n *node) tend() {
+	if !n.active.Load() && n.active.CompareAndSwap(false, true) {
+		n.r.attend(n)
+	}
+}
+
+// open lets every waiter look again.
+func (n *node) open() {
+	if g := n.gate.Swap(nil); g != nil {
+		close(*g)
+	}
+}
+
+// door returns the channel that the next answer closes.
+func (n *node) door() chan struct{} {
+	for {
+		if g := n.gate.Load(); g != nil {
+			return *g
+		}
+		g := make(chan struct{})
+		if n.gate.CompareAndSwap(nil, &g) {
+			return g
+		}
+	}
+}
+
+// maxWaiters bounds the requests that wait on one cell.
+const maxWaiters = 64
+
+// wait is every kind's Wait: take, else wait for the cell's next answer, for at
+// most patience. late is the verdict when that ends.
+func (n *node) wait(b policy.Blocking, patience time.Duration, take func(now int64) policy.Verdict, late func() policy.Verdict) policy.Verdict {
+	now := n.r.l.now
+	v := take(now())
+	if v != policy.Dry {
+		return v
+	}
+	if n.waiters.Add(1) > maxWaiters {
+		n.waiters.Add(-1)
+		return late()
+	}
+	defer n.waiters.Add(-1)
+	n.r.waits.Add(1)
+	ctx := b.Context()
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	for {
+		door := n.door()
+		if v = take(now()); v != policy.Dry {
+			return v
+		}
+		n.wake()
+		n.r.ring()
+		select {
+		case <-door:
+		case <-t.C:
+			if v = take(now()); v != policy.Dry {
+				return v
+			}
+			return late()
+		case <-ctx.Done():
+			return late()
+		}
+	}
+}

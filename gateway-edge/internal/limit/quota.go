@@ -1,0 +1,311 @@
+package limit
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/limit/ledger"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// quota is one subject's quota over all its periods.
+type quota struct {
+	l      *Limits
+	c      *counter
+	name   string
+	shard  int
+	filter ledger.Filter
+
+	cur  atomic.Pointer[lease]
+	mu   sync.Mutex // guards next, prev and the change of cur
+	next *lease     // prefetched for the period to come
+	prev *lease
+}
+
+func newQuota(l *Limits, c *counter, name string, f ledger.Filter) *quota {
+	return &quota{l: l, c: c, name: name, shard: contract.BudgetShard(name), filter: f}
+}
+
+// cell implements body: it goes over to the next period when its time has come.
+func (q *quota) cell(now int64) policy.Cell {
+	e := q.cur.Load()
+	if wall := now + q.l.offset.Load(); e == nil || wall >= e.end || wall < e.start {
+		e = q.roll(wall)
+	}
+	return e
+}
+
+func (q *quota) period(wall int64) period {
+	p := q.c.plan.Load()
+	if p.length == "" {
+		return p.fixed.at(wall / 1e9)
+	}
+	return calendarPeriod(p.length, time.Unix(0, wall))
+}
+
+func (q *quota) roll(wall int64) *lease {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	per := q.period(wall)
+	e := q.cur.Load()
+	if e != nil && e.period == per.name {
+		return e
+	}
+	switch { // a clock that was set back finds the lease that it left
+	case q.next != nil && q.next.period == per.name:
+		e, q.next = q.next, nil
+	case q.prev != nil && q.prev.period == per.name:
+		e = q.prev
+	default:
+		e = q.newLease(per)
+	}
+	q.prev = q.cur.Swap(e)
+	return e
+}
+
+// ahead makes the next period's lease and asks for its first units.
+func (q *quota) ahead() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e := q.cur.Load()
+	p := q.c.plan.Load()
+	if q.next != nil || e == nil || p.length == "" {
+		return
+	}
+	q.next = q.newLease(calendarPeriod(p.length, time.Unix(0, e.end)))
+	q.next.hungry.Store(true)
+	q.next.node.tend()
+	q.next.node.wake()
+}
+
+// adopt implements body.
+func (q *quota) adopt(p *plan) {
+	e := q.cur.Load()
+	if e == nil {
+		return
+	}
+	if wall := q.l.now() + q.l.offset.Load(); q.period(wall).name != e.period {
+		q.roll(wall) // another length of period: another counter
+		return
+	}
+	e.relimit(p)
+}
+
+// lease is what this edge holds of a quota in one period. It implements
+// policy.Cell. Its words lie in the mapped ledger.
+type lease struct {
+	*ledger.Slot
+	l      *Limits
+	q      *quota
+	period string
+	start  int64 // wall clock ns
+	end    int64
+	local  bool
+
+	soft  atomic.Bool // never refuses
+	loose atomic.Bool // was soft at some time: it may owe units
+	limit atomic.Int64
+	low   atomic.Int64 // ask for more below it
+	deny  atomic.Int64 // until then others need not be asked
+	avail atomic.Int64 // of the quota, in Redis, at the last answer
+	spare atomic.Int64 // units that other edges held at the last answer
+	known atomic.Bool  // there was an answer
+	shut  atomic.Int64 // until then the worker is restoring the counter
+	// hungry: a request found nothing; unsure: a message's fate is unknown or it
+	// must be said again. Both make the lease speak.
+	hungry, unsure atomic.Bool
+
+	node node
+
+	// What follows is the sender's and the wheel's: guarded by mu.
+	mu       sync.Mutex
+	recall   bool  // the limit fell: give everything back first
+	asked    int64 // units asked for in the message under way
+	hold     int64
+	lastAsk  int64 // when, and what was spent then
+	lastUsed int64
+	spentAt  int64
+	usedAt   int64 // when spending last moved, as the wheel saw it
+	jitter   int64
+}
+
+func (q *quota) newLease(per period) *lease {
+	p := q.c.plan.Load()
+	e := &lease{
+		l: q.l, q: q, period: per.name, start: per.start * 1e9, end: per.end * 1e9, local: p.local,
+		jitter: int64(contract.BudgetShard(q.l.edge+q.name)) * int64(8*time.Second) / contract.BudgetShards,
+	}
+	e.Slot = q.l.ledger.Slot(&ledger.Identity{
+		Counter: q.name, Period: per.name, Start: per.start, End: per.end, Local: p.local, Filter: q.filter,
+	})
+	e.node.cell, e.node.r = e, q.l.refill
+	e.limit.Store(p.limit)
+	e.soft.Store(p.soft)
+	e.loose.Store(p.soft)
+	e.spentAt, e.usedAt = e.Spent(), q.l.now()
+	if p.local {
+		e.grantLocal(p.limit)
+	}
+	return e
+}
+
+// grantLocal makes the whole limit spendable here, less what this edge spent
+// before it was restarted.
+func (e *lease) grantLocal(limit int64) {
+	before := e.l.ledger.SpentBefore(e.q.name, e.period)
+	want := max(0, limit-before)
+	diff := want - e.Granted.Load()
+	e.Granted.Add(diff)
+	e.Left.Add(diff)
+	e.avail.Store(0)
+	e.known.Store(true)
+}
+
+// relimit goes over to another limit for the same counter.
+func (e *lease) relimit(p *plan) {
+	old := e.limit.Swap(p.limit)
+	if p.soft {
+		e.loose.Store(true)
+	}
+	wasSoft := e.soft.Swap(p.soft)
+	if e.local {
+		e.mu.Lock()
+		e.grantLocal(p.limit)
+		e.mu.Unlock()
+		return
+	}
+	if p.limit < old || wasSoft && !p.soft {
+		e.mu.Lock()
+		e.recall = true
+		e.mu.Unlock()
+	}
+	if p.limit != old || p.soft != wasSoft {
+		e.deny.Store(0)
+		e.node.tend()
+		e.node.wake()
+	}
+}
+
+// Take implements policy.Cell.
+func (e *lease) Take(now int64) policy.Verdict {
+	left := e.Left.Add(-1)
+	if left >= 0 {
+		if left < e.low.Load() {
+			e.node.wake()
+		}
+		if !e.node.active.Load() && !e.local {
+			e.node.tend()
+		}
+		return policy.Took
+	}
+	return e.dry(now)
+}
+
+// dry decides when nothing is left here.
+func (e *lease) dry(now int64) policy.Verdict {
+	if e.soft.Load() { // the debt is claimed by the next message
+		e.hunger()
+		return policy.Took
+	}
+	e.Left.Add(1)
+	switch {
+	case e.local || now < e.deny.Load():
+		return policy.Denied
+	case now < e.shut.Load():
+		return policy.Unavailable
+	case !e.l.link.down():
+		if !e.hungry.Load() {
+			e.hungry.Store(true)
+		}
+		return policy.Dry
+	case e.exhausted():
+		return policy.Denied
+	}
+	return policy.Unavailable
+}
+
+func (e *lease) hunger() {
+	if !e.hungry.Load() {
+		e.hungry.Store(true)
+	}
+	e.node.tend()
+	e.node.wake()
+}
+
+// exhausted reports whether the whole quota was seen spent: that stays true
+// whether or not Redis answers.
+func (e *lease) exhausted() bool {
+	return e.known.Load() && e.avail.Load() <= 0 && e.spare.Load() <= 0
+}
+
+// How long a request may wait: for the last units, and for the first answer.
+const (
+	lastPatience  = 5 * time.Millisecond
+	firstPatience = callBudget
+)
+
+// Wait implements policy.Cell.
+func (e *lease) Wait(b policy.Blocking) policy.Verdict {
+	patience := lastPatience
+	if !e.known.Load() {
+		patience = firstPatience
+	}
+	return e.node.wait(b, patience, e.Take, func() policy.Verdict {
+		if e.known.Load() {
+			return policy.Denied
+		}
+		return policy.Unavailable
+	})
+}
+
+// Credit implements policy.Cell.
+func (e *lease) Credit() {
+	e.Left.Add(1)
+	if !e.local {
+		e.node.tend()
+	}
+}
+
+// RetryAfter implements policy.Cell: to the period's end when the quota is spent.
+func (e *lease) RetryAfter(now int64) time.Duration {
+	if e.local || e.exhausted() {
+		return max(time.Second, time.Duration(e.end-now-e.l.offset.Load()))
+	}
+	if e.l.link.down() || !e.known.Load() {
+		return 5 * time.Second
+	}
+	return time.Second
+}
+
+// State implements policy.Cell. What other edges hold is not counted as left.
+func (e *lease) State(now int64) policy.CellState {
+	s := policy.CellState{
+		Limit: e.limit.Load(), Window: time.Duration(e.end - e.start),
+		Reset: max(0, time.Duration(e.end-now-e.l.offset.Load())),
+	}
+	s.Left = min(s.Limit, max(0, e.Left.Load()))
+	switch {
+	case e.local:
+	case e.known.Load():
+		s.Left = min(s.Limit, s.Left+max(0, e.avail.Load()))
+	default:
+		s.Left = s.Limit
+	}
+	return s
+}
+
+var _ policy.Cell = (*lease)(nil)
+
+// want is how many units to ask for: ten seconds of what is spent.
+func (e *lease) want(now int64) int64 {
+	rate := 0.0
+	if dt := now - e.lastAsk; e.lastAsk > 0 && dt > 0 {
+		rate = float64(e.Spent()-e.lastUsed) / (float64(max(dt, int64(time.Millisecond))) / 1e9)
+	}
+	edges := max(1, e.l.edges.Load())
+	w := math.Max(256, math.Max(10*rate, float64(e.limit.Load())/float64(400*edges)))
+	return int64(math.Min(w, maxLimit))
+}

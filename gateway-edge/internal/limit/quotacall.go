@@ -1,0 +1,205 @@
+package limit
+
+import (
+	"time"
+
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// How a lease behaves over time.
+const (
+	idleAfter   = 2 * time.Second        // unused units go back
+	pauseOthers = 50 * time.Millisecond  // others hold units that may come back
+	pauseSpent  = time.Second            // all is spent
+	lookEvery   = 500 * time.Millisecond // at an active lease
+	aheadOf     = 10 * time.Second       // before a period's end: the next one's first lease
+	retryEvery  = 100 * time.Millisecond // a message whose fate is unknown
+
+	restorePause = 100 * time.Millisecond // while the worker restores a counter
+)
+
+// link implements asker.
+func (e *lease) link() *node { return &e.node }
+
+// ask implements asker. The words change in an order that a kill at any point
+// leaves a lease that looks at least as spent as it is: units leave Left before
+// Back has them.
+func (e *lease) ask(now int64) *call {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.local {
+		return nil
+	}
+	e.notice(now)
+	hungry := e.hungry.Swap(false) || e.node.waiters.Load() > 0
+	over := now+e.l.offset.Load() >= e.end
+	quiet := !hungry && now-e.usedAt > int64(idleAfter)
+	left := e.Left.Load()
+	want := int64(0)
+	switch {
+	case over, quiet:
+		e.withdraw()
+	case e.recall:
+		e.withdraw()
+		want = e.want(now)
+	case hungry && left <= 0, left < e.low.Load():
+		want = e.want(now)
+	case !e.unsure.Load():
+		return nil // answered meanwhile
+	}
+	e.lastAsk, e.lastUsed = now, e.spentAt
+	return e.message(want, 0)
+}
+
+// message puts the lease's numbers into a call. Callers hold mu.
+func (e *lease) message(want int64, settle int) *call {
+	limit := e.limit.Load()
+	granted, left, back := e.Granted.Load(), e.Left.Load(), e.Back.Load()
+	debt := int64(0)
+	if e.loose.Load() { // else a negative number is a take that is about to be undone
+		debt = max(0, -left)
+	}
+	if e.soft.Load() {
+		limit = maxLimit
+	}
+	claim := granted + debt
+	e.hold, e.asked = claim-back, want
+	spent := e.hold - max(0, left)
+	return &call{
+		cell: e, script: quotaScript,
+		keys: [2]string{contract.RedisBudget(contract.BudgetQuota, e.q.name, e.period), contract.RedisBudgetGen(e.q.shard)},
+		args: []any{
+			e.l.shards[e.q.shard].gen(), limit, e.l.edge, e.Seq.Add(1), claim, e.hold, want, max(0, spent),
+			e.start / 1e9, e.end/1e9 + 2*86400, settle,
+		},
+	}
+}
+
+// notice sees whether units were spent since the last look. Callers hold mu.
+func (e *lease) notice(now int64) {
+	if spent := e.Spent(); spent != e.spentAt {
+		e.spentAt, e.usedAt = spent, now
+	}
+}
+
+// withdraw moves every unspent unit out of reach of requests. Callers hold mu.
+func (e *lease) withdraw() {
+	for {
+		left := e.Left.Load()
+		if left <= 0 {
+			return
+		}
+		if e.Left.CompareAndSwap(left, 0) {
+			e.Back.Add(left)
+			return
+		}
+	}
+}
+
+// hear implements asker.
+func (e *lease) hear(c *call, now int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c.err != nil {
+		e.unsure.Store(true) // it may have been done: the same words are sent again
+		e.node.tend()
+		return
+	}
+	if c.number(0) == 1 {
+		e.granted(c, now)
+		return
+	}
+	switch c.text(1) {
+	case "seq":
+		e.Seq.Store(max(e.Seq.Load(), c.seq()))
+		e.unsure.Store(true)
+		e.node.wake()
+	case "gen":
+		e.undo()
+		e.l.regenerated(e.q.shard, c.text(2))
+		e.unsure.Store(true)
+		e.node.wake()
+	default: // unseeded, or this counter alone has to be restored
+		e.undo()
+		e.shut.Store(now + int64(restorePause))
+		e.unsure.Store(true)
+		e.node.tend()
+		e.l.claim(e.q.shard, c.text(1) == "ask")
+	}
+}
+
+// undo makes units spendable again whose return was certainly not done.
+func (e *lease) undo() {
+	back := e.Back.Load()
+	e.Back.Store(0)
+	e.Left.Add(back)
+}
+
+// granted takes in what Redis granted. See ask for the order.
+func (e *lease) granted(c *call, now int64) {
+	total, left, n, others := c.number(1), c.number(2), c.number(3), c.number(4)
+	e.l.shards[e.q.shard].answered(c.text(5))
+	e.l.saw(n)
+	fresh := max(0, total-e.hold)
+	e.unsure.Store(false)
+	e.recall = false
+	e.shut.Store(0)
+	claim := e.hold + e.Back.Load()
+	debt := claim - e.Granted.Load() // of a counter that never refuses
+	e.Back.Store(0)
+	e.Granted.Store(total)
+	have := e.Left.Add(fresh + debt)
+	e.low.Store(max(0, have/2))
+	e.avail.Store(left)
+	e.spare.Store(others)
+	e.known.Store(true)
+	switch {
+	case e.asked == 0 || fresh > 0 || left > 0:
+		e.deny.Store(0)
+	case others > 0:
+		e.deny.Store(now + int64(pauseOthers))
+	default:
+		e.deny.Store(now + int64(pauseSpent))
+	}
+	if left <= 0 {
+		e.low.Store(0) // nothing to prefetch: the last units are asked for one by one
+	}
+}
+
+// check implements asker: it sees idleness, retries what is unsure, prefetches
+// the next period.
+func (e *lease) check(now int64) int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.notice(now)
+	wall := now + e.l.offset.Load()
+	left := e.Left.Load()
+	rest := left <= 0 && e.Back.Load() == 0 && !(e.loose.Load() && left < 0) // nothing to give back, nothing owed
+	switch {
+	case e.unsure.Load():
+		if now < e.shut.Load() {
+			return e.shut.Load()
+		}
+		e.node.wake()
+		return now + int64(retryEvery)
+	case wall >= e.end, now-e.usedAt > int64(idleAfter):
+		if rest {
+			return e.forget(now)
+		}
+		e.node.wake()
+	case e.soft.Load() && left < 0:
+		e.node.wake()
+	case wall > e.end-int64(aheadOf)+e.jitter:
+		e.q.ahead()
+	}
+	return now + int64(lookEvery)
+}
+
+// forget stops looking after the lease until it is used again.
+func (e *lease) forget(now int64) int64 {
+	e.node.active.Store(false)
+	if e.Spent() != e.spentAt && e.node.active.CompareAndSwap(false, true) {
+		return now + int64(lookEvery)
+	}
+	return 0
+}

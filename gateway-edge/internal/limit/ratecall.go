@@ -1,0 +1,225 @@
+package limit
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// How a share is renewed.
+const (
+	renewPart  = 0.6                    // of the term
+	earlyPause = 100 * time.Millisecond // between two early renewals
+	startPause = 10 * time.Millisecond  // the first of them, doubled each time
+	shareIdle  = 2 * time.Second        // a share nobody used is given back
+	denyPause  = 20 * time.Millisecond
+)
+
+func (r *rate) link() *node { return &r.node }
+
+// ask implements asker.
+func (r *rate) ask(now int64) *call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.measure(now)
+	s := r.now.Load()
+	waiting := int64(r.node.waiters.Load())
+	quiet := waiting == 0 && now-r.usedAt > int64(shareIdle)
+	if waiting == 0 && !quiet && now < s.until && now <= s.early && now < r.renewAt {
+		return nil // answered meanwhile
+	}
+	level := s.freeze(now)
+	if now >= s.until && !r.lost {
+		level = 0 // Redis has taken it for gone
+	}
+	keep := 0.0
+	if now < s.until && !quiet {
+		keep = math.Min(level, math.Max(2, r.demand*0.05))
+		keep = math.Min(math.Floor(keep), maxHeld)
+	}
+	// While the message is under way the tokens kept may be spent and none are
+	// earned: what is earned meanwhile is added when the answer is there.
+	r.kept = s
+	until := s.until
+	if quiet {
+		until = 0 // a request that comes now waits for a new share
+	}
+	r.now.Store(&share{gcra: newGCRA(now, 0, keep, keep), until: until, early: math.MaxInt64})
+	r.sent, r.asked = now, waiting
+	r.seq++
+	demand := strconv.FormatFloat(math.Max(1, r.demand), 'f', 3, 64)
+	if quiet {
+		demand = "-1"
+	}
+	return &call{
+		cell: r, script: shareScript,
+		keys: [2]string{contract.RedisBudget(contract.BudgetRate, r.name, ""), contract.RedisBudgetGen(r.shard)},
+		args: []any{
+			strconv.FormatFloat(r.size.rate, 'f', 6, 64), r.size.burst, r.l.edge, r.seq,
+			strconv.FormatFloat(level-keep, 'f', 6, 64), int64(keep), demand, max(1, waiting),
+		},
+	}
+}
+
+// measure updates the demand from the takes counted. Callers hold mu.
+func (r *rate) measure(now int64) {
+	n := r.count.Load()
+	dt := float64(now-r.countT) / 1e9
+	if n != r.counted {
+		r.usedAt = now
+	}
+	if dt < 0.005 {
+		return
+	}
+	d := float64(n-r.counted) / dt
+	if r.countT == 0 || r.started < 4 {
+		r.demand = math.Max(d, r.demand/2)
+	} else {
+		w := math.Min(1, dt/0.4) // about 0.4 s of memory
+		r.demand += w * (d - r.demand)
+	}
+	r.counted, r.countT = n, now
+}
+
+// hear implements asker.
+func (r *rate) hear(c *call, now int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, mid := r.kept, r.now.Load()
+	if c.err != nil {
+		r.lost = true
+		r.restore(old, mid, now)
+		r.node.tend()
+		return
+	}
+	if c.number(0) != 1 {
+		if c.text(1) == "seq" {
+			r.seq = max(r.seq, c.seq())
+		} else {
+			r.l.claim(r.shard, false)
+			r.lost = true
+		}
+		r.restore(old, mid, now)
+		r.node.tend()
+		return
+	}
+	r.lost = false
+	part, tokens := float64(c.number(1))/1e9, float64(c.number(2))/1e3
+	term := c.number(3) * int64(time.Millisecond)
+	r.contends, r.spare = c.number(4) == 1, c.number(5) >= 1000
+	r.l.saw(c.number(6))
+	r.l.shards[r.shard].unseeded.Store(false)
+	if part <= 0 && term == 0 { // given back
+		mid.freeze(now)
+		r.kept = nil
+		r.now.Store(&share{gcra: newGCRA(now, 0, 0, 0)})
+		return
+	}
+	r.direct.Store(c.number(7) == 1)
+	if r.direct.Load() {
+		r.single(mid, tokens, c.number(8), now)
+		return
+	}
+	r.renewed(old, mid, part, tokens, term, now)
+}
+
+// renewed puts the new share in place. Between the sending and the answer the
+// edge earned at least what the smaller of both shares earns.
+func (r *rate) renewed(old, mid *share, part, tokens float64, term, now int64) {
+	have := mid.freeze(now) + tokens
+	if now < r.sent+term && now < old.until {
+		have += math.Min(old.part, part) * r.size.rate * float64(now-r.sent) / 1e9
+	}
+	burst := part * float64(r.size.burst)
+	pause := int64(earlyPause)
+	if r.spare || r.started < 4 {
+		pause = min(pause, int64(startPause)<<min(r.started, 4))
+	}
+	r.started++
+	s := &share{
+		gcra: newGCRA(now, part*r.size.rate, burst, math.Min(have, burst)), part: part,
+		until: r.sent + term, low: burst / 2, early: now + pause,
+	}
+	if r.demand < part*r.size.rate && !r.contends {
+		s.low = math.Min(s.low, 2) // it earns more than is asked of it
+	}
+	r.renewAt = r.sent + int64(renewPart*float64(term)) - int64(r.shard%64)*term/1024
+	r.now.Store(s)
+	r.kept = nil
+	if s.tokens(now) < 1 && r.node.waiters.Load() > 0 {
+		r.deny.Store(now + min(int64(denyPause), int64(s.wait(now))))
+	}
+	r.node.tend()
+}
+
+// single spreads tokens of the common bucket over the requests that wait.
+func (r *rate) single(mid *share, tokens float64, waitMS, now int64) {
+	mid.freeze(now)
+	r.kept = nil
+	r.now.Store(&share{gcra: newGCRA(now, 0, 0, 0), until: 1, early: math.MaxInt64})
+	r.looseT.Store(now)
+	r.loose.Store(int64(tokens))
+	if int64(tokens) < r.asked {
+		r.deny.Store(now + max(1, waitMS)*int64(time.Millisecond))
+	}
+	r.renewAt = now + int64(time.Second)
+}
+
+// restore goes on with the share as it was: nothing is known to have changed.
+func (r *rate) restore(old, mid *share, now int64) {
+	if old == nil || old.until == 0 || old.part == 0 {
+		mid.freeze(now)
+		r.now.Store(&share{gcra: newGCRA(now, 0, 0, 0)})
+		return
+	}
+	have := mid.freeze(now)
+	s := &share{
+		gcra: newGCRA(now, old.part*r.size.rate, old.part*float64(r.size.burst), have), part: old.part,
+		until: old.until, low: 0, early: now + int64(earlyPause),
+	}
+	r.now.Store(s)
+	r.kept = nil
+}
+
+// check implements asker: it renews in time, and gives back what nobody uses.
+func (r *rate) check(now int64) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.count.Load() != r.counted {
+		r.usedAt = now
+	}
+	if r.node.state.Load() != idle {
+		return now + int64(lookEvery)/4
+	}
+	s := r.now.Load()
+	quiet := now-r.usedAt > int64(shareIdle)
+	switch {
+	case quiet && (s.until <= now || s.part == 0):
+		return r.forget(now)
+	case quiet:
+		r.renewAt = now
+		r.node.wake()
+	case r.lost, s.until != 0 && !r.direct.Load() && now >= r.renewAt:
+		r.renewAt = min(r.renewAt, now)
+		r.node.wake()
+		return now + int64(retryEvery)
+	}
+	next := now + int64(lookEvery)
+	if r.renewAt > now {
+		next = min(next, r.renewAt)
+	}
+	return next
+}
+
+func (r *rate) forget(now int64) int64 {
+	n := r.count.Load()
+	r.node.active.Store(false)
+	if r.count.Load() != n && r.node.active.CompareAndSwap(false, true) {
+		return now + int64(lookEvery)
+	}
+	r.started, r.demand = 0, 0
+	r.counted, r.countT = n, now
+	return 0
+}

@@ -1,0 +1,201 @@
+package limit
+
+import (
+	"context"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/limit/ledger"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// shard is what is known of one budget shard in Redis.
+type shard struct {
+	marker   atomic.Pointer[string] // the last marker seen
+	unseeded atomic.Bool            // no marker: the worker has to seed it
+	asking   atomic.Bool            // some counter of it has to be restored
+}
+
+func (s *shard) gen() string {
+	if g := s.marker.Load(); g != nil {
+		return *g
+	}
+	return ""
+}
+
+// answered notes the marker of an answer.
+func (s *shard) answered(gen string) {
+	if s.gen() != gen {
+		s.marker.Store(&gen)
+	}
+	if s.unseeded.Load() {
+		s.unseeded.Store(false)
+	}
+}
+
+// claim asks the worker to seed a shard, or to restore a counter of it.
+func (l *Limits) claim(n int, one bool) {
+	if one {
+		l.shards[n].asking.Store(true)
+	} else {
+		l.shards[n].unseeded.Store(true)
+	}
+	select {
+	case l.refill.claims <- struct{}{}:
+	default:
+	}
+}
+
+// regenerated is called when a shard was seeded anew: every lease of it tells
+// what it holds, in case the worker did not wait for this edge.
+func (l *Limits) regenerated(n int, gen string) {
+	l.shards[n].answered(gen)
+	l.resync(func(shard int) bool { return shard == n })
+}
+
+// resync lets the leases of some shards tell again what they hold, those of
+// former epochs too.
+func (l *Limits) resync(of func(shard int) bool) {
+	l.eachBody(func(b body) {
+		if q, ok := b.(*quota); ok && of(q.shard) {
+			q.tell()
+		}
+	})
+	l.refill.resettle(of)
+}
+
+// tell makes the present lease speak even if nothing is wanted.
+func (q *quota) tell() {
+	e := q.cur.Load()
+	if e == nil || e.local {
+		return
+	}
+	e.unsure.Store(true)
+	e.node.tend()
+	e.node.wake()
+}
+
+// watch looks each second whether the budgets are still those this edge knows,
+// and publishes claims when they are not.
+func (l *Limits) watch(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	known := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			l.tell()
+		case <-l.refill.claims:
+		}
+		if l.link.down() {
+			continue
+		}
+		known = l.look(ctx, known)
+	}
+}
+
+// look compares the seeding that is in force with the one known so far.
+func (l *Limits) look(ctx context.Context, known string) string {
+	ctx, cancel := context.WithTimeout(ctx, 10*callBudget)
+	defer cancel()
+	seeded, err := l.link.rdb.HGet(ctx, contract.RedisBudgets, contract.BudgetsSeeded).Result()
+	if err != nil && err != redis.Nil {
+		return known
+	}
+	if err := l.publish(ctx, seeded == ""); err != nil {
+		l.log.Warn("limits: claims could not be published", "error", err)
+		return known
+	}
+	if seeded != "" && known != "" && seeded != known {
+		l.resync(func(int) bool { return true })
+	}
+	if seeded == "" {
+		return known
+	}
+	return seeded
+}
+
+// publish writes this edge's claims on the shards that need seeding, all of them
+// when nothing is seeded, and then says that it is done.
+func (l *Limits) publish(ctx context.Context, all bool) error {
+	var need [contract.BudgetShards]bool
+	any := all
+	for i := range l.shards {
+		s := &l.shards[i]
+		need[i] = all || s.unseeded.Load() || s.asking.Swap(false)
+		any = any || need[i]
+	}
+	if !any {
+		return nil
+	}
+	p := l.link.rdb.Pipeline()
+	flush := func() error {
+		if p.Len() == 0 {
+			return nil
+		}
+		l.link.trips.Add(1)
+		_, err := p.Exec(ctx)
+		return err
+	}
+	touched := map[int]bool{}
+	for _, c := range l.claims() {
+		n := contract.BudgetShard(c.Counter)
+		if !need[n] {
+			continue
+		}
+		key := contract.RedisBudgetClaims(n)
+		p.HSet(ctx, key, c.Field(), c.Encode())
+		if !touched[n] {
+			touched[n] = true
+			p.Expire(ctx, key, time.Hour)
+		}
+		if p.Len() >= 2*maxBatch {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	for n := range need {
+		if need[n] && (!all || touched[n] || l.shards[n].unseeded.Load()) {
+			p.SAdd(ctx, contract.RedisBudgetAsk, strconv.Itoa(n))
+		}
+	}
+	p.HSet(ctx, contract.RedisBudgets, l.edge, strconv.FormatInt(l.wall().UnixMilli(), 10))
+	return flush()
+}
+
+// claims is what this edge holds and has spent in periods that are not over, this
+// epoch and former ones.
+func (l *Limits) claims() []contract.BudgetClaim {
+	now := l.wall().Unix()
+	var out []contract.BudgetClaim
+	for _, s := range l.ledger.Slots() {
+		if s.Local || s.End <= now {
+			continue
+		}
+		spent := s.Spent()
+		out = append(out, contract.BudgetClaim{
+			Writer: l.edge, Counter: s.Counter, Period: s.Period,
+			Granted: max(s.Granted.Load(), spent), Spent: spent, Since: s.Since, Start: s.Start, End: s.End,
+			Filter: filterOf(&s.Filter),
+		})
+	}
+	for _, r := range l.ledger.Old() {
+		if r.Local {
+			continue
+		}
+		out = append(out, contract.BudgetClaim{
+			Writer: contract.BudgetWriter(l.base, r.Epoch), Counter: r.Counter, Period: r.Period,
+			Granted: r.Spent(), Spent: r.Spent(), Over: true, Since: r.Since, Start: r.Start, End: r.End,
+			Filter: filterOf(&r.Filter),
+		})
+	}
+	return out
+}
+
+func filterOf(f *ledger.Filter) contract.BudgetFilter { return contract.BudgetFilter(*f) }

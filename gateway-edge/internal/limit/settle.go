@@ -1,0 +1,95 @@
+package limit
+
+import (
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/limit/ledger"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// lastSeq numbers the last message of an epoch: nothing comes after it.
+const lastSeq = 1 << 52
+
+// settlement gives back what a former epoch of this edge was granted and did not
+// spend. It implements asker and is looked after until Redis has answered.
+type settlement struct {
+	l    *Limits
+	r    *ledger.Record
+	node node
+}
+
+func (r *refiller) newSettlement(rec *ledger.Record) *settlement {
+	s := &settlement{l: r.l, r: rec}
+	s.node.cell, s.node.r = s, r
+	return s
+}
+
+// settle begins with every record of former epochs that Redis may not know the
+// last word of.
+func (r *refiller) settle() {
+	for _, rec := range r.l.ledger.Old() {
+		if rec.Local {
+			continue
+		}
+		s := r.newSettlement(rec)
+		r.settlements = append(r.settlements, s)
+		if !rec.Settled {
+			s.node.tend()
+			s.node.wake()
+		}
+	}
+	r.ring()
+}
+
+// resettle says the last words of some shards again: they were seeded anew.
+func (r *refiller) resettle(of func(shard int) bool) {
+	for _, s := range r.settlements {
+		if of(contract.BudgetShard(s.r.Counter)) {
+			s.node.tend()
+			s.node.wake()
+		}
+	}
+}
+
+func (s *settlement) link() *node { return &s.node }
+
+func (s *settlement) ask(now int64) *call {
+	r := s.r
+	if r.End <= (now+s.l.offset.Load())/int64(time.Second) {
+		s.node.active.Store(false)
+		return nil
+	}
+	n := contract.BudgetShard(r.Counter)
+	spent := r.Spent()
+	return &call{
+		cell: s, script: quotaScript,
+		keys: [2]string{contract.RedisBudget(contract.BudgetQuota, r.Counter, r.Period), contract.RedisBudgetGen(n)},
+		args: []any{
+			"", int64(maxLimit), contract.BudgetWriter(s.l.base, r.Epoch), int64(lastSeq), max(r.Granted, spent), spent, 0, spent,
+			r.Start, r.End + 2*86400, 1,
+		},
+	}
+}
+
+func (s *settlement) hear(c *call, _ int64) {
+	if c.err != nil {
+		return
+	}
+	if c.number(0) != 1 && c.text(1) != "seq" {
+		s.l.claim(contract.BudgetShard(s.r.Counter), c.text(1) == "ask")
+		return
+	}
+	s.node.active.Store(false)
+	if err := s.l.ledger.Settle(s.r); err != nil {
+		s.l.log.Warn("limits: a settled lease could not be marked: it will be settled again", "error", err)
+	}
+}
+
+// check implements asker: again until it is done.
+func (s *settlement) check(now int64) int64 {
+	if !s.node.active.Load() {
+		return 0
+	}
+	s.node.wake()
+	return now + int64(time.Second)
+}

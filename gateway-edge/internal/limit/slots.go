@@ -1,0 +1,269 @@
+package limit
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// slots is one subject's concurrency limit, of which this edge holds some slots
+// for a term. It implements body and policy.Cell.
+type slots struct {
+	l     *Limits
+	c     *counter
+	name  string
+	shard int
+
+	free   atomic.Int64 // slots held and not in use; below 0: in use beyond what is held
+	held   atomic.Int64
+	until  atomic.Int64 // CLOCK_BOOTTIME: the term's end
+	low    atomic.Int64 // ask for more below it
+	deny   atomic.Int64
+	direct atomic.Bool // too few slots to hold any that are not in use
+	avail  atomic.Int64
+	known  atomic.Bool
+	node   node
+
+	mu      sync.Mutex // guards what follows: the sender's and the wheel's
+	seq     int64
+	back    int64 // slots on their way back; their fate may be unknown
+	sent    int64
+	keep    int64
+	debt    int64
+	lost    bool
+	lows    [2]int64 // smallest numbers of free slots seen in the last two looks
+	renewAt int64
+}
+
+// Terms of slots.
+const (
+	slotTerm   = 5 * time.Second
+	slotRenew  = 2 * time.Second
+	slotLook   = 100 * time.Millisecond // twice: slots not used since then go back
+	slotDenied = 20 * time.Millisecond
+)
+
+func newSlots(l *Limits, c *counter, name string) body {
+	s := &slots{l: l, c: c, name: name, shard: contract.BudgetShard(name)}
+	s.node.cell, s.node.r = s, l.refill
+	return s
+}
+
+func (s *slots) cell(int64) policy.Cell { return s }
+
+// adopt implements body: with a smaller cap the next message gives back.
+func (s *slots) adopt(*plan) {
+	s.deny.Store(0)
+	s.mu.Lock()
+	s.renewAt = 0
+	s.mu.Unlock()
+	s.node.tend()
+}
+
+// Take implements policy.Cell.
+func (s *slots) Take(now int64) policy.Verdict {
+	if now >= s.until.Load() && !s.cut() {
+		s.node.tend()
+		return policy.Dry // nothing is held, or it ran out while the machine slept
+	}
+	free := s.free.Add(-1)
+	if free >= 0 {
+		if free < s.low.Load() {
+			s.node.wake()
+		}
+		s.node.tend()
+		return policy.Took
+	}
+	if s.cut() && s.held.Load()-free <= s.floor() {
+		s.node.tend()
+		return policy.Took
+	}
+	s.free.Add(1)
+	if s.cut() || now < s.deny.Load() {
+		return policy.Denied
+	}
+	return policy.Dry
+}
+
+// cut reports whether Redis can't be asked.
+func (s *slots) cut() bool { return s.l.link.down() || s.l.shards[s.shard].unseeded.Load() }
+
+// floor is what an edge may always use while it is cut off.
+func (s *slots) floor() int64 { return s.c.plan.Load().limit / max(1, s.l.edges.Load()) }
+
+// Wait implements policy.Cell.
+func (s *slots) Wait(b policy.Blocking) policy.Verdict {
+	patience := lastPatience
+	if !s.known.Load() {
+		patience = firstPatience
+	}
+	return s.node.wait(b, patience, s.Take, func() policy.Verdict {
+		if v := s.Take(s.l.now()); v != policy.Dry {
+			return v
+		}
+		return policy.Denied
+	})
+}
+
+// Credit implements policy.Cell: the request is over.
+func (s *slots) Credit() {
+	s.free.Add(1)
+	s.node.tend()
+	if s.direct.Load() {
+		s.node.wake()
+		s.node.r.ring()
+	}
+}
+
+// RetryAfter implements policy.Cell: slots come back when requests end, which
+// nobody knows.
+func (s *slots) RetryAfter(int64) time.Duration { return time.Second }
+
+// State implements policy.Cell.
+func (s *slots) State(int64) policy.CellState {
+	st := policy.CellState{Limit: s.c.plan.Load().limit}
+	st.Left = st.Limit
+	if s.known.Load() {
+		st.Left = min(st.Limit, max(0, s.free.Load())+max(0, s.avail.Load()))
+	}
+	return st
+}
+
+var _ policy.Cell = (*slots)(nil)
+
+func (s *slots) link() *node { return &s.node }
+
+// ask implements asker.
+func (s *slots) ask(now int64) *call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	limit := s.c.plan.Load().limit
+	waiting := int64(s.node.waiters.Load())
+	free, held := s.free.Load(), s.held.Load()
+	grow := waiting > 0 && free <= 0 || free < s.low.Load()
+	if !s.lost && !grow && now < s.renewAt && s.surplus(limit) == 0 {
+		return nil
+	}
+	if give := s.surplus(limit); give > 0 && s.withdraw(give) {
+		s.back += give
+	}
+	s.debt = max(0, -s.free.Load()) // in use beyond what was held while Redis was away
+	s.keep = held - s.back + s.debt
+	want := s.keep
+	if grow {
+		want += max(1, waiting, min(s.keep/2, limit/4))
+	}
+	s.sent = now
+	s.seq++
+	return &call{
+		cell: s, script: slotsScript,
+		keys: [2]string{contract.RedisBudget(contract.BudgetConcurrency, s.name, ""), contract.RedisBudgetGen(s.shard)},
+		args: []any{limit, s.l.edge, s.seq, s.keep, want, slotTerm.Milliseconds()},
+	}
+}
+
+// surplus is how many free slots should go back. Callers hold mu.
+func (s *slots) surplus(limit int64) int64 {
+	free := s.free.Load()
+	if free <= 0 || s.back > 0 {
+		return 0
+	}
+	if s.direct.Load() {
+		if s.node.waiters.Load() > 0 {
+			return 0
+		}
+		return free
+	}
+	n := min(free, s.lows[0], s.lows[1])
+	if over := s.held.Load() - limit; over > n {
+		n = min(free, over)
+	}
+	return max(0, n)
+}
+
+// withdraw takes n free slots out of reach.
+func (s *slots) withdraw(n int64) bool {
+	for {
+		free := s.free.Load()
+		if free < n {
+			return false
+		}
+		if s.free.CompareAndSwap(free, free-n) {
+			return true
+		}
+	}
+}
+
+// hear implements asker.
+func (s *slots) hear(c *call, now int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.node.tend()
+	if c.err != nil {
+		s.lost = true
+		return
+	}
+	if c.number(0) != 1 {
+		if c.text(1) == "seq" {
+			s.seq = max(s.seq, c.seq())
+		} else {
+			s.l.claim(s.shard, false)
+			s.free.Add(s.back)
+			s.back = 0
+		}
+		s.lost = true
+		return
+	}
+	s.lost = false
+	s.back = 0
+	s.l.shards[s.shard].unseeded.Store(false)
+	mine, avail, n := c.number(1), c.number(2), c.number(3)
+	s.l.saw(n)
+	limit := s.c.plan.Load().limit
+	s.direct.Store(limit < 2*n)
+	fresh := mine - s.keep
+	s.held.Store(mine)
+	free := s.free.Add(fresh + s.debt)
+	s.lows = [2]int64{0, 0}
+	if fresh > 0 {
+		s.lows = [2]int64{free, 0}
+	}
+	s.until.Store(s.sent + int64(slotTerm))
+	s.renewAt = s.sent + int64(slotRenew)
+	s.avail.Store(avail)
+	s.known.Store(true)
+	s.low.Store(0)
+	if avail > 0 && !s.direct.Load() && mine > 4 {
+		s.low.Store(mine / 4)
+	}
+	if fresh == 0 && avail <= 0 {
+		s.deny.Store(now + int64(slotDenied))
+	}
+	if mine == 0 && avail > 0 {
+		s.until.Store(0)
+	}
+}
+
+// check implements asker: it renews in time and gives back what was not used.
+func (s *slots) check(now int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	free, held := s.free.Load(), s.held.Load()
+	s.lows[0], s.lows[1] = s.lows[1], max(0, free)
+	switch {
+	case s.lost:
+		s.node.wake()
+	case held == 0 && free == 0 && s.back == 0:
+		s.node.active.Store(false)
+		if s.free.Load() != 0 && s.node.active.CompareAndSwap(false, true) {
+			break
+		}
+		return 0
+	case now >= s.renewAt, s.surplus(s.c.plan.Load().limit) > 0:
+		s.node.wake()
+	}
+	return now + int64(slotLook)
+}
