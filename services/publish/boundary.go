@@ -67,11 +67,13 @@ type Item struct {
 // Outbox is the queue of what changed. Revisions rise by one from item to item,
 // and an item's document is stored in the same transaction.
 type Outbox interface {
-	// Waiting lists what has no revision yet, of some kinds, oldest first.
-	Waiting(ctx context.Context, kinds []string, limit int) ([]Task, error)
-	// Assign gives the items revisions, or ErrDeposed.
+	// Waiting lists what has no revision yet, oldest first.
+	Waiting(ctx context.Context, limit int) ([]Task, error)
+	// Assign gives the items the revisions after the newest one, stores their
+	// documents and forgets their failures; or ErrDeposed.
 	Assign(ctx context.Context, epoch uint64, items []Item) error
-	// Unsent lists what has a revision but is not known to be in Redis, in order.
+	// Unsent lists what has a revision but is not known to be in Redis, in order,
+	// each with its document as it is stored now.
 	Unsent(ctx context.Context, limit int) ([]Item, error)
 	// Sent marks everything up to a revision.
 	Sent(ctx context.Context, epoch, rev uint64) error
@@ -94,18 +96,20 @@ type Failure struct {
 // Document is a signed document as it is stored.
 type Document struct {
 	Ref     string
-	Kind    string
+	Kind    string // core.PublishGateway or core.PublishOrganization
 	Version uint64
-	Rev     uint64
 	Entry   string
 	Bytes   []byte
 }
 
 // Documents are the signed documents.
 type Documents interface {
-	// Entries lists refs and index entries, without documents.
+	// Entries lists refs and index entries, in the order of refs, without bytes.
 	Entries(ctx context.Context, after string, limit int) ([]Document, error)
+	// Documents lists whole documents in the order of refs.
 	Documents(ctx context.Context, after string, limit int) ([]Document, error)
+	// DocumentsOf reads some; missing ones are left out.
+	DocumentsOf(ctx context.Context, refs []string) ([]Document, error)
 	Fail(ctx context.Context, f Failure) error
 	Failures(ctx context.Context) ([]Failure, error)
 	// Expire removes gateways deleted before a time, with their documents, and
@@ -165,8 +169,9 @@ type Shard struct {
 // Bus is Redis as the publisher writes it. Each write refuses to replace
 // something newer.
 type Bus interface {
-	// Head reads the head; nil when there is none.
-	Head(ctx context.Context) ([]byte, error)
+	// Head reads the head, nil when there is none, and the newest revision in the
+	// change stream, 0 when it is empty.
+	Head(ctx context.Context) (head []byte, top uint64, err error)
 	// SetHead replaces the head if it still is last (nil: none). If not, it
 	// changes nothing and returns what is there.
 	SetHead(ctx context.Context, head, last []byte) (current []byte, ok bool, err error)
@@ -176,11 +181,13 @@ type Bus interface {
 	Remove(ctx context.Context, refs []string) error
 	// FillDocuments writes documents and index entries without notices.
 	FillDocuments(ctx context.Context, docs []Document) error
+	// Buckets reads the index buckets from (inclusive) to (exclusive).
+	Buckets(ctx context.Context, from, to int) ([]map[string]string, error)
 	// FillKeys writes whole shards and marks them as seeded under a lineage.
 	FillKeys(ctx context.Context, lineage string, shards []Shard) error
 	// Unseeded lists the shards that are not marked with a lineage.
 	Unseeded(ctx context.Context, lineage string) ([]int, error)
-	// Wipe removes all documents, records and markers of another lineage.
+	// Wipe removes all documents, index entries and records, and then the head.
 	Wipe(ctx context.Context) error
 	Reports
 }

@@ -90,8 +90,8 @@ type LiveInput struct {
 // MaxWait bounds how long Live and Receipt wait.
 const MaxWait = 60 * time.Second
 
-// pollEvery is how often a waiting caller looks at the reports.
-const pollEvery = 25 * time.Millisecond
+// lookEvery is how often a waiting caller looks at the reports.
+const lookEvery = 25 * time.Millisecond
 
 // Live answers when every live edge serves the version or a later one, or when
 // the wait is over.
@@ -119,7 +119,7 @@ func (s *Status) poll(ctx context.Context, wait time.Duration, ask func() (done 
 		if err != nil || done || !s.clock().Before(deadline) {
 			return err
 		}
-		t := time.NewTimer(pollEvery)
+		t := time.NewTimer(lookEvery)
 		select {
 		case <-ctx.Done():
 			t.Stop()

@@ -1,0 +1,76 @@
+package redisbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Open makes a client for TOLLGATE_REDIS_URL: redis://, rediss://, unix://,
+// redis+sentinel://host,host/master/db, redis+cluster://host,host. It connects
+// on first use; calls end with their context. The errors never repeat a password.
+func Open(text string) (redis.UniversalClient, error) {
+	scheme, _, _ := strings.Cut(text, ":")
+	switch scheme {
+	case "redis", "rediss", "unix":
+		o, err := redis.ParseURL(text)
+		if err != nil {
+			return nil, errors.New("the Redis URL can't be parsed: want redis://user:password@host:port/db")
+		}
+		o.ContextTimeoutEnabled = true
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTime, callTime, callTime
+		o.MaxRetries = -1 // what may be repeated is repeated by the caller
+		return redis.NewClient(o), nil
+	case "redis+sentinel", "redis+cluster":
+		return several(scheme, text)
+	}
+	return nil, fmt.Errorf("the Redis URL begins with %.20q: want redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://", scheme)
+}
+
+const (
+	dialTime = 2 * time.Second
+	callTime = 5 * time.Second
+)
+
+// several reads the URLs that name more than one host.
+func several(scheme, text string) (redis.UniversalClient, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("the Redis URL can't be parsed: want %s://user:password@host:port,host:port/…", scheme)
+	}
+	o := &redis.UniversalOptions{
+		Addrs: strings.Split(u.Host, ","), Username: u.User.Username(), ContextTimeoutEnabled: true,
+		DialTimeout: dialTime, ReadTimeout: callTime, WriteTimeout: callTime, MaxRetries: -1,
+	}
+	o.Password, _ = u.User.Password()
+	if scheme == "redis+cluster" {
+		o.IsClusterMode = true
+		o.MaxRetries = 3 // redirections while slots move
+		return redis.NewUniversalClient(o), nil
+	}
+	master, db, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+	if master == "" {
+		return nil, errors.New("the Redis URL names no master: want redis+sentinel://host:port,host:port/master/db")
+	}
+	o.MasterName = master
+	if db != "" {
+		if o.DB, err = strconv.Atoi(db); err != nil {
+			return nil, errors.New("the Redis URL's database is not a number")
+		}
+	}
+	return redis.NewUniversalClient(o), nil
+}
+
+// Ping says whether Redis answers.
+func Ping(ctx context.Context, c redis.UniversalClient) error {
+	if err := c.Ping(ctx).Err(); err != nil {
+		return unavailable("reach Redis", err)
+	}
+	return nil
+}

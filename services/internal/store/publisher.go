@@ -1,0 +1,335 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/gateway"
+	"github.com/tollgate/tollgate/services/publish"
+)
+
+// Publisher implements publish.Store and publish.StatusStore. Its methods for
+// the publisher span all organizations.
+type Publisher struct{ DB *DB }
+
+var (
+	_ publish.Store       = Publisher{}
+	_ publish.StatusStore = Publisher{}
+)
+
+type publisherRow struct {
+	ID         int
+	Holder     string
+	LeaseUntil int64
+	Epoch      uint64
+	Rev        uint64
+	Lineage    string
+	Issued     int64
+	BuiltBy    string
+}
+
+func (publisherRow) TableName() string { return "publisher" }
+
+func (r *publisherRow) lease() publish.Lease {
+	return publish.Lease{Epoch: r.Epoch, Rev: r.Rev, Lineage: r.Lineage, Issued: r.Issued, BuiltBy: r.BuiltBy}
+}
+
+// fence locks the publisher's row and refuses everybody but the leader of epoch.
+func fence(t *Txn, epoch uint64) (*publisherRow, error) {
+	var row publisherRow
+	if err := t.forUpdate().Table("publisher").Where("id = 1").Take(&row).Error; err != nil {
+		return nil, err
+	}
+	if row.Epoch != epoch {
+		return nil, publish.ErrDeposed
+	}
+	return &row, nil
+}
+
+func (t *Txn) setPublisher(set map[string]any) error {
+	return t.Table("publisher").Where("id = 1").Updates(set).Error
+}
+
+// Lead takes the lease where it is free or over.
+func (s Publisher) Lead(ctx context.Context, holder string, ttl time.Duration) (l publish.Lease, ok bool, err error) {
+	err = s.DB.Tx(ctx, func(t *Txn) error {
+		var row publisherRow
+		if err := t.forUpdate().Table("publisher").Where("id = 1").Take(&row).Error; err != nil {
+			return err
+		}
+		if ok = row.LeaseUntil <= t.Now || row.Holder == holder; !ok {
+			return nil
+		}
+		row.Epoch++
+		l = row.lease()
+		return t.setPublisher(map[string]any{"holder": holder, "epoch": row.Epoch, "lease_until": t.Now + ttl.Milliseconds()})
+	})
+	return l, ok, err
+}
+
+// Renew keeps the lease.
+func (s Publisher) Renew(ctx context.Context, epoch uint64, ttl time.Duration) error {
+	return s.DB.Tx(ctx, func(t *Txn) error {
+		if _, err := fence(t, epoch); err != nil {
+			return err
+		}
+		return t.setPublisher(map[string]any{"lease_until": t.Now + ttl.Milliseconds()})
+	})
+}
+
+// Release ends the lease at once.
+func (s Publisher) Release(ctx context.Context, epoch uint64) error {
+	return s.DB.Tx(ctx, func(t *Txn) error {
+		if _, err := fence(t, epoch); err != nil {
+			return err
+		}
+		return t.setPublisher(map[string]any{"lease_until": 0})
+	})
+}
+
+// Begin starts a lineage: revisions and epochs go on above those that Redis has
+// seen, and what was not sent waits for new ones.
+func (s Publisher) Begin(ctx context.Context, epoch uint64, n publish.Lineage) (l publish.Lease, err error) {
+	err = s.DB.Tx(ctx, func(t *Txn) error {
+		row, err := fence(t, epoch)
+		if err != nil {
+			return err
+		}
+		row.Lineage, row.Issued, row.BuiltBy = n.ID, n.Issued, n.BuiltBy
+		row.Rev, row.Epoch = max(row.Rev, n.Rev), max(row.Epoch, n.Epoch)
+		l = row.lease()
+		if err := t.Table("outbox").Where("sent_at = 0 AND rev > 0").Update("rev", 0).Error; err != nil {
+			return err
+		}
+		return t.setPublisher(map[string]any{
+			"lineage": row.Lineage, "issued": row.Issued, "rev": row.Rev, "epoch": row.Epoch, "built_by": row.BuiltBy,
+		})
+	})
+	return l, err
+}
+
+// Waiting groups the rows without a revision by what they are about.
+func (s Publisher) Waiting(ctx context.Context, limit int) ([]publish.Task, error) {
+	var out []publish.Task
+	err := s.DB.View(ctx, func(db *gorm.DB) error {
+		return db.Table("outbox").
+			Select("kind, ref, MAX(kid) AS kid, MAX(version) AS version, MAX(id) AS last, MIN(created_at) AS created").
+			Where("sent_at = 0 AND rev = 0").Group("kind, ref").Order("MIN(id)").Limit(limit).
+			Scan(&out).Error
+	})
+	return out, err
+}
+
+// Assign gives revisions in one transaction with the documents.
+func (s Publisher) Assign(ctx context.Context, epoch uint64, items []publish.Item) error {
+	return s.DB.Tx(ctx, func(t *Txn) error {
+		row, err := fence(t, epoch)
+		if err != nil {
+			return err
+		}
+		if err := t.setPublisher(map[string]any{"rev": row.Rev + uint64(len(items))}); err != nil {
+			return err
+		}
+		for i := range items {
+			it := &items[i]
+			it.Rev = row.Rev + uint64(i) + 1
+			err := t.Exec("UPDATE outbox SET rev = ? WHERE sent_at = 0 AND rev = 0 AND kind = ? AND ref = ? AND id <= ?", it.Rev, it.Kind, it.Ref, it.Last).Error
+			if err != nil {
+				return err
+			}
+			if it.Kind == core.PublishKey {
+				continue
+			}
+			if err := storeDocument(t, it); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func storeDocument(t *Txn, it *publish.Item) error {
+	err := t.Exec("INSERT INTO published (ref, kind, version, rev, entry, document, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?)"+
+		" ON CONFLICT (ref) DO UPDATE SET version = excluded.version, rev = excluded.rev, entry = excluded.entry, document = excluded.document, changed_at = excluded.changed_at",
+		it.Ref, it.Kind, it.Version, it.Rev, it.Entry, it.Document, t.Now).Error
+	if err != nil {
+		return err
+	}
+	return t.Exec("DELETE FROM publish_failures WHERE ref = ?", it.Ref).Error
+}
+
+type unsentRow struct {
+	Rev      uint64
+	Kind     string
+	Ref      string
+	KID      uint64 `gorm:"column:kid"`
+	Asked    uint64
+	Last     int64
+	Created  int64
+	Version  uint64
+	Entry    string
+	Document []byte
+}
+
+// Unsent lists what may not be in Redis, with documents as they are now: an
+// older one is never sent again.
+func (s Publisher) Unsent(ctx context.Context, limit int) ([]publish.Item, error) {
+	var out []publish.Item
+	err := s.DB.View(ctx, func(db *gorm.DB) error {
+		var rows []unsentRow
+		err := db.Table("(?) AS o", db.Table("outbox").
+			Select("rev, MAX(kind) AS kind, MAX(ref) AS ref, MAX(kid) AS kid, MAX(version) AS asked, MAX(id) AS last, MIN(created_at) AS created").
+			Where("sent_at = 0 AND rev > 0").Group("rev").Order("rev").Limit(limit)).
+			Select("o.*, COALESCE(p.version, 0) AS version, COALESCE(p.entry, '') AS entry, p.document AS document").
+			Joins("LEFT JOIN published p ON p.ref = o.ref").Order("o.rev").Scan(&rows).Error
+		if err != nil {
+			return err
+		}
+		out = make([]publish.Item, len(rows))
+		for i, r := range rows {
+			it := publish.Item{
+				Task: publish.Task{Kind: r.Kind, Ref: r.Ref, KID: r.KID, Version: r.Asked, Last: r.Last, Created: r.Created},
+				Rev:  r.Rev,
+			}
+			if r.Kind != core.PublishKey {
+				it.Version, it.Entry, it.Document = r.Version, r.Entry, r.Document
+			}
+			out[i] = it
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Sent marks everything up to a revision.
+func (s Publisher) Sent(ctx context.Context, epoch, rev uint64) error {
+	return s.DB.Tx(ctx, func(t *Txn) error {
+		if _, err := fence(t, epoch); err != nil {
+			return err
+		}
+		return t.Table("outbox").Where("sent_at = 0 AND rev > 0 AND rev <= ?", rev).Update("sent_at", t.Now).Error
+	})
+}
+
+// Everything makes all documents wait for being compiled anew.
+func (s Publisher) Everything(ctx context.Context, epoch uint64, builtBy string) error {
+	return s.DB.Tx(ctx, func(t *Txn) error {
+		if _, err := fence(t, epoch); err != nil {
+			return err
+		}
+		for _, sql := range []string{
+			"INSERT INTO outbox (kind, ref, organization_id, gateway_id, version, created_at) SELECT 'organization', id, id, '', version, ? FROM organizations ORDER BY id",
+			"INSERT INTO outbox (kind, ref, organization_id, gateway_id, version, created_at) SELECT 'gateway', id, organization_id, id, version, ? FROM gateways ORDER BY id",
+		} {
+			if err := t.Exec(sql, t.Now).Error; err != nil {
+				return err
+			}
+		}
+		return t.setPublisher(map[string]any{"built_by": builtBy})
+	})
+}
+
+// Trim forgets sent rows.
+func (s Publisher) Trim(ctx context.Context, before int64) error {
+	return s.DB.Tx(ctx, func(t *Txn) error {
+		return t.Where("sent_at > 0 AND sent_at < ?", before).Delete(&outboxRow{}).Error
+	})
+}
+
+// Sources reads gateways of all organizations, deleted ones too.
+func (s Publisher) Sources(ctx context.Context, ids []string) ([]gateway.Source, error) {
+	var out []gateway.Source
+	err := s.DB.Snapshot(ctx, func(db *gorm.DB) error {
+		var rows []gatewayRow
+		err := db.Table("gateways").Select("gateways.*, organizations.num AS organization_num").
+			Joins("JOIN organizations ON organizations.id = gateways.organization_id").
+			Where("gateways.id IN ?", ids).Find(&rows).Error
+		if err != nil {
+			return err
+		}
+		out = make([]gateway.Source, len(rows))
+		at := make(map[string]*gateway.Source, len(rows))
+		for i := range rows {
+			out[i].Policies = []byte(rows[i].Policies)
+			if out[i].Gateway, err = rows[i].domain(); err != nil {
+				return err
+			}
+			at[rows[i].ID] = &out[i]
+		}
+		return fillSources(db, ids, at)
+	})
+	return out, err
+}
+
+// fillSources reads the parts of several gateways, one query a table.
+func fillSources(db *gorm.DB, ids []string, at map[string]*gateway.Source) error {
+	for k, table := range entryTables {
+		var rows []entryRow
+		if err := db.Table(table).Where("gateway_id IN ?", ids).Order("gateway_id, name").Find(&rows).Error; err != nil {
+			return err
+		}
+		for i := range rows {
+			if src := at[rows[i].GatewayID]; src != nil {
+				src.Entries[k] = append(src.Entries[k], rows[i].domain())
+			}
+		}
+	}
+	var secrets []secretRow
+	if err := db.Omit("sealed").Where("gateway_id IN ?", ids).Order("gateway_id, name").Find(&secrets).Error; err != nil {
+		return err
+	}
+	for i := range secrets {
+		if src := at[secrets[i].GatewayID]; src != nil {
+			src.Secrets = append(src.Secrets, secrets[i].domain())
+		}
+	}
+	return nil
+}
+
+// Records reads keys by kid.
+func (s Publisher) Records(ctx context.Context, kids []uint64) ([]*contract.KeyRecord, error) {
+	var out []*contract.KeyRecord
+	err := s.DB.View(ctx, func(db *gorm.DB) error {
+		for len(kids) > 0 {
+			n := min(len(kids), outboxBatch)
+			list, err := records(joinedKeys(db).Where("api_keys.kid IN ?", kids[:n]))
+			if err != nil {
+				return err
+			}
+			out, kids = append(out, list...), kids[n:]
+		}
+		return nil
+	})
+	return out, err
+}
+
+// ShardRecords reads the keys of some shards. Keys of deleted gateways work
+// nowhere and are left out.
+func (s Publisher) ShardRecords(ctx context.Context, from, to int) ([]*contract.KeyRecord, error) {
+	var out []*contract.KeyRecord
+	err := s.DB.View(ctx, func(db *gorm.DB) (err error) {
+		out, err = records(joinedKeys(db).Where("api_keys.shard >= ? AND api_keys.shard < ? AND gateways.deleted_at = 0", from, to))
+		return err
+	})
+	return out, err
+}
+
+func records(q *gorm.DB) ([]*contract.KeyRecord, error) {
+	var rows []keyRow
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	out := make([]*contract.KeyRecord, len(rows))
+	for i := range rows {
+		k, err := rows[i].domain()
+		if err != nil {
+			return nil, err
+		}
+		out[i] = k.Record(rows[i].ConsumerPlan)
+	}
+	return out, nil
+}
