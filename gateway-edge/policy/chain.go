@@ -293,6 +293,37 @@ func (e *EngineExchange) done(x *Exchange, d Finisher, s *Slot) {
 	d.OnDone(x, s)
 }
 
+// EngineAbandon ends the wait of a suspended policy that will not be resumed: the
+// engine answers in its place.
+func (c *Chain) EngineAbandon(x *Exchange) {
+	if e := &x.e; e.responding {
+		e.ri--
+	}
+}
+
+// EngineVerdicts tells after the fact what each policy decided on the way in, for
+// requests that no trace was made for.
+func (c *Chain) EngineVerdicts(x *Exchange) []contract.PolicyTrace {
+	e := &x.e
+	out := make([]contract.PolicyTrace, 0, len(c.steps))
+	for i := range c.steps {
+		s := &c.steps[i]
+		t := contract.PolicyTrace{Type: s.typ, Phase: s.phase.String(), From: s.from}
+		switch {
+		case i < e.pc:
+			t.Verdict = "next"
+		case i > e.pc:
+			t.Verdict = "skipped"
+		case e.Reply.Status != 0:
+			t.Verdict = "answer"
+		default:
+			t.Verdict, t.Code, t.Detail = "reject", e.Reply.Code.String(), e.Reply.Detail
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
 // EngineBodyMax is the bound of the policy that asked for the whole body.
 func (e *EngineExchange) EngineBodyMax() int64 {
 	s := e.step()

@@ -177,6 +177,19 @@ func (h *EngineHeaders) Kill(i int) {
 	}
 }
 
+// Count returns how many fields of a name there are.
+func (h *EngineHeaders) Count(n Name) (count int) {
+	if n.id != 0 && h.first[n.id] == 0 {
+		return 0
+	}
+	for i := range h.f {
+		if h.f[i].is(n) {
+			count++
+		}
+	}
+	return count
+}
+
 // Handle returns the policies' view of the list.
 func (h *EngineHeaders) Handle() Headers { return Headers{h: h} }
 

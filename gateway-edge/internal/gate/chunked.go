@@ -40,8 +40,9 @@ func (c *Chunked) Reset(code contract.Code) { *c = Chunked{Code: code} }
 
 // Next takes the next piece off b: data is the part of it that is body, n how
 // many bytes of b were used up. When n is 0, more bytes are needed behind what b
-// holds, and the caller keeps b. The trailer section goes to into, copied.
-func (c *Chunked) Next(b []byte, into *policy.EngineHeaders, e *policy.EngineExchange) (data []byte, n int, f *Fault) {
+// holds, and the caller keeps b. The fields of the trailer
+// section go to into, copied.
+func (c *Chunked) Next(b []byte, into *policy.EngineHeaders) (data []byte, n int, f *Fault) {
 	for {
 		switch c.state {
 		case chunkSize:
@@ -80,7 +81,7 @@ func (c *Chunked) Next(b []byte, into *policy.EngineHeaders, e *policy.EngineExc
 			n += 2
 			c.state = chunkSize
 		case chunkTrailer:
-			m, f := c.trailer(b[n:], into, e)
+			m, f := c.trailer(b[n:], into)
 			return nil, n + m, c.fault(f)
 		default:
 			return nil, n, nil
@@ -168,7 +169,7 @@ func hexDigit(c byte) int {
 
 // trailer reads the trailer section when all of it is there. Fields that a
 // trailer may not carry are dropped, never merged into the header.
-func (c *Chunked) trailer(b []byte, into *policy.EngineHeaders, e *policy.EngineExchange) (n int, f *Fault) {
+func (c *Chunked) trailer(b []byte, into *policy.EngineHeaders) (n int, f *Fault) {
 	end, f := trailerEnd(b)
 	if end == 0 || f != nil {
 		if f == nil && len(b) > MaxTrailers {
@@ -180,8 +181,7 @@ func (c *Chunked) trailer(b []byte, into *policy.EngineHeaders, e *policy.Engine
 		c.state = chunkDone
 		return 2, nil
 	}
-	kept := e.Grab(end)
-	copy(kept, b[:end])
+	kept := append(make([]byte, 0, end), b[:end]...)
 	for i := 0; kept[i] != '\r'; {
 		fl, _, f := scanField(kept, i)
 		if f != nil {

@@ -75,7 +75,7 @@ func tooLong(b []byte, line bool, f *Fault) *Fault {
 func (h *Head) requestLine(b []byte, from int) (next int, incomplete bool, f *Fault) {
 	nl := bytes.IndexByte(b[from:], '\n')
 	if nl < 0 {
-		return 0, true, h.earlyLine(b[from:])
+		return 0, true, earlyLine(b[from:])
 	}
 	nl += from
 	if nl == from || b[nl-1] != '\r' {
@@ -114,7 +114,7 @@ func (h *Head) requestLine(b []byte, from int) (next int, incomplete bool, f *Fa
 }
 
 // earlyLine refuses a request line that can't become one, before its end.
-func (h *Head) earlyLine(b []byte) *Fault {
+func earlyLine(b []byte) *Fault {
 	if i := control(b, 0); i < len(b) && !(b[i] == '\r' && i+1 == len(b)) {
 		return invalid(i, "a control character in the request line")
 	}
@@ -142,3 +142,10 @@ func (h *Head) version(v []byte, at int) *Fault {
 
 // view is b as a string over the same memory.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// Early looks at the beginning of a request that is not complete and refuses
+// what can't become one.
+func (h *Head) Early(e *policy.EngineExchange, b []byte) *Fault {
+	h.Begin(e)
+	return tooLong(b, true, earlyLine(b))
+}

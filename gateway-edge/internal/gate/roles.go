@@ -133,3 +133,17 @@ var trailerKnown = func() (t [policy.EngineKnown]bool) {
 	}
 	return
 }()
+
+// ResponseField reports whether a backend's field of this name is sent on by
+// engines that get their fields parsed: none that frames or concerns only the
+// connection, and none that only the edge says.
+func ResponseField(name string) bool {
+	id := policy.EngineClassify(bytesOf(name))
+	if id == 0 {
+		return !ours(name)
+	}
+	return responseRoles[id] == respPass
+}
+
+// TrailerField reports whether a trailer field of this name is sent on.
+func TrailerField(name string) bool { return trailerAllowed(name) }

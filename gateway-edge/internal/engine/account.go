@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
+	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// This file is the one place that counts. A request is admitted before it is
+// dispatched, committed when the client's socket took the first byte of the final
+// head, credited when it was admitted and the edge itself ended up answering, and
+// done when all is over.
+
+type counter = atomic.Int64
+
+func hotOf(p *policy.Principal) *meter.Hot { return meter.HotOf(&p.Locals[policy.LocalMeter]) }
+
+// admit counts the request before it is dispatched.
+func (j *job) admit() {
+	j.ticket = j.eng.cfg.Meter.Admit(j.hot, &j.id)
+	j.admitted = true
+}
+
+// commit is called once, when the first byte of the final head was written.
+func (j *job) commit() {
+	e := j.e
+	j.committed = j.eng.clock.Boot()
+	e.Outcome.Committed = true
+	e.Outcome.Status = e.Resp.Status
+	e.Outcome.Billable = e.Resp.Origin != policy.FromEdge
+	if j.counts == nil {
+		return // no gateway answers for this host
+	}
+	if j.refused {
+		j.eng.cfg.Meter.Refuse(j.hot, j.counts, &j.id, e.Resp.Status)
+		return
+	}
+	j.eng.cfg.Meter.Commit(j.hot, j.counts, &j.id, e.Resp.Status, e.Outcome.Billable)
+}
+
+// end ends the exchange: every policy is told, then it is counted and logged.
+func (j *job) end() {
+	e := j.e
+	o := &e.Outcome
+	o.BytesIn, o.BytesOut, o.Ended = j.bodyIn, j.bodyOut, j.ended
+	if j.chain != nil {
+		j.chain.EngineDone(j.x)
+		j.panicked()
+	}
+	if j.admitted && !o.Billable {
+		j.eng.cfg.Meter.Credit(j.ticket)
+	}
+	edge, upstream := j.spent()
+	if j.counts != nil {
+		j.eng.cfg.Meter.Done(j.hot, j.counts, &j.id, j.headIn+j.bodyIn, j.headOut+j.bodyOut, edge, upstream)
+	}
+	if m := j.eng.cfg.Metrics; m != nil {
+		m.End(j.cl.protocol().metric(), o.Status, j.code, j.refused, edge, upstream)
+	}
+	j.log(edge, upstream)
+	j.eng.served.Add(1)
+	j.eng.open.Add(-1)
+}
+
+// spent splits the time until the answer began, in microseconds: by the edge, and
+// waiting for the upstream.
+func (j *job) spent() (edge, upstream int64) {
+	end := j.committed
+	if end == 0 {
+		end = j.eng.clock.Boot()
+	}
+	if j.sent != 0 {
+		answered := j.answered
+		if answered == 0 {
+			answered = end
+		}
+		upstream = answered - j.sent
+	}
+	return max(0, end-j.began-upstream) / 1000, upstream / 1000
+}
+
+// log writes the access log's record of the exchange.
+func (j *job) log(edge, upstream int64) {
+	l := j.eng.cfg.Log
+	if l == nil || j.gw == nil {
+		return
+	}
+	code := ""
+	if j.refused {
+		code = j.code.String()
+	}
+	status := j.e.Outcome.Status
+	if !j.gw.LogShare.Wants(status, code, j.ended.String()) {
+		return
+	}
+	r := observe.Record{
+		Time: j.eng.clock.Milli(j.began), RequestID: policy.EngineString(j.idText),
+		Organization: j.id.Organization, Gateway: j.id.Gateway, Version: j.gw.Doc.Version, RouteNum: j.id.Route,
+		Method: policy.EngineString(j.e.Req.Method), Host: policy.EngineString(j.host),
+		Path: policy.EngineString(j.path), Query: policy.EngineString(j.query),
+		Protocol: j.cl.protocol().name(), Client: j.e.ClientAddr,
+		ConsumerNum: j.id.Consumer, Key: j.id.Key, Status: status, Code: code,
+		Billed: j.e.Outcome.Billable && j.gw.Doc.Mode != contract.ModeTest, Tries: j.tries,
+		BytesIn: j.headIn + j.bodyIn, BytesOut: j.headOut + j.bodyOut,
+		EdgeMicros: edge, UpstreamMicros: upstream, Aborted: j.ended.String(),
+	}
+	if ua, ok := j.e.Req.Header.Get(policy.UserAgent); ok {
+		r.UserAgent = policy.EngineString(ua)
+	}
+	if j.rt != nil {
+		r.Route = j.rt.Policy.Name
+	}
+	if p := j.e.Principal(); p != nil {
+		r.Consumer = p.ConsumerName
+	}
+	if j.target != nil {
+		r.Target = j.target.URL.String()
+	}
+	if code != "" || status >= 500 || r.Aborted != "" || j.random&(traceShare-1) == 0 {
+		r.Trace = j.trace()
+	}
+	l.Write(&r)
+}
+
+// traceShare: one of so many requests that went well keeps its decision trace.
+const traceShare = 256
+
+// trace tells after the fact how the request was decided.
+func (j *job) trace() *contract.Trace {
+	t := &contract.Trace{
+		Edge: j.eng.cfg.Edge, Gateway: j.gw.Doc.Name, Version: j.gw.Doc.Version,
+		Host: j.host.Clone(), Method: j.e.Req.Method.Clone(), Path: j.path.Clone(),
+		Status: j.e.Outcome.Status, Detail: j.detail,
+	}
+	if j.rt != nil {
+		t.Route = j.rt.Policy.Name
+		t.Policies = j.chain.EngineVerdicts(j.x)
+	}
+	if p := j.e.Principal(); p != nil {
+		t.Consumer, t.Key = p.ConsumerName, p.KeyDisplay
+	}
+	if j.refused {
+		t.Code = j.code.String()
+	}
+	if j.target != nil {
+		t.Target = j.target.URL.String()
+	}
+	return t
+}
+
+// protocol is what a client speaks.
+type protocol uint8
+
+const (
+	protocolHTTP1 protocol = iota
+	protocolHTTP2
+)
+
+func (p protocol) name() string {
+	if p == protocolHTTP2 {
+		return "HTTP/2.0"
+	}
+	return "HTTP/1.1"
+}
+
+func (p protocol) metric() observe.Protocol {
+	if p == protocolHTTP2 {
+		return observe.HTTP2
+	}
+	return observe.HTTP1
+}

@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+)
+
+// blocking is the right to wait that a policy's Await is given.
+type blocking struct {
+	j   *job
+	ctx context.Context
+}
+
+// Context ends with the client, the phase's time limit, or the edge's drain.
+func (b *blocking) Context() context.Context { return b.ctx }
+
+// Reader reads the request's body; the response's is not at hand before its
+// response side has run.
+func (b *blocking) Reader(s policy.Side) io.Reader {
+	if s != policy.OnTheRequest {
+		return errReader{}
+	}
+	return &bodyReader{j: b.j}
+}
+
+type errReader struct{}
+
+var errNoReader = errors.New("the response's body can't be read here")
+
+func (errReader) Read([]byte) (int, error) { return 0, errNoReader }
+
+// bodyReader pulls the request's body.
+type bodyReader struct {
+	j    *job
+	rest []byte
+	last bool
+	err  error
+}
+
+// Read reads the next bytes of the body.
+func (r *bodyReader) Read(p []byte) (int, error) {
+	for len(r.rest) == 0 {
+		if r.err != nil {
+			return 0, r.err
+		}
+		if r.last {
+			return 0, io.EOF
+		}
+		r.rest, r.last, r.err = r.j.cl.read(r.j)
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// Writer begins an answer of the edge's own: it runs the response side and
+// returns a writer for the body.
+func (b *blocking) Writer(status int) (io.WriteCloser, error) {
+	j := b.j
+	if status < 200 || status > 599 {
+		return nil, errors.New("an answer's status is between 200 and 599")
+	}
+	j.e.Resp.Status, j.e.Resp.Origin, j.e.Resp.Length = status, policy.FromEdge, -1
+	if st := j.chain.EngineRespond(j.x); st != policy.EngineGo {
+		return nil, errors.New("a policy does not let the answer pass")
+	}
+	j.streamed = true
+	j.cl.begin(j, -1, !j.e.Req.Method.Is("HEAD") && status != 204 && status != 304)
+	return &answerWriter{j: j}, nil
+}
+
+// answerWriter streams an answer's body; Close ends it.
+type answerWriter struct {
+	j      *job
+	closed bool
+}
+
+// Write waits until the client took p.
+func (w *answerWriter) Write(p []byte) (int, error) {
+	if w.closed {
+		return 0, io.ErrClosedPipe
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if !w.j.put(p, false) {
+		return 0, errClientGone
+	}
+	return len(p), nil
+}
+
+// Close ends the answer.
+func (w *answerWriter) Close() error {
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	if !w.j.put(nil, true) {
+		return errClientGone
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+)
+
+// pump sends a long request body on, on a goroutine of its own, while the answer
+// is awaited: a backend may answer before it has read all, or while it reads. The
+// client's slowness is the backend's, and the other way round: there is one piece
+// under way at a time.
+type pump struct {
+	state atomic.Int32
+	done  chan struct{}
+	err   error // of the client's side; read after done
+	sent  bool  // the body was sent whole; read after done
+	mu    sync.Mutex
+}
+
+// States of a pump.
+const (
+	pumpNone int32 = iota
+	pumpRuns
+	pumpEnded
+)
+
+// busy reports whether the body is still being sent.
+func (p *pump) busy() bool { return p.state.Load() == pumpRuns }
+
+// lock keeps request filters and the response side apart.
+func (p *pump) lock() { p.mu.Lock() }
+
+func (p *pump) unlock() { p.mu.Unlock() }
+
+// start sends the body to u.
+func (p *pump) start(u *upstream1) {
+	p.done = make(chan struct{})
+	p.err, p.sent = nil, false
+	p.state.Store(pumpRuns)
+	go func() {
+		p.err = u.sendBody()
+		p.sent = p.err == nil && !u.bodyBroken
+		p.state.Store(pumpEnded)
+		if p.err != nil {
+			wakeUpstream(u.c) // the answer is not worth waiting for
+		}
+		close(p.done)
+	}()
+}
+
+// stop ends a pump that still runs and waits for it.
+func (p *pump) stop(u *upstream1) {
+	if p.busy() {
+		u.j.cl.stopReading()
+		wakeUpstream(u.c)
+	}
+	<-p.done
+}
+
+// sendBody reads the client's body to its end and writes it upstream. The error
+// is the client's; a backend that takes no more is noted in bodyBroken, and its
+// answer decides.
+func (u *upstream1) sendBody() error {
+	j := u.j
+	filtered, _ := j.e.Filtered(policy.OnTheRequest)
+	chunked := j.payload.length < 0
+	left := j.payload.length
+	if err := j.cl.continues(j); err != nil {
+		return err
+	}
+	for last := false; !last; {
+		var p []byte
+		var err error
+		if p, last, err = j.cl.read(j); err != nil {
+			return err
+		}
+		if filtered {
+			if p, err = u.pushRequest(p, last); err != nil {
+				return err
+			}
+		}
+		if !chunked {
+			if left -= int64(len(p)); left < 0 || last && left > 0 {
+				return errShort
+			}
+		}
+		if u.bodyBroken {
+			continue
+		}
+		if chunked {
+			u.bbuf = appendChunked(u.bbuf[:0], p, last, &j.e.ReqTrailer)
+			p = u.bbuf
+		}
+		if len(p) == 0 {
+			continue
+		}
+		if _, err := u.c.Write(p); err != nil {
+			// The backend may have answered already: go and see. What the client
+			// still sends is not read any more.
+			u.bodyBroken = true
+			return nil
+		}
+		u.extend()
+	}
+	return nil
+}
+
+// pushRequest sends a piece through the request's filters.
+func (u *upstream1) pushRequest(p []byte, last bool) ([]byte, error) {
+	j := u.j
+	j.pump.lock()
+	defer j.pump.unlock()
+	return j.e.Push(j.x, policy.OnTheRequest, p, last, maxFiltered)
+}
+
+func appendChunked(out, p []byte, last bool, t *policy.EngineHeaders) []byte {
+	if len(p) > 0 {
+		out = gate.AppendChunk(out, len(p))
+		out = append(out, p...)
+		out = append(out, '\r', '\n')
+	}
+	if last {
+		out = gate.AppendLast(out, t)
+	}
+	return out
+}

@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"strconv"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
+	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+)
+
+// ownFields are fields of a request that the engine writes itself or never sends
+// on, whatever a policy has set.
+var ownFields = func() (t [policy.EngineKnown]bool) {
+	for _, n := range []policy.Name{
+		policy.Host, policy.ContentLength, policy.TransferEncoding, policy.Connection, policy.KeepAlive, policy.Upgrade,
+		policy.Expect, policy.ProxyConnection, policy.ProxyAuthorization, policy.HTTP2Settings, policy.TE,
+		policy.XForwardedFor, policy.XForwardedHost, policy.XForwardedProto, policy.Forwarded, policy.XRequestID,
+		policy.TollgateConsumer, policy.Traceparent,
+	} {
+		t[policy.EngineNameID(n)] = true
+	}
+	return
+}()
+
+// ownResponse is the same for responses.
+var ownResponse = func() (t [policy.EngineKnown]bool) {
+	for _, n := range []policy.Name{
+		policy.ContentLength, policy.TransferEncoding, policy.Connection, policy.KeepAlive, policy.Upgrade,
+		policy.ProxyConnection, policy.TrailerHeader, policy.XRequestID, policy.HTTP2Settings, policy.TE,
+	} {
+		t[policy.EngineNameID(n)] = true
+	}
+	return
+}()
+
+// appendRequest appends the head that a backend gets. length is the body's, -1
+// for a chunked one.
+func (j *job) appendRequest(out []byte, t *balance.Target, length int64) []byte {
+	q := &j.e.Req
+	out = q.Method.AppendTo(out)
+	out = append(out, ' ')
+	out = q.Path.AppendTo(out)
+	if !q.Query.Empty() {
+		out = append(out, '?')
+		out = q.Query.AppendTo(out)
+	}
+	out = append(out, " HTTP/1.1\r\nHost: "...)
+	out = append(out, j.hostFor(t)...)
+	out = append(out, "\r\n"...)
+	fields := j.e.ReqHeader.Fields()
+	for i := range fields {
+		if f := &fields[i]; !f.Dead && !ownFields[f.ID] {
+			out = gate.AppendField(out, f.Name, f.Value)
+		}
+	}
+	out = j.appendForwarding(out)
+	switch {
+	case length < 0:
+		out = append(out, "Transfer-Encoding: chunked\r\n"...)
+	case length > 0 || !bodiless(q.Method):
+		out = append(out, "Content-Length: "...)
+		out = strconv.AppendInt(out, length, 10)
+		out = append(out, "\r\n"...)
+	}
+	return append(out, "\r\n"...)
+}
+
+// bodiless are methods whose requests have no Content-Length without a body
+// (RFC 9110 8.6).
+func bodiless(m policy.Text) bool {
+	return m.Is("GET") || m.Is("HEAD") || m.Is("DELETE") || m.Is("OPTIONS")
+}
+
+func (j *job) hostFor(t *balance.Target) string {
+	if j.rt.Doc.PreserveHost {
+		return policy.EngineString(j.host)
+	}
+	return t.URL.HostPort()
+}
+
+// appendForwarding appends what the edge tells a backend of the client.
+func (j *job) appendForwarding(out []byte) []byte {
+	out = append(out, "X-Forwarded-For: "...)
+	out = j.appendForwardedFor(out)
+	out = append(out, "\r\nX-Forwarded-Proto: "...)
+	out = j.e.Req.Scheme.AppendTo(out)
+	out = append(out, "\r\nX-Forwarded-Host: "...)
+	out = j.host.AppendTo(out)
+	out = append(out, "\r\nForwarded: "...)
+	out = j.appendForwarded(out)
+	out = append(out, "\r\nVia: "...)
+	out = append(out, j.via()...)
+	out = append(out, "\r\nX-Request-Id: "...)
+	out = j.idText.AppendTo(out)
+	out = append(out, "\r\nTraceparent: "...)
+	out = j.appendTrace(out)
+	out = append(out, "\r\n"...)
+	if p := j.e.Principal(); p != nil && p.ConsumerName != "" {
+		out = append(out, "Tollgate-Consumer: "...)
+		out = appendPercent(out, p.ConsumerName)
+		out = append(out, "\r\n"...)
+	}
+	return out
+}
+
+func (j *job) via() string {
+	if j.cl.protocol() == protocolHTTP2 {
+		return "2.0 " + gate.Pseudonym
+	}
+	return "1.1 " + gate.Pseudonym
+}
+
+func (j *job) appendTrace(out []byte) []byte {
+	if tp, ok := j.e.Req.Header.Get(policy.Traceparent); ok && validTraceparent(tp) && j.e.ReqHeader.Count(policy.Traceparent) == 1 {
+		return tp.AppendTo(out)
+	}
+	return appendTraceparent(out)
+}
+
+// appendForwardedFor appends the list of addresses that the request came
+// through: what trusted proxies said, then our own peer.
+func (j *job) appendForwardedFor(out []byte) []byte {
+	if j.info.Trusted && !j.head.ForwardedFor.Empty() {
+		out = j.head.ForwardedFor.AppendTo(out)
+		out = append(out, ", "...)
+	}
+	return j.info.Peer.Addr().AppendTo(out)
+}
+
+// appendForwarded appends the element of RFC 7239 for the true client.
+func (j *job) appendForwarded(out []byte) []byte {
+	out = append(out, "for="...)
+	if a := j.e.ClientAddr; a.Is6() {
+		out = append(out, `"[`...)
+		out = a.AppendTo(out)
+		out = append(out, `]"`...)
+	} else {
+		out = a.AppendTo(out)
+	}
+	out = append(out, ";host="...)
+	out = j.host.AppendTo(out)
+	out = append(out, ";proto="...)
+	return j.e.Req.Scheme.AppendTo(out)
+}

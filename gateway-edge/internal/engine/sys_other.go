@@ -1,0 +1,9 @@
+//go:build !unix
+
+package engine
+
+import "syscall"
+
+func sysRead(uintptr, []byte) (int, error)  { return 0, syscall.ENOTSUP }
+func sysWrite(uintptr, []byte) (int, error) { return 0, syscall.ENOTSUP }
+func peek(uintptr, []byte) (int, error)     { return 0, syscall.EAGAIN }

@@ -1,0 +1,307 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
+	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
+	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// upstream2 is an HTTP/2 backend's side of an exchange (gRPC above all): it goes
+// through net/http's client, which keeps and shares the connections.
+type upstream2 struct {
+	j      *job
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	body   *pulledBody
+	resp   *http.Response
+	timer  *time.Timer
+	own    *[streamBuf]byte
+	done   bool
+}
+
+// send is origin.send.
+func (u *upstream2) send(ctx context.Context, t *balance.Target) try {
+	j := u.j
+	u.ctx, u.cancel = context.WithCancelCause(ctx)
+	u.done, u.resp, u.body = false, nil, nil
+	if j.timers != nil {
+		j.timers.cancel.Store(&u.cancel)
+	}
+	left := min(int64(j.rt.Upstream.Timeouts.PerTry), j.deadline-j.eng.clock.Boot())
+	u.timer = time.AfterFunc(time.Duration(max(left, 1)), func() { u.cancel(errUpstreamSlow) })
+	resp, err := transport.Of(t).RoundTrip(u.request(t))
+	if !u.timer.Stop() && err == nil {
+		_ = resp.Body.Close()
+		err = errUpstreamSlow
+	}
+	if err != nil {
+		got := u.failed(err)
+		u.finish(false)
+		return got
+	}
+	u.resp = resp
+	if !u.take(resp) {
+		u.finish(false)
+		return try{kind: tryProtocol, code: contract.CodeUpstreamProtocol}
+	}
+	return try{kind: tryAnswered}
+}
+
+// request makes the request that net/http sends. Its strings are copies: the
+// client may hold them for longer than the exchange lives.
+func (u *upstream2) request(t *balance.Target) *http.Request {
+	j := u.j
+	q := &j.e.Req
+	r := &http.Request{
+		Method: q.Method.Clone(), ProtoMajor: 2, Host: strings.Clone(j.hostFor(t)), Header: make(http.Header, 16),
+		URL: &url.URL{Opaque: "", Path: "/"},
+	}
+	target := q.Path.Clone()
+	r.URL.Opaque = "//" + t.URL.HostPort() + target
+	r.URL.RawQuery = q.Query.Clone()
+	fields := j.e.ReqHeader.Fields()
+	for i := range fields {
+		if f := &fields[i]; !f.Dead && !ownFields[f.ID] {
+			r.Header.Add(f.Name, strings.Clone(f.Value))
+		}
+	}
+	u.forwarding(r.Header)
+	if j.head.Trailers {
+		r.Header.Set("Te", "trailers")
+	}
+	u.setBody(r)
+	return r.WithContext(u.ctx)
+}
+
+// forwarding adds what the edge tells a backend, from the bytes that an HTTP/1.1
+// backend gets.
+func (u *upstream2) forwarding(h http.Header) {
+	lines := u.j.appendForwarding(u.j.wbuf[:0])
+	u.j.wbuf = lines
+	for len(lines) > 0 {
+		line, rest, _ := bytes.Cut(lines, []byte("\r\n"))
+		name, value, _ := bytes.Cut(line, []byte(": "))
+		h.Add(string(name), string(value))
+		lines = rest
+	}
+}
+
+func (u *upstream2) setBody(r *http.Request) {
+	j := u.j
+	p := &j.payload
+	switch {
+	case p.memory && p.length == 0:
+		r.Body = http.NoBody
+	case p.memory:
+		all := bytes.Join(p.parts, nil)
+		r.ContentLength = int64(len(all))
+		r.Body = io.NopCloser(bytes.NewReader(all))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(all)), nil }
+	default:
+		r.ContentLength = p.length
+		u.body = &pulledBody{r: bodyReader{j: j}, j: j, trailer: make(http.Header)}
+		r.Trailer = u.body.trailer
+		r.Body = u.body
+	}
+}
+
+// pulledBody gives the client's body to net/http, which reads it on a goroutine
+// of its own.
+type pulledBody struct {
+	mu       sync.Mutex // held while reading
+	r        bodyReader
+	j        *job
+	trailer  http.Header
+	started  bool
+	finished bool
+}
+
+// Read reads the next piece.
+func (b *pulledBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.finished {
+		return 0, io.ErrClosedPipe
+	}
+	if !b.started {
+		b.started = true
+		if err := b.j.cl.continues(b.j); err != nil {
+			b.r.err = err
+			return 0, err
+		}
+	}
+	if filtered, _ := b.j.e.Filtered(policy.OnTheRequest); filtered && len(b.r.rest) == 0 {
+		if err := b.filtered(); err != nil {
+			b.r.err = err
+			return 0, err
+		}
+	}
+	n, err := b.r.Read(p)
+	if err == io.EOF {
+		fields := b.j.e.ReqTrailer.Fields()
+		for i := range fields {
+			b.trailer.Add(fields[i].Name, strings.Clone(fields[i].Value))
+		}
+	}
+	return n, err
+}
+
+// filtered reads and filters the next piece.
+func (b *pulledBody) filtered() error {
+	for len(b.r.rest) == 0 && !b.r.last && b.r.err == nil {
+		p, last, err := b.j.cl.read(b.j)
+		if err != nil {
+			return err
+		}
+		b.j.pump.lock()
+		p, err = b.j.e.Push(b.j.x, policy.OnTheRequest, p, last, maxFiltered)
+		b.j.pump.unlock()
+		if err != nil {
+			return err
+		}
+		b.r.rest, b.r.last = p, last
+	}
+	return nil
+}
+
+// Close is net/http's: it wants no more.
+func (b *pulledBody) Close() error { return nil }
+
+// stop ends reading and waits for a read under way.
+func (b *pulledBody) stop() (err error, whole bool) {
+	if !b.mu.TryLock() {
+		b.j.cl.stopReading()
+		b.mu.Lock()
+	}
+	defer b.mu.Unlock()
+	b.finished = true
+	return b.r.err, b.r.last && len(b.r.rest) == 0
+}
+
+// failed says how a try ended.
+func (u *upstream2) failed(err error) try {
+	if u.body != nil {
+		if berr, _ := u.body.stop(); berr != nil {
+			return try{kind: tryClient, err: berr}
+		}
+	}
+	switch context.Cause(u.ctx) {
+	case nil:
+	case errUpstreamSlow:
+		return try{kind: tryTimeout, code: contract.CodeUpstreamTimeout, err: err}
+	default:
+		return try{kind: tryClient, err: errClientGone}
+	}
+	var te *transport.Error
+	if errors.As(err, &te) {
+		switch {
+		case te.Connect:
+			return try{kind: tryConnect, code: te.Code, err: err}
+		case te.Code == contract.CodeUpstreamTimeout:
+			return try{kind: tryTimeout, code: te.Code, err: err}
+		case te.Code == contract.CodeUpstreamProtocol:
+			return try{kind: tryProtocol, code: te.Code, err: err}
+		}
+		return try{kind: tryReset, code: te.Code, err: err}
+	}
+	return try{kind: tryReset, code: contract.CodeUpstreamReset, err: err}
+}
+
+// take fills the exchange's response.
+func (u *upstream2) take(resp *http.Response) bool {
+	e := u.j.e
+	e.RespHeader.Reset()
+	if resp.StatusCode < 200 || resp.StatusCode > 599 {
+		return false
+	}
+	e.Resp.Status, e.Resp.Length = resp.StatusCode, resp.ContentLength
+	n := 0
+	for name, values := range resp.Header {
+		for _, v := range values {
+			if n++; n > gate.MaxResponseFields {
+				return false
+			}
+			if gate.ResponseField(name) {
+				e.RespHeader.AppendString(name, v)
+			}
+		}
+	}
+	return true
+}
+
+// next is origin.next.
+func (u *upstream2) next() (p []byte, last bool, err error) {
+	if u.done {
+		return nil, true, nil
+	}
+	if u.own == nil {
+		u.own = u.j.eng.streams.Get().(*[streamBuf]byte)
+	}
+	idle := time.Duration(u.j.rt.Upstream.Timeouts.Idle)
+	u.timer = time.AfterFunc(idle, func() { u.cancel(errUpstreamSlow) })
+	n, err := u.resp.Body.Read(u.own[:])
+	u.timer.Stop()
+	if err == io.EOF {
+		u.done = true
+		u.trailers()
+		return u.own[:n], true, nil
+	}
+	if err != nil {
+		switch context.Cause(u.ctx) {
+		case nil:
+			return nil, false, errUpstreamEnd
+		case errUpstreamSlow:
+			return nil, false, errUpstreamSlow
+		}
+		return nil, false, errClientGone
+	}
+	return u.own[:n], false, nil
+}
+
+func (u *upstream2) trailers() {
+	for name, values := range u.resp.Trailer {
+		for _, v := range values {
+			if gate.TrailerField(name) {
+				u.j.e.RespTrailer.AppendString(name, v)
+			}
+		}
+	}
+}
+
+// finish is origin.finish.
+func (u *upstream2) finish(whole bool) {
+	j := u.j
+	if u.cancel == nil {
+		return
+	}
+	if !whole || !u.done {
+		u.cancel(errUpstreamEnd)
+	}
+	if u.resp != nil {
+		_ = u.resp.Body.Close()
+	}
+	if u.body != nil {
+		_, _ = u.body.stop()
+	}
+	u.cancel(nil)
+	if j.timers != nil {
+		j.timers.cancel.Store(nil)
+	}
+	u.cancel = nil
+	if u.own != nil {
+		j.eng.streams.Put(u.own)
+		u.own = nil
+	}
+}

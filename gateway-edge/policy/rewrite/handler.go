@@ -1,0 +1,98 @@
+package rewrite
+
+import (
+	"github.com/tollgate/tollgate/gateway-edge/match"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/query"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// OnRequest changes path and query.
+func (p *rewrite) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
+	var pathBuf, queryBuf [1024]byte
+	path, ok := p.newPath(pathBuf[:0], x)
+	if !ok {
+		return x.RejectDetail(contract.CodeRequestInvalid, 0, "The path can't be rewritten with the values of this request")
+	}
+	var q []byte
+	if len(p.drop) > 0 {
+		q = p.newQuery(queryBuf[:0], x)
+	}
+	return x.Rewrite(path, q)
+}
+
+// newPath appends the new path. ok is false when a variable has no value, or
+// when its value would change the path beyond the segment that it stands in.
+func (p *rewrite) newPath(b []byte, x *policy.Exchange) (_ []byte, ok bool) {
+	path := x.Request().Path
+	if p.path == nil {
+		b = append(b, p.add...)
+		b = p.rest(path).AppendTo(b)
+		return b, true
+	}
+	b, ok = p.path.Append(b, x)
+	if !ok {
+		return b, false
+	}
+	// Values of claims and names come escaped; the canonical form of an escape that
+	// needs none is the character itself.
+	var buf [1024]byte
+	canon, _, err := match.CanonPath(buf[:0], view(b))
+	if err != nil || slashes(canon) != slashes(view(b)) {
+		return b, false
+	}
+	return append(b[:0], canon...), true
+}
+
+// rest is the path without the prefix to strip; a path that does not lie below
+// it, segment by segment, stays.
+func (p *rewrite) rest(path policy.Text) policy.Text {
+	n := len(p.strip)
+	if n == 0 || !path.HasPrefix(p.strip) {
+		return path
+	}
+	if path.Len() == n {
+		if p.add != "" {
+			return policy.Static("")
+		}
+		return policy.Static("/")
+	}
+	if path.At(n) != '/' {
+		return path
+	}
+	return path.Slice(n, path.Len())
+}
+
+// newQuery appends the new query: what is left, then what is set. A parameter
+// whose variable has no value is not sent at all.
+func (p *rewrite) newQuery(b []byte, x *policy.Exchange) []byte {
+	b = query.AppendWithout(b, x.Request().Query, func(name policy.Text) bool {
+		for _, d := range p.drop {
+			if query.NameIs(name, d) {
+				return true
+			}
+		}
+		return false
+	})
+	for i := range p.set {
+		from := len(b)
+		if from > 0 {
+			b = append(b, '&')
+		}
+		b = append(b, p.set[i].name...)
+		v, ok := p.set[i].value.Append(b, x)
+		if b = v; !ok {
+			b = b[:from]
+		}
+	}
+	return b
+}
+
+func slashes(s string) (n int) {
+	for i := range len(s) {
+		if s[i] == '/' {
+			n++
+		}
+	}
+	return n
+}
