@@ -210,7 +210,7 @@ func (b *builder) deps(r *contract.Route) policy.Deps {
 	d.Scope = policy.Scope{
 		Organization: b.doc.Organization, Gateway: b.doc.ID, Route: r.ID,
 		OrganizationNum: b.doc.OrganizationNum, GatewayNum: b.doc.Num, RouteNum: r.Num,
-		Test: b.doc.Mode == contract.ModeTest,
+		Test: b.doc.Mode == contract.ModeTest, Params: compose.Params(r),
 	}
 	d.Secret = b.secret
 	d.State = func(key string, make func() any) any {

@@ -3,6 +3,7 @@ package compose
 import (
 	"slices"
 
+	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -52,6 +53,9 @@ func Route(g *contract.Gateway, n int, lookup Lookup) ([]Step, error) {
 	})
 	steps := append(inherited, own...)
 	checkAuthentication(r, at, steps, &errs)
+	if r.Upstream == "" && !slices.ContainsFunc(steps, func(s Step) bool { return s.Descriptor.Answers }) {
+		errs.Add(at+"/upstream", "route "+quote(r.Name)+" has no upstream and no policy that always answers")
+	}
 	if len(errs) > 0 {
 		return nil, errs
 	}
@@ -109,4 +113,21 @@ func quote(s string) string {
 		s = s[:64] + "…"
 	}
 	return `"` + s + `"`
+}
+
+// Params returns the names of a route's path parameters that match one segment,
+// for policy.Scope; never nil. A path that can't be parsed has none: that is
+// reported where routes are checked.
+func Params(r *contract.Route) []string {
+	out := []string{}
+	p, err := match.ParsePath(r.Match.Path)
+	if err != nil {
+		return out
+	}
+	for _, s := range p.Segments {
+		if s.Param != "" {
+			out = append(out, s.Param)
+		}
+	}
+	return out
 }

@@ -20,9 +20,9 @@ var types = map[string]*policy.Descriptor{}
 func init() {
 	for typ, phase := range map[string]policy.Phase{
 		"ip_filter": policy.PhaseGuard, "api_key": policy.PhaseAuthenticate, "jwt": policy.PhaseAuthenticate,
-		"rate_limit": policy.PhaseLimit, "request_headers": policy.PhaseTransform,
+		"rate_limit": policy.PhaseLimit, "request_headers": policy.PhaseTransform, "mock": policy.PhaseTransform,
 	} {
-		types[typ] = &policy.Descriptor{Type: typ, Phase: phase, New: func(cfg json.RawMessage, _ policy.Deps) (policy.Policy, error) {
+		types[typ] = &policy.Descriptor{Type: typ, Phase: phase, Answers: typ == "mock", New: func(cfg json.RawMessage, _ policy.Deps) (policy.Policy, error) {
 			if strings.Contains(string(cfg), "bad") {
 				return nil, contract.FieldErrors{{Pointer: "/a", Detail: "is bad"}, {Pointer: "/b", Detail: "is bad too"}}
 			}
@@ -69,7 +69,7 @@ func TestRoute(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			g := &contract.Gateway{Policies: c.gateway, Routes: []contract.Route{{Name: "r", Policies: c.route, Public: c.public}}}
+			g := &contract.Gateway{Policies: c.gateway, Routes: []contract.Route{{Name: "r", Policies: c.route, Public: c.public, Upstream: "u"}}}
 			steps, err := compose.Route(g, 0, lookup)
 			if c.wantErr != "" {
 				var fields contract.FieldErrors
@@ -99,8 +99,8 @@ func TestRouteLeavesTheGatewayAlone(t *testing.T) {
 	g := &contract.Gateway{
 		Policies: policies("api_key", "rate_limit", "request_headers"),
 		Routes: []contract.Route{
-			{Name: "a", Public: true, Policies: policies("request_headers")},
-			{Name: "b"},
+			{Name: "a", Public: true, Upstream: "u", Policies: policies("request_headers")},
+			{Name: "b", Upstream: "u"},
 		},
 	}
 	for range 2 {
@@ -113,11 +113,38 @@ func TestRouteLeavesTheGatewayAlone(t *testing.T) {
 	}
 }
 
+func TestRouteWithoutUpstream(t *testing.T) {
+	t.Parallel()
+	g := &contract.Gateway{Routes: []contract.Route{
+		{Name: "answers", Public: true, Policies: policies("mock")},
+		{Name: "hangs", Public: true, Policies: policies("ip_filter")},
+	}}
+	if _, err := compose.Route(g, 0, lookup); err != nil {
+		t.Errorf("a route that mock answers: %v", err)
+	}
+	var fields contract.FieldErrors
+	if _, err := compose.Route(g, 1, lookup); !errors.As(err, &fields) || fields[0].Pointer != "/routes/1/upstream" {
+		t.Errorf("a route that nobody answers: %v", err)
+	}
+}
+
+func TestParams(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/a": "", "/a/{id}/b/{name}": "id name", "/a/{id}/{rest+}": "id", "/a/*": "", "~^/(x)$": "", "not a path": "",
+	} {
+		got := compose.Params(&contract.Route{Match: contract.Match{Path: path}})
+		if got == nil || strings.Join(got, " ") != want {
+			t.Errorf("Params(%q) = %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestBuildNamesEveryBadField(t *testing.T) {
 	t.Parallel()
 	g := &contract.Gateway{
 		Policies: []contract.Policy{{Type: "api_key", Config: []byte(`"bad"`)}},
-		Routes:   []contract.Route{{Name: "a", Policies: []contract.Policy{{Type: "rate_limit", Config: []byte(`"bad"`)}}}},
+		Routes:   []contract.Route{{Name: "a", Upstream: "u", Policies: []contract.Policy{{Type: "rate_limit", Config: []byte(`"bad"`)}}}},
 	}
 	steps, err := compose.Route(g, 0, lookup)
 	if err != nil {

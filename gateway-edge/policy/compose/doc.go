@@ -8,7 +8,8 @@
 // come first, then the route's, in the order given. A policy on a route replaces
 // every policy of the same type on the gateway, but in phase limit they add up.
 // A route runs at most one policy of phase authenticate. Public drops the
-// inherited authentication and must be said where none is left.
+// inherited authentication and must be said where none is left. A route without
+// an upstream needs a policy that always answers.
 //
 // It reads no clock, opens nothing and keeps nothing.
 package compose
