@@ -96,10 +96,6 @@ const (
 	maxBody     = 10 << 30
 )
 
-// answering are policies that answer every request that reaches them, so that a
-// route needs no upstream.
-var answering = map[string]bool{"mock": true, "redirect": true}
-
 func (c *Checker) route(f *findings, doc *contract.Gateway, n int, gatewayOK bool) {
 	r := &doc.Routes[n]
 	at := contract.Pointer("routes", n)
@@ -128,7 +124,7 @@ func (c *Checker) route(f *findings, doc *contract.Gateway, n int, gatewayOK boo
 	}
 	answers := false
 	for _, s := range steps {
-		answers = answers || answering[s.Descriptor.Type]
+		answers = answers || s.Descriptor.Answers
 	}
 	if r.Upstream == "" && !answers {
 		f.add(at+"/upstream", "must name an upstream, unless a policy answers every request (mock, redirect)")
@@ -202,9 +198,25 @@ func dryDeps(doc *contract.Gateway, r *contract.Route, from string) policy.Deps 
 		},
 	}
 	if r != nil {
-		d.Scope.Route, d.Scope.RouteNum = r.ID, r.Num
+		d.Scope.Route, d.Scope.RouteNum, d.Scope.Params = r.ID, r.Num, params(r)
 	}
 	return d
+}
+
+// params are the path parameters of a route that are one segment each; none when
+// the path can't be parsed, which is a finding of its own.
+func params(r *contract.Route) []string {
+	out := []string{}
+	p, err := match.ParsePath(r.Match.Path)
+	if err != nil {
+		return out
+	}
+	for _, s := range p.Segments {
+		if s.Param != "" {
+			out = append(out, s.Param)
+		}
+	}
+	return out
 }
 
 // drySecret stands for every secret's value; long enough for any use as a key.
