@@ -86,7 +86,7 @@ func (x *Exchange) Rewrite(path, query []byte) Action {
 
 func queryBytes(b []byte) bool {
 	for _, c := range b {
-		if c <= ' ' || c == '#' || c >= 0x7f {
+		if c <= ' ' || c == '#' || c == 0x7f {
 			return false
 		}
 	}

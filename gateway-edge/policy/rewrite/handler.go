@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/query"
 	"github.com/tollgate/tollgate/services/contract"
@@ -21,8 +20,9 @@ func (p *rewrite) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 	return x.Rewrite(path, q)
 }
 
-// newPath appends the new path. ok is false when a variable has no value, or
-// when its value would change the path beyond the segment that it stands in.
+// newPath appends the new path. ok is false when a variable has no value, or one
+// that would move the path beyond the segment that it stands in; x.Rewrite
+// refuses everything else that is not canonical.
 func (p *rewrite) newPath(b []byte, x *policy.Exchange) (_ []byte, ok bool) {
 	path := x.Request().Path
 	if p.path == nil {
@@ -30,18 +30,7 @@ func (p *rewrite) newPath(b []byte, x *policy.Exchange) (_ []byte, ok bool) {
 		b = p.rest(path).AppendTo(b)
 		return b, true
 	}
-	b, ok = p.path.Append(b, x)
-	if !ok {
-		return b, false
-	}
-	// Values of claims and names come escaped; the canonical form of an escape that
-	// needs none is the character itself.
-	var buf [1024]byte
-	canon, _, err := match.CanonPath(buf[:0], view(b))
-	if err != nil || slashes(canon) != slashes(view(b)) {
-		return b, false
-	}
-	return append(b[:0], canon...), true
+	return p.path.Append(b, x)
 }
 
 // rest is the path without the prefix to strip; a path that does not lie below
@@ -86,13 +75,4 @@ func (p *rewrite) newQuery(b []byte, x *policy.Exchange) []byte {
 		}
 	}
 	return b
-}
-
-func slashes(s string) (n int) {
-	for i := range len(s) {
-		if s[i] == '/' {
-			n++
-		}
-	}
-	return n
 }

@@ -91,7 +91,7 @@ func prefix(s, at string, errs *contract.FieldErrors) string {
 // compilePath checks a template by what it gives with a plain value in every
 // variable's place.
 func compilePath(s string, params []string, errs *contract.FieldErrors) *template.Template {
-	t, err := template.Parse(s, template.Options{Vars: pathVars, Place: template.URL, Params: params})
+	t, err := template.Parse(s, template.Options{Vars: pathVars, Place: template.Segment, Params: params})
 	if err != nil {
 		errs.Add("/path", err.Error())
 		return nil

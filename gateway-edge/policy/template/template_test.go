@@ -22,7 +22,7 @@ func exchange() *policy.Exchange {
 	e.Params[1] = policy.Param{Name: "rest", Value: policy.Static("a/b")}
 	e.ParamCount = 2
 	policy.EngineAuthenticate(x, &policy.Principal{ConsumerName: "acme", KeyDisplay: "tg_live_0000000001",
-		Claims: map[string]any{"tier": "gold", "n": 7, "dots": "..", "evil": "a\r\nb", "braces": "{client_ip}"}})
+		Claims: map[string]any{"tier": "gold", "n": 7, "mail": "a+b@c=d,e f", "dots": "..", "evil": "a\r\nb", "braces": "{client_ip}"}})
 	return x
 }
 
@@ -48,6 +48,7 @@ func TestAppend(t *testing.T) {
 		{name: "absent parameter", in: "{param.nope}", none: true},
 		{name: "escaped in a URL", in: "{claim.braces}/{claim.evil}", place: URL, want: "%7Bclient_ip%7D/a%0D%0Ab"},
 		{name: "a dot segment in a URL", in: "/a/{claim.dots}", place: URL, none: true},
+		{name: "a segment in canonical form", in: "{claim.mail}", place: Segment, want: "a%2Bb@c=d,e%20f"},
 		{name: "canonical parts keep their bytes in a URL", in: "{path}?{query}&{param.id}", place: URL, want: "/orders/7%20a?a=1&7%20a"},
 	}
 	for _, tt := range tests {
@@ -121,6 +122,19 @@ func TestNoAllocation(t *testing.T) {
 	if n != 0 {
 		t.Fatalf("%v allocations", n)
 	}
+}
+
+// FuzzSegment holds the escaping to the one canon: what it writes is canonical, or
+// has no canonical form and is refused where it is used.
+func FuzzSegment(f *testing.F) {
+	f.Add("a+b@c;d")
+	f.Fuzz(func(t *testing.T, s string) {
+		path := "/x/" + string(escape(nil, s, Segment))
+		canon, err := match.PathString(path)
+		if err == nil && canon != path && s != "." && s != ".." && s != "" {
+			t.Fatalf("%q is written as %q, whose canonical form is %q", s, path, canon)
+		}
+	})
 }
 
 func FuzzParse(f *testing.F) {

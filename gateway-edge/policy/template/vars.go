@@ -1,6 +1,8 @@
 package template
 
 import (
+	"strings"
+
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/query"
 )
@@ -77,9 +79,13 @@ type Place uint8
 const (
 	// Header is a field's value: values keep their bytes.
 	Header Place = iota
-	// URL is a path or query: values are escaped, but for those that are in
-	// canonical form already (path, query, path parameters).
+	// URL is any part of a URL behind the host: every byte of a value that is not
+	// unreserved is escaped, but for those that are in canonical form already
+	// (path, query, path parameters).
 	URL
+	// Segment is a segment of a path: values come in the canonical form that
+	// match.CanonPath gives, in which some reserved characters stand for themselves.
+	Segment
 )
 
 // MaxValue bounds what a credential says (consumer, key id, claims), in bytes: a
@@ -94,9 +100,9 @@ func appendVar(b []byte, x *policy.Exchange, p *part, at Place) (_ []byte, ok bo
 		if !a.IsValid() {
 			return b, false
 		}
-		if at == URL && a.Is6() {
+		if at != Header && a.Is6() {
 			var text [48]byte
-			return query.AppendEscaped(b, a.AppendTo(text[:0])), true
+			return escape(b, a.AppendTo(text[:0]), at), true
 		}
 		return a.AppendTo(b), true
 	case RequestID:
@@ -164,7 +170,7 @@ func appendText(b []byte, t policy.Text, at Place) ([]byte, bool) {
 	}
 	for i := range t.Len() {
 		c := [1]byte{t.At(i)}
-		b = query.AppendEscaped(b, c[:])
+		b = escape(b, c[:], at)
 	}
 	return b, true
 }
@@ -173,9 +179,9 @@ func appendString(b []byte, s string, at Place) ([]byte, bool) {
 	if s == "" || len(s) > MaxValue {
 		return b, false
 	}
-	if at == URL {
+	if at != Header {
 		// A dot segment would climb out of the place that the template gives it.
-		return query.AppendEscaped(b, s), s != "." && s != ".."
+		return escape(b, s, at), s != "." && s != ".."
 	}
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c == 0x7f {
@@ -183,4 +189,19 @@ func appendString(b []byte, s string, at Place) ([]byte, bool) {
 		}
 	}
 	return append(b, s...), true
+}
+
+// escape appends s for a place in a URL.
+func escape[S ~string | ~[]byte](b []byte, s S, at Place) []byte {
+	if at == URL {
+		return query.AppendEscaped(b, s)
+	}
+	for i := range len(s) {
+		if c := s[i]; strings.IndexByte("!$&'()*,=:@", c) >= 0 {
+			b = append(b, c)
+		} else {
+			b = query.AppendEscaped(b, s[i:i+1])
+		}
+	}
+	return b
 }
