@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tollgate/tollgate/services/internal/redisbus"
+	"github.com/tollgate/tollgate/services/publish"
+)
+
+// handler answers /healthz, /readyz and /metrics.
+func (w *Worker) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { answer(rw, http.StatusOK, "ok\n") })
+	mux.HandleFunc("GET /readyz", w.readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(w.metrics(), promhttp.HandlerOpts{}))
+	return mux
+}
+
+func answer(rw http.ResponseWriter, status int, text string) {
+	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	rw.Header().Set("Cache-Control", "no-store")
+	rw.WriteHeader(status)
+	_, _ = rw.Write([]byte(text)) // the asker is gone
+}
+
+// readyFor bounds what a readiness probe waits for the stores.
+const readyFor = 2 * time.Second
+
+func (w *Worker) readyz(rw http.ResponseWriter, r *http.Request) {
+	if w.draining.Load() {
+		answer(rw, http.StatusServiceUnavailable, "draining\n")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readyFor)
+	defer cancel()
+	switch {
+	case w.app.Ready(ctx) != nil:
+		answer(rw, http.StatusServiceUnavailable, "the database can't be reached\n")
+	case redisbus.Ping(ctx, w.app.redis) != nil:
+		answer(rw, http.StatusServiceUnavailable, "Redis can't be reached\n")
+	default:
+		answer(rw, http.StatusOK, "ok\n")
+	}
+}
+
+// metrics registers the worker's figures.
+func (w *Worker) metrics() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	gauge := func(name, help string, value func(publish.Stats) float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "tollgate", Subsystem: "publisher", Name: name, Help: help},
+			func() float64 { return value(w.publisher.Stats()) }))
+	}
+	counter := func(name, help string, value func(publish.Stats) uint64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "tollgate", Subsystem: "publisher", Name: name, Help: help},
+			func() float64 { return float64(value(w.publisher.Stats())) }))
+	}
+	gauge("leading", "1 while this worker publishes.", func(s publish.Stats) float64 {
+		if s.Leading {
+			return 1
+		}
+		return 0
+	})
+	gauge("revision", "Newest revision that was sent.", func(s publish.Stats) float64 { return float64(s.Rev) })
+	gauge("head_timestamp_seconds", "When the head was last signed.", func(s publish.Stats) float64 {
+		if s.LastHead.IsZero() {
+			return 0
+		}
+		return float64(s.LastHead.UnixMilli()) / 1000
+	})
+	counter("notices_total", "Notices sent.", func(s publish.Stats) uint64 { return s.Published })
+	counter("failures_total", "Passes that failed and were tried again.", func(s publish.Stats) uint64 { return s.Failures })
+	counter("refills_total", "Times that Redis was filled again.", func(s publish.Stats) uint64 { return s.Refills })
+	counter("deposed_total", "Times that another worker took over.", func(s publish.Stats) uint64 { return s.Deposed })
+	return r
+}

@@ -1,0 +1,215 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tollgate/tollgate/services/contract/settings"
+	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/internal/redisbus"
+	"github.com/tollgate/tollgate/services/internal/store"
+	"github.com/tollgate/tollgate/services/publish"
+	"github.com/tollgate/tollgate/services/usage"
+)
+
+// WorkerConfig is what a worker needs beside its App.
+type WorkerConfig struct {
+	Addr  string        // of health and metrics; empty: none
+	Drain time.Duration // how long the loops may take to end
+	Built string        // the program's version: documents are compiled anew under another one
+}
+
+// WorkerSettings are the settings that WorkerFromSettings reads beside Settings.
+var WorkerSettings = []string{settings.WorkerAddr, settings.DrainTimeout, settings.LogFormat}
+
+// WorkerFromSettings makes a WorkerConfig of what the operator set.
+func WorkerFromSettings(v *settings.Values) (WorkerConfig, error) {
+	drain, err := v.Duration(settings.DrainTimeout)
+	if err != nil {
+		return WorkerConfig{}, err
+	}
+	return WorkerConfig{Addr: v.String(settings.WorkerAddr), Drain: drain}, nil
+}
+
+// Worker runs the control plane's loops. Several may run at once: one leads the
+// publishing, and they share the usage streams.
+type Worker struct {
+	app       *App
+	config    WorkerConfig
+	log       *slog.Logger
+	publisher *publish.Publisher
+	loops     []loop
+	listener  net.Listener
+	ready     chan struct{}
+	draining  atomic.Bool
+}
+
+// loop is something that runs until its context ends.
+type loop struct {
+	name string
+	run  func(context.Context) error
+}
+
+// NewWorker makes a worker and opens its listener.
+func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
+	w := &Worker{app: a, config: c, log: a.Config.Logger, ready: make(chan struct{})}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "worker"
+	}
+	name := core.NewID(host)
+	edge := &a.Config.Root.Edge
+	w.publisher, err = publish.New(publish.Options{
+		Store: store.Publisher{DB: a.db}, Bus: redisbus.NewWriter(a.redis, edge), Organizations: a.Tenants, Keys: a.Config.Root,
+		EdgeDomain: a.Config.EdgeDomain, Holder: name, Logger: w.log, Clock: a.Config.Clock, Changed: a.db.Changed(), Built: c.Built,
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.loops = []loop{
+		{"publisher", w.publisher.Run},
+		{"usage", (&redisbus.UsageReader{Redis: a.redis, Keys: edge, Ledger: a.ledger, Consumer: name, Logger: w.log}).Run},
+		{"logs", (&redisbus.LogReader{Redis: a.redis, Keys: edge, Store: a.ledger, Consumer: name, Logger: w.log}).Run},
+		{"retention", (&usage.Keeper{Ledger: a.ledger, Logs: a.ledger, Retention: a.retention(), Clock: a.Config.Clock, Logger: w.log}).Run},
+		{"periods", w.every(time.Second, w.periods)},
+		{"housekeeping", w.every(time.Minute, w.housekeeping)},
+	}
+	if c.Addr != "" {
+		if w.listener, err = net.Listen("tcp", c.Addr); err != nil {
+			return nil, fmt.Errorf("listen for health and metrics: %w", err)
+		}
+	}
+	return w, nil
+}
+
+// retention is how long each plan keeps access logs.
+func (a *App) retention() usage.Retention {
+	out := usage.Retention{}
+	for _, p := range a.Plans.List() {
+		out[p.Name] = p.LogRetention.Std()
+	}
+	return out
+}
+
+// Ready is closed when the worker has reached the database and Redis.
+func (w *Worker) Ready() <-chan struct{} { return w.ready }
+
+// Publisher is the worker's publisher.
+func (w *Worker) Publisher() *publish.Publisher { return w.publisher }
+
+// Run runs the loops until ctx ends, then waits for them, at most Drain long. A
+// loop that fails for good ends the worker with its error.
+func (w *Worker) Run(ctx context.Context) error {
+	server := w.serve()
+	defer server()
+	loops, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var all sync.WaitGroup
+	for _, l := range append(w.loops, loop{"readiness", w.becomeReady}) {
+		all.Go(func() {
+			if err := l.run(loops); err != nil && loops.Err() == nil {
+				stop(fmt.Errorf("%s: %w", l.name, err))
+			}
+		})
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		all.Wait()
+	}()
+	<-loops.Done()
+	w.draining.Store(true)
+	drain := w.config.Drain
+	if drain == 0 {
+		drain = 30 * time.Second
+	}
+	t := time.NewTimer(drain)
+	defer t.Stop()
+	select {
+	case <-ended:
+	case <-t.C:
+		return fmt.Errorf("the loops did not end within %s", drain)
+	}
+	if err := context.Cause(loops); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// becomeReady closes Ready when both stores answer.
+func (w *Worker) becomeReady(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if w.app.Ready(ctx) == nil && redisbus.Ping(ctx, w.app.redis) == nil {
+			close(w.ready)
+			return nil
+		}
+		sleep(ctx, 200*time.Millisecond)
+	}
+	return nil
+}
+
+// every makes a loop that does something at an interval. Failures are logged
+// once a series and tried again.
+func (w *Worker) every(interval time.Duration, do func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		failing := false
+		for ctx.Err() == nil {
+			err := do(ctx)
+			if err != nil && ctx.Err() == nil && !failing {
+				w.log.Warn("a periodic task fails and is tried again", "error", err)
+			}
+			failing = err != nil
+			sleep(ctx, interval)
+		}
+		return nil
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// periods begins the billing periods that are due.
+func (w *Worker) periods(ctx context.Context) error {
+	_, err := w.app.Tenants.RollPeriods(ctx)
+	return err
+}
+
+// housekeeping deletes what is past its time.
+func (w *Worker) housekeeping(ctx context.Context) error {
+	_, err := w.app.Audits.Purge(ctx)
+	return errors.Join(w.app.Tenants.Purge(ctx), err)
+}
+
+// serve answers health and metrics until the returned function is called.
+func (w *Worker) serve() (stop func()) {
+	if w.listener == nil {
+		return func() {}
+	}
+	s := &http.Server{Handler: w.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute}
+	var served sync.WaitGroup
+	served.Go(func() {
+		if err := s.Serve(w.listener); !errors.Is(err, http.ErrServerClosed) {
+			w.log.Error("health and metrics are no longer served", "error", err)
+		}
+	})
+	return func() {
+		if err := s.Close(); err != nil {
+			w.log.Debug("close health listener", "error", err)
+		}
+		served.Wait()
+	}
+}
