@@ -1,0 +1,106 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/match"
+)
+
+// minTry is the least time for one of several addresses.
+const minTry = 100 * time.Millisecond
+
+// dialer makes TCP connections that the guard allows.
+type dialer struct {
+	guard    *match.Guard
+	resolver *resolver
+}
+
+// dial connects to a host, trying its addresses in turn within timeout (zero:
+// ctx alone bounds it). Every answer of a name must be allowed: a single forbidden
+// address refuses them all, since a name that points inside once may do so again.
+func (d *dialer) dial(ctx context.Context, tenant uint64, host string, literal netip.Addr, port uint16, timeout time.Duration) (net.Conn, error) {
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	addrs := []netip.Addr{literal}
+	if !literal.IsValid() {
+		var err error
+		if addrs, err = d.resolver.resolve(ctx, tenant, host); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range addrs {
+		if err := d.guard.CheckAddr(netip.AddrPortFrom(a, port)); err != nil {
+			return nil, err
+		}
+	}
+	var first error
+	for i, a := range addrs {
+		c, err := d.one(ctx, netip.AddrPortFrom(a, port), len(addrs)-i)
+		if err == nil {
+			return c, nil
+		}
+		if first == nil {
+			first = err
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, first
+}
+
+// one dials one of the left addresses, with its share of the time that is left.
+func (d *dialer) one(ctx context.Context, addr netip.AddrPort, left int) (net.Conn, error) {
+	if deadline, ok := ctx.Deadline(); ok && left > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, max(minTry, time.Until(deadline)/time.Duration(left)))
+		defer cancel()
+	}
+	nd := net.Dialer{Control: d.control}
+	return nd.DialContext(ctx, "tcp", addr.String())
+}
+
+// control is called with the address that is about to be connected to: whatever
+// led here, the guard has the last word.
+func (d *dialer) control(_, address string, _ syscall.RawConn) error {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	return d.guard.CheckAddr(a)
+}
+
+// DialContext dials for another client of the edge (fetching keys, webhooks)
+// through the same cache and guard; tenant is the organization on whose behalf.
+// Only TCP is dialled. It fits http.Transport.DialContext but for the tenant.
+func (p *Pools) DialContext(ctx context.Context, tenant uint64, network, addr string) (net.Conn, error) {
+	if network != "tcp" && network != "tcp4" && network != "tcp6" {
+		return nil, dialError(errors.New("only TCP is dialled, not " + network))
+	}
+	host, service, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, dialError(err)
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return nil, dialError(err)
+	}
+	literal, err := netip.ParseAddr(host)
+	if err != nil {
+		literal = netip.Addr{}
+	}
+	c, err := p.dialer.dial(ctx, tenant, host, literal, uint16(port), 0)
+	if err != nil {
+		return nil, dialError(err)
+	}
+	return c, nil
+}

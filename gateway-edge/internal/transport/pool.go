@@ -1,0 +1,234 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// handshakeTimeout bounds a TLS handshake beside the caller's deadline.
+const handshakeTimeout = 5 * time.Second
+
+// Pool holds the connections to one address of one upstream of one organization
+// with one TLS identity.
+type Pool struct {
+	pools *Pools
+	spec  balance.Spec
+	quota *quota
+	tls   *tls.Config     // nil: clear text
+	h2    *http.Transport // of protocols h2 and h2c
+
+	open   atomic.Int64
+	listed atomic.Bool // Run knows it
+
+	mu   sync.Mutex // guards idle; held for a few instructions
+	idle []*Conn    // the one used last at the end
+}
+
+// Conn is a connection to a backend over HTTP/1.1, owned by one exchange between
+// Get and Put.
+type Conn struct {
+	net.Conn
+	// Raw is set for plain TCP, for writing and reading without net.Conn's own
+	// calls; nil for TLS.
+	Raw syscall.RawConn
+	// Buf is the engine's: nil at first, kept while the connection lives.
+	Buf []byte
+	// State is the engine's as well.
+	State any
+	// Reused: it has served an exchange before; a failure before the first byte
+	// of the answer may be its age.
+	Reused bool
+
+	pool  *Pool
+	sock  syscall.RawConn // the socket, under TLS too
+	since int64           // when it became idle
+	token uint64          // of the watcher
+	dead  atomic.Bool     // its backend closed it
+}
+
+// peekAfter is how long a connection must have been idle to be looked at before
+// it is used again. The watcher notices a close by itself; the look is for bytes
+// that nobody asked for, and costs a system call (half a microsecond).
+const peekAfter = int64(200 * time.Microsecond)
+
+// Get returns a connection: the idle one that was used last, else a new one. ctx
+// ends a dial (nil never does); deadline bounds it beside the connect timeout
+// (zero does not). The error is an *Error. An idle connection costs no allocation.
+func (p *Pool) Get(ctx context.Context, deadline time.Time) (*Conn, error) {
+	if c := p.Idle(); c != nil {
+		return c, nil
+	}
+	return p.Dial(ctx, deadline)
+}
+
+// Idle returns the idle connection that was used last, nil if there is none that
+// seems alive.
+func (p *Pool) Idle() *Conn {
+	for {
+		p.mu.Lock()
+		n := len(p.idle)
+		if n == 0 {
+			p.mu.Unlock()
+			return nil
+		}
+		c := p.idle[n-1]
+		p.idle[n-1] = nil
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		if !c.dead.Load() && (p.pools.now()-c.since < peekAfter || quiet(c.sock)) {
+			c.Reused = true
+			return c
+		}
+		p.Discard(c)
+	}
+}
+
+// Dial returns a new connection, never an idle one: after a reused one broke
+// before the first byte of an answer.
+func (p *Pool) Dial(ctx context.Context, deadline time.Time) (*Conn, error) {
+	if p.quota.open.Add(1) > int64(p.pools.cfg.MaxConns) {
+		p.quota.open.Add(-1)
+		return nil, &Error{contract.CodeOverloaded, errors.New("the upstream has too many connections")}
+	}
+	p.open.Add(1)
+	nc, sock, err := p.connect(ctx, deadline)
+	if err != nil {
+		p.quota.open.Add(-1)
+		p.open.Add(-1)
+		return nil, err
+	}
+	c := &Conn{Conn: nc, pool: p, sock: sock}
+	if p.tls == nil {
+		c.Raw = sock
+	}
+	p.pools.list(p)
+	p.pools.watch.add(c)
+	return c, nil
+}
+
+// Probe makes a connection that belongs to no pool, for a health check.
+func (p *Pool) Probe(ctx context.Context) (net.Conn, error) {
+	c, _, err := p.connect(ctx, time.Time{})
+	return c, err
+}
+
+// connect dials and does the handshake. The error is an *Error.
+func (p *Pool) connect(ctx context.Context, deadline time.Time) (net.Conn, syscall.RawConn, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if !deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
+	u := p.spec.URL
+	c, err := p.pools.dialer.dial(ctx, p.spec.Organization, u.Host, u.Addr, u.Port, p.spec.Connect)
+	if err != nil {
+		return nil, nil, dialError(err)
+	}
+	sock, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		_ = c.Close()
+		return nil, nil, dialError(err)
+	}
+	if p.tls == nil {
+		return c, sock, nil
+	}
+	t := tls.Client(c, p.tls)
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	if err := t.HandshakeContext(ctx); err != nil {
+		_ = c.Close()
+		return nil, nil, handshakeError(err)
+	}
+	return t, sock, nil
+}
+
+// Put takes a connection back after a whole answer with nothing behind it. No
+// deadline may be set on it.
+func (p *Pool) Put(c *Conn) {
+	c.since = p.pools.now()
+	p.mu.Lock()
+	// dead is read under the lock: the watcher sets it first and looks among the
+	// idle ones then.
+	keep := !c.dead.Load() && len(p.idle) < p.spec.MaxIdle && p.listed.Load()
+	if keep {
+		p.idle = append(p.idle, c)
+	}
+	p.mu.Unlock()
+	if !keep {
+		p.Discard(c)
+	}
+}
+
+// Discard closes a connection that Get or Dial returned. Every connection ends in
+// one Put or one Discard.
+func (p *Pool) Discard(c *Conn) {
+	p.pools.watch.remove(c)
+	_ = c.Conn.Close()
+	p.open.Add(-1)
+	p.quota.open.Add(-1)
+}
+
+// broken is told by the watcher that a backend closed a connection: an idle one
+// goes at once, one in use when it comes back.
+func (p *Pools) broken(c *Conn) {
+	c.dead.Store(true)
+	if c.pool.take(c) {
+		c.pool.Discard(c)
+	}
+}
+
+// take removes a connection from the idle ones.
+func (p *Pool) take(c *Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, x := range p.idle {
+		if x == c {
+			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// sweep closes what was idle too long; empty says that no connection is left.
+func (p *Pool) sweep(now int64) (empty bool) {
+	p.mu.Lock()
+	n := 0
+	for n < len(p.idle) && now-p.idle[n].since > int64(p.spec.IdleTimeout) {
+		n++
+	}
+	old := append([]*Conn(nil), p.idle[:n]...)
+	p.idle = append(p.idle[:0], p.idle[n:]...)
+	p.mu.Unlock()
+	for _, c := range old {
+		p.Discard(c)
+	}
+	return p.open.Load() == 0
+}
+
+// Close closes the idle connections. The pool may still be used.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle = nil
+	p.mu.Unlock()
+	for _, c := range idle {
+		p.Discard(c)
+	}
+	if p.h2 != nil {
+		p.h2.CloseIdleConnections()
+	}
+}
