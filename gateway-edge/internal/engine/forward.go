@@ -35,9 +35,22 @@ const (
 )
 
 type try struct {
-	kind tryKind
-	code contract.Code
-	err  error
+	kind   tryKind
+	code   contract.Code
+	result balance.Result // what it says about the target
+	err    error
+}
+
+// failedTry is a try that got as far as sending.
+func failedTry(k tryKind, err error) try {
+	t := try{kind: k, code: contract.CodeUpstreamReset, result: balance.ResultError, err: err}
+	switch k {
+	case tryTimeout:
+		t.code = contract.CodeUpstreamTimeout
+	case tryProtocol:
+		t.code = contract.CodeUpstreamProtocol
+	}
+	return t
 }
 
 // payload is a request's body as it is sent.
@@ -111,7 +124,7 @@ func (j *job) attempts(ctx context.Context, o origin, hash balance.Hash) bool {
 			j.bodyFault(got.err)
 			return false
 		default:
-			t.End(result(got.kind))
+			t.End(got.result)
 			code = got.code
 			if t = nil; j.again(got, 0) {
 				t, _ = up.Pick(hash, &j.tried)
@@ -130,13 +143,6 @@ func (j *job) another(got try, hash balance.Hash) *balance.Target {
 	}
 	t, _ := j.rt.Upstream.Pick(hash, &j.tried)
 	return t
-}
-
-func result(k tryKind) balance.Result {
-	if k == tryConnect {
-		return balance.ResultConnect
-	}
-	return balance.ResultError
 }
 
 // again reports whether another target is tried. A connection that could not be

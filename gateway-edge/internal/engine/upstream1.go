@@ -59,7 +59,7 @@ func (u *upstream1) send(ctx context.Context, t *balance.Target) try {
 	c, err := u.pool.Get(ctx, u.dialDeadline())
 	for {
 		if err != nil {
-			return u.dialFailed(err)
+			return dialFailed(err)
 		}
 		reused := c.Reused
 		got, untouched := u.exchange(c, t)
@@ -91,15 +91,14 @@ func (u *upstream1) dialDeadline() time.Time {
 	return time.Now().Add(time.Duration(max(left, 1)))
 }
 
-func (u *upstream1) dialFailed(err error) try {
+// dialFailed is a try for which there was no connection.
+func dialFailed(err error) try {
+	got := try{kind: tryConnect, code: transport.CodeOf(err), result: balance.ResultConnect, err: err}
 	var te *transport.Error
 	if errors.As(err, &te) {
-		if te.Connect {
-			return try{kind: tryConnect, code: te.Code, err: err}
-		}
-		return try{kind: tryReset, code: te.Code, err: err}
+		got.result = te.Result()
 	}
-	return try{kind: tryConnect, code: contract.CodeUpstreamUnavailable, err: err}
+	return got
 }
 
 // exchange writes the request to c and reads the head of the answer. untouched
@@ -239,11 +238,11 @@ func (u *upstream1) failed(err error) (got try, untouched bool) {
 	case j.timers != nil && j.timers.gone.Load():
 		return try{kind: tryClient, err: errClientGone}, untouched
 	case errors.As(err, &f):
-		return try{kind: tryProtocol, code: contract.CodeUpstreamProtocol, err: err}, untouched
+		return failedTry(tryProtocol, err), untouched
 	case j.timers != nil && j.timers.up.expired():
-		return try{kind: tryTimeout, code: contract.CodeUpstreamTimeout, err: err}, untouched
+		return failedTry(tryTimeout, err), untouched
 	}
-	return try{kind: tryReset, code: contract.CodeUpstreamReset, err: err}, untouched
+	return failedTry(tryReset, err), untouched
 }
 
 // startBody prepares for the answer's body.

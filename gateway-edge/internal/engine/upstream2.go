@@ -54,7 +54,7 @@ func (u *upstream2) send(ctx context.Context, t *balance.Target) try {
 	u.resp = resp
 	if !u.take(resp) {
 		u.finish(false)
-		return try{kind: tryProtocol, code: contract.CodeUpstreamProtocol}
+		return failedTry(tryProtocol, errUpstreamEnd)
 	}
 	return try{kind: tryAnswered}
 }
@@ -200,23 +200,21 @@ func (u *upstream2) failed(err error) try {
 	switch context.Cause(u.ctx) {
 	case nil:
 	case errUpstreamSlow:
-		return try{kind: tryTimeout, code: contract.CodeUpstreamTimeout, err: err}
+		return failedTry(tryTimeout, err)
 	default:
 		return try{kind: tryClient, err: errClientGone}
 	}
 	var te *transport.Error
 	if errors.As(err, &te) {
-		switch {
-		case te.Connect:
-			return try{kind: tryConnect, code: te.Code, err: err}
-		case te.Code == contract.CodeUpstreamTimeout:
-			return try{kind: tryTimeout, code: te.Code, err: err}
-		case te.Code == contract.CodeUpstreamProtocol:
-			return try{kind: tryProtocol, code: te.Code, err: err}
-		}
-		return try{kind: tryReset, code: te.Code, err: err}
+		return dialFailed(err)
 	}
-	return try{kind: tryReset, code: contract.CodeUpstreamReset, err: err}
+	switch transport.CodeOf(err) {
+	case contract.CodeUpstreamTimeout:
+		return failedTry(tryTimeout, err)
+	case contract.CodeUpstreamProtocol:
+		return failedTry(tryProtocol, err)
+	}
+	return failedTry(tryReset, err)
 }
 
 // take fills the exchange's response.
