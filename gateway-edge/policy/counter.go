@@ -137,3 +137,57 @@ func LimitCode(k CounterKind, v Verdict) contract.Code {
 	}
 	return contract.CodeRateLimited
 }
+
+// Bounds of limits: Redis' scripts count in float64.
+const (
+	MaxQuota       = 1 << 50
+	MaxConcurrency = 1 << 30
+	MaxRate        = 10_000_000  // tokens a second
+	MaxBurst       = 100_000_000 // tokens at once
+)
+
+// RatePer returns the length of a rate's unit; "" is a second.
+func RatePer(per string) (time.Duration, bool) {
+	switch per {
+	case "", "second":
+		return time.Second, true
+	case "minute":
+		return time.Minute, true
+	case "hour":
+		return time.Hour, true
+	}
+	return 0, false
+}
+
+// CheckRate adds what is wrong with a rate, with pointers relative to it.
+func CheckRate(r contract.Rate, errs *contract.FieldErrors) {
+	per, ok := RatePer(r.Per)
+	if !ok {
+		errs.Add("/per", "must be second, minute or hour")
+		per = time.Second
+	}
+	if r.Rate < 1 || float64(r.Rate)/per.Seconds() > MaxRate {
+		errs.Add("/rate", "must be at least 1 and at most 10000000 a second")
+	}
+	if r.Burst < 0 || r.Burst > MaxBurst {
+		errs.Add("/burst", "must be at most 100000000")
+	}
+}
+
+// NoCounters are counters for a check of a configuration: they can't be used.
+type NoCounters struct{}
+
+// Family implements Counters.
+func (NoCounters) Family(CounterSpec) (Family, error) { return noFamily{}, nil }
+
+type noFamily struct{}
+
+func (noFamily) Of(*Exchange) Cell { return noCell{} }
+
+type noCell struct{}
+
+func (noCell) Take(int64) Verdict             { return Unavailable }
+func (noCell) Wait(Blocking) Verdict          { return Unavailable }
+func (noCell) Credit()                        {}
+func (noCell) RetryAfter(int64) time.Duration { return 0 }
+func (noCell) State(int64) CellState          { return CellState{} }

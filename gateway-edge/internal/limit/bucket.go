@@ -1,11 +1,11 @@
 package limit
 
 import (
-	"fmt"
 	"math"
 	"sync/atomic"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -17,31 +17,16 @@ type bucket struct {
 	per   time.Duration
 }
 
-// Units of contract.Rate.Per.
-var pers = map[string]time.Duration{"": time.Second, "second": time.Second, "minute": time.Minute, "hour": time.Hour}
-
-const (
-	maxRate  = 10_000_000 // tokens a second
-	maxBurst = 100_000_000
-)
-
 // CheckRate says what is wrong with a rate.
 func CheckRate(r contract.Rate) error {
-	per, ok := pers[r.Per]
-	switch {
-	case !ok:
-		return fmt.Errorf("per is second, minute or hour, not %q", r.Per)
-	case r.Rate < 1 || float64(r.Rate)/per.Seconds() > maxRate:
-		return fmt.Errorf("rate is at least 1 and at most %d a second", maxRate)
-	case r.Burst < 0 || r.Burst > maxBurst:
-		return fmt.Errorf("burst is at most %d", maxBurst)
-	}
-	return nil
+	var errs contract.FieldErrors
+	policy.CheckRate(r, &errs)
+	return errs.Err()
 }
 
 // bucketOf fills in the default burst: one second's worth, at least 1.
 func bucketOf(r contract.Rate) bucket {
-	per := pers[r.Per]
+	per, _ := policy.RatePer(r.Per)
 	if r.Rate < 1 || per == 0 {
 		return bucket{}
 	}

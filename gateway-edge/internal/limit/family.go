@@ -262,10 +262,10 @@ func familyName(s *policy.CounterSpec, local bool) string {
 	return n
 }
 
-// Bounds of what a limit may say: Redis' scripts count in float64.
+// Bounds of what a limit may say.
 const (
-	maxLimit = 1 << 50
-	maxSlots = 1 << 30
+	maxLimit = policy.MaxQuota
+	maxSlots = policy.MaxConcurrency
 )
 
 func checkSpec(s *policy.CounterSpec) error {

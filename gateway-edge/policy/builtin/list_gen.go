@@ -5,11 +5,16 @@ package builtin
 import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/apikey"
+	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mock"
+	"github.com/tollgate/tollgate/gateway-edge/policy/quota"
+	"github.com/tollgate/tollgate/gateway-edge/policy/ratelimit"
+	"github.com/tollgate/tollgate/gateway-edge/policy/redirect"
 	"github.com/tollgate/tollgate/gateway-edge/policy/requestheaders"
 	"github.com/tollgate/tollgate/gateway-edge/policy/responseheaders"
+	"github.com/tollgate/tollgate/gateway-edge/policy/rewrite"
 )
 
 // ordered is every policy, by phase and then by type.
@@ -21,8 +26,14 @@ func ordered() []*policy.Descriptor {
 		&responseheaders.Descriptor,
 		// authenticate
 		&apikey.Descriptor,
+		// limit
+		&concurrency.Descriptor,
+		&quota.Descriptor,
+		&ratelimit.Descriptor,
 		// transform
 		&mock.Descriptor,
+		&redirect.Descriptor,
 		&requestheaders.Descriptor,
+		&rewrite.Descriptor,
 	}
 }
