@@ -2,7 +2,10 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -19,8 +22,96 @@ type Explainer struct {
 	Keys   *contract.EdgeKeys
 	Redis  redis.UniversalClient
 	Answer AnswerFunc
-	Logger *slog.Logger
+	Wall   func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default
 }
 
+// Timing and bounds of explaining.
+const (
+	askBlock  = time.Second
+	answerTTL = 30 * time.Second
+	// askers bounds the questions answered at once: they must not take the
+	// processor from requests.
+	askers = 2
+	// askSlack is how far the asker's clock may be behind before a question
+	// counts as too old.
+	askSlack    = 2 * time.Second
+	maxAskTime  = 10 * time.Second
+	askPauseMax = 5 * time.Second
+)
+
 // Run takes questions until ctx ends.
-func (e *Explainer) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+func (e *Explainer) Run(ctx context.Context) error {
+	if e.Logger == nil {
+		e.Logger = slog.Default()
+	}
+	if e.Wall == nil {
+		e.Wall = time.Now
+	}
+	var all sync.WaitGroup
+	for range askers {
+		all.Go(func() { e.loop(ctx) })
+	}
+	all.Wait()
+	return nil
+}
+
+func (e *Explainer) loop(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		got, err := e.Redis.BLPop(ctx, askBlock, contract.RedisAsk(e.Edge)).Result()
+		switch {
+		case errors.Is(err, redis.Nil):
+			failures = 0
+		case err != nil:
+			failures++
+			select {
+			case <-ctx.Done():
+			case <-time.After(min(time.Duration(failures)*200*time.Millisecond, askPauseMax)):
+			}
+		default:
+			failures = 0
+			if err := e.take(ctx, []byte(got[1])); err != nil && ctx.Err() == nil {
+				e.Logger.Warn("observe: explain question", "error", err)
+			}
+		}
+	}
+}
+
+// take answers one question. One that nobody with the edge secret asked, or that
+// is too old, gets no answer.
+func (e *Explainer) take(ctx context.Context, msg []byte) error {
+	var ask contract.Ask
+	if err := contract.DecodeMessage(e.Keys, contract.MessageAsk, msg, &ask); err != nil {
+		return err
+	}
+	left := time.UnixMilli(ask.Deadline).Sub(e.Wall())
+	if left < -askSlack || ask.ID == "" {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, min(max(left, askSlack), maxAskTime))
+	defer cancel()
+	answer := e.answer(limited, ask)
+	answer.ID, answer.Edge = ask.ID, e.Edge
+	out, err := contract.EncodeMessage(e.Keys, contract.MessageAnswer, answer)
+	if err != nil {
+		return err
+	}
+	key := contract.RedisAnswer(ask.ID)
+	pipe := e.Redis.Pipeline()
+	pipe.RPush(ctx, key, out)
+	pipe.PExpire(ctx, key, answerTTL)
+	_, err = pipe.Exec(ctx)
+	return err
+}
+
+// answer shields the loop from a panic in the engine's run.
+func (e *Explainer) answer(ctx context.Context, ask contract.Ask) (a contract.Answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.Logger.Error("observe: explaining a request panicked", "panic", p)
+			a = contract.Answer{Error: "the edge failed to explain this request"}
+		}
+	}()
+	return e.Answer(ctx, ask)
+}
