@@ -64,3 +64,6 @@ func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.URL.Host = u.HostPort()
 	return p.h2.RoundTrip(r)
 }
+
+// HTTP2 reports whether the pool speaks HTTP/2 and is used by RoundTrip.
+func (p *Pool) HTTP2() bool { return p.h2 != nil }
