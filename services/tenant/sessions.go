@@ -16,6 +16,12 @@ func (s *Service) FindSession(ctx context.Context, tokenHash string) (Session, e
 	return view(ctx, s, func(r Rows) (Session, error) { return r.FindSession(ctx, tokenHash, s.clock()) })
 }
 
+// TouchSession notes that a sign-in was used now. It never brings one back that
+// was ended meanwhile.
+func (s *Service) TouchSession(ctx context.Context, tokenHash string) error {
+	return s.store.Tx(ctx, func(tx Tx) error { return tx.TouchSession(ctx, tokenHash, s.clock()) })
+}
+
 // EndSession deletes the sign-in with a token's hash; an unknown one is no error.
 func (s *Service) EndSession(ctx context.Context, tokenHash string) error {
 	return s.store.Tx(ctx, func(tx Tx) error { return tx.DeleteSession(ctx, tokenHash) })

@@ -110,6 +110,8 @@ type SessionRows interface {
 	// PutSession stores s or replaces what has its token hash.
 	PutSession(ctx context.Context, s *Session) error
 	FindSession(ctx context.Context, tokenHash string, now time.Time) (Session, error)
+	// TouchSession notes that a session was seen; one that is gone stays gone.
+	TouchSession(ctx context.Context, tokenHash string, now time.Time) error
 	ListSessions(ctx context.Context, userID, after string, limit int, now time.Time) ([]Session, error)
 	DeleteSession(ctx context.Context, tokenHash string) error
 	DeleteSessionByID(ctx context.Context, userID, id string) error

@@ -92,27 +92,6 @@ func (e DifferenceVerb) Valid() bool {
 	}
 }
 
-// Defines values for EdgeConfirmationState.
-const (
-	EdgeConfirmationStateConfirmed   EdgeConfirmationState = "confirmed"
-	EdgeConfirmationStatePending     EdgeConfirmationState = "pending"
-	EdgeConfirmationStateUnreachable EdgeConfirmationState = "unreachable"
-)
-
-// Valid indicates whether the value is a known member of the EdgeConfirmationState enum.
-func (e EdgeConfirmationState) Valid() bool {
-	switch e {
-	case EdgeConfirmationStateConfirmed:
-		return true
-	case EdgeConfirmationStatePending:
-		return true
-	case EdgeConfirmationStateUnreachable:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for Freshness.
 const (
 	Available Freshness = "available"
@@ -133,16 +112,16 @@ func (e Freshness) Valid() bool {
 
 // Defines values for GatewayMode.
 const (
-	GatewayModeLive GatewayMode = "live"
-	GatewayModeTest GatewayMode = "test"
+	Live GatewayMode = "live"
+	Test GatewayMode = "test"
 )
 
 // Valid indicates whether the value is a known member of the GatewayMode enum.
 func (e GatewayMode) Valid() bool {
 	switch e {
-	case GatewayModeLive:
+	case Live:
 		return true
-	case GatewayModeTest:
+	case Test:
 		return true
 	default:
 		return false
@@ -215,30 +194,6 @@ func (e KeyState) Valid() bool {
 	case KeyStatePending:
 		return true
 	case KeyStateRevoked:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for LiveReportEdgesState.
-const (
-	LiveReportEdgesStateFailed      LiveReportEdgesState = "failed"
-	LiveReportEdgesStateLive        LiveReportEdgesState = "live"
-	LiveReportEdgesStatePending     LiveReportEdgesState = "pending"
-	LiveReportEdgesStateUnreachable LiveReportEdgesState = "unreachable"
-)
-
-// Valid indicates whether the value is a known member of the LiveReportEdgesState enum.
-func (e LiveReportEdgesState) Valid() bool {
-	switch e {
-	case LiveReportEdgesStateFailed:
-		return true
-	case LiveReportEdgesStateLive:
-		return true
-	case LiveReportEdgesStatePending:
-		return true
-	case LiveReportEdgesStateUnreachable:
 		return true
 	default:
 		return false
@@ -643,19 +598,19 @@ func (e VersionDetailAuthorKind) Valid() bool {
 
 // Defines values for GetLogsParamsOutcome.
 const (
-	GetLogsParamsOutcomeFailed  GetLogsParamsOutcome = "failed"
-	GetLogsParamsOutcomeOk      GetLogsParamsOutcome = "ok"
-	GetLogsParamsOutcomeRefused GetLogsParamsOutcome = "refused"
+	Failed  GetLogsParamsOutcome = "failed"
+	Ok      GetLogsParamsOutcome = "ok"
+	Refused GetLogsParamsOutcome = "refused"
 )
 
 // Valid indicates whether the value is a known member of the GetLogsParamsOutcome enum.
 func (e GetLogsParamsOutcome) Valid() bool {
 	switch e {
-	case GetLogsParamsOutcomeFailed:
+	case Failed:
 		return true
-	case GetLogsParamsOutcomeOk:
+	case Ok:
 		return true
-	case GetLogsParamsOutcomeRefused:
+	case Refused:
 		return true
 	default:
 		return false
@@ -830,20 +785,6 @@ type DifferenceVerb string
 // Example: 30s
 type Duration = string
 
-// EdgeConfirmation defines model for EdgeConfirmation.
-type EdgeConfirmation struct {
-	ConfirmedAt *time.Time            `json:"confirmed_at,omitempty"`
-	Edge        string                `json:"edge"`
-	LastSeen    *time.Time            `json:"last_seen,omitempty"`
-	State       EdgeConfirmationState `json:"state"`
-
-	// TookMs From the change to its being in force there
-	TookMs *int64 `json:"took_ms,omitempty"`
-}
-
-// EdgeConfirmationState defines model for EdgeConfirmation.State.
-type EdgeConfirmationState string
-
 // Email Example: ada@example.com
 type Email = string
 
@@ -987,11 +928,16 @@ type HealthCheckType string
 // HealthReport defines model for HealthReport.
 type HealthReport struct {
 	Edges []struct {
-		Draining *bool     `json:"draining,omitempty"`
+		Draining bool      `json:"draining"`
 		Edge     string    `json:"edge"`
 		LastSeen time.Time `json:"last_seen"`
-		Ready    bool      `json:"ready"`
+
+		// Reachable Seen in the last 3 s
+		Reachable bool `json:"reachable"`
+		Ready     bool `json:"ready"`
 	} `json:"edges"`
+
+	// Targets Every target as every edge that can be reached sees it
 	Targets []struct {
 		Edge     string     `json:"edge"`
 		Healthy  bool       `json:"healthy"`
@@ -1107,26 +1053,32 @@ type Latency struct {
 // LiveReport defines model for LiveReport.
 type LiveReport struct {
 	Edges []struct {
-		Edge     string     `json:"edge"`
-		LastSeen *time.Time `json:"last_seen,omitempty"`
+		Edge     string    `json:"edge"`
+		LastSeen time.Time `json:"last_seen"`
+		Live     bool      `json:"live"`
 
-		// Reason Why it failed there; the older version goes on
-		Reason *string              `json:"reason,omitempty"`
-		State  LiveReportEdgesState `json:"state"`
+		// Reachable Seen in the last 3 s; others are not waited for
+		Reachable bool `json:"reachable"`
+
+		// Reason Why this edge keeps an older version
+		Reason *string `json:"reason,omitempty"`
 
 		// TookMs From the change to its being served there
 		TookMs *int64 `json:"took_ms,omitempty"`
 	} `json:"edges"`
 
-	// Live Every live edge serves it or a later one
+	// Live Every live edge serves it or a later one, and there is one
 	Live bool `json:"live"`
+
+	// Published It was sent to the edges
+	Published bool `json:"published"`
+
+	// Reason Why the version is held back
+	Reason *string `json:"reason,omitempty"`
 
 	// Version The version asked for
 	Version int64 `json:"version"`
 }
-
-// LiveReportEdgesState defines model for LiveReport.Edges.State.
-type LiveReportEdgesState string
 
 // LogList defines model for LogList.
 type LogList struct {
@@ -1595,11 +1547,29 @@ type RetriesOn string
 
 // RevokeReceipt defines model for RevokeReceipt.
 type RevokeReceipt struct {
-	// Confirmed Every live edge has confirmed
-	Confirmed bool               `json:"confirmed"`
-	Edges     []EdgeConfirmation `json:"edges"`
-	ID        string             `json:"id"`
-	RevokedAt time.Time          `json:"revoked_at"`
+	// Complete Every edge that can be reached has confirmed
+	Complete bool `json:"complete"`
+
+	// Confirmed Edges that refuse the key
+	Confirmed []struct {
+		// At Missing when it was earlier than the edge remembers
+		At   *time.Time `json:"at,omitempty"`
+		Edge string     `json:"edge"`
+
+		// TookMs From the revocation to its being in force there
+		TookMs *int64 `json:"took_ms,omitempty"`
+	} `json:"confirmed"`
+	ID        string    `json:"id"`
+	RevokedAt time.Time `json:"revoked_at"`
+
+	// Unreachable Edges not seen for 3 s; listed for 24 h, never counted as confirmed
+	Unreachable []struct {
+		Edge     string    `json:"edge"`
+		LastSeen time.Time `json:"last_seen"`
+	} `json:"unreachable"`
+
+	// Waiting Edges that have not confirmed yet
+	Waiting []string `json:"waiting"`
 }
 
 // Role defines model for Role.
@@ -2304,7 +2274,7 @@ type UpdateKeyParams struct {
 
 // RevokeKeyParams defines parameters for RevokeKey.
 type RevokeKeyParams struct {
-	// Wait How long to wait for the edges, at most 10s
+	// Wait How long to wait for the edges, at most 60s
 	Wait *Duration `form:"wait,omitempty" json:"wait,omitempty"`
 
 	// IdempotencyKey Makes the request safe to repeat for 24 hours
@@ -2322,7 +2292,7 @@ type GetLiveParams struct {
 	// Version The version asked for; default the newest
 	Version *int64 `form:"version,omitempty" json:"version,omitempty"`
 
-	// Wait How long to wait for it, at most 30s
+	// Wait How long to wait for it, at most 60s
 	Wait *Duration `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
@@ -5799,12 +5769,10 @@ type DeleteGatewayResponseObject interface {
 	VisitDeleteGatewayResponse(w http.ResponseWriter) error
 }
 
-type DeleteGateway204Response = DeletedAnswerResponse
+type DeleteGateway204Response struct {
+}
 
 func (response DeleteGateway204Response) VisitDeleteGatewayResponse(w http.ResponseWriter) error {
-	if response.Headers.TollgateVersion != nil {
-		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
-	}
 	w.WriteHeader(204)
 	return nil
 }

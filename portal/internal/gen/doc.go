@@ -3,4 +3,4 @@
 // in it is edited by hand; `go generate` writes it again.
 package gen
 
-//go:generate oapi-codegen -config config.yaml ../../api/openapi.yaml
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config config.yaml ../../api/openapi.yaml

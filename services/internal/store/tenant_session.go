@@ -47,6 +47,10 @@ func (r *tenantRows) FindSession(_ context.Context, tokenHash string, now time.T
 	return sessionFrom(&row), err
 }
 
+func (r *tenantRows) TouchSession(_ context.Context, tokenHash string, now time.Time) error {
+	return r.db.Model(&sessionRow{}).Where("token_hash = ?", tokenHash).UpdateColumn("seen_at", core.Millis(now)).Error
+}
+
 func (r *tenantRows) ListSessions(_ context.Context, userID, after string, limit int, now time.Time) ([]tenant.Session, error) {
 	var rows []sessionRow
 	err := r.db.Where("user_id = ? AND id > ? AND expires_at > ?", userID, after, core.Millis(now)).

@@ -1,0 +1,151 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tollgate/tollgate/portal/api"
+	"github.com/tollgate/tollgate/portal/internal/authz"
+	"github.com/tollgate/tollgate/portal/internal/gen"
+	"github.com/tollgate/tollgate/portal/internal/session"
+	"github.com/tollgate/tollgate/services/apikey"
+	"github.com/tollgate/tollgate/services/audit"
+	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/gateway"
+	"github.com/tollgate/tollgate/services/plan"
+	"github.com/tollgate/tollgate/services/publish"
+	"github.com/tollgate/tollgate/services/tenant"
+	"github.com/tollgate/tollgate/services/usage"
+)
+
+// Services are all that handlers call.
+type Services struct {
+	Tenants   *tenant.Service
+	Plans     *plan.Service
+	Audit     *audit.Service
+	Gateways  *gateway.Service
+	Consumers *gateway.Consumers
+	Keys      *apikey.Service
+	Status    *publish.Status
+	Usage     *usage.Service
+}
+
+// Config is what New needs.
+type Config struct {
+	Services
+	// Policies is the catalogue of policy types.
+	Policies []gen.PolicyType
+	Clock    core.Clock
+	Logger   *slog.Logger
+	// PublicURL is where browsers reach the portal. With https the session
+	// cookie is Secure and browsers are told to stay with it.
+	PublicURL *url.URL
+	// TrustedProxies may say in X-Forwarded-For who the client is.
+	TrustedProxies []netip.Prefix
+	// Draining ends when the portal begins to drain: streams end with it.
+	Draining context.Context
+}
+
+// Server is the management API as an http.Handler. It is safe for concurrent use.
+type Server struct {
+	Services
+	policies   []gen.PolicyType
+	operations *authz.Operations
+	sessions   *session.Manager
+	clock      core.Clock
+	log        *slog.Logger
+	csrf       *http.CrossOriginProtection
+	secure     bool
+	trusted    []netip.Prefix
+	draining   context.Context // a signal, not a request's context
+	echo       *echo.Echo
+}
+
+// New makes the server. It fails when an operation of the document lacks its
+// permission, scope or credentials, or when the program has no handler for it.
+func New(cfg Config) (*Server, error) {
+	operations, err := authz.New(api.Document)
+	if err != nil {
+		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	}
+	s := &Server{
+		Services: cfg.Services, policies: cfg.Policies, operations: operations,
+		clock: cfg.Clock, log: cfg.Logger, csrf: http.NewCrossOriginProtection(),
+		secure: cfg.PublicURL.Scheme == "https", trusted: cfg.TrustedProxies, draining: cfg.Draining, echo: echo.New(),
+	}
+	// Behind a proxy the Host may be an inner name: the public origin is ours too.
+	if err := s.csrf.AddTrustedOrigin(cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host); err != nil {
+		return nil, fmt.Errorf("public URL: %w", err)
+	}
+	s.sessions = session.New(cfg.Tenants, cfg.Clock, s.secure)
+	s.echo.HideBanner, s.echo.HidePort = true, true
+	s.echo.HTTPErrorHandler = s.handleError
+	s.echo.Use(s.arrive)
+	gen.RegisterHandlers(guarded{s.echo, s.guard}, gen.NewStrictHandler(s, nil))
+	return s, s.checkRoutes()
+}
+
+// ServeHTTP answers one request of the API.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// checkRoutes holds the document and the program against each other.
+func (s *Server) checkRoutes() error {
+	served := map[*authz.Operation]bool{}
+	var errs []error
+	for _, r := range s.echo.Routes() {
+		if op := s.operations.Find(r.Method, documentPath(r.Path)); op != nil {
+			served[op] = true
+		} else {
+			errs = append(errs, fmt.Errorf("%s %s is served, but not in the document", r.Method, r.Path))
+		}
+	}
+	for _, op := range s.operations.List() {
+		if !served[op] {
+			errs = append(errs, fmt.Errorf("%s is in the document, but not served", op.ID))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// guarded registers every generated route behind guard: none can be left out.
+type guarded struct {
+	*echo.Echo
+	guard echo.MiddlewareFunc
+}
+
+func (g guarded) add(method, path string, h echo.HandlerFunc, m []echo.MiddlewareFunc) *echo.Route {
+	return g.Echo.Add(method, path, h, append([]echo.MiddlewareFunc{g.guard}, m...)...)
+}
+
+// The methods that generated code registers with.
+func (g guarded) GET(p string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	return g.add(http.MethodGet, p, h, m)
+}
+
+func (g guarded) POST(p string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	return g.add(http.MethodPost, p, h, m)
+}
+
+func (g guarded) PUT(p string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	return g.add(http.MethodPut, p, h, m)
+}
+
+func (g guarded) PATCH(p string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	return g.add(http.MethodPatch, p, h, m)
+}
+
+func (g guarded) DELETE(p string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	return g.add(http.MethodDelete, p, h, m)
+}
+
+var (
+	_ gen.StrictServerInterface = (*Server)(nil)
+	_ http.Handler              = (*Server)(nil)
+)
