@@ -101,7 +101,19 @@ func (c *client) rest(ctx context.Context, s *Seeded) error {
 	}
 	s.KeyID, _ = o["id"].(string)
 	s.Key, _ = o["key"].(string)
-	return nil
+	return c.live(ctx)
+}
+
+// live waits until the edge serves what was made, so that the printed line works
+// at once.
+func (c *client) live(ctx context.Context) error {
+	g, err := c.do(ctx, "GET", "/v1/gateways/demo", nil)
+	if err != nil {
+		return err
+	}
+	version, _ := g["version"].(float64)
+	_, err = c.do(ctx, "GET", fmt.Sprintf("/v1/gateways/demo/live?version=%.0f&wait=10s", version), nil)
+	return err
 }
 
 func load(file string) (*Seeded, error) {
@@ -125,15 +137,21 @@ type client struct {
 }
 
 func (c *client) do(ctx context.Context, method, path string, body object) (object, error) {
-	js, err := json.Marshal(body)
+	var in io.Reader
+	if body != nil {
+		js, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		in = bytes.NewReader(js)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.url+path, in)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(js))
-	if err != nil {
-		return nil, err
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
-	req.Header.Set("Content-Type", "application/json")
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}

@@ -14,8 +14,10 @@ import (
 func TestStores(t *testing.T) {
 	t.Parallel()
 	starts := map[string]func(context.Context, string) (*Store, error){
-		"redis-server": func(ctx context.Context, dir string) (*Store, error) { return Start(ctx, dir, slog.New(slog.DiscardHandler)) },
-		"trial store":  func(context.Context, string) (*Store, error) { return startTrial(slog.New(slog.DiscardHandler)) },
+		"redis-server": func(ctx context.Context, dir string) (*Store, error) {
+			return Start(ctx, dir, slog.New(slog.DiscardHandler))
+		},
+		"trial store": func(context.Context, string) (*Store, error) { return startTrial(slog.New(slog.DiscardHandler)) },
 	}
 	for kind, start := range starts {
 		t.Run(kind, func(t *testing.T) {
