@@ -32,6 +32,8 @@ type conn struct {
 
 	j       *job // nil while idle
 	r, w    int  // unread bytes of j.buf
+	first   bool // nothing was served yet, and it may still be HTTP/2
+	http2   bool
 	readErr error
 	readFn  func(fd uintptr) bool
 
@@ -55,9 +57,13 @@ type conn struct {
 	vecArray [3][]byte
 }
 
-// ServeConn serves an HTTP/1.1 connection until it ends. It closes nc. ctx ends
-// when the connection must be cut.
-func (e *Engine) ServeConn(ctx context.Context, nc net.Conn, info Info) {
+// preface is how a connection begins that is HTTP/2 without asking (RFC 9113 3.4).
+const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+// ServeConn serves an HTTP/1.1 connection until it ends, and closes it. ctx ends
+// when the connection must be cut. If the connection turns out to be HTTP/2 in
+// clear text, nothing is closed, http2 is true, and ahead is what was read.
+func (e *Engine) ServeConn(ctx context.Context, nc net.Conn, info Info) (ahead []byte, http2 bool) {
 	c := &conn{eng: e, nc: nc, info: info, ctx: ctx}
 	c.readFn = c.readReady
 	c.peekFn = c.peekReady
@@ -69,14 +75,42 @@ func (e *Engine) ServeConn(ctx context.Context, nc net.Conn, info Info) {
 	c.timers.client.arm(phaseIdle, e.clock.Coarse()+int64(e.cfg.Limits.Head))
 	e.sweep.add(&c.timers)
 	stop := context.AfterFunc(ctx, c.cut)
+	if len(info.Ahead) > 0 {
+		c.take()
+		c.w = copy(c.j.buf, info.Ahead)
+		c.info.Ahead = nil
+	}
+	c.first = !info.TLS
 	for c.next() {
 	}
 	stop()
 	e.sweep.remove(&c.timers)
-	_ = nc.Close()
+	if c.http2 {
+		ahead = append(ahead, c.j.buf[c.r:c.w]...)
+	} else {
+		_ = nc.Close()
+	}
 	if c.j != nil {
 		c.drop()
 	}
+	return ahead, c.http2
+}
+
+// isHTTP2 reports whether the connection begins with the preface of HTTP/2. Its
+// first bytes are enough to tell; what follows may still be on its way.
+func (c *conn) isHTTP2() bool {
+	c.first = false
+	seen := func() []byte { return c.j.buf[c.r:min(c.w, c.r+len(preface))] }
+	for len(seen()) < len(preface) && preface[:len(seen())] == string(seen()) {
+		if !c.timers.client.arm(phaseHead, c.eng.clock.Coarse()+int64(c.eng.cfg.Limits.Head)) {
+			return false
+		}
+		n, err := c.nc.Read(c.j.buf[c.w:])
+		if c.w += n; err != nil {
+			return false
+		}
+	}
+	return string(seen()) == preface
 }
 
 // rawConn returns the socket under a connection, nil when there is none.
@@ -99,6 +133,11 @@ func rawConn(nc net.Conn) syscall.RawConn {
 // next serves one request. It reports whether another may follow.
 func (c *conn) next() bool {
 	if c.w == c.r && !c.await() {
+		return false
+	}
+	if c.first && c.isHTTP2() {
+		c.http2 = true
+		c.timers.client.clear()
 		return false
 	}
 	j := c.j

@@ -134,7 +134,7 @@ func (c *conn) appendHead(j *job, out []byte) []byte {
 	out = appendStatus(out, r.Status)
 	fields := j.e.RespHeader.Fields()
 	for i := range fields {
-		if f := &fields[i]; !f.Dead {
+		if f := &fields[i]; !f.Dead && !ownResponse[f.ID] {
 			out = gate.AppendField(out, f.Name, f.Value)
 		}
 	}

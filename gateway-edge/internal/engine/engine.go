@@ -92,6 +92,7 @@ type Info struct {
 	Trusted bool           // the peer is a trusted proxy
 	TLS     bool
 	SNI     string // canonical server name of the TLS handshake; "" for none
+	Ahead   []byte // what was read of the connection before it was handed over
 }
 
 // New makes an engine. Run must be running while it serves.

@@ -90,7 +90,7 @@ const sweepShards = 16
 // sweeper holds every connection's timers.
 type sweeper struct {
 	next   atomic.Uint32
-	count  atomic.Int64
+	count  atomic.Int64 // of connections; streams are not counted
 	shards [sweepShards]struct {
 		mu   sync.Mutex
 		list []*timers // guarded by mu
@@ -106,7 +106,9 @@ func (s *sweeper) add(t *timers) {
 	t.index = len(sh.list)
 	sh.list = append(sh.list, t)
 	sh.mu.Unlock()
-	s.count.Add(1)
+	if _, ok := t.owner.(*conn); ok {
+		s.count.Add(1)
+	}
 }
 
 func (s *sweeper) remove(t *timers) {
@@ -118,7 +120,9 @@ func (s *sweeper) remove(t *timers) {
 	sh.list[last] = nil
 	sh.list = sh.list[:last]
 	sh.mu.Unlock()
-	s.count.Add(-1)
+	if _, ok := t.owner.(*conn); ok {
+		s.count.Add(-1)
+	}
 }
 
 // run enforces every deadline that has passed.

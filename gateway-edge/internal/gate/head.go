@@ -336,5 +336,15 @@ func (h *Head) Finish() *Fault {
 	return nil
 }
 
+// Odd reports whether a name holds characters besides letters, digits and "-".
+func Odd(name string) bool {
+	for i := 0; i < len(name); i++ {
+		if nameClass[name[i]] != namePlain {
+			return true
+		}
+	}
+	return false
+}
+
 // bytesOf views a string as bytes that are only read.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

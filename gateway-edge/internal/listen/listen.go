@@ -1,0 +1,296 @@
+package listen
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
+	"github.com/tollgate/tollgate/gateway-edge/match"
+)
+
+// Config is what a Server needs.
+type Config struct {
+	Engine  *engine.Engine
+	Addr    string // clear text; "" for none
+	TLSAddr string // "" for none
+	// GetCertificate finds the certificate of a TLS handshake.
+	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	Trusted        []netip.Prefix // proxies whose PROXY headers and forwarding fields are believed
+	MaxConns       int            // 0 is 100,000
+	MaxConnsPerIP  int            // of an address that is no trusted proxy; 0 is 256
+	Logger         *slog.Logger
+}
+
+// Bounds of a connection's beginning.
+const (
+	handshakeTime = 5 * time.Second
+	proxyTime     = 5 * time.Second
+	acceptPause   = 5 * time.Millisecond
+	acceptPauses  = time.Second
+)
+
+// Server accepts connections.
+type Server struct {
+	cfg       Config
+	tls       *tls.Config
+	listeners []listener
+	std       *http.Server
+	queue     *queue
+	census    *census
+	conns     sync.WaitGroup
+	stopped   chan struct{} // closed when no more is accepted
+	stopOnce  sync.Once
+}
+
+type listener struct {
+	net.Listener
+	tls bool
+}
+
+// New binds the addresses. Clients are served by Run.
+func New(cfg Config) (*Server, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.MaxConns == 0 {
+		cfg.MaxConns = 100_000
+	}
+	if cfg.MaxConnsPerIP == 0 {
+		cfg.MaxConnsPerIP = 256
+	}
+	s := &Server{cfg: cfg, census: newCensus(cfg.MaxConns, cfg.MaxConnsPerIP), stopped: make(chan struct{})}
+	s.tls = &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"h2", "http/1.1"},
+		GetCertificate: cfg.GetCertificate,
+	}
+	for _, a := range []struct {
+		addr string
+		tls  bool
+	}{{cfg.Addr, false}, {cfg.TLSAddr, true}} {
+		if a.addr == "" {
+			continue
+		}
+		ln, err := net.Listen("tcp", a.addr)
+		if err != nil {
+			s.closeListeners()
+			return nil, fmt.Errorf("listen: %w", err)
+		}
+		s.listeners = append(s.listeners, listener{ln, a.tls})
+	}
+	if len(s.listeners) == 0 {
+		return nil, errors.New("listen: no address is given")
+	}
+	s.queue = newQueue(s.listeners[0].Addr())
+	s.std = cfg.Engine.StdServer()
+	s.std.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if t, ok := c.(*tls.Conn); ok {
+			c = t.NetConn()
+		}
+		h, ok := c.(*handed)
+		if !ok {
+			return ctx
+		}
+		return engine.WithInfo(ctx, h.info)
+	}
+	return s, nil
+}
+
+// Addrs returns the addresses bound, clear text first.
+func (s *Server) Addrs() (out []net.Addr) {
+	for _, l := range s.listeners {
+		out = append(out, l.Addr())
+	}
+	return out
+}
+
+// Run serves until ctx ends, then cuts every connection that is left and waits
+// for all of them. Drain comes before.
+func (s *Server) Run(ctx context.Context) error {
+	s.std.BaseContext = func(net.Listener) context.Context { return ctx }
+	var loops sync.WaitGroup
+	loops.Add(1)
+	go func() { defer loops.Done(); _ = s.std.Serve(s.queue) }()
+	for _, l := range s.listeners {
+		loops.Add(1)
+		go func() { defer loops.Done(); s.accept(ctx, l) }()
+	}
+	<-ctx.Done()
+	s.stop()
+	_ = s.queue.Close()
+	_ = s.std.Close()
+	loops.Wait()
+	s.conns.Wait()
+	return nil
+}
+
+// Drain stops accepting, makes every answer the last of its connection, and
+// waits until no request is under way, or ctx ends.
+func (s *Server) Drain(ctx context.Context) error {
+	s.stop()
+	s.cfg.Engine.Drain()
+	done := make(chan error, 1)
+	go func() { done <- s.std.Shutdown(ctx) }()
+	t := time.NewTicker(20 * time.Millisecond)
+	defer t.Stop()
+	for s.cfg.Engine.Open() > 0 || s.cfg.Engine.Connections() > 0 {
+		select {
+		case <-ctx.Done():
+			<-done
+			return ctx.Err()
+		case <-t.C:
+			s.cfg.Engine.CloseIdle(0)
+		}
+	}
+	return <-done
+}
+
+// Connections is the number of open connections.
+func (s *Server) Connections() int64 { return s.census.all.Load() }
+
+func (s *Server) stop() { s.stopOnce.Do(func() { close(s.stopped); s.closeListeners() }) }
+
+func (s *Server) closeListeners() {
+	for _, l := range s.listeners {
+		_ = l.Close()
+	}
+}
+
+// accept accepts until the listener is closed. When the process has no more
+// files it waits; connections that exist are served on.
+func (s *Server) accept(ctx context.Context, l listener) {
+	pause := acceptPause
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			select {
+			case <-s.stopped:
+				return
+			case <-time.After(pause):
+			}
+			if pause = min(2*pause, acceptPauses); pause == acceptPauses {
+				s.cfg.Logger.Error("connections can't be accepted", "error", err)
+				s.cfg.Engine.CloseIdle(time.Second)
+			}
+			continue
+		}
+		pause = acceptPause
+		if s.census.all.Add(1) > int64(s.census.max) {
+			s.census.all.Add(-1)
+			s.cfg.Engine.CloseIdle(time.Second)
+			_ = c.Close()
+			continue
+		}
+		s.conns.Add(1)
+		go func() {
+			defer s.conns.Done()
+			defer s.census.all.Add(-1)
+			s.serve(ctx, c, l.tls)
+		}()
+	}
+}
+
+// serve serves one connection to its end.
+func (s *Server) serve(ctx context.Context, c net.Conn, secure bool) {
+	info := engine.Info{TLS: secure}
+	peer, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		_ = c.Close()
+		return
+	}
+	ap := peer.AddrPort()
+	info.Peer = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+	info.Trusted = s.trusts(info.Peer.Addr())
+	if info.Trusted {
+		if !s.proxied(c, &info) {
+			_ = c.Close()
+			return
+		}
+	} else {
+		if !s.census.enter(info.Peer.Addr()) {
+			_ = c.Close()
+			return
+		}
+		defer s.census.leave(info.Peer.Addr())
+	}
+	if secure {
+		s.serveTLS(ctx, c, info)
+		return
+	}
+	ahead, http2 := s.cfg.Engine.ServeConn(ctx, c, info)
+	if http2 {
+		s.serveStd(&handed{Conn: c, info: info, ahead: ahead})
+	}
+}
+
+func (s *Server) trusts(a netip.Addr) bool {
+	for _, p := range s.cfg.Trusted {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// proxied reads the PROXY header of a trusted proxy, if there is one. Whom it
+// names is the peer from then on, and trusted only if it is a trusted proxy too.
+func (s *Server) proxied(c net.Conn, info *engine.Info) bool {
+	_ = c.SetReadDeadline(time.Now().Add(proxyTime))
+	client, ahead, err := readProxy(c)
+	if err != nil {
+		return false
+	}
+	_ = c.SetReadDeadline(time.Time{})
+	info.Ahead = ahead
+	if client.IsValid() {
+		info.Peer, info.Trusted = client, s.trusts(client.Addr())
+	}
+	return true
+}
+
+// serveTLS makes the handshake and hands the connection over by ALPN.
+func (s *Server) serveTLS(ctx context.Context, c net.Conn, info engine.Info) {
+	h := &handed{Conn: c, ahead: info.Ahead}
+	info.Ahead = nil
+	t := tls.Server(h, s.tls)
+	hctx, cancel := context.WithTimeout(ctx, handshakeTime)
+	err := t.HandshakeContext(hctx)
+	cancel()
+	if err != nil {
+		_ = c.Close()
+		return
+	}
+	state := t.ConnectionState()
+	if state.ServerName != "" {
+		if info.SNI, _, err = match.HostString(state.ServerName); err != nil {
+			_ = c.Close()
+			return
+		}
+	}
+	if state.NegotiatedProtocol == "h2" {
+		h.info = info
+		s.serveStdConn(t, h)
+		return
+	}
+	s.cfg.Engine.ServeConn(ctx, t, info)
+}
+
+func (s *Server) serveStd(h *handed) { s.serveStdConn(h, h) }
+
+// serveStdConn gives a connection to net/http's server and waits for its end.
+func (s *Server) serveStdConn(c net.Conn, h *handed) {
+	h.done = make(chan struct{})
+	if !s.queue.put(c) {
+		_ = c.Close()
+		return
+	}
+	<-h.done
+}
