@@ -154,3 +154,23 @@ func number[S ~string | ~[]byte](s S) (n int64, ok bool) {
 	}
 	return n, true
 }
+
+// CheckField checks a field that was not parsed from bytes: a name that is a
+// token, a value without control characters but tabs.
+func CheckField(name, value string) *Fault {
+	if name == "" {
+		return invalid(-1, "a field without a name")
+	}
+	for i := 0; i < len(name); i++ {
+		if c := nameClass[name[i]]; c != namePlain && c != nameOdd {
+			return invalid(-1, "a character that is not allowed in a field's name")
+		}
+	}
+	b := bytesOf(value)
+	for i := control(b, 0); i < len(b); i = control(b, i+1) {
+		if b[i] != '\t' {
+			return invalid(-1, "a control character in a field's value")
+		}
+	}
+	return nil
+}
