@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,9 +45,9 @@ func target(t *testing.T, url, protocol string, h contract.HealthCheck) (*balanc
 
 func TestProbe(t *testing.T) {
 	t.Parallel()
-	var last *http.Request
+	var asked atomic.Pointer[http.Request]
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		last = r.Clone(context.Background())
+		asked.Store(r.Clone(context.Background()))
 		switch r.URL.Path {
 		case "/ill":
 			w.WriteHeader(503)
@@ -114,7 +115,7 @@ func TestProbe(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: %q (%v), want %q", c.name, got, err, c.want)
 		}
-		if c.check.Host != "" && (last.Host != "health.example" || last.URL.RequestURI() != "/ok?deep=1" || last.UserAgent() != "Tollgate-Health-Check" || len(last.Cookies()) > 0 || last.Header.Get("Authorization") != "") {
+		if last := asked.Load(); c.check.Host != "" && (last.Host != "health.example" || last.URL.RequestURI() != "/ok?deep=1" || last.UserAgent() != "Tollgate-Health-Check" || len(last.Cookies()) > 0 || last.Header.Get("Authorization") != "") {
 			t.Errorf("%s: sent %v %v %v", c.name, last.Host, last.URL, last.Header)
 		}
 	}
