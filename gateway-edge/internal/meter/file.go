@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"sync/atomic"
 	"time"
@@ -72,7 +71,7 @@ func (h *header) put(b []byte, key *[32]byte) {
 	ne.PutUint32(b[60:], h.number)
 	b[64] = byte(len(h.edge))
 	copy(b[65:headFixed], h.edge)
-	ne.PutUint32(b[headFixed:], crc32.Checksum(b[:headFixed], castagnoli))
+	ne.PutUint32(b[headFixed:], crcOf(b[:headFixed]))
 	m := headerMAC(key, b[:headFixed])
 	copy(b[headMAC:], m[:])
 }
@@ -81,7 +80,7 @@ func (h *header) put(b []byte, key *[32]byte) {
 // with this edge secret, are refused.
 func readHeader(b []byte, key *[32]byte) (h header, err error) {
 	ne := binary.NativeEndian
-	if len(b) < headSize || string(b[:8]) != fileMagic || ne.Uint32(b[headFixed:]) != crc32.Checksum(b[:headFixed], castagnoli) {
+	if len(b) < headSize || string(b[:8]) != fileMagic || ne.Uint32(b[headFixed:]) != crcOf(b[:headFixed]) {
 		return h, errBadHeader
 	}
 	if ne.Uint32(b[8:]) != fileFormat {

@@ -67,6 +67,8 @@ var (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+func crcOf(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+
 // class is the counter of a status class.
 func (r *counterRecord) class(status int) *atomic.Uint64 {
 	switch {
@@ -165,14 +167,14 @@ func getRouteID(b []byte) routeID {
 
 // seal writes the identity's checksum, then the state.
 func seal(b []byte, idEnd int) {
-	binary.NativeEndian.PutUint32(b[4:], crc32.Checksum(b[idStart:idEnd], castagnoli))
+	binary.NativeEndian.PutUint32(b[4:], crcOf(b[idStart:idEnd]))
 	(*atomic.Uint32)(unsafe.Pointer(&b[0])).Store(1)
 }
 
 // valid reports whether a record was finished and its identity is whole.
 func valid(b []byte, idEnd int) bool {
 	ne := binary.NativeEndian
-	return ne.Uint32(b) == 1 && ne.Uint32(b[4:]) == crc32.Checksum(b[idStart:idEnd], castagnoli)
+	return ne.Uint32(b) == 1 && ne.Uint32(b[4:]) == crcOf(b[idStart:idEnd])
 }
 
 // copyRecord copies a live record word by word with atomic loads, so that no
