@@ -109,3 +109,47 @@ func ParseBudgetWriter(s string) (edge string, epoch uint64, ok bool) {
 	epoch, err := strconv.ParseUint(s[i+1:], 10, 64)
 	return s[:i], epoch, err == nil
 }
+
+// BudgetSum is what the ledger knows that one writer admitted.
+type BudgetSum struct {
+	Writer   string
+	Admitted int64
+}
+
+// budgetSettled is the number of an epoch's last message.
+const budgetSettled = 1 << 52
+
+// RestoreBudget puts a quota's hash together again (fields and values in turn, as
+// the quota script keeps them) from the claims of its writers and what the ledger
+// knows of all others. A writer's own claim is exact, so it stands for what the
+// ledger has of it; a writer that did not claim will add what the ledger missed
+// when it speaks again.
+func RestoreBudget(claims []*BudgetClaim, sums []BudgetSum) []string {
+	var used, held, live int64
+	fields := []string{"u", "", "n", "", "h", ""}
+	seen := map[string]bool{}
+	put := func(writer string, granted, seq, spent int64) {
+		used += granted
+		held += granted - spent
+		seen[writer] = true
+		fields = append(fields, "e"+writer, fmt.Sprintf("%d %d %d", granted, seq, spent))
+	}
+	for _, c := range claims {
+		granted := max(c.Granted, c.Spent)
+		switch {
+		case seen[c.Writer]:
+		case c.Over:
+			put(c.Writer, granted, budgetSettled, granted)
+		default:
+			live++
+			put(c.Writer, granted, 0, c.Spent)
+		}
+	}
+	for _, s := range sums {
+		if !seen[s.Writer] && s.Admitted > 0 {
+			put(s.Writer, s.Admitted, 0, s.Admitted)
+		}
+	}
+	fields[1], fields[3], fields[5] = strconv.FormatInt(used, 10), strconv.FormatInt(live, 10), strconv.FormatInt(held, 10)
+	return fields
+}

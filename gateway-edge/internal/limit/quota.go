@@ -123,8 +123,9 @@ type lease struct {
 	// What follows is the sender's and the wheel's: guarded by mu.
 	mu       sync.Mutex
 	recall   bool  // the limit fell: give everything back first
-	asked    int64 // units asked for in the message under way
-	hold     int64
+	// The message under way: units asked for, what it claims, what of that is on
+	// its way back, and what is left of the claim.
+	asked, claimed, sentBack, hold int64
 	lastAsk  int64 // when, and what was spent then
 	lastUsed int64
 	spentAt  int64
@@ -180,12 +181,14 @@ func (e *lease) relimit(p *plan) {
 	if p.limit < old || wasSoft && !p.soft {
 		e.mu.Lock()
 		e.recall = true
+		e.withdraw()
 		e.mu.Unlock()
 	}
 	if p.limit != old || p.soft != wasSoft {
 		e.deny.Store(0)
 		e.node.tend()
 		e.node.wake()
+		e.node.r.ring()
 	}
 }
 

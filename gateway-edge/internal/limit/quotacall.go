@@ -63,7 +63,7 @@ func (e *lease) message(want int64, settle int) *call {
 		limit = maxLimit
 	}
 	claim := granted + debt
-	e.hold, e.asked = claim-back, want
+	e.claimed, e.sentBack, e.hold, e.asked = claim, back, claim-back, want
 	spent := e.hold - max(0, left)
 	return &call{
 		cell: e, script: quotaScript,
@@ -141,12 +141,11 @@ func (e *lease) granted(c *call, now int64) {
 	e.l.shards[e.q.shard].answered(c.text(5))
 	e.l.saw(n)
 	fresh := max(0, total-e.hold)
-	e.unsure.Store(false)
-	e.recall = false
+	e.unsure.Store(e.Back.Load() > 0) // withdrawn since: a smaller limit came meanwhile
+	e.recall = e.recall && e.Back.Load() > 0
 	e.shut.Store(0)
-	claim := e.hold + e.Back.Load()
-	debt := claim - e.Granted.Load() // of a counter that never refuses
-	e.Back.Store(0)
+	debt := e.claimed - e.Granted.Load() // of a counter that never refuses
+	e.Back.Add(-e.sentBack)
 	e.Granted.Store(total)
 	have := e.Left.Add(fresh + debt)
 	e.low.Store(max(0, have/2))
