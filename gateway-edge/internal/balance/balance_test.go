@@ -109,6 +109,25 @@ func TestRoundRobinIsSmooth(t *testing.T) {
 	}
 }
 
+// TestPreview tells the next turn and takes none.
+func TestPreview(t *testing.T) {
+	t.Parallel()
+	r, _ := newRegistry(t)
+	u := compile(t, r, doc("", 1, 1, 1))
+	a, _ := u.Preview(0)
+	b, _ := u.Preview(0)
+	if c, _ := u.Pick(0, nil); a != b || b != c {
+		t.Error("the preview is not what came")
+	}
+	if d, _ := u.Preview(0); d == a {
+		t.Error("the turn did not pass")
+	}
+	down := compile(t, r, doc("", 0))
+	if x, code := down.Preview(0); x != nil || code != contract.CodeUpstreamUnavailable {
+		t.Error(x, code)
+	}
+}
+
 // TestLeastRequestAvoidsTheSlow: a target that holds its requests gets few new
 // ones.
 func TestLeastRequestAvoidsTheSlow(t *testing.T) {

@@ -155,6 +155,15 @@ func (u *Upstream) Pick(h Hash, tried *Tried) (*Target, contract.Code) {
 	return t, 0
 }
 
+// Preview chooses as Pick would for a new request, without counting one: for
+// explanations. Round robin's next turn is told, not taken.
+func (u *Upstream) Preview(h Hash) (*Target, contract.Code) {
+	if t := u.first(u.current(), h, u.group.requests.Load()+1); t != nil {
+		return t, 0
+	}
+	return nil, contract.CodeUpstreamUnavailable
+}
+
 // first picks a target for a new request, the n-th.
 func (u *Upstream) first(s *set, h Hash, n uint64) *Target {
 	if len(s.order) == 0 {

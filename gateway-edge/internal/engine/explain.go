@@ -92,7 +92,7 @@ func (j *job) explainTarget(t *contract.Trace) {
 	if up.NeedsHash() {
 		hash = up.Hash(&j.e.Req, j.e.ClientAddr, j.e.Params[:j.e.ParamCount])
 	}
-	target, code := up.Pick(hash, nil)
+	target, code := up.Preview(hash)
 	if target == nil {
 		t.Status, t.Code, t.Detail = code.Info().Status, code.String(), code.Info().Title
 		return
