@@ -1466,16 +1466,15 @@ type Policy struct {
 
 // PolicyType defines model for PolicyType.
 type PolicyType struct {
-	Description *string `json:"description,omitempty"`
-
 	// Documentation Markdown
 	Documentation *string         `json:"documentation,omitempty"`
 	Phase         PolicyTypePhase `json:"phase"`
 
 	// Schema JSON Schema 2020-12 of its config
-	Schema map[string]interface{} `json:"schema"`
-	Title  string                 `json:"title"`
-	Type   string                 `json:"type"`
+	Schema  map[string]interface{} `json:"schema"`
+	Summary *string                `json:"summary,omitempty"`
+	Title   string                 `json:"title"`
+	Type    string                 `json:"type"`
 }
 
 // PolicyTypePhase defines model for PolicyType.Phase.

@@ -36,11 +36,21 @@ func (s *Server) arrive(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Add("Vary", "Authorization, Cookie, "+organizationHeader)
 		c.SetRequest(r.WithContext(withCall(r.Context(), cl)))
 		cl.request = c.Request()
+		began := s.clock()
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler {
 				s.log.Error("handler panicked", "request_id", cl.requestID, "panic", p, "stack", string(debug.Stack()))
 				err = core.Wrap(core.CodeInternal, fmt.Errorf("panic: %v", p), "")
 			}
+			if err != nil {
+				s.handleError(err, c)
+			}
+			operation := ""
+			if cl.op != nil {
+				operation = cl.op.ID
+			}
+			s.observe(operation, c.Response().Status, s.clock().Sub(began))
+			err = nil
 		}()
 		return next(c)
 	}

@@ -225,3 +225,7 @@ func (s *Server) GetSubscription(ctx context.Context, _ gen.GetSubscriptionReque
 func (s *Server) ListPolicyTypes(context.Context, gen.ListPolicyTypesRequestObject) (gen.ListPolicyTypesResponseObject, error) {
 	return gen.ListPolicyTypes200JSONResponse{Items: s.policies}, nil
 }
+
+// Policies makes the catalogue's answer of the program's list of policies, which
+// has the same shape.
+func Policies(catalogue any) ([]gen.PolicyType, error) { return recode[[]gen.PolicyType](catalogue) }

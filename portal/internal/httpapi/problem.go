@@ -16,25 +16,32 @@ import (
 
 // httpError is an error of HTTP itself, which no service knows.
 type httpError struct {
-	status int
-	code   string
-	title  string
+	info   core.CodeInfo
 	detail string
 }
 
-func (e *httpError) Error() string { return e.code + ": " + e.detail }
+func (e *httpError) Error() string { return e.info.Name + ": " + e.detail }
 
-func errMethod() error {
-	return &httpError{http.StatusMethodNotAllowed, "method_not_allowed", "The path exists, but not for this method", "see the Allow header"}
+// Codes of HTTP itself.
+var (
+	methodNotAllowed     = core.CodeInfo{Name: "method_not_allowed", Status: http.StatusMethodNotAllowed, Title: "The path exists, but not for this method"}
+	unsupportedMediaType = core.CodeInfo{Name: "unsupported_media_type", Status: http.StatusUnsupportedMediaType, Title: "The body's media type is not supported"}
+)
+
+// Errors lists every code that a problem document of this API can have.
+func Errors() []core.CodeInfo {
+	var all []core.CodeInfo
+	for _, c := range core.Codes() {
+		all = append(all, c.Info())
+	}
+	return append(all, methodNotAllowed, unsupportedMediaType)
 }
 
-func errNoPath() error {
-	return &httpError{http.StatusNotFound, "not_found", "There is no such resource", "the API has no such path"}
-}
+func errMethod() error { return &httpError{methodNotAllowed, "see the Allow header"} }
 
-func errMediaType(detail string) error {
-	return &httpError{http.StatusUnsupportedMediaType, "unsupported_media_type", "The body's media type is not supported", detail}
-}
+func errNoPath() error { return core.Errorf(core.CodeNotFound, "the API has no such path") }
+
+func errMediaType(detail string) error { return &httpError{unsupportedMediaType, detail} }
 
 // handleError is the one writer of problem documents (RFC 9457).
 func (s *Server) handleError(err error, c echo.Context) {
@@ -80,7 +87,7 @@ func (s *Server) problem(r *http.Request, err error) (p gen.Problem, retryAfter 
 		retryAfter = int(math.Ceil(known.RetryAfter.Seconds()))
 		err = known.Err
 	case errors.As(err, &plain):
-		p.Status, p.Code, p.Title, p.Detail = plain.status, plain.code, plain.title, optional(plain.detail)
+		p.Status, p.Code, p.Title, p.Detail = plain.info.Status, plain.info.Name, plain.info.Title, optional(plain.detail)
 		err = nil
 	case errors.As(err, &framework):
 		return s.problem(r, fromFramework(framework))
@@ -91,7 +98,7 @@ func (s *Server) problem(r *http.Request, err error) (p gen.Problem, retryAfter 
 	if p.Status >= 500 {
 		s.log.Error("request failed", "request_id", id, "method", r.Method, "path", r.URL.Path, "code", p.Code, "error", err)
 	}
-	p.Type = "/docs/errors#" + p.Code
+	p.Type = "/docs/api-errors#" + p.Code
 	return p, retryAfter
 }
 

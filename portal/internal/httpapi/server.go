@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -49,6 +50,9 @@ type Config struct {
 	PublicURL *url.URL
 	// TrustedProxies may say in X-Forwarded-For who the client is.
 	TrustedProxies []netip.Prefix
+	// Observe is told of every answered operation: its id ("" for no operation),
+	// its status and how long it took. Nil: nobody is.
+	Observe func(operation string, status int, took time.Duration)
 	// Draining ends when the portal begins to drain: streams end with it.
 	Draining context.Context
 }
@@ -64,6 +68,7 @@ type Server struct {
 	csrf       *http.CrossOriginProtection
 	secure     bool
 	trusted    []netip.Prefix
+	observe    func(operation string, status int, took time.Duration)
 	draining   context.Context // a signal, not a request's context
 	echo       *echo.Echo
 }
@@ -78,7 +83,10 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		Services: cfg.Services, policies: cfg.Policies, operations: operations,
 		clock: cfg.Clock, log: cfg.Logger, csrf: http.NewCrossOriginProtection(),
-		secure: cfg.PublicURL.Scheme == "https", trusted: cfg.TrustedProxies, draining: cfg.Draining, echo: echo.New(),
+		secure: cfg.PublicURL.Scheme == "https", trusted: cfg.TrustedProxies, draining: cfg.Draining, observe: cfg.Observe, echo: echo.New(),
+	}
+	if s.observe == nil {
+		s.observe = func(string, int, time.Duration) {}
 	}
 	// Behind a proxy the Host may be an inner name: the public origin is ours too.
 	if err := s.csrf.AddTrustedOrigin(cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host); err != nil {
@@ -94,6 +102,19 @@ func New(cfg Config) (*Server, error) {
 
 // ServeHTTP answers one request of the API.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Operations are the document's operations.
+func (s *Server) Operations() *authz.Operations { return s.operations }
+
+// Actor is who a request comes from, as far as its address tells: for the pages
+// that change something without the API.
+func (s *Server) Actor(r *http.Request) core.Actor {
+	client, _ := clientAddress(r, s.trusted)
+	return core.Actor{Kind: core.ActorUser, Client: client}
+}
+
+// CrossOrigin refuses requests that a page of another origin made a browser send.
+func (s *Server) CrossOrigin(next http.Handler) http.Handler { return s.csrf.Handler(next) }
 
 // checkRoutes holds the document and the program against each other.
 func (s *Server) checkRoutes() error {

@@ -1,0 +1,232 @@
+package portal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy/builtin"
+	"github.com/tollgate/tollgate/portal/docs"
+	"github.com/tollgate/tollgate/portal/internal/httpapi"
+	"github.com/tollgate/tollgate/portal/internal/mail"
+	"github.com/tollgate/tollgate/portal/internal/webui"
+	"github.com/tollgate/tollgate/services/app"
+	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/tenant"
+)
+
+// Portal is a portal that listens. It is run once.
+type Portal struct {
+	config   Config
+	app      *app.App
+	own      bool // the app is ours to close
+	log      *slog.Logger
+	mailer   tenant.Mailer
+	public   *http.Server
+	admin    *http.Server
+	listener net.Listener
+	adminOn  net.Listener
+	ready    chan struct{}
+	metrics  *metrics
+	drain    context.CancelFunc // ends streams
+	draining atomic.Bool
+}
+
+// New makes a portal and opens its listeners.
+func New(ctx context.Context, c Config) (p *Portal, err error) {
+	public, err := c.check()
+	if err != nil {
+		return nil, err
+	}
+	p = &Portal{config: c, app: c.App, log: c.Logger, ready: make(chan struct{}), metrics: newMetrics()}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if p.app == nil {
+		if p.app, err = app.New(ctx, c.Services); err != nil {
+			return p, err
+		}
+		p.own = true
+	}
+	m, box, err := c.mailer()
+	if err != nil {
+		return p, err
+	}
+	p.mailer = m
+	// The drain signal must outlive ctx only as long as the portal does.
+	draining, drain := context.WithCancel(context.WithoutCancel(ctx))
+	p.drain = drain
+	policies, err := httpapi.Policies(builtin.Catalogue())
+	if err != nil {
+		return p, err
+	}
+	clock := p.app.Config.Clock
+	if clock == nil {
+		clock = core.SystemClock
+	}
+	api, err := httpapi.New(httpapi.Config{
+		Services: httpapi.Services{
+			Tenants: p.app.Tenants, Plans: p.app.Plans, Audit: p.app.Audits, Gateways: p.app.Gateways,
+			Consumers: p.app.Consumers, Keys: p.app.Keys, Status: p.app.Status, Usage: p.app.Usage,
+		},
+		Policies: policies, Clock: clock, Logger: c.Logger, PublicURL: public,
+		TrustedProxies: c.TrustedProxies, Observe: p.metrics.observe, Draining: draining,
+	})
+	if err != nil {
+		return p, err
+	}
+	pages, err := webui.New(webui.Config{
+		Tenants: p.app.Tenants, Operations: api.Operations(), Errors: httpapi.Errors(), Logger: c.Logger,
+		Docs: docs.Files, Actor: api.Actor,
+	})
+	if err != nil {
+		return p, err
+	}
+	p.public = server(p.routes(api, pages, box, public.Scheme == "https"))
+	p.admin = server(p.adminRoutes())
+	return p, p.listen()
+}
+
+// server bounds everything that a caller could draw out. Answers may take as long
+// as the longest wait; a stream sets its own deadlines.
+func server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+		WriteTimeout: 90 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+}
+
+func (p *Portal) listen() (err error) {
+	if p.listener, err = net.Listen("tcp", p.config.Addr); err != nil {
+		return fmt.Errorf("listen for the portal: %w", err)
+	}
+	if p.config.AdminAddr == "" {
+		return nil
+	}
+	if p.adminOn, err = net.Listen("tcp", p.config.AdminAddr); err != nil {
+		return fmt.Errorf("listen for the portal's health and metrics: %w", err)
+	}
+	return nil
+}
+
+// Addr is where the portal listens.
+func (p *Portal) Addr() netip.AddrPort { return addrOf(p.listener) }
+
+// AdminAddr is where health and metrics are; zero for nowhere.
+func (p *Portal) AdminAddr() netip.AddrPort { return addrOf(p.adminOn) }
+
+func addrOf(l net.Listener) netip.AddrPort {
+	if l == nil {
+		return netip.AddrPort{}
+	}
+	a, _ := l.Addr().(*net.TCPAddr)
+	return a.AddrPort()
+}
+
+// routes are the public face.
+func (p *Portal) routes(api, pages http.Handler, box *mail.Box, secure bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", api)
+	mux.HandleFunc("GET /healthz", healthz)
+	mux.HandleFunc("GET /readyz", p.readyz)
+	if box != nil && p.config.AllowDevMails {
+		mux.Handle("GET /dev/mails", box)
+	}
+	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		httpapi.SecurityHeaders(w.Header(), secure)
+		api.(*httpapi.Server).CrossOrigin(pages).ServeHTTP(w, r)
+	}))
+	return mux
+}
+
+// Ready is closed when the portal serves and its database answers.
+func (p *Portal) Ready() <-chan struct{} { return p.ready }
+
+// Run serves until ctx ends, then drains.
+func (p *Portal) Run(ctx context.Context) error {
+	defer p.close()
+	running, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var all sync.WaitGroup
+	serve := func(s *http.Server, l net.Listener) {
+		if l == nil {
+			return
+		}
+		all.Go(func() {
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				stop(fmt.Errorf("serve %s: %w", l.Addr(), err))
+			}
+		})
+	}
+	serve(p.public, p.listener)
+	serve(p.admin, p.adminOn)
+	all.Go(func() {
+		if err := p.app.Tenants.RunMail(running, p.mailer); err != nil {
+			stop(fmt.Errorf("send mails: %w", err))
+		}
+	})
+	all.Go(func() { p.becomeReady(running) })
+	<-running.Done()
+	p.draining.Store(true)
+	p.drain()
+	err := p.shutdown(context.WithoutCancel(ctx))
+	all.Wait()
+	if cause := context.Cause(running); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// shutdown lets open requests finish. Health goes last.
+func (p *Portal) shutdown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.config.Drain)
+	defer cancel()
+	err := p.public.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("requests did not end within %s: %w", p.config.Drain, err)
+		_ = p.public.Close() // what is left is broken off
+	}
+	_ = p.admin.Close() // probes may be broken off
+	return err
+}
+
+// close gives back what New opened; Serve's listeners are closed by then.
+func (p *Portal) close() {
+	if p.drain != nil {
+		p.drain()
+	}
+	for _, l := range []net.Listener{p.listener, p.adminOn} {
+		if l != nil {
+			_ = l.Close() // closed already when it was served
+		}
+	}
+	if p.own {
+		p.app.Close()
+	}
+}
+
+// becomeReady closes Ready once the database answers.
+func (p *Portal) becomeReady(ctx context.Context) {
+	for {
+		if p.app.Ready(ctx) == nil {
+			close(p.ready)
+			return
+		}
+		t := time.NewTimer(200 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+	}
+}
