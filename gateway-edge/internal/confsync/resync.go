@@ -100,7 +100,7 @@ func (s *Syncer) resynchronise(ctx context.Context, believe bool) error {
 	s.mu.Unlock()
 	// Notices behind the first head were read by then or will be.
 	rose := s.tracker.resynced(before.Rev)
-	s.ready.Store(true)
+	s.complete()
 	s.advanced(rose)
 	return nil
 }

@@ -86,7 +86,9 @@ func New(cfg Config, pos Position, loc *disklog.Loc) *Syncer {
 	s.tracker.reset(pos.Rev)
 	s.queue.init()
 	s.settle.signal = make(chan struct{}, 1)
-	s.ready.Store(pos.Lineage != "")
+	if pos.Lineage != "" {
+		s.complete()
+	}
 	return s
 }
 
@@ -97,6 +99,12 @@ func DecodePosition(doc []byte) (Position, error) {
 		return Position{}, fmt.Errorf("decode position: %w", err)
 	}
 	return p, nil
+}
+
+// complete notes that a whole configuration was loaded.
+func (s *Syncer) complete() {
+	s.cfg.Snapshot.Table().SetComplete()
+	s.ready.Store(true)
 }
 
 // Ready reports whether a whole configuration was ever loaded.

@@ -136,6 +136,10 @@ func (e *Engine) tick() {
 	}
 }
 
+// Closing makes every answer from now on the last of its connection; idle
+// connections stay, so that no request meets a closed door.
+func (e *Engine) Closing() { e.draining.Store(true) }
+
 // Drain makes every answer from now on the last of its connection and closes
 // idle connections.
 func (e *Engine) Drain() {

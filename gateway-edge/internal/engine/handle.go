@@ -61,7 +61,7 @@ func (j *job) locate(ctx context.Context) bool {
 	t := j.eng.cfg.Table
 	entry := t.FindString(host)
 	if entry == nil {
-		j.refuse(contract.CodeNoRoute, "")
+		j.refuse(t.Missing(), "")
 		return false
 	}
 	if j.info.TLS && j.info.SNI != "" && j.info.SNI != host && t.FindString(j.info.SNI) != entry {

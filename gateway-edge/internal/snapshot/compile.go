@@ -207,6 +207,9 @@ func (b *builder) route(i int) (*Route, error) {
 func (b *builder) deps(r *contract.Route) policy.Deps {
 	d := b.s.cfg.Deps
 	d.Keys = b.keys
+	if b.s.cfg.FetchFor != nil {
+		d.Fetch = b.s.cfg.FetchFor(b.doc.OrganizationNum)
+	}
 	d.Scope = policy.Scope{
 		Organization: b.doc.Organization, Gateway: b.doc.ID, Route: r.ID,
 		OrganizationNum: b.doc.OrganizationNum, GatewayNum: b.doc.Num, RouteNum: r.Num,

@@ -21,9 +21,11 @@ type Config struct {
 	Marker    *Marker      // nil: none
 	Lookup    compose.Lookup
 	Upstreams *balance.Registry
-	// Deps has what policies share; Scope, Keys, Secret and State are filled in
-	// for each.
+	// Deps has what policies share; Scope, Keys, Fetch, Secret and State are filled
+	// in for each.
 	Deps policy.Deps
+	// FetchFor returns an organization's own way to the outside; nil: none.
+	FetchFor func(organization uint64) policy.Fetch
 	// GatewayKeys returns the API keys of one gateway; strict says whether to
 	// refuse what can't be confirmed.
 	GatewayKeys func(gateway uint64, test bool, strict func() bool) policy.Keys

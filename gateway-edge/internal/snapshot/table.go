@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"github.com/tollgate/tollgate/services/contract"
 )
 
 // Table finds gateways. All methods are safe for concurrent use.
 type Table struct {
 	hosts *hosts
 	byID  sync.Map // id → *Entry
+
+	complete atomic.Bool
 }
 
 func newTable() *Table { return &Table{hosts: newHosts()} }
@@ -45,6 +50,19 @@ func (t *Table) Get(id string) *Entry {
 	}
 	return nil
 }
+
+// Missing is what a host is answered that no gateway answers for: no_route, or
+// config_unavailable as long as no whole configuration was ever loaded, since the
+// host may well be somebody's.
+func (t *Table) Missing() contract.Code {
+	if t.complete.Load() {
+		return contract.CodeNoRoute
+	}
+	return contract.CodeConfigUnavailable
+}
+
+// SetComplete says that a whole configuration was loaded.
+func (t *Table) SetComplete() { t.complete.Store(true) }
 
 // each calls fn for every entry, in no order, until it returns false.
 func (t *Table) each(fn func(*Entry) bool) {

@@ -29,7 +29,7 @@ type Config struct {
 	Dir    string
 	EdgeID string
 	Key    [32]byte // the edges' sealing key; the log's own key is derived from it and EdgeID
-	Log    *slog.Logger
+	Logger *slog.Logger
 }
 
 // Loc is where a record stands. It stays valid through compaction until Drop.
@@ -58,10 +58,8 @@ type Log struct {
 	live  int64 // bytes of live records
 }
 
-// Open opens or makes the log in cfg.Dir and hands every readable record to fn
-// in the order in which they were written. Records that fn does not Drop are
-// live. A damaged record is reported to cfg.Log and skipped.
-func Open(cfg Config, fn func(*Record, *Loc)) (*Log, error) {
+// Open opens or makes the log in cfg.Dir. Scan must be called before anything else.
+func Open(cfg Config) (*Log, error) {
 	key, err := hkdf.Key(sha256.New, cfg.Key[:], []byte("tollgate"), "edge disk v1 "+cfg.EdgeID, 32+16)
 	if err != nil {
 		return nil, fmt.Errorf("derive disk key: %w", err)
@@ -74,13 +72,7 @@ func Open(cfg Config, fn func(*Record, *Loc)) (*Log, error) {
 	if l.aead, err = cipher.NewGCM(block); err != nil {
 		return nil, err
 	}
-	if err := l.open(); err != nil {
-		return nil, err
-	}
-	if err := l.scan(fn); err != nil {
-		return nil, errors.Join(err, l.f.Close())
-	}
-	return l, nil
+	return l, l.open()
 }
 
 func (l *Log) path() string { return filepath.Join(l.cfg.Dir, fileName) }
@@ -113,7 +105,7 @@ func (l *Log) open() error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	l.cfg.Log.Error("configuration log can't be used, it is kept aside and fetched anew", "why", aside)
+	l.cfg.Logger.Error("configuration log can't be used, it is kept aside and fetched anew", "why", aside)
 	if err := os.Rename(l.path(), l.path()+"."+aside); err != nil {
 		return fmt.Errorf("move configuration log aside: %w", err)
 	}

@@ -10,8 +10,10 @@ import (
 
 func crc32c(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
-// scan reads the file from its head to its end.
-func (l *Log) scan(fn func(*Record, *Loc)) error {
+// Scan reads the file from its head to its end and hands every readable record to
+// fn, in the order in which they were written. Records that fn does not Drop are
+// live. A damaged record is reported to the logger and skipped.
+func (l *Log) Scan(fn func(*Record, *Loc)) error {
 	data, err := l.readAll()
 	if err != nil {
 		return err
@@ -34,22 +36,24 @@ func (l *Log) scan(fn func(*Record, *Loc)) error {
 		r, err := decode(l.aead, body)
 		if err != nil {
 			damaged++
-			l.cfg.Log.Error("damaged record in the configuration log", "offset", loc.off, "error", err)
+			l.cfg.Logger.Error("damaged record in the configuration log", "offset", loc.off, "error", err)
 			continue
 		}
+		l.mu.Lock()
 		l.link(loc)
+		l.mu.Unlock()
 		fn(r, loc)
 	}
 	l.end = good
 	if good < int64(len(data)) {
 		// What is behind the last whole record is a torn append.
-		l.cfg.Log.Warn("torn end of the configuration log cut off", "bytes", int64(len(data))-good)
+		l.cfg.Logger.Warn("torn end of the configuration log cut off", "bytes", int64(len(data))-good)
 		if err := l.f.Truncate(good); err != nil {
 			return fmt.Errorf("cut torn end: %w", err)
 		}
 	}
 	if damaged > 0 {
-		l.cfg.Log.Error("configuration log has damaged records; what they held is fetched anew", "count", damaged)
+		l.cfg.Logger.Error("configuration log has damaged records; what they held is fetched anew", "count", damaged)
 	}
 	return nil
 }
@@ -115,7 +119,7 @@ func (l *Log) Compact() (err error) {
 	l.end, l.dirty = end, false
 	_ = old.Close()
 	if err := syncDir(l.cfg.Dir); err != nil {
-		l.cfg.Log.Warn("directory of the configuration log can't be synced", "error", err)
+		l.cfg.Logger.Warn("directory of the configuration log can't be synced", "error", err)
 	}
 	return nil
 }
