@@ -1,0 +1,107 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/match"
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/settings"
+)
+
+// Config is what an edge needs.
+type Config struct {
+	DataDir  string
+	EdgeID   string // "": kept or made in the data directory
+	Keys     *contract.EdgeKeys
+	RedisURL string
+	// Addr serves clear-text HTTP, TLSAddr TLS, AdminAddr health and metrics. An
+	// empty TLSAddr serves no TLS.
+	Addr, TLSAddr, AdminAddr string
+	Domain                   string // under which gateways have their host names
+	TrustedProxies           []netip.Prefix
+	// AllowPrivate lets upstreams have private and loopback addresses. OwnAddrs
+	// are addresses of Tollgate's other processes, which stay refused.
+	AllowPrivate bool
+	OwnAddrs     []netip.AddrPort
+	// DrainTimeout bounds how long open requests may take after the context ends;
+	// DrainDelay is how long new ones are accepted before that. Zero DrainDelay is
+	// a tenth of DrainTimeout, at most 3 s; negative is none.
+	DrainTimeout, DrainDelay time.Duration
+	// AccessLog has each access record written to standard output too.
+	AccessLog bool
+	Version   string // of the program
+	Logger    *slog.Logger
+}
+
+// Settings are the names of the settings that an edge reads.
+var Settings = []string{
+	settings.DataDir, settings.RedisURL, settings.EdgeSecret, settings.EdgeAddr, settings.EdgeTLSAddr,
+	settings.EdgeAdminAddr, settings.EdgeDomain, settings.EdgeID, settings.TrustedProxies,
+	settings.AllowPrivateUpstreams, settings.DrainTimeout, settings.LogFormat,
+}
+
+// FromSettings turns settings into a Config. Every mistake is reported at once.
+func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
+	c := Config{
+		DataDir: v.String(settings.DataDir), EdgeID: v.String(settings.EdgeID), RedisURL: v.String(settings.RedisURL),
+		Addr: v.String(settings.EdgeAddr), TLSAddr: v.String(settings.EdgeTLSAddr), AdminAddr: v.String(settings.EdgeAdminAddr),
+		Logger: log,
+	}
+	errs := []error{v.Require(settings.DataDir, settings.RedisURL, settings.EdgeSecret, settings.EdgeAddr, settings.EdgeAdminAddr, settings.EdgeDomain)}
+	note := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	var err error
+	if text := v.String(settings.EdgeSecret); text != "" {
+		c.Keys, err = contract.ParseEdgeSecret(text)
+		note(err)
+	}
+	if text := v.String(settings.EdgeDomain); text != "" {
+		if c.Domain, _, err = match.HostString(text); err != nil {
+			note(fmt.Errorf("TOLLGATE_%s: %w", settings.EdgeDomain, err))
+		}
+	}
+	c.AllowPrivate, err = v.Bool(settings.AllowPrivateUpstreams)
+	note(err)
+	c.DrainTimeout, err = v.Duration(settings.DrainTimeout)
+	note(err)
+	for _, text := range v.List(settings.TrustedProxies) {
+		p, err := parsePrefix(text)
+		if err != nil {
+			note(fmt.Errorf("TOLLGATE_%s: %q is neither a CIDR nor an address", settings.TrustedProxies, text))
+			continue
+		}
+		c.TrustedProxies = append(c.TrustedProxies, p)
+	}
+	return c, errors.Join(errs...)
+}
+
+func parsePrefix(text string) (netip.Prefix, error) {
+	if strings.Contains(text, "/") {
+		p, err := netip.ParsePrefix(text)
+		return p.Masked(), err
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return a.Prefix(a.BitLen())
+}
+
+// drainDelay is how long new requests are accepted after the drain began.
+func (c *Config) drainDelay() time.Duration {
+	switch {
+	case c.DrainDelay < 0:
+		return 0
+	case c.DrainDelay > 0:
+		return c.DrainDelay
+	}
+	return min(c.DrainTimeout/10, 3*time.Second)
+}

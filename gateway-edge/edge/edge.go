@@ -1,0 +1,140 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/admin"
+	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
+	"github.com/tollgate/tollgate/gateway-edge/internal/clock"
+	"github.com/tollgate/tollgate/gateway-edge/internal/config"
+	"github.com/tollgate/tollgate/gateway-edge/internal/confsync"
+	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
+	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
+	"github.com/tollgate/tollgate/gateway-edge/internal/health"
+	"github.com/tollgate/tollgate/gateway-edge/internal/keystore"
+	"github.com/tollgate/tollgate/gateway-edge/internal/limit"
+	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
+	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
+	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
+	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
+	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
+	"github.com/tollgate/tollgate/gateway-edge/match"
+)
+
+// Edge is one data plane.
+type Edge struct {
+	cfg     Config
+	id      *config.Identity
+	clock   *clock.Clock
+	started time.Time
+
+	dialing *config.Dialing
+	peers   redis.UniversalClient // reads other edges' reports
+
+	adminLn net.Listener
+	guard   *match.Guard // gets the addresses bound, then is not changed
+
+	pools     *transport.Pools
+	upstreams *balance.Registry
+	health    *health.Runner
+	meter     *meter.Meter
+	limits    *limit.Limits
+	log       *observe.Log
+	metrics   *observe.Metrics
+	explain   *observe.Explainer
+	disk      *disklog.Log
+	marker    *snapshot.Marker
+	snapshot  *snapshot.Store
+	keys      *keystore.Store
+	sync      atomic.Pointer[confsync.Syncer]
+	engine    *engine.Engine
+	server    *listen.Server
+	admin     *admin.Server
+
+	draining atomic.Bool
+	ready    chan struct{}
+	once     sync.Once
+	closers  []func() error // in the order of opening
+}
+
+// New opens the data directory, loads what the edge held, and binds the
+// addresses. Nothing runs before Run. After an error nothing is left open.
+func New(_ context.Context, cfg Config) (*Edge, error) {
+	if cfg.Keys == nil || cfg.DataDir == "" || cfg.RedisURL == "" || cfg.Logger == nil {
+		return nil, errors.New("edge: Keys, DataDir, RedisURL and Logger are needed")
+	}
+	e := &Edge{cfg: cfg, clock: clock.New(), started: time.Now(), dialing: config.NewDialing(), ready: make(chan struct{})}
+	for _, step := range []func() error{
+		e.openIdentity, e.openGuard, e.openUpstreams, e.openCounting, e.openConfiguration, e.openServing,
+	} {
+		if err := step(); err != nil {
+			return nil, errors.Join(err, e.close())
+		}
+	}
+	return e, nil
+}
+
+// close closes what was opened, last first.
+func (e *Edge) close() error {
+	var errs []error
+	for i := len(e.closers) - 1; i >= 0; i-- {
+		errs = append(errs, e.closers[i]())
+	}
+	e.closers = nil
+	return errors.Join(errs...)
+}
+
+func (e *Edge) onClose(f func() error) { e.closers = append(e.closers, f) }
+
+// Ready is closed once the edge serves a whole configuration.
+func (e *Edge) Ready() <-chan struct{} { return e.ready }
+
+// ID returns the edge's name.
+func (e *Edge) ID() string { return e.id.Edge }
+
+// Addrs returns the addresses bound for clients, clear text first.
+func (e *Edge) Addrs() []net.Addr { return e.server.Addrs() }
+
+// AdminAddr returns the address bound for health and metrics.
+func (e *Edge) AdminAddr() net.Addr { return e.adminLn.Addr() }
+
+func (e *Edge) openIdentity() error {
+	id, err := config.Claim(e.cfg.DataDir, e.cfg.EdgeID)
+	if err != nil {
+		return err
+	}
+	e.id = id
+	e.onClose(id.Release)
+	return nil
+}
+
+// dir makes a directory under the data directory.
+func (e *Edge) dir(name string) (string, error) {
+	path := filepath.Join(e.cfg.DataDir, name)
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return "", fmt.Errorf("make %s: %w", path, err)
+	}
+	return path, nil
+}
+
+// client opens one more Redis client.
+func (e *Edge) client(pool int) (redis.UniversalClient, error) {
+	c, err := config.OpenRedis(e.cfg.RedisURL, e.dialing, pool)
+	if err != nil {
+		return nil, err
+	}
+	e.onClose(c.Close)
+	return c, nil
+}
+
+func (e *Edge) wallMilli() int64 { return e.clock.Milli(e.clock.Boot()) }

@@ -1,0 +1,119 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
+	"github.com/tollgate/tollgate/gateway-edge/match"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+)
+
+const (
+	fetchTime      = 5 * time.Second
+	fetchRedirects = 3
+)
+
+// fetchers has one HTTP client an organization: neither connections nor names
+// resolved for one are used by another.
+type fetchers struct {
+	pools *transport.Pools
+	guard *match.Guard
+	byOrg sync.Map // numeric organization → *fetcher
+}
+
+// of returns an organization's fetcher.
+func (f *fetchers) of(org uint64) policy.Fetch {
+	if x, ok := f.byOrg.Load(org); ok {
+		return x.(*fetcher)
+	}
+	x, _ := f.byOrg.LoadOrStore(org, newFetcher(f.pools, f.guard, org))
+	return x.(*fetcher)
+}
+
+// fetcher implements policy.Fetch.
+type fetcher struct {
+	guard  *match.Guard
+	client *http.Client
+}
+
+var _ policy.Fetch = (*fetcher)(nil)
+
+func newFetcher(pools *transport.Pools, guard *match.Guard, org uint64) *fetcher {
+	f := &fetcher{guard: guard}
+	f.client = &http.Client{
+		Timeout:       fetchTime,
+		CheckRedirect: f.redirect,
+		Transport: &http.Transport{
+			Proxy: nil, // the environment's proxies would get around the guard
+			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				return pools.DialContext(ctx, org, network, addr)
+			},
+			TLSHandshakeTimeout: fetchTime, ResponseHeaderTimeout: fetchTime,
+			MaxIdleConns: 4, MaxConnsPerHost: 4, IdleConnTimeout: 30 * time.Second,
+			MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true,
+		},
+	}
+	return f
+}
+
+// redirect follows a few redirections on the same origin only.
+func (f *fetcher) redirect(r *http.Request, via []*http.Request) error {
+	if len(via) > fetchRedirects {
+		return errors.New("too many redirections")
+	}
+	if first := via[0].URL; r.URL.Host != first.Host || r.URL.Scheme != first.Scheme {
+		return errors.New("redirected to another host")
+	}
+	return nil
+}
+
+// Get implements policy.Fetch.
+func (f *fetcher) Get(b policy.Blocking, address string, limit int64) ([]byte, map[string]string, int, error) {
+	return f.get(b.Context(), address, limit)
+}
+
+func (f *fetcher) get(ctx context.Context, address string, limit int64) (body []byte, header map[string]string, status int, err error) {
+	if _, err := f.guard.CheckFetchURL(address); err != nil {
+		return nil, nil, 0, fmt.Errorf("fetch: %w", err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("fetch: %w", err)
+	}
+	r.Header.Set("User-Agent", "Tollgate")
+	resp, err := f.client.Do(r)
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("fetch: %w", withoutURL(err))
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("fetch: read body: %w", err)
+	}
+	if int64(len(body)) > limit {
+		return nil, nil, 0, fmt.Errorf("fetch: the body is longer than %d bytes", limit)
+	}
+	header = make(map[string]string, len(resp.Header))
+	for k, v := range resp.Header {
+		header[k] = strings.Clone(v[len(v)-1])
+	}
+	return body, header, resp.StatusCode, nil
+}
+
+// withoutURL leaves the address out: it may hold a credential in its query.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

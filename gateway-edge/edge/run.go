@@ -1,0 +1,127 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// loops are the goroutines of a run: the first that fails ends them all.
+type loops struct {
+	wg     sync.WaitGroup
+	cancel context.CancelFunc
+
+	mu  sync.Mutex
+	err error
+}
+
+func (l *loops) start(ctx context.Context, name string, run func(context.Context) error) {
+	l.wg.Go(func() {
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			l.mu.Lock()
+			l.err = errors.Join(l.err, &loopError{name, err})
+			l.mu.Unlock()
+			l.cancel()
+		}
+	})
+}
+
+type loopError struct {
+	name string
+	err  error
+}
+
+func (e *loopError) Error() string { return e.name + ": " + e.err.Error() }
+func (e *loopError) Unwrap() error { return e.err }
+
+// Run serves until ctx ends, then drains. It returns when everything has ended
+// and is closed; the edge can't be run again.
+func (e *Edge) Run(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	l := &loops{cancel: cancel}
+	l.start(work, "meter", e.meter.Run)
+	l.start(work, "limits", e.limits.Run)
+	l.start(work, "log", e.log.Run)
+	l.start(work, "connections", e.pools.Run)
+	l.start(work, "health checks", e.health.Run)
+	l.start(work, "engine", e.engine.Run)
+	l.start(work, "keys", e.keys.Run)
+	l.start(work, "admin", e.admin.Run)
+	l.start(work, "configuration", e.sync.Load().Run)
+	l.start(work, "explain", e.explain.Run)
+	l.start(work, "readiness", e.watchReady)
+	l.start(work, "edges", e.countEdges)
+	l.start(work, "listeners", e.server.Run)
+	e.cfg.Logger.Info("edge serves", "edge", e.id.Edge, "epoch", e.id.Epoch, "addresses", addrs(e.Addrs()), "admin", e.AdminAddr().String())
+
+	select {
+	case <-ctx.Done():
+		e.drain(work)
+	case <-work.Done():
+	}
+	cancel()
+	l.wg.Wait()
+	e.farewell(context.WithoutCancel(ctx))
+	err := errors.Join(l.err, e.close())
+	e.cfg.Logger.Info("edge has ended", "edge", e.id.Edge)
+	return err
+}
+
+// drain lets open requests end while no new ones come, then sends what was
+// counted. refuse ends accepting.
+func (e *Edge) drain(ctx context.Context) {
+	e.draining.Store(true)
+	e.cfg.Logger.Info("draining", "timeout", e.cfg.DrainTimeout, "open", e.engine.Open())
+	limit, cancel := context.WithTimeout(ctx, e.cfg.DrainTimeout)
+	defer cancel()
+	_ = e.sync.Load().SendReport(limit) // the control plane may be away
+	e.engine.Closing()
+	sleep(limit, e.cfg.drainDelay())
+	if err := e.server.Drain(limit); err != nil {
+		e.cfg.Logger.Warn("drain timeout is over, open requests are cut off", "open", e.engine.Open())
+	}
+	flush, cancel := context.WithTimeout(ctx, min(max(e.cfg.DrainTimeout, time.Second), closeTime))
+	defer cancel()
+	if err := e.meter.Flush(flush); err != nil {
+		e.cfg.Logger.Warn("usage is not confirmed yet; it stays on disk and is sent at the next start", "error", err)
+	}
+}
+
+// farewell sends the last report, so that nobody waits for this edge.
+func (e *Edge) farewell(ctx context.Context) {
+	e.draining.Store(true)
+	if e.sync.Load().Up() {
+		_ = e.sync.Load().SendReport(ctx)
+	}
+}
+
+func addrs(as []net.Addr) (out []string) {
+	for _, a := range as {
+		out = append(out, a.String())
+	}
+	return out
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// watchReady closes Ready once a whole configuration is served.
+func (e *Edge) watchReady(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if e.readiness() == nil {
+			e.once.Do(func() { close(e.ready) })
+			return nil
+		}
+		sleep(ctx, 10*time.Millisecond)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package config
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Identity is who this run of an edge is.
+type Identity struct {
+	Edge string // stable name
+	// Epoch rises with every start on this data directory. A new directory begins
+	// at the Unix time in seconds, so that an edge that lost its disk does not
+	// use an epoch again.
+	Epoch       uint64
+	Incarnation [16]byte // random, of this start
+	Boot        [16]byte // of the machine; zero where it is not known
+
+	lock *os.File
+}
+
+// state is the file that an edge's identity is kept in.
+type state struct {
+	Format int    `json:"format"`
+	Edge   string `json:"edge"`
+	Epoch  uint64 `json:"epoch"`
+}
+
+const (
+	stateFile   = "edge.json"
+	stateFormat = 1
+)
+
+var edgeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+
+// Claim locks the data directory, made if need be, and raises the epoch durably.
+// want is TOLLGATE_EDGE_ID, "" to keep the name found there or make one.
+func Claim(dir, want string) (*Identity, error) {
+	if want != "" && !edgeName.MatchString(want) {
+		return nil, fmt.Errorf("edge id %.70q: want 1 to 64 letters, digits, dots, dashes or underscores", want)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	lock, err := lockFile(filepath.Join(dir, "edge.lock"))
+	if err != nil {
+		return nil, fmt.Errorf("the data directory %s is in use by another edge: %w", dir, err)
+	}
+	id := &Identity{lock: lock, Boot: bootID()}
+	if err := id.raise(dir, want); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	if _, err := rand.Read(id.Incarnation[:]); err != nil {
+		return nil, errors.Join(fmt.Errorf("read random: %w", err), lock.Close())
+	}
+	return id, nil
+}
+
+// Release gives the data directory up.
+func (id *Identity) Release() error { return id.lock.Close() }
+
+// raise reads the state and writes it back with the next epoch.
+func (id *Identity) raise(dir, want string) error {
+	path := filepath.Join(dir, stateFile)
+	var st state
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("read edge state: %w", err)
+	default:
+		if json.Unmarshal(b, &st) != nil || st.Format != stateFormat || !edgeName.MatchString(st.Edge) {
+			return fmt.Errorf("%s is damaged: restore it, or remove it to begin as a new edge (usage that was not sent yet stays with the old one)", path)
+		}
+	}
+	if want != "" && st.Edge != "" && st.Edge != want {
+		return fmt.Errorf("the data directory %s belongs to edge %q, not %q: give each edge a directory of its own", dir, st.Edge, want)
+	}
+	if st.Edge == "" {
+		if st.Edge = want; want == "" {
+			if st.Edge, err = newName(); err != nil {
+				return err
+			}
+		}
+		st.Epoch = uint64(time.Now().Unix())
+	}
+	st.Format, st.Epoch = stateFormat, st.Epoch+1
+	if err := writeDurably(path, st); err != nil {
+		return err
+	}
+	id.Edge, id.Epoch = st.Edge, st.Epoch
+	return nil
+}
+
+func newName() (string, error) {
+	var b [10]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", fmt.Errorf("read random: %w", err)
+	}
+	return "edge-" + strings.ToLower(base32.HexEncoding.EncodeToString(b[:])), nil
+}
+
+// writeDurably replaces a file so that a crash leaves the old one or the new one.
+func writeDurably(path string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	tmp := path + ".new"
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write edge state: %w", err)
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write edge state: %w", err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("write edge state: %w", err)
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("sync data directory: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// bootID identifies the machine's present boot, where the system tells.
+func bootID() (out [16]byte) {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return out
+	}
+	raw, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(string(b)), "-", ""))
+	if err == nil {
+		copy(out[:], raw)
+	}
+	return out
+}
