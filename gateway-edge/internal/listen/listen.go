@@ -153,6 +153,9 @@ func (s *Server) Drain(ctx context.Context) error {
 	return <-done
 }
 
+// Close unbinds the addresses of a server whose Run was never called.
+func (s *Server) Close() { s.stop() }
+
 // Connections is the number of open connections.
 func (s *Server) Connections() int64 { return s.census.all.Load() }
 
