@@ -149,7 +149,7 @@ func foldMinute(list []*Batch) (r Round) {
 // comes from the later batch.
 func (t *CounterTotal) merge(seq uint64, c contract.Counts) {
 	have := &t.Counts
-	if seq > t.Seq {
+	if seq >= t.Seq {
 		t.Seq, have.Admitted = seq, c.Admitted
 	}
 	have.Billed = max(have.Billed, c.Billed)

@@ -1,0 +1,158 @@
+package store_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/internal/store"
+	"github.com/tollgate/tollgate/services/usage"
+)
+
+// history makes the batches that a few writers ship while they count, and what
+// they have counted in the end.
+func history(rng *rand.Rand) (batches []usage.Batch, want map[contract.CounterID]uint64, last map[usage.Writer]uint64) {
+	want, last = map[contract.CounterID]uint64{}, map[usage.Writer]uint64{}
+	for w := range 3 {
+		writer := usage.Writer{Edge: fmt.Sprint("edge-", w), Epoch: uint64(w + 1), Incarnation: [16]byte{byte(w)}}
+		totals := map[contract.CounterID]contract.Counts{}
+		statuses, edge := uint64(0), uint32(0)
+		for seq := range uint64(25) {
+			b := batch(writer, seq+1, usageNow.Add(time.Duration(seq)*20*time.Second))
+			for range rng.IntN(6) + 1 {
+				id := contract.CounterID{Organization: 1, Gateway: 1, Route: rng.Uint64N(2) + 1, Key: rng.Uint64N(3), Plan: 1, Hour: hour0 + uint32(seq/15)}
+				c := totals[id]
+				n := rng.Uint64N(5)
+				c.Billed, c.C2xx, c.Admitted, c.BytesOut = c.Billed+n, c.C2xx+n, c.Admitted+n, c.BytesOut+100*n
+				totals[id] = c
+				b.Counters = append(b.Counters, contract.Counter{ID: id, Counts: c})
+				want[id] += n
+			}
+			statuses, edge = statuses+rng.Uint64N(9), edge+rng.Uint32N(9)
+			b.Statuses = []contract.StatusCount{{Organization: 1, Gateway: 1, Route: 1, Hour: hour0, Status: 200, Count: statuses}}
+			b.Latency = []contract.Latency{{Organization: 1, Gateway: 1, Route: 1, Hour: hour0, Edge: [contract.LatencyBuckets]uint32{5: edge}}}
+			batches = append(batches, b)
+		}
+		last[writer] = 25
+	}
+	return batches, want, last
+}
+
+// TestUsageIsExactForAnyDelivery gives several workers at once the same batches:
+// shuffled, repeated, in parcels of any size. Every total is exact, minutes sum
+// to their hour, and the acknowledgements reach the end.
+func TestUsageIsExactForAnyDelivery(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, u *store.Usage) {
+		for seed := range uint64(3) {
+			rng := rand.New(rand.NewPCG(seed, 3))
+			batches, want, last := history(rng)
+			if seed > 0 {
+				clearUsage(t, u)
+			}
+			var all sync.WaitGroup
+			for worker := range 3 {
+				mine := append([]usage.Batch(nil), batches...)
+				r := rand.New(rand.NewPCG(seed, uint64(worker)))
+				r.Shuffle(len(mine), func(i, j int) { mine[i], mine[j] = mine[j], mine[i] })
+				all.Go(func() {
+					for len(mine) > 0 {
+						n := min(r.IntN(12)+1, len(mine))
+						if _, err := u.Apply(t.Context(), mine[:n]); err != nil {
+							t.Error(err)
+							return
+						}
+						if r.IntN(4) > 0 { // else it dies before it acknowledges
+							mine = mine[n:]
+						}
+					}
+				})
+			}
+			all.Wait()
+			checkUsage(t, u, want)
+			for w, seq := range last {
+				acks := apply(t, u, batch(w, 1, usageNow))
+				if len(acks) != 1 || acks[0].Seq != seq {
+					t.Errorf("seed %d: %s is acknowledged up to %+v, want %d", seed, w.Edge, acks, seq)
+				}
+			}
+		}
+	})
+}
+
+func clearUsage(t *testing.T, u *store.Usage) {
+	t.Helper()
+	for _, table := range []string{"usage_counters", "usage_minutes", "usage_statuses", "usage_status_minutes", "usage_latencies", "usage_latency_minutes", "usage_sources"} {
+		if err := u.DB.Tx(t.Context(), func(tx *store.Txn) error { return tx.Exec("DELETE FROM " + table).Error }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func checkUsage(t *testing.T, u *store.Usage, want map[contract.CounterID]uint64) {
+	t.Helper()
+	for id, n := range want {
+		where := " WHERE gateway = 1 AND route = ? AND kid = ? AND "
+		got := one(t, u, "SELECT COALESCE(SUM(billed), 0) FROM usage_counters"+where+"hour = ?", id.Route, id.Key, id.Hour)
+		minutes := one(t, u, "SELECT COALESCE(SUM(billed), 0) FROM usage_minutes"+where+"minute / 60 = ?", id.Route, id.Key, id.Hour)
+		if got != int64(n) || minutes != got {
+			t.Errorf("%+v: billed %d, minutes %d, want %d", id, got, minutes, n)
+		}
+	}
+	if off := one(t, u, `SELECT COUNT(*) FROM usage_counters WHERE billed <> c2xx OR admitted <> billed OR bytes_out <> 100 * billed`); off != 0 {
+		t.Errorf("%d rows mix totals of different moments", off)
+	}
+	if a, b := one(t, u, "SELECT SUM(count) FROM usage_statuses"), one(t, u, "SELECT SUM(count) FROM usage_status_minutes"); a != b {
+		t.Errorf("status codes sum to %d, their minutes to %d", a, b)
+	}
+	q := usage.SeriesQuery{Gateway: 1, From: usageNow.Truncate(time.Hour), To: usageNow.Truncate(time.Hour).Add(time.Hour), Interval: usage.IntervalTotal}
+	hours, err := u.Latencies(t.Context(), "org_a", q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Interval = usage.IntervalMinute
+	minutes, err := u.Latencies(t.Context(), "org_a", q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum usage.Histogram
+	for i := range minutes {
+		sum.Add(&minutes[i].Edge)
+	}
+	if len(hours) != 1 || sum != hours[0].Edge {
+		t.Errorf("histograms: the minutes sum to %v, the hour is %+v", sum[5], hours)
+	}
+}
+
+// TestUsagePartitions: PostgreSQL gets a partition for each month that comes, and
+// the rest stays empty.
+func TestUsagePartitions(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, u *store.Usage) {
+		far := counter(1, 77, 5, 5)
+		far.ID.Hour = 10 // an edge whose clock stands in 1970
+		next := counter(1, 77, 5, 5)
+		next.ID.Hour += 24 * 20 // next month
+		apply(t, u, batch(writA, 1, usageNow, counter(1, 77, 5, 5), far, next))
+		if n := one(t, u, "SELECT SUM(billed) FROM usage_counters"); n != 15 {
+			t.Errorf("billed %d, want 15", n)
+		}
+		var dialect string
+		if err := u.DB.View(t.Context(), func(db *gorm.DB) error { dialect = db.Name(); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if dialect != "postgres" {
+			return
+		}
+		for table, want := range map[string]int64{"usage_counters_rest": 1, "usage_counters_2026_11": 1, "usage_counters_2026_12": 1} {
+			if n := one(t, u, "SELECT COUNT(*) FROM "+table); n != want {
+				t.Errorf("%s has %d rows, want %d", table, n, want)
+			}
+		}
+	})
+}
