@@ -1,5 +1,7 @@
 -- Gateways: configuration, its history, consumers, API keys, and what the
 -- publisher needs: the outbox, its own state and the signed documents.
+-- What belongs to a gateway refers to it together with its organization, so that
+-- no row can stand under another tenant's.
 -- Every time is Unix milliseconds (UTC). `num` is the numeric identity that edges
 -- and counters use; it is never used twice.
 
@@ -16,7 +18,8 @@ CREATE TABLE gateways (
     version         bigint NOT NULL,
     deleted_at      bigint NOT NULL DEFAULT 0,
     created_at      bigint NOT NULL,
-    updated_at      bigint NOT NULL
+    updated_at      bigint NOT NULL,
+    UNIQUE (organization_id, id)
 );
 CREATE UNIQUE INDEX gateways_name ON gateways (organization_id, name) WHERE deleted_at = 0;
 CREATE INDEX gateways_deleted ON gateways (deleted_at) WHERE deleted_at > 0;
@@ -33,39 +36,42 @@ CREATE TABLE upstreams (
     num             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     id              text PRIMARY KEY,
     organization_id text NOT NULL,
-    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    gateway_id      text NOT NULL,
     name            text NOT NULL,
     document        text NOT NULL,
     revision        bigint NOT NULL,
     created_at      bigint NOT NULL,
     updated_at      bigint NOT NULL,
-    UNIQUE (gateway_id, name)
+    UNIQUE (gateway_id, name),
+    FOREIGN KEY (organization_id, gateway_id) REFERENCES gateways (organization_id, id) ON DELETE CASCADE
 );
 
 CREATE TABLE routes (
     num             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     id              text PRIMARY KEY,
     organization_id text NOT NULL,
-    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    gateway_id      text NOT NULL,
     name            text NOT NULL,
     document        text NOT NULL,
     revision        bigint NOT NULL,
     created_at      bigint NOT NULL,
     updated_at      bigint NOT NULL,
-    UNIQUE (gateway_id, name)
+    UNIQUE (gateway_id, name),
+    FOREIGN KEY (organization_id, gateway_id) REFERENCES gateways (organization_id, id) ON DELETE CASCADE
 );
 
 CREATE TABLE usage_plans (
     num             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     id              text PRIMARY KEY,
     organization_id text NOT NULL,
-    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    gateway_id      text NOT NULL,
     name            text NOT NULL,
     document        text NOT NULL,
     revision        bigint NOT NULL,
     created_at      bigint NOT NULL,
     updated_at      bigint NOT NULL,
-    UNIQUE (gateway_id, name)
+    UNIQUE (gateway_id, name),
+    FOREIGN KEY (organization_id, gateway_id) REFERENCES gateways (organization_id, id) ON DELETE CASCADE
 );
 
 -- `sealed` opens with a key of the control plane only, `edge_sealed` is the same
@@ -73,20 +79,21 @@ CREATE TABLE usage_plans (
 CREATE TABLE secrets (
     id              text PRIMARY KEY,
     organization_id text NOT NULL,
-    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    gateway_id      text NOT NULL,
     name            text NOT NULL,
     sealed          bytea NOT NULL,
     edge_sealed     bytea NOT NULL,
     revision        bigint NOT NULL,
     created_at      bigint NOT NULL,
     updated_at      bigint NOT NULL,
-    UNIQUE (gateway_id, name)
+    UNIQUE (gateway_id, name),
+    FOREIGN KEY (organization_id, gateway_id) REFERENCES gateways (organization_id, id) ON DELETE CASCADE
 );
 
 -- History: each version holds what it changed; every so often, and where the
 -- change is large, also the whole document (both compressed).
 CREATE TABLE gateway_versions (
-    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    gateway_id      text NOT NULL,
     version         bigint NOT NULL,
     organization_id text NOT NULL,
     author_kind     text NOT NULL,
@@ -97,21 +104,23 @@ CREATE TABLE gateway_versions (
     delta           bytea NOT NULL,
     document        bytea,
     created_at      bigint NOT NULL,
-    PRIMARY KEY (gateway_id, version)
+    PRIMARY KEY (gateway_id, version),
+    FOREIGN KEY (organization_id, gateway_id) REFERENCES gateways (organization_id, id) ON DELETE CASCADE
 );
 
 CREATE TABLE consumers (
     num             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     id              text PRIMARY KEY,
     organization_id text NOT NULL,
-    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    gateway_id      text NOT NULL,
     name            text NOT NULL,
     usage_plan_id   text REFERENCES usage_plans (id),
     metadata        text NOT NULL,
     revision        bigint NOT NULL,
     created_at      bigint NOT NULL,
     updated_at      bigint NOT NULL,
-    UNIQUE (gateway_id, name)
+    UNIQUE (gateway_id, name),
+    FOREIGN KEY (organization_id, gateway_id) REFERENCES gateways (organization_id, id) ON DELETE CASCADE
 );
 CREATE INDEX consumers_usage_plan ON consumers (usage_plan_id);
 
@@ -122,7 +131,7 @@ CREATE TABLE api_keys (
     kid             bigint PRIMARY KEY,
     shard           bigint NOT NULL,
     organization_id text NOT NULL,
-    gateway_id      text NOT NULL REFERENCES gateways (id) ON DELETE CASCADE,
+    gateway_id      text NOT NULL,
     consumer_id     text NOT NULL,
     usage_plan_id   text REFERENCES usage_plans (id),
     name            text NOT NULL,
@@ -138,7 +147,8 @@ CREATE TABLE api_keys (
     version         bigint NOT NULL,
     created_by      text NOT NULL,
     created_at      bigint NOT NULL,
-    updated_at      bigint NOT NULL
+    updated_at      bigint NOT NULL,
+    FOREIGN KEY (organization_id, gateway_id) REFERENCES gateways (organization_id, id) ON DELETE CASCADE
 );
 CREATE INDEX api_keys_gateway ON api_keys (gateway_id, created_at, kid);
 CREATE INDEX api_keys_consumer ON api_keys (consumer_id);

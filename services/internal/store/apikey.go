@@ -274,7 +274,7 @@ func (t keyTx) SaveKey(org core.OrganizationID, k *apikey.Key) error {
 		"version": k.Version, "updated_at": t.Now,
 	})
 	if r.Error == nil && r.RowsAffected != 1 {
-		return errGone
+		return ErrGone
 	}
 	return r.Error
 }

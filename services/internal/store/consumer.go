@@ -152,7 +152,7 @@ func (t consumerTx) PutConsumer(org core.OrganizationID, id string, c *gateway.C
 	r := t.Table("consumers").Where("organization_id = ? AND gateway_id = ? AND id = ?", string(org), id, c.ID).
 		Updates(map[string]any{"name": c.Name, "usage_plan_id": plan, "metadata": string(c.Metadata), "revision": c.Revision, "updated_at": t.Now})
 	if r.Error == nil && r.RowsAffected != 1 {
-		return errGone
+		return ErrGone
 	}
 	return consumerNameTaken(c.Name, r.Error)
 }

@@ -91,8 +91,9 @@ func gatewayNameTaken(name string, err error) error {
 	return core.Wrap(core.CodeNameTaken, err, fmt.Sprintf("the organization has a gateway %q already: choose another name", name))
 }
 
-// errGone says that a row which the transaction had locked is not there.
-var errGone = errors.New("the row that was to be changed does not exist")
+// ErrGone says that a row which was to be changed is not there, or not the
+// organization's. Services lock a row before they change it and never see this.
+var ErrGone = errors.New("the row that was to be changed does not exist")
 
 func (t gatewayTx) SaveGateway(org core.OrganizationID, g *gateway.Gateway, policies json.RawMessage) error {
 	settings, err := json.Marshal(g.Settings)
@@ -111,7 +112,7 @@ func (t gatewayTx) SaveGateway(org core.OrganizationID, g *gateway.Gateway, poli
 		return gatewayNameTaken(g.Name, r.Error)
 	}
 	if r.Error == nil && r.RowsAffected != 1 {
-		return errGone
+		return ErrGone
 	}
 	g.UpdatedAt = core.FromMillis(t.Now)
 	return r.Error
@@ -137,7 +138,7 @@ func (t gatewayTx) PutEntry(org core.OrganizationID, id string, kind gateway.Kin
 	r := t.Table(entryTables[kind]).Where("organization_id = ? AND gateway_id = ? AND id = ?", string(org), id, e.ID).
 		Updates(map[string]any{"name": e.Name, "document": string(e.Document), "revision": e.Revision, "updated_at": t.Now})
 	if r.Error == nil && r.RowsAffected != 1 {
-		return errGone
+		return ErrGone
 	}
 	return r.Error
 }
@@ -176,7 +177,7 @@ func (t gatewayTx) PutSecret(org core.OrganizationID, id string, v *gateway.Secr
 	r := t.Table("secrets").Where("organization_id = ? AND gateway_id = ? AND id = ?", string(org), id, v.ID).
 		Updates(map[string]any{"sealed": v.Sealed, "edge_sealed": v.EdgeSealed, "revision": v.Revision, "updated_at": t.Now})
 	if r.Error == nil && r.RowsAffected != 1 {
-		return errGone
+		return ErrGone
 	}
 	return r.Error
 }

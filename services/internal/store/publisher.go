@@ -6,6 +6,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/tollgate/tollgate/migrations"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
@@ -54,6 +55,16 @@ func (t *Txn) setPublisher(set map[string]any) error {
 	return t.Table("publisher").Where("id = 1").Updates(set).Error
 }
 
+// databaseNow is the database's own clock in Unix milliseconds, the one that all
+// candidates for a lease share. SQLite has none but the machine's.
+func (t *Txn) databaseNow() (now int64, err error) {
+	if t.d.dialect == migrations.SQLite {
+		return time.Now().UnixMilli(), nil
+	}
+	err = t.Raw("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint)").Scan(&now).Error
+	return now, err
+}
+
 // Lead takes the lease where it is free or over.
 func (s Publisher) Lead(ctx context.Context, holder string, ttl time.Duration) (l publish.Lease, ok bool, err error) {
 	err = s.DB.Tx(ctx, func(t *Txn) error {
@@ -61,12 +72,16 @@ func (s Publisher) Lead(ctx context.Context, holder string, ttl time.Duration) (
 		if err := t.forUpdate().Table("publisher").Where("id = 1").Take(&row).Error; err != nil {
 			return err
 		}
-		if ok = row.LeaseUntil <= t.Now || row.Holder == holder; !ok {
+		now, err := t.databaseNow()
+		if err != nil {
+			return err
+		}
+		if ok = row.LeaseUntil <= now || row.Holder == holder; !ok {
 			return nil
 		}
 		row.Epoch++
 		l = row.lease()
-		return t.setPublisher(map[string]any{"holder": holder, "epoch": row.Epoch, "lease_until": t.Now + ttl.Milliseconds()})
+		return t.setPublisher(map[string]any{"holder": holder, "epoch": row.Epoch, "lease_until": now + ttl.Milliseconds()})
 	})
 	return l, ok, err
 }
@@ -77,7 +92,11 @@ func (s Publisher) Renew(ctx context.Context, epoch uint64, ttl time.Duration) e
 		if _, err := fence(t, epoch); err != nil {
 			return err
 		}
-		return t.setPublisher(map[string]any{"lease_until": t.Now + ttl.Milliseconds()})
+		now, err := t.databaseNow()
+		if err != nil {
+			return err
+		}
+		return t.setPublisher(map[string]any{"lease_until": now + ttl.Milliseconds()})
 	})
 }
 
@@ -222,7 +241,7 @@ func (s Publisher) Everything(ctx context.Context, epoch uint64, builtBy string)
 			return err
 		}
 		for _, sql := range []string{
-			"INSERT INTO outbox (kind, ref, organization_id, gateway_id, version, created_at) SELECT 'organization', id, id, '', version, ? FROM organizations ORDER BY id",
+			"INSERT INTO outbox (kind, ref, organization_id, gateway_id, version, created_at) SELECT 'organization', id, id, '', revision, ? FROM organizations ORDER BY id",
 			"INSERT INTO outbox (kind, ref, organization_id, gateway_id, version, created_at) SELECT 'gateway', id, organization_id, id, version, ? FROM gateways ORDER BY id",
 		} {
 			if err := t.Exec(sql, t.Now).Error; err != nil {

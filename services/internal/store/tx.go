@@ -55,8 +55,9 @@ func (d *DB) Snapshot(ctx context.Context, fn func(*gorm.DB) error) error {
 
 // deferred is a read transaction of SQLite on a connection of its own: the
 // driver would begin every other one as the writer.
-func (d *DB) deferred(db *gorm.DB, fn func(*gorm.DB) error) (err error) {
+func (d *DB) deferred(db *gorm.DB, fn func(*gorm.DB) error) error {
 	return db.Connection(func(conn *gorm.DB) error {
+		conn = conn.Session(&gorm.Session{})
 		if err := conn.Exec("BEGIN DEFERRED").Error; err != nil {
 			return err
 		}
