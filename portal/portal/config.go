@@ -9,17 +9,12 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/portal/internal/mail"
-	"github.com/tollgate/tollgate/services/app"
 	"github.com/tollgate/tollgate/services/contract/settings"
 	"github.com/tollgate/tollgate/services/tenant"
 )
 
-// Config is what New needs.
+// Config is what New needs beside the services.
 type Config struct {
-	// App is shared with others in the process, who close it; nil: New makes one
-	// of Services, and Run closes it.
-	App      *app.App
-	Services app.Config
 	// Addr serves the public face, AdminAddr health and metrics (empty: nowhere).
 	Addr      string
 	AdminAddr string
@@ -28,25 +23,26 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// Drain bounds how long open requests may take after Run's context ended.
 	Drain time.Duration
-	// AllowDevMails serves GET /dev/mails to this machine: whoever reads a mail
-	// owns its account. Only for trials without a mail server.
-	AllowDevMails bool
-	Logger        *slog.Logger
+	// DevMails serves GET /dev/mails: whoever reads a mail owns its account. Only
+	// for trials without a mail server.
+	DevMails bool
+	Version  string // of the program
+	Logger   *slog.Logger
 }
 
 // Settings are the settings that FromSettings reads.
-var Settings = append([]string{
+var Settings = []string{
 	settings.PortalAddr, settings.PortalAdminAddr, settings.SMTPURL, settings.TrustedProxies, settings.DrainTimeout,
 	settings.LogFormat,
-}, app.Settings...)
+}
 
 // FromSettings makes a Config of what the operator set. Every mistake is in the
 // error.
 func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
-	services, err := app.FromSettings(v, log)
-	errs := []error{err}
+	var errs []error
+	var err error
 	c := Config{
-		Services: services, Addr: v.String(settings.PortalAddr), AdminAddr: v.String(settings.PortalAdminAddr),
+		Addr: v.String(settings.PortalAddr), AdminAddr: v.String(settings.PortalAdminAddr),
 		SMTPURL: v.String(settings.SMTPURL), Logger: log,
 	}
 	if c.Drain, err = v.Duration(settings.DrainTimeout); err != nil {
@@ -81,21 +77,23 @@ func parsePrefix(text string) (netip.Prefix, error) {
 }
 
 // check completes a Config made by hand.
-func (c *Config) check() (public *url.URL, err error) {
+func (c *Config) check() error {
 	if c.Logger == nil || c.Addr == "" {
-		return nil, errors.New("portal: a logger and an address are needed")
-	}
-	if c.App != nil {
-		c.Services = c.App.Config
+		return errors.New("portal: a logger and an address are needed")
 	}
 	if c.Drain == 0 {
 		c.Drain = 30 * time.Second
 	}
-	public, err = url.Parse(c.Services.PublicURL)
-	if err != nil || public.Host == "" || public.Scheme != "http" && public.Scheme != "https" {
-		return nil, fmt.Errorf("portal: public URL %q is not an absolute http or https URL", c.Services.PublicURL)
+	return nil
+}
+
+// publicURL is where browsers reach the portal.
+func publicURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("portal: public URL %q is not an absolute http or https URL", text)
 	}
-	return public, nil
+	return u, nil
 }
 
 // mailer is where mails go; box is nil when they really are sent.

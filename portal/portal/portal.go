@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,6 @@ import (
 type Portal struct {
 	config   Config
 	app      *app.App
-	own      bool // the app is ours to close
 	log      *slog.Logger
 	mailer   tenant.Mailer
 	public   *http.Server
@@ -35,65 +35,65 @@ type Portal struct {
 	adminOn  net.Listener
 	ready    chan struct{}
 	metrics  *metrics
-	drain    context.CancelFunc // ends streams
+	drain    chan struct{} // closed when the portal begins to drain: streams end
 	draining atomic.Bool
 }
 
-// New makes a portal and opens its listeners.
-func New(ctx context.Context, c Config) (p *Portal, err error) {
-	public, err := c.check()
+// New makes a portal over the services and opens its listeners.
+func New(a *app.App, c Config) (*Portal, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	public, err := publicURL(a.Config.PublicURL)
 	if err != nil {
 		return nil, err
 	}
-	p = &Portal{config: c, app: c.App, log: c.Logger, ready: make(chan struct{}), metrics: newMetrics()}
-	defer func() {
-		if err != nil {
-			p.close()
-		}
-	}()
-	if p.app == nil {
-		if p.app, err = app.New(ctx, c.Services); err != nil {
-			return p, err
-		}
-		p.own = true
+	p := &Portal{
+		config: c, app: a, log: c.Logger, ready: make(chan struct{}), drain: make(chan struct{}), metrics: newMetrics(c.Version),
 	}
 	m, box, err := c.mailer()
 	if err != nil {
-		return p, err
+		return nil, err
 	}
 	p.mailer = m
-	// The drain signal must outlive ctx only as long as the portal does.
-	draining, drain := context.WithCancel(context.WithoutCancel(ctx))
-	p.drain = drain
+	api, err := p.api(public)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := webui.New(webui.Config{
+		Tenants: a.Tenants, Operations: api.Operations(), Errors: httpapi.Errors(), Logger: c.Logger,
+		Docs: docs.Files, Actor: api.Actor,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.public = server(p.routes(api, pages, box))
+	p.admin = server(p.adminRoutes())
+	if err := p.listen(); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// api makes the management API.
+func (p *Portal) api(public *url.URL) (*httpapi.Server, error) {
 	policies, err := httpapi.Policies(builtin.Catalogue())
 	if err != nil {
-		return p, err
+		return nil, err
 	}
 	clock := p.app.Config.Clock
 	if clock == nil {
 		clock = core.SystemClock
 	}
-	api, err := httpapi.New(httpapi.Config{
+	return httpapi.New(httpapi.Config{
 		Services: httpapi.Services{
 			Tenants: p.app.Tenants, Plans: p.app.Plans, Audit: p.app.Audits, Gateways: p.app.Gateways,
 			Consumers: p.app.Consumers, Keys: p.app.Keys, Status: p.app.Status, Usage: p.app.Usage,
 		},
-		Policies: policies, Clock: clock, Logger: c.Logger, PublicURL: public,
-		TrustedProxies: c.TrustedProxies, Observe: p.metrics.observe, Draining: draining,
+		Policies: policies, Clock: clock, Logger: p.log, PublicURL: public,
+		TrustedProxies: p.config.TrustedProxies, Observe: p.metrics.observe, Draining: p.drain,
 	})
-	if err != nil {
-		return p, err
-	}
-	pages, err := webui.New(webui.Config{
-		Tenants: p.app.Tenants, Operations: api.Operations(), Errors: httpapi.Errors(), Logger: c.Logger,
-		Docs: docs.Files, Actor: api.Actor,
-	})
-	if err != nil {
-		return p, err
-	}
-	p.public = server(p.routes(api, pages, box, public.Scheme == "https"))
-	p.admin = server(p.adminRoutes())
-	return p, p.listen()
 }
 
 // server bounds everything that a caller could draw out. Answers may take as long
@@ -133,18 +133,15 @@ func addrOf(l net.Listener) netip.AddrPort {
 }
 
 // routes are the public face.
-func (p *Portal) routes(api, pages http.Handler, box *mail.Box, secure bool) http.Handler {
+func (p *Portal) routes(api *httpapi.Server, pages http.Handler, box *mail.Box) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", api)
 	mux.HandleFunc("GET /healthz", healthz)
 	mux.HandleFunc("GET /readyz", p.readyz)
-	if box != nil && p.config.AllowDevMails {
+	if box != nil && p.config.DevMails {
 		mux.Handle("GET /dev/mails", box)
 	}
-	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		httpapi.SecurityHeaders(w.Header(), secure)
-		api.(*httpapi.Server).CrossOrigin(pages).ServeHTTP(w, r)
-	}))
+	mux.Handle("/", api.Protect(pages))
 	return mux
 }
 
@@ -177,7 +174,7 @@ func (p *Portal) Run(ctx context.Context) error {
 	all.Go(func() { p.becomeReady(running) })
 	<-running.Done()
 	p.draining.Store(true)
-	p.drain()
+	close(p.drain)
 	err := p.shutdown(context.WithoutCancel(ctx))
 	all.Wait()
 	if cause := context.Cause(running); !errors.Is(cause, context.Canceled) {
@@ -199,18 +196,12 @@ func (p *Portal) shutdown(ctx context.Context) error {
 	return err
 }
 
-// close gives back what New opened; Serve's listeners are closed by then.
+// close closes the listeners; those that were served are closed already.
 func (p *Portal) close() {
-	if p.drain != nil {
-		p.drain()
-	}
 	for _, l := range []net.Listener{p.listener, p.adminOn} {
 		if l != nil {
-			_ = l.Close() // closed already when it was served
+			_ = l.Close()
 		}
-	}
-	if p.own {
-		p.app.Close()
 	}
 }
 

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/tollgate/tollgate/portal/portal"
+	"github.com/tollgate/tollgate/services/app"
 	"github.com/tollgate/tollgate/services/contract/settings"
 )
 
@@ -37,9 +39,10 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		fmt.Fprintln(stdout, "portal", version)
 		return 0
 	}
-	v, err := settings.Load(portal.Settings, args, environ)
+	names := slices.Compact(slices.Sorted(slices.Values(slices.Concat(app.Settings, portal.Settings))))
+	v, err := settings.Load(names, args, environ)
 	if v != nil && v.Help {
-		fmt.Fprint(stdout, "Usage: portal [flags]\n\n"+settings.Usage(portal.Settings))
+		fmt.Fprint(stdout, "Usage: portal [flags]\n\n"+settings.Usage(names))
 		return 0
 	}
 	if err != nil {
@@ -51,20 +54,30 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
-	config, err := portal.FromSettings(v, log)
-	if err != nil {
+	services, serr := app.FromSettings(v, log)
+	config, perr := portal.FromSettings(v, log)
+	if err := errors.Join(serr, perr); err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
-	p, err := portal.New(ctx, config)
-	if err != nil {
-		log.Error("portal does not start", "error", err)
-		return exitFailure
-	}
-	log.Info("portal serves", "version", version, "addr", p.Addr().String(), "admin", p.AdminAddr().String())
-	if err := p.Run(ctx); err != nil {
+	config.Version = version
+	if err := serve(ctx, services, config); err != nil {
 		log.Error("portal ends", "error", err)
 		return exitFailure
 	}
 	return 0
+}
+
+func serve(ctx context.Context, services app.Config, config portal.Config) error {
+	a, err := app.New(ctx, services)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	p, err := portal.New(a, config)
+	if err != nil {
+		return err
+	}
+	config.Logger.Info("portal serves", "version", version, "addr", p.Addr().String(), "admin", p.AdminAddr().String())
+	return p.Run(ctx)
 }

@@ -31,7 +31,7 @@ func (s *Server) arrive(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		h := c.Response().Header()
 		h.Set("X-Request-Id", cl.requestID)
-		SecurityHeaders(h, s.secure)
+		securityHeaders(h, s.secure)
 		h.Set("Cache-Control", "no-store")
 		h.Add("Vary", "Authorization, Cookie, "+organizationHeader)
 		c.SetRequest(r.WithContext(withCall(r.Context(), cl)))
@@ -56,9 +56,9 @@ func (s *Server) arrive(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// SecurityHeaders are those of every response of the portal: nothing is framed,
+// securityHeaders are those of every response of the portal: nothing is framed,
 // sniffed or sent on, and pages run only what the portal itself serves.
-func SecurityHeaders(h http.Header, secure bool) {
+func securityHeaders(h http.Header, secure bool) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Frame-Options", "DENY")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tollgate/tollgate/portal/internal/gen"
@@ -144,9 +145,16 @@ const streamWrite = 10 * time.Second
 // VisitGetLogsResponse streams until the request ends.
 func (l *logStream) VisitGetLogsResponse(w http.ResponseWriter) error {
 	ctx, stop := context.WithCancel(l.ctx)
+	var watch sync.WaitGroup
+	defer watch.Wait()
 	defer stop()
-	release := context.AfterFunc(l.s.draining, stop)
-	defer release()
+	watch.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-l.s.draining:
+			stop()
+		}
+	})
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -53,8 +52,8 @@ type Config struct {
 	// Observe is told of every answered operation: its id ("" for no operation),
 	// its status and how long it took. Nil: nobody is.
 	Observe func(operation string, status int, took time.Duration)
-	// Draining ends when the portal begins to drain: streams end with it.
-	Draining context.Context
+	// Draining is closed when the portal begins to drain: streams end with it.
+	Draining <-chan struct{}
 }
 
 // Server is the management API as an http.Handler. It is safe for concurrent use.
@@ -69,7 +68,7 @@ type Server struct {
 	secure     bool
 	trusted    []netip.Prefix
 	observe    func(operation string, status int, took time.Duration)
-	draining   context.Context // a signal, not a request's context
+	draining   <-chan struct{}
 	echo       *echo.Echo
 }
 
@@ -113,8 +112,15 @@ func (s *Server) Actor(r *http.Request) core.Actor {
 	return core.Actor{Kind: core.ActorUser, Client: client}
 }
 
-// CrossOrigin refuses requests that a page of another origin made a browser send.
-func (s *Server) CrossOrigin(next http.Handler) http.Handler { return s.csrf.Handler(next) }
+// Protect gives pages beside the API the same security headers and the same
+// refusal of requests that a page of another origin made a browser send.
+func (s *Server) Protect(next http.Handler) http.Handler {
+	next = s.csrf.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		securityHeaders(w.Header(), s.secure)
+		next.ServeHTTP(w, r)
+	})
+}
 
 // checkRoutes holds the document and the program against each other.
 func (s *Server) checkRoutes() error {
