@@ -15,6 +15,10 @@ import (
 // minTry is the least time for one of several addresses.
 const minTry = 100 * time.Millisecond
 
+// keepAlive finds idle connections whose other end is gone without a word within
+// 20 s: their close then reaches the watcher.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 3 * time.Second, Count: 3}
+
 // dialer makes TCP connections that the guard allows.
 type dialer struct {
 	guard    *match.Guard
@@ -65,7 +69,7 @@ func (d *dialer) one(ctx context.Context, addr netip.AddrPort, left int) (net.Co
 		ctx, cancel = context.WithTimeout(ctx, max(minTry, time.Until(deadline)/time.Duration(left)))
 		defer cancel()
 	}
-	nd := net.Dialer{Control: d.control}
+	nd := net.Dialer{Control: d.control, KeepAliveConfig: keepAlive}
 	return nd.DialContext(ctx, "tcp", addr.String())
 }
 

@@ -21,7 +21,12 @@ import (
 // DefaultMaxConns bounds the connections of one upstream of one organization.
 const DefaultMaxConns = 4096
 
-const sweepEvery = time.Second
+// What is idle too long is looked for every second, what nobody holds any more
+// every minute.
+const (
+	sweepEvery  = time.Second
+	forgetEvery = 60
+)
 
 // Config of Pools.
 type Config struct {
@@ -92,7 +97,7 @@ func (p *Pools) Run(ctx context.Context) error {
 	wg.Go(func() { p.watch.run(p.broken) })
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	for {
+	for n := 1; ; {
 		select {
 		case <-ctx.Done():
 			p.shut()
@@ -101,6 +106,9 @@ func (p *Pools) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			p.sweep()
+			if n++; n%forgetEvery == 0 {
+				p.forget()
+			}
 		}
 	}
 }
@@ -145,6 +153,10 @@ func (p *Pools) sweep() {
 			p.mu.Unlock()
 		}
 	}
+}
+
+// forget drops what no configuration holds, and names that nobody asked for.
+func (p *Pools) forget() {
 	p.dialer.resolver.sweep()
 	p.mu.Lock()
 	defer p.mu.Unlock()

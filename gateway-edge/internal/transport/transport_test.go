@@ -284,7 +284,7 @@ func TestPoolsAreForgotten(t *testing.T) {
 	ps.pool(t, "http://127.0.0.1:9001")
 	eventually(t, "the pool stays", func() bool {
 		runtime.GC()
-		ps.sweep()
+		ps.forget()
 		ps.mu.Lock()
 		defer ps.mu.Unlock()
 		return len(ps.pools) == 0 && len(ps.quotas) == 0
