@@ -135,10 +135,16 @@ func (s Publisher) Begin(ctx context.Context, epoch uint64, n publish.Lineage) (
 func (s Publisher) Waiting(ctx context.Context, limit int) ([]publish.Task, error) {
 	var out []publish.Task
 	err := s.DB.View(ctx, func(db *gorm.DB) error {
-		return db.Table("outbox").
-			Select("kind, ref, MAX(kid) AS kid, MAX(version) AS version, MAX(id) AS last, MIN(created_at) AS created").
+		var rows []unsentRow
+		err := db.Table("outbox").
+			Select("kind, ref, MAX(kid) AS kid, MAX(version) AS asked, MAX(id) AS last, MIN(created_at) AS created").
 			Where("sent_at = 0 AND rev = 0").Group("kind, ref").Order("MIN(id)").Limit(limit).
-			Scan(&out).Error
+			Scan(&rows).Error
+		out = make([]publish.Task, len(rows))
+		for i := range rows {
+			out[i] = rows[i].task()
+		}
+		return err
 	})
 	return out, err
 }
@@ -181,6 +187,7 @@ func storeDocument(t *Txn, it *publish.Item) error {
 	return t.Exec("DELETE FROM publish_failures WHERE ref = ?", it.Ref).Error
 }
 
+// unsentRow is a group of outbox rows with the document that they ask for.
 type unsentRow struct {
 	Rev      uint64
 	Kind     string
@@ -192,6 +199,10 @@ type unsentRow struct {
 	Version  uint64
 	Entry    string
 	Document []byte
+}
+
+func (r *unsentRow) task() publish.Task {
+	return publish.Task{Kind: r.Kind, Ref: r.Ref, KID: r.KID, Version: r.Asked, Last: r.Last, Created: r.Created}
 }
 
 // Unsent lists what may not be in Redis, with documents as they are now: an
@@ -210,10 +221,7 @@ func (s Publisher) Unsent(ctx context.Context, limit int) ([]publish.Item, error
 		}
 		out = make([]publish.Item, len(rows))
 		for i, r := range rows {
-			it := publish.Item{
-				Task: publish.Task{Kind: r.Kind, Ref: r.Ref, KID: r.KID, Version: r.Asked, Last: r.Last, Created: r.Created},
-				Rev:  r.Rev,
-			}
+			it := publish.Item{Task: r.task(), Rev: r.Rev}
 			if r.Kind != core.PublishKey {
 				it.Version, it.Entry, it.Document = r.Version, r.Entry, r.Document
 			}

@@ -1,0 +1,437 @@
+package publish_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tollgate/tollgate/services/apikey"
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/gateway"
+	"github.com/tollgate/tollgate/services/internal/store"
+	"github.com/tollgate/tollgate/services/internal/storetest"
+	"github.com/tollgate/tollgate/services/publish"
+)
+
+// both runs a test over SQLite and PostgreSQL, each with a Redis of its own.
+func both(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); test(t, newWorld(t, storetest.SQLite(t))) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); test(t, newWorld(t, storetest.Postgres(t))) })
+}
+
+func TestChangesReachRedisInOrder(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		w.Consumer(t, w.org, g, "ann")
+		_, stop := w.publisher(t, "a", nil)
+		w.drained(t, 10*time.Second)
+		k := w.Key(t, w.org, g, "ann").Key
+		if _, err := w.Keys.Revoke(t.Context(), w.org, apikey.Target{Gateway: g.ID, ID: k.ID}); err != nil {
+			t.Fatal(err)
+		}
+		version := w.putRoute(t, g, "new")
+		w.drained(t, 5*time.Second)
+		stop()
+		doc := w.document(t, g.ID)
+		if doc == nil || doc.Version != version || len(doc.Routes) != 3 || doc.Hosts[0] != "shop."+storetest.EdgeDomain || doc.OrganizationNum == 0 || doc.Routes[0].Num == 0 {
+			t.Fatalf("document %+v", doc)
+		}
+		if r := w.key(t, k.KID); r == nil || r.State != contract.KeyRevoked || r.Version != 2 {
+			t.Errorf("record %+v", r)
+		}
+		kinds := map[string]int{}
+		var newest uint64
+		for _, n := range w.notices(t) {
+			kinds[n.Kind]++
+			if n.Kind == contract.NoticeKey {
+				r, err := contract.DecodeKeyRecord(&w.Root.Edge, n.Record)
+				if err != nil || r.KID != k.KID || r.Version < newest {
+					t.Errorf("inline record %+v, %v", r, err)
+				} else {
+					newest = r.Version
+				}
+			}
+		}
+		if kinds[contract.NoticeGateway] < 2 || newest != 2 {
+			t.Errorf("notices %v, newest record version %d", kinds, newest)
+		}
+		h, _ := w.head(t)
+		if n := len(w.notices(t)); h.Rev != uint64(n) || h.Epoch != 1 || h.Lineage == "" {
+			t.Errorf("head %+v after %d notices", h, n)
+		}
+		w.checkIndex(t)
+	})
+}
+
+func TestDeletionIsASignedTombstone(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		w.publisher(t, "a", nil)
+		w.drained(t, 10*time.Second)
+		if err := w.Gateways.Delete(t.Context(), w.org, g.ID, core.IfMatch{}); err != nil {
+			t.Fatal(err)
+		}
+		until(t, 5*time.Second, "a tombstone", func() bool {
+			doc := w.document(t, g.ID)
+			return doc != nil && doc.Deleted && len(doc.Hosts) == 0 && doc.Version == g.Version+1
+		})
+	})
+}
+
+func TestManyChangesOfOneGatewayAreFew(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		w.publisher(t, "a", nil)
+		w.drained(t, 10*time.Second)
+		before := len(w.notices(t))
+		began := time.Now()
+		var version uint64
+		for i := range 40 {
+			version = w.putRoute(t, g, fmt.Sprintf("r%d", i))
+		}
+		w.drained(t, 5*time.Second)
+		took := time.Since(began)
+		sent := len(w.notices(t)) - before
+		if most := int(took/(100*time.Millisecond)) + 2; sent > most {
+			t.Errorf("40 changes in %s were sent as %d documents, at most %d are allowed", took, sent, most)
+		}
+		if doc := w.document(t, g.ID); doc.Version != version {
+			t.Errorf("document version %d, want %d", doc.Version, version)
+		}
+	})
+}
+
+// brake is a Bus that can be held before it sends.
+type brake struct {
+	publish.Bus
+	mu   sync.Mutex
+	held chan struct{} // receives when somebody waits
+	free chan struct{} // closed to let go; nil: not braking
+	fail error
+}
+
+func (b *brake) Send(ctx context.Context, batch publish.Batch) error {
+	b.mu.Lock()
+	free, fail := b.free, b.fail
+	b.mu.Unlock()
+	if fail != nil {
+		return fail
+	}
+	if free != nil {
+		b.held <- struct{}{}
+		<-free // as if the process was stopped: not even its context helps
+	}
+	return b.Bus.Send(context.WithoutCancel(ctx), batch)
+}
+
+func (b *brake) set(free chan struct{}, fail error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free, b.fail = free, fail
+}
+
+// TestPausedLeaderDoesNoHarm is row C06: a leader that stops between its
+// transaction and Redis, and goes on after another one has taken over.
+func TestPausedLeaderDoesNoHarm(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		w.Consumer(t, w.org, g, "ann")
+		slow := &brake{Bus: w.bus(), held: make(chan struct{}, 1)}
+		p, stopSlow := w.publisher(t, "slow", func(o *publish.Options) { o.Bus = slow })
+		w.drained(t, 10*time.Second)
+
+		free := make(chan struct{})
+		slow.set(free, nil)
+		k := w.Key(t, w.org, g, "ann").Key
+		old := w.putRoute(t, g, "old")
+		<-slow.held
+		fast, _ := w.publisher(t, "fast", nil)
+		until(t, 10*time.Second, "the other publisher to lead", func() bool { return fast.Stats().Leading })
+		if _, err := w.Keys.Revoke(t.Context(), w.org, apikey.Target{Gateway: g.ID, ID: k.ID}); err != nil {
+			t.Fatal(err)
+		}
+		version := w.putRoute(t, g, "new")
+		w.drained(t, 5*time.Second)
+		slow.set(nil, nil)
+		close(free)
+		until(t, 5*time.Second, "the paused leader to notice", func() bool { return p.Stats().Deposed == 1 })
+		stopSlow()
+		if doc := w.document(t, g.ID); doc.Version != version || version <= old {
+			t.Errorf("document version %d, want %d", doc.Version, version)
+		}
+		if r := w.key(t, k.KID); r.State != contract.KeyRevoked {
+			t.Errorf("the paused leader brought a revoked key back: %+v", r)
+		}
+		w.notices(t)
+		w.checkIndex(t)
+		if h, _ := w.head(t); h.Epoch != 2 {
+			t.Errorf("head of epoch %d", h.Epoch)
+		}
+	})
+}
+
+// TestLeaderDiesBeforeRedis is row C05: what was committed and given a revision
+// is sent by the next leader.
+func TestLeaderDiesBeforeRedis(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		dying := &brake{Bus: w.bus()}
+		p, stop := w.publisher(t, "dying", func(o *publish.Options) { o.Bus = dying })
+		w.drained(t, 10*time.Second)
+		dying.set(nil, errors.New("cut off"))
+		version := w.putRoute(t, g, "new")
+		until(t, 5*time.Second, "a failed pass", func() bool { return p.Stats().Failures > 0 })
+		stop()
+		if n := storetest.Count(t, w.DB, "outbox", "rev > 0 AND sent_at = 0"); n != 1 {
+			t.Fatalf("%d rows have a revision and were not sent", n)
+		}
+		w.publisher(t, "next", nil)
+		w.drained(t, 5*time.Second)
+		if doc := w.document(t, g.ID); doc.Version != version {
+			t.Errorf("document version %d, want %d", doc.Version, version)
+		}
+		w.notices(t)
+		w.checkIndex(t)
+	})
+}
+
+// TestEmptiedRedisIsFilledAgain is row R03, with FLUSHALL and with a restart.
+func TestEmptiedRedisIsFilledAgain(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		w.Consumer(t, w.org, g, "ann")
+		var keys []uint64
+		for range 30 {
+			keys = append(keys, w.Key(t, w.org, g, "ann").Key.KID)
+		}
+		p, _ := w.publisher(t, "a", nil)
+		w.drained(t, 10*time.Second)
+		until(t, 5*time.Second, "all shards", func() bool { return w.seeded(t) == contract.KeyShards })
+		rev := p.Stats().Rev
+		for name, empty := range map[string]func(){
+			"flush":   func() { w.redis.FlushAll(t.Context()) },
+			"restart": func() { w.server.Kill(t); w.server.Run(t) },
+		} {
+			refills := p.Stats().Refills
+			empty()
+			until(t, 5*time.Second, name+" noticed", func() bool { return p.Stats().Refills > refills })
+			until(t, 5*time.Second, name+": all shards", func() bool { return w.seeded(t) == contract.KeyShards })
+			w.checkIndex(t)
+			for _, kid := range keys {
+				if w.key(t, kid) == nil {
+					t.Fatalf("after a %s key %d is missing", name, kid)
+				}
+			}
+			if doc := w.document(t, g.ID); doc == nil || doc.Version != g.Version {
+				t.Errorf("after a %s the document is %+v", name, doc)
+			}
+		}
+		h, _ := w.head(t)
+		if h.Rev != rev {
+			t.Errorf("revision %d after the refill, was %d", h.Rev, rev)
+		}
+		w.putRoute(t, g, "new")
+		w.drained(t, 5*time.Second)
+		if n := w.notices(t); len(n) != 1 {
+			t.Errorf("%d notices after the refill and one change", len(n))
+		}
+	})
+}
+
+// TestOlderRedisIsRepaired is row R04 as the publisher sees it: a replica that
+// lacks the last writes becomes the master.
+func TestOlderRedisIsRepaired(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		w.Consumer(t, w.org, g, "ann")
+		k := w.Key(t, w.org, g, "ann").Key
+		w.publisher(t, "a", nil)
+		w.drained(t, 10*time.Second)
+		until(t, 5*time.Second, "all shards", func() bool { return w.seeded(t) == contract.KeyShards })
+		ctx := t.Context()
+		shard, field := contract.RedisKeys(contract.KeyShard(k.KID)), contract.FormatKID(k.KID)
+		head, doc, rec := w.redis.Get(ctx, contract.RedisHead).Val(), w.redis.Get(ctx, contract.RedisDocument(g.ID)).Val(), w.redis.HGet(ctx, shard, field).Val()
+		bucket := contract.RedisIndex(contract.IndexBucket(g.ID))
+		entry := w.redis.HGet(ctx, bucket, g.ID).Val()
+		if _, err := w.Keys.Revoke(ctx, w.org, apikey.Target{Gateway: g.ID, ID: k.ID}); err != nil {
+			t.Fatal(err)
+		}
+		version := w.putRoute(t, g, "new")
+		w.drained(t, 5*time.Second)
+		_, err := w.redis.TxPipelined(ctx, func(p redisPipe) error {
+			p.Set(ctx, contract.RedisHead, head, 0)
+			p.Set(ctx, contract.RedisDocument(g.ID), doc, 0)
+			p.HSet(ctx, shard, field, rec)
+			p.HSet(ctx, bucket, g.ID, entry)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, 5*time.Second, "the key to be revoked and the document to be new again", func() bool {
+			d := w.document(t, g.ID)
+			return w.key(t, k.KID).State == contract.KeyRevoked && d != nil && d.Version == version
+		})
+		until(t, 5*time.Second, "a new head", func() bool { return w.redis.Get(ctx, contract.RedisHead).Val() != head })
+		w.checkIndex(t)
+	})
+}
+
+// TestRestoredDatabaseBeginsALineage: Redis knows revisions that the database
+// has lost.
+func TestRestoredDatabaseBeginsALineage(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		w.Consumer(t, w.org, g, "ann")
+		_, stop := w.publisher(t, "a", nil)
+		w.drained(t, 10*time.Second)
+		old, _ := w.head(t)
+		was, err := store.Publisher{DB: w.DB}.DocumentsOf(t.Context(), []string{g.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost := w.Key(t, w.org, g, "ann").Key
+		w.putRoute(t, g, "lost")
+		w.drained(t, 5*time.Second)
+		stop()
+		top, _ := w.head(t)
+		// As a backup of before the last two changes would have it.
+		exec := func(sql string, args ...any) {
+			t.Helper()
+			if err := w.DB.Tx(t.Context(), func(tx *store.Txn) error { return tx.Exec(sql, args...).Error }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec("DELETE FROM api_keys WHERE kid = ?", lost.KID)
+		exec("DELETE FROM routes WHERE name = 'lost'")
+		exec("DELETE FROM gateway_versions WHERE version > ?", g.Version)
+		exec("UPDATE gateways SET version = ?", g.Version)
+		exec("DELETE FROM outbox")
+		exec("UPDATE published SET version = ?, entry = ?, document = ? WHERE ref = ?", was[0].Version, was[0].Entry, was[0].Bytes, g.ID)
+		exec("UPDATE publisher SET rev = ?, epoch = 0", old.Rev)
+		w.publisher(t, "b", nil)
+		w.drained(t, 5*time.Second)
+		until(t, 5*time.Second, "a new lineage with all shards", func() bool {
+			h, ok := w.head(t)
+			return ok && h.Lineage != old.Lineage && h.Rev >= top.Rev && h.Epoch > top.Epoch && w.seeded(t) == contract.KeyShards
+		})
+		if r := w.key(t, lost.KID); r != nil {
+			t.Errorf("a key that the database does not know is still there: %+v", r)
+		}
+		if doc := w.document(t, g.ID); doc.Version != g.Version {
+			t.Errorf("document version %d, want %d", doc.Version, g.Version)
+		}
+		w.checkIndex(t)
+		w.notices(t)
+	})
+}
+
+func TestPoisonHoldsUpNobodyElse(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		bad := w.Gateway(t, w.org, "bad")
+		good := w.Gateway(t, w.org, "good")
+		w.publisher(t, "a", nil)
+		w.drained(t, 10*time.Second)
+		if err := w.DB.Tx(t.Context(), func(tx *store.Txn) error {
+			return tx.Exec("UPDATE routes SET document = '{' WHERE gateway_id = ?", bad.ID).Error
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.DB.Tx(t.Context(), func(tx *store.Txn) error {
+			return tx.Record(t.Context(), w.org, core.Change{Action: "x", ResourceType: "x", Publish: []core.Publish{{Kind: core.PublishGateway, ID: bad.ID, Gateway: bad.ID, Version: bad.Version + 1}}})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		version := w.putRoute(t, good, "new")
+		until(t, 5*time.Second, "the good gateway's version", func() bool { return w.document(t, good.ID).Version == version })
+		if doc := w.document(t, bad.ID); doc.Version != bad.Version {
+			t.Errorf("the bad gateway's document is version %d", doc.Version)
+		}
+		until(t, 5*time.Second, "the reason", func() bool {
+			p, err := store.Publisher{DB: w.DB}.Published(t.Context(), w.org, bad.ID, bad.Version+1)
+			return err == nil && p.Rev == 0 && p.Failure != nil && strings.Contains(p.Failure.Reason, "could not be compiled")
+		})
+	})
+}
+
+// TestCapabilityGate holds a version back that a live edge could not run.
+func TestCapabilityGate(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g, err := w.Gateways.Create(t.Context(), w.org, gateway.Create{Name: "shop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := contract.EdgeReport{ID: "old", Version: "0.1", Schema: contract.SchemaVersion, Policies: []string{"cors"}, Ready: true}
+		w.report(t, old)
+		w.publisher(t, "a", nil)
+		w.drained(t, 10*time.Second)
+		w.report(t, old)
+		time.Sleep(1100 * time.Millisecond) // the leader reads reports each second
+		w.report(t, old)
+		done, err := w.Gateways.PutConfig(t.Context(), w.org, gateway.PutConfig{Gateway: g.ID, Config: storetest.Config()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, err := publish.NewStatus(store.Publisher{DB: w.DB}, w.bus(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, 5*time.Second, "a reason that names edge and policy", func() bool {
+			l, err := status.Live(t.Context(), w.org, publish.LiveInput{Gateway: g.ID, Version: done.Version})
+			return err == nil && !l.Published && strings.Contains(l.Reason, "edge old") && strings.Contains(l.Reason, "api_key")
+		})
+		old.Policies = append(old.Policies, "api_key")
+		w.report(t, old)
+		until(t, 8*time.Second, "the version to be sent", func() bool {
+			w.report(t, old)
+			doc := w.document(t, g.ID)
+			return doc != nil && doc.Version == done.Version
+		})
+	})
+}
+
+func TestAnotherProgramCompilesEverythingAnew(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		_, stop := w.publisher(t, "a", nil)
+		w.drained(t, 10*time.Second)
+		stop()
+		before := len(w.notices(t))
+		w.publisher(t, "b", func(o *publish.Options) { o.EdgeDomain = "other.test" })
+		until(t, 5*time.Second, "the new host name", func() bool { return w.document(t, g.ID).Hosts[0] == "shop.other.test" })
+		w.drained(t, 5*time.Second)
+		if n := len(w.notices(t)); n <= before {
+			t.Errorf("%d notices, were %d", n, before)
+		}
+		w.checkIndex(t)
+	})
+}
+
+// TestSilentLossIsRepaired: an entry and a document vanish without the head.
+func TestSilentLossIsRepaired(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	// The clock runs 60 times as fast, so that all buckets are looked at in a second.
+	began := time.Now()
+	fast := func() time.Time { return began.Add(60 * time.Since(began)) }
+	g := w.Gateway(t, w.org, "shop")
+	w.publisher(t, "a", func(o *publish.Options) { o.Clock = fast })
+	w.drained(t, 10*time.Second)
+	until(t, 5*time.Second, "all shards", func() bool { return w.seeded(t) == contract.KeyShards })
+	ctx := t.Context()
+	w.redis.HDel(ctx, contract.RedisIndex(contract.IndexBucket(g.ID)), g.ID)
+	w.redis.Del(ctx, contract.RedisDocument(g.ID))
+	w.redis.HSet(ctx, contract.RedisIndex(contract.IndexBucket("gw_alien")), "gw_alien", "9 00112233445566778899aabbccddeeff")
+	until(t, 10*time.Second, "the document to be back", func() bool { return w.document(t, g.ID) != nil })
+	until(t, 10*time.Second, "the alien entry to be gone", func() bool {
+		return !w.redis.HExists(ctx, contract.RedisIndex(contract.IndexBucket("gw_alien")), "gw_alien").Val()
+	})
+	w.checkIndex(t)
+}

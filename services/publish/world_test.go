@@ -1,0 +1,245 @@
+package publish_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/gateway"
+	"github.com/tollgate/tollgate/services/internal/redisbus"
+	"github.com/tollgate/tollgate/services/internal/redistest"
+	"github.com/tollgate/tollgate/services/internal/store"
+	"github.com/tollgate/tollgate/services/internal/storetest"
+	"github.com/tollgate/tollgate/services/publish"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"),
+		goleak.IgnoreTopFunction("modernc.org/sqlite.(*conn).interruptOnDone"))
+}
+
+// world is a database, a Redis and the services over them.
+type world struct {
+	*storetest.Domain
+	server *redistest.Server
+	redis  *redis.Client
+	org    core.OrganizationID
+}
+
+func newWorld(t *testing.T, databaseURL string) *world {
+	t.Helper()
+	db := storetest.Open(t, databaseURL, nil)
+	w := &world{Domain: storetest.NewDomain(t, db), server: redistest.Start(t)}
+	w.redis = w.server.Client()
+	t.Cleanup(func() { _ = w.redis.Close() })
+	w.org = storetest.Organization(t, db, "acme")
+	return w
+}
+
+// organizations makes documents without a plan.
+type organizations struct{}
+
+func (organizations) Document(_ context.Context, org core.OrganizationID) (contract.Organization, error) {
+	return contract.Organization{ID: string(org), Num: 1, Version: 1, Plan: "free", PlanNum: 1}, nil
+}
+
+func (w *world) bus() *redisbus.Writer { return redisbus.NewWriter(w.redis, &w.Root.Edge) }
+
+// publisher starts one and returns how to end it.
+func (w *world) publisher(t *testing.T, name string, change func(*publish.Options)) (p *publish.Publisher, stop func()) {
+	t.Helper()
+	o := publish.Options{
+		Store: store.Publisher{DB: w.DB}, Bus: w.bus(), Organizations: organizations{}, Keys: w.Root,
+		EdgeDomain: storetest.EdgeDomain, Holder: name, Logger: slog.New(slog.DiscardHandler), Changed: w.DB.Changed(),
+	}
+	if change != nil {
+		change(&o)
+	}
+	p, err := publish.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := p.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
+	t.Cleanup(stop)
+	return p, stop
+}
+
+// until waits for something that has to come true within a time.
+func until(t *testing.T, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	end := time.Now().Add(within)
+	for !ok() {
+		if time.Now().After(end) {
+			t.Fatalf("not within %s: %s", within, what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// drained waits until nothing waits in the outbox.
+func (w *world) drained(t *testing.T, within time.Duration) {
+	t.Helper()
+	until(t, within, "an empty outbox", func() bool { return storetest.Count(t, w.DB, "outbox", "sent_at = 0") == 0 })
+}
+
+// head reads and verifies the head.
+func (w *world) head(t *testing.T) (h contract.Head, ok bool) {
+	t.Helper()
+	b, err := w.redis.Get(t.Context(), contract.RedisHead).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return h, false
+	}
+	if err != nil {
+		return h, false
+	}
+	if _, err := contract.OpenDocument(w.Root.Edge.Verifier, contract.KindHead, b, &h); err != nil {
+		t.Fatal(err)
+	}
+	return h, true
+}
+
+// notices reads the change stream and checks that revisions rise by one.
+func (w *world) notices(t *testing.T) (out []contract.Notice) {
+	t.Helper()
+	entries, err := w.redis.XRange(t.Context(), contract.RedisChanges, "-", "+").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last uint64
+	for _, e := range entries {
+		var rev uint64
+		if _, err := fmt.Sscanf(e.ID, "%d-0", &rev); err != nil {
+			t.Fatalf("entry %q", e.ID)
+		}
+		if last != 0 && rev != last+1 {
+			t.Errorf("revision %d follows %d", rev, last)
+		}
+		last = rev
+		n, err := contract.DecodeNotice([]byte(e.Values[contract.NoticeField].(string)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, *n)
+	}
+	return out
+}
+
+// document reads and verifies a gateway's document, nil for none.
+func (w *world) document(t *testing.T, id string) *contract.Gateway {
+	t.Helper()
+	b, err := w.redis.Get(t.Context(), contract.RedisDocument(id)).Bytes()
+	if err != nil {
+		return nil
+	}
+	g := &contract.Gateway{}
+	if _, err := contract.OpenDocument(w.Root.Edge.Verifier, contract.KindGateway, b, g); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// key reads and verifies a key's record, nil for none.
+func (w *world) key(t *testing.T, kid uint64) *contract.KeyRecord {
+	t.Helper()
+	b, err := w.redis.HGet(t.Context(), contract.RedisKeys(contract.KeyShard(kid)), contract.FormatKID(kid)).Bytes()
+	if err != nil {
+		return nil
+	}
+	r, err := contract.DecodeKeyRecord(&w.Root.Edge, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// checkIndex compares the index, the documents and the head's root.
+func (w *world) checkIndex(t *testing.T) {
+	t.Helper()
+	h, ok := w.head(t)
+	if !ok {
+		t.Fatal("there is no head")
+	}
+	var digests [contract.IndexBuckets][32]byte
+	buckets, err := w.bus().Buckets(t.Context(), 0, contract.IndexBuckets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, entries := range buckets {
+		digests[i] = contract.BucketDigest(entries)
+		for id, e := range entries {
+			key := contract.RedisDocument(id)
+			if id[:4] == "org_" {
+				key = contract.RedisOrganization(id)
+			}
+			doc, err := w.redis.Get(t.Context(), key).Bytes()
+			if err != nil {
+				t.Fatalf("the index lists %s, which is missing: %v", id, err)
+			}
+			if _, v, _ := contract.DocumentVersion(doc); contract.IndexEntry(v, contract.DocumentDigest(doc)) != e {
+				t.Errorf("entry of %s is %q and does not fit its document", id, e)
+			}
+		}
+	}
+	if !slices.Equal(h.Root, contract.IndexRoot(&digests)) {
+		t.Error("the head's root is not the index's")
+	}
+}
+
+// seeded counts the shards that are marked with the head's lineage.
+func (w *world) seeded(t *testing.T) int {
+	t.Helper()
+	h, ok := w.head(t)
+	if !ok {
+		return 0
+	}
+	missing, err := w.bus().Unseeded(t.Context(), h.Lineage)
+	if err != nil {
+		return 0
+	}
+	return contract.KeyShards - len(missing)
+}
+
+// report writes an edge's report.
+func (w *world) report(t *testing.T, r contract.EdgeReport) {
+	t.Helper()
+	r.Time = time.Now().UnixMilli()
+	b, err := contract.EncodeMessage(&w.Root.Edge, contract.MessageReport, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.redis.HSet(t.Context(), contract.RedisEdges, r.ID, b).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// putRoute adds a public route and returns the version.
+func (w *world) putRoute(t *testing.T, g *gateway.Gateway, name string) uint64 {
+	t.Helper()
+	r, err := w.Gateways.Routes.Put(t.Context(), w.org, gateway.Put[contract.Route]{
+		Gateway: g.ID, Name: name, Value: contract.Route{Match: contract.Match{Path: "/" + name}, Upstream: "backend", Public: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Version
+}
+
+type redisPipe = redis.Pipeliner
