@@ -89,12 +89,12 @@ func (d *direct) alone(now int64) policy.Verdict {
 
 // Wait implements policy.Cell.
 func (d *direct) Wait(b policy.Blocking) policy.Verdict {
-	return d.node.wait(b, callBudget, d.Take, func() policy.Verdict {
+	return d.node.wait(b, &waiting{patience: callBudget, take: d.Take, late: func() policy.Verdict {
 		if v := d.Take(d.l.now()); v != policy.Dry {
 			return v
 		}
 		return policy.Denied
-	})
+	}})
 }
 
 // Credit implements policy.Cell: the token is good for another request here.

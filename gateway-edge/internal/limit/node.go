@@ -112,39 +112,58 @@ func (n *node) door() chan struct{} {
 // maxWaiters bounds the requests that wait on one cell.
 const maxWaiters = 64
 
-// wait is every kind's Wait: take, else wait for the cell's next answer, for at
-// most patience. late is the verdict when that ends.
-func (n *node) wait(b policy.Blocking, patience time.Duration, take func(now int64) policy.Verdict, late func() policy.Verdict) policy.Verdict {
+// waiting is how a kind of cell waits.
+type waiting struct {
+	patience time.Duration
+	take     func(now int64) policy.Verdict
+	late     func() policy.Verdict // the verdict when patience ends
+	// held reports that asking makes no sense for a moment, because the worker is
+	// restoring the counter; then requests wait longer. Nil: never.
+	held func(now int64) bool
+}
+
+// restorePatience is how long a request may wait for the worker.
+const restorePatience = 400 * time.Millisecond
+
+// wait is every kind's Wait: take, else wait for the cell's next answer.
+func (n *node) wait(b policy.Blocking, w *waiting) policy.Verdict {
 	now := n.r.l.now
-	v := take(now())
-	if v != policy.Dry {
+	if v := w.take(now()); v != policy.Dry {
 		return v
 	}
 	if n.waiters.Add(1) > maxWaiters {
 		n.waiters.Add(-1)
-		return late()
+		return w.late()
 	}
 	defer n.waiters.Add(-1)
 	n.r.waits.Add(1)
-	ctx := b.Context()
-	t := time.NewTimer(patience)
+	ctx, began := b.Context(), now()
+	t := time.NewTimer(w.patience)
 	defer t.Stop()
 	for {
 		door := n.door()
-		if v = take(now()); v != policy.Dry {
+		at := now()
+		if v := w.take(at); v != policy.Dry {
 			return v
 		}
-		n.wake()
-		n.r.ring()
+		held := w.held != nil && w.held(at)
+		if !held {
+			n.wake()
+			n.r.ring()
+		}
 		select {
 		case <-door:
 		case <-t.C:
-			if v = take(now()); v != policy.Dry {
+			at = now()
+			if v := w.take(at); v != policy.Dry {
 				return v
 			}
-			return late()
+			if !held && (w.held == nil || !w.held(at)) || at-began > int64(restorePatience) {
+				return w.late()
+			}
+			t.Reset(restorePause)
 		case <-ctx.Done():
-			return late()
+			return w.late()
 		}
 	}
 }

@@ -217,7 +217,7 @@ func (e *lease) dry(now int64) policy.Verdict {
 	switch {
 	case e.local || now < e.deny.Load():
 		return policy.Denied
-	case now < e.shut.Load():
+	case now < e.shut.Load() && e.node.waiters.Load() >= maxWaiters:
 		return policy.Unavailable
 	case !e.l.link.down():
 		if !e.hungry.Load() {
@@ -256,13 +256,27 @@ func (e *lease) Wait(b policy.Blocking) policy.Verdict {
 	if !e.known.Load() {
 		patience = firstPatience
 	}
-	return e.node.wait(b, patience, e.Take, func() policy.Verdict {
-		if e.known.Load() {
-			return policy.Denied
-		}
-		return policy.Unavailable
+	return e.node.wait(b, &waiting{
+		patience: patience,
+		take: func(now int64) policy.Verdict {
+			v := e.Take(now)
+			if v == policy.Unavailable && e.held(now) {
+				v = policy.Dry
+			}
+			return v
+		},
+		late: func() policy.Verdict {
+			if e.known.Load() && !e.held(e.l.now()) {
+				return policy.Denied
+			}
+			return policy.Unavailable
+		},
+		held: e.held,
 	})
 }
+
+// held reports whether the worker is restoring the counter.
+func (e *lease) held(now int64) bool { return now < e.shut.Load() && !e.l.link.down() }
 
 // Credit implements policy.Cell.
 func (e *lease) Credit() {

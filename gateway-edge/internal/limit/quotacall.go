@@ -15,7 +15,7 @@ const (
 	aheadOf     = 10 * time.Second       // before a period's end: the next one's first lease
 	retryEvery  = 100 * time.Millisecond // a message whose fate is unknown
 
-	restorePause = 100 * time.Millisecond // while the worker restores a counter
+	restorePause = 50 * time.Millisecond // while the worker restores a counter
 )
 
 // link implements asker.

@@ -27,6 +27,7 @@ type rate struct {
 	count  atomic.Int64 // takes that were tried
 	deny   atomic.Int64 // until then nothing can be had
 	direct atomic.Bool  // one call an admission: see share.lua
+	more   atomic.Bool  // Redis had more to give at the last answer, and nobody contends for it
 	loose  atomic.Int64 // tokens that calls brought and no request took yet
 	looseT atomic.Int64 // when they came
 	node   node
@@ -42,7 +43,6 @@ type rate struct {
 	countT   int64
 	usedAt   int64
 	renewAt  int64
-	spare    bool // Redis had more to give at the last answer
 	started  int  // early answers, while the demand is not known yet
 	lost     bool // a message's fate is unknown
 	contends bool
@@ -118,6 +118,8 @@ func (r *rate) dry(s *share, now int64) policy.Verdict {
 		return policy.Denied
 	case now >= s.until, r.direct.Load():
 		return policy.Dry // never had a share, or it ran out while the machine slept
+	case r.more.Load():
+		return policy.Dry // a burst past the share, though not past the limit
 	}
 	if now > s.early {
 		r.node.wake()
@@ -187,12 +189,12 @@ func (r *rate) Wait(b policy.Blocking) policy.Verdict {
 		}
 		return v
 	}
-	return r.node.wait(b, callBudget, take, func() policy.Verdict {
+	return r.node.wait(b, &waiting{patience: callBudget, take: take, late: func() policy.Verdict {
 		if r.cut() {
 			return take(r.l.now())
 		}
 		return policy.Denied
-	})
+	}})
 }
 
 // Credit implements policy.Cell.

@@ -14,6 +14,8 @@ const (
 	earlyPause = 100 * time.Millisecond // between two early renewals
 	startPause = 10 * time.Millisecond  // the first of them, doubled each time
 	shareIdle  = 2 * time.Second        // a share nobody used is given back
+
+	contendPause = 400 * time.Millisecond // as earlyPause, where all is given out
 	denyPause  = 20 * time.Millisecond
 )
 
@@ -108,7 +110,8 @@ func (r *rate) hear(c *call, now int64) {
 	r.lost = false
 	part, tokens := float64(c.number(1))/1e9, float64(c.number(2))/1e3
 	term := c.number(3) * int64(time.Millisecond)
-	r.contends, r.spare = c.number(4) == 1, c.number(5) >= 1000
+	r.contends = c.number(4) == 1
+	r.more.Store(!r.contends && c.number(5) >= 1000)
 	r.l.saw(c.number(6))
 	r.l.shards[r.shard].unseeded.Store(false)
 	if part <= 0 && term == 0 { // given back
@@ -134,8 +137,11 @@ func (r *rate) renewed(old, mid *share, part, tokens float64, term, now int64) {
 	}
 	burst := part * float64(r.size.burst)
 	pause := int64(earlyPause)
-	if r.spare || r.started < 4 {
-		pause = min(pause, int64(startPause)<<min(r.started, 4))
+	switch {
+	case r.started < 4:
+		pause = int64(startPause) << r.started
+	case r.contends:
+		pause = int64(contendPause)
 	}
 	r.started++
 	s := &share{

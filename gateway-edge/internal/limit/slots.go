@@ -100,12 +100,12 @@ func (s *slots) Wait(b policy.Blocking) policy.Verdict {
 	if !s.known.Load() {
 		patience = firstPatience
 	}
-	return s.node.wait(b, patience, s.Take, func() policy.Verdict {
+	return s.node.wait(b, &waiting{patience: patience, take: s.Take, late: func() policy.Verdict {
 		if v := s.Take(s.l.now()); v != policy.Dry {
 			return v
 		}
 		return policy.Denied
-	})
+	}})
 }
 
 // Credit implements policy.Cell: the request is over.

@@ -1,7 +1,7 @@
 -- Share of a token bucket.
 -- KEYS: 1 the counter's hash, 2 the shard's marker.
 -- ARGV: 1 rate a second, 2 burst, 3 edge.epoch, 4 seq, 5 level (tokens handed back), 6 keep (tokens the edge may still
---       spend), 7 demand a second (negative: the edge gives its share back), 8 take (tokens wanted at once, where shares are too small to be of use)
+--       spend), 7 demand a second (negative: the edge gives its share back), 8 take (tokens that requests wait for)
 -- Hash: p = "tokens at_ms share" of what no edge holds, <edge.epoch> = "share until_ms demand seq"
 -- Shares never sum to more than 1 and tokens are conserved, so that all edges together admit at most burst + rate * t.
 -- Reply: {1, share * 1e9, tokens * 1e3, term_ms, contended, spare * 1e3, n, direct, ms until the next token} | {0, 'unseeded'} | {0, 'seq', seq}
@@ -46,7 +46,7 @@ if b < 8 * n then -- a share would hold too few tokens: one call an admission, f
   tokens = math.min(take, math.floor(p))
 else
   if sum <= 0.5 * r then
-    share = math.max(2 * d / r, 1 / (8 * n), 2 / b)
+    share = math.max(2 * d / r, 1 / (8 * n), 2 / b, (keep + take) / b)
     if sum > 0.25 * r then term = 2000 elseif sum > 0.05 * r then term = 10000 end
   else
     share, term, contended = math.max(d / sum, 1 / (8 * n)), 1000, 1

@@ -1,0 +1,323 @@
+package limit
+
+import (
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+func rateFamily(t testing.TB, l *Limits, r contract.Rate) policy.Family {
+	t.Helper()
+	f, err := l.Family(policy.CounterSpec{
+		Kind: policy.CountRate, Name: "rate_limit", By: policy.ByKey, Rate: r,
+		Scope: policy.Scope{OrganizationNum: 1, GatewayNum: 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// times collects when requests were admitted.
+type times struct {
+	mu    sync.Mutex
+	at    []time.Time // guarded by mu
+	tried int
+}
+
+// offer sends requests to an edge at a pace until stop is closed.
+func (ts *times) offer(wg *sync.WaitGroup, l *Limits, f policy.Family, every time.Duration, stop <-chan struct{}) {
+	wg.Go(func() {
+		p := testKey()
+		began := time.Now()
+		for sent := 0; ; {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			for ; sent < int(time.Since(began)/every); sent++ {
+				v, _ := serve(l, f, p)
+				ts.mu.Lock()
+				ts.tried++
+				if v == policy.Took {
+					ts.at = append(ts.at, time.Now())
+				}
+				ts.mu.Unlock()
+			}
+			time.Sleep(every)
+		}
+	})
+}
+
+// check asserts that no window of any length holds more than burst + rate * t.
+func (ts *times) check(t *testing.T, rate, burst float64) {
+	t.Helper()
+	slices.SortFunc(ts.at, time.Time.Compare)
+	// With the earliest start that violates the bound kept as a running minimum,
+	// one pass looks at every window.
+	worst, first := 0.0, 0.0
+	for i, at := range ts.at {
+		x := float64(i) - rate*at.Sub(ts.at[0]).Seconds()
+		if i == 0 || x < first {
+			first = x
+		}
+		worst = max(worst, x+1-first-burst)
+	}
+	// The clock of this test and the moment of the decision are a little apart.
+	if slack := max(2, rate*0.005); worst > slack {
+		t.Errorf("some window holds %.1f more than burst + rate * t", worst)
+	}
+}
+
+func TestRateThreeEdges(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		rate  contract.Rate
+		pace  []time.Duration
+		while time.Duration
+		least float64 // of rate * t + burst
+	}{
+		{"skewed", contract.Rate{Rate: 100, Burst: 100}, []time.Duration{time.Millisecond, 2 * time.Millisecond, 8 * time.Millisecond}, 5 * time.Second, 0.95},
+		{"even", contract.Rate{Rate: 100, Burst: 100}, []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}, 5 * time.Second, 0.95},
+		{"fast", contract.Rate{Rate: 5000, Burst: 500}, []time.Duration{200 * time.Microsecond, 200 * time.Microsecond, 400 * time.Microsecond}, 3 * time.Second, 0.9},
+		{"small burst", contract.Rate{Rate: 50, Burst: 10}, []time.Duration{5 * time.Millisecond, 5 * time.Millisecond, 5 * time.Millisecond}, 3 * time.Second, 0.95},
+		{"a minute's", contract.Rate{Rate: 1200, Per: "minute", Burst: 30}, []time.Duration{5 * time.Millisecond, 5 * time.Millisecond}, 3 * time.Second, 0.9},
+		{"slow", contract.Rate{Rate: 5, Burst: 5}, []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond}, 3 * time.Second, 0.85},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := startRedis(t)
+			var ts times
+			var wg sync.WaitGroup
+			stop := make(chan struct{})
+			began := time.Now()
+			var edges []*edge
+			for i, every := range c.pace {
+				e := s.edge("edge-"+strconv.Itoa(i), 1)
+				edges = append(edges, e)
+				ts.offer(&wg, e.Limits, rateFamily(t, e.Limits, c.rate), every, stop)
+			}
+			time.Sleep(c.while)
+			close(stop)
+			wg.Wait()
+			took := time.Since(began).Seconds()
+			b := bucketOf(c.rate)
+			bound := b.rate*took + float64(b.burst)
+			n := float64(len(ts.at))
+			calls, trips := uint64(0), uint64(0)
+			for _, e := range edges {
+				st := e.Stats()
+				calls, trips = calls+st.Calls, trips+st.Trips
+			}
+			t.Logf("admitted %.0f of %.0f (%.1f %%), %d tried, %d calls", n, bound, 100*n/bound, ts.tried, calls)
+			if n > bound+1 || n < c.least*bound {
+				t.Errorf("admitted %.0f, want %.0f to %.0f", n, c.least*bound, bound)
+			}
+			ts.check(t, b.rate, float64(b.burst))
+		})
+	}
+}
+
+// TestRateFollowsDemand: a share moves to the edge that needs it.
+func TestRateFollowsDemand(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	rate := contract.Rate{Rate: 500, Burst: 500}
+	a, b := s.edge("edge-a", 1), s.edge("edge-b", 1)
+	fa, fb := rateFamily(t, a.Limits, rate), rateFamily(t, b.Limits, rate)
+	run := func(l *Limits, f policy.Family, d time.Duration) *times {
+		var ts times
+		var wg sync.WaitGroup
+		stop := make(chan struct{})
+		ts.offer(&wg, l, f, 500*time.Microsecond, stop)
+		time.Sleep(d)
+		close(stop)
+		wg.Wait()
+		return &ts
+	}
+	run(a.Limits, fa, 2*time.Second)
+	moved := run(b.Limits, fb, 3*time.Second)
+	late := 0
+	for _, at := range moved.at {
+		if time.Since(at) < time.Second {
+			late++
+		}
+	}
+	if late < 400 {
+		t.Errorf("in its third second the other edge admitted %d of 500", late)
+	}
+}
+
+// TestRateUnderLimitIsNeverRefused: a client that keeps to the limit sees no 429,
+// through renewals and all.
+func TestRateUnderLimitIsNeverRefused(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	e := s.edge("edge-a", 1)
+	f := rateFamily(t, e.Limits, contract.Rate{Rate: 1000, Burst: 200})
+	p := testKey()
+	refused := 0
+	began := time.Now()
+	for i := range 1200 {
+		if v, _ := serve(e.Limits, f, p); v != policy.Took {
+			refused++
+		}
+		time.Sleep(time.Until(began.Add(time.Duration(i) * 2500 * time.Microsecond)))
+	}
+	if refused > 0 {
+		t.Errorf("%d of 1200 refused at 400/s under a limit of 1000/s", refused)
+	}
+}
+
+// TestRateBurst: a burst that the limit allows is admitted by an edge that has
+// hardly a share yet.
+func TestRateBurst(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	e := s.edge("edge-a", 1)
+	f := rateFamily(t, e.Limits, contract.Rate{Rate: 50, Burst: 300})
+	p := testKey()
+	n := 0
+	for range 400 {
+		if v, _ := serve(e.Limits, f, p); v == policy.Took {
+			n++
+		}
+	}
+	if n < 298 || n > 310 {
+		t.Errorf("admitted %d of a burst of 300", n)
+	}
+}
+
+// TestRateRedisAway: the last share holds while Redis is frozen, nothing waits.
+func TestRateRedisAway(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	rate := contract.Rate{Rate: 200, Burst: 20}
+	e := s.edge("edge-a", 1)
+	cold := s.edge("edge-cold", 1)
+	cold.SetEdges(2)
+	f := rateFamily(t, e.Limits, rate)
+	fc := rateFamily(t, cold.Limits, rate)
+	slow, err := cold.Family(policy.CounterSpec{Kind: policy.CountRate, Name: "slow", By: policy.ByKey, Rate: contract.Rate{Rate: 4, Burst: 4}, Scope: policy.Scope{GatewayNum: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := testKey()
+	for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		serve(e.Limits, f, p)
+	}
+	s.freeze(true)
+	defer s.freeze(false)
+	count := func(l *Limits, f policy.Family, d time.Duration) (n int) {
+		for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if v, _ := serve(l, f, p); v == policy.Took {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count(e.Limits, f, 2*time.Second); n < 250 || n > 430 {
+		t.Errorf("with its last share the edge admitted %d in 2 s of 200/s", n)
+	}
+	if n := count(cold.Limits, fc, time.Second); n < 60 || n > 125 {
+		t.Errorf("an edge without a share admitted %d in 1 s of half of 200/s", n)
+	}
+	if n := count(cold.Limits, slow, time.Second); n < 2 || n > 4 {
+		t.Errorf("a rate of 4/s split by two admitted %d in 1 s", n)
+	}
+}
+
+func TestRateMiniredis(t *testing.T) {
+	t.Parallel()
+	m := miniredis.RunT(t)
+	client := func() *redis.Client {
+		return redis.NewClient(&redis.Options{Addr: m.Addr(), ContextTimeoutEnabled: true, MaxRetries: -1})
+	}
+	s := &store{t: t, rdb: client()}
+	t.Cleanup(func() { _ = s.rdb.Close() })
+	s.seed("fresh", 0)
+	for name, rate := range map[string]contract.Rate{"shared": {Rate: 200, Burst: 50}, "direct": {Rate: 8, Burst: 8}} {
+		t.Run(name, func(t *testing.T) {
+			var ts times
+			var wg sync.WaitGroup
+			stop := make(chan struct{})
+			began := time.Now()
+			for i := range 2 {
+				e := boot(t, client(), name+strconv.Itoa(i), t.TempDir(), 1)
+				f, err := e.Family(policy.CounterSpec{Kind: policy.CountRate, Name: name, By: policy.ByKey, Rate: rate, Scope: policy.Scope{GatewayNum: 1}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ts.offer(&wg, e.Limits, f, 2*time.Millisecond, stop)
+			}
+			time.Sleep(1500 * time.Millisecond)
+			close(stop)
+			wg.Wait()
+			bound := float64(rate.Rate)*time.Since(began).Seconds() + float64(rate.Burst)
+			if n := float64(len(ts.at)); n > bound+1 || n < 0.8*bound {
+				t.Errorf("admitted %.0f of %.0f", n, bound)
+			}
+		})
+	}
+}
+
+func TestGCRA(t *testing.T) {
+	t.Parallel()
+	const now = int64(time.Hour)
+	g := newGCRA(now, 10, 5, 5)
+	for i := range 5 {
+		if !g.take(now) {
+			t.Fatalf("token %d refused", i)
+		}
+	}
+	if g.take(now) || g.wait(now) != 100*time.Millisecond || g.refill(now) != 500*time.Millisecond {
+		t.Errorf("empty: wait %v, full in %v", g.wait(now), g.refill(now))
+	}
+	if !g.take(now+1e8) || g.take(now+1e8) {
+		t.Error("one token comes each 100 ms")
+	}
+	g.credit()
+	if got := g.tokens(now + 1e8); got != 1 {
+		t.Errorf("%v tokens after a credit", got)
+	}
+	if got := g.tokens(now + 1e12); got != 5 {
+		t.Errorf("%v tokens after long", got)
+	}
+	if got := g.freeze(now + 3e8); got != 3 {
+		t.Errorf("froze %v", got)
+	}
+	if g.take(now+1e15) || g.tokens(now) != 0 {
+		t.Error("a frozen bucket gives nothing")
+	}
+	f := newGCRA(now, 0, 1000, 1000)
+	n := 0
+	for f.take(now + 1e9) {
+		n++
+	}
+	if n != 1000 {
+		t.Errorf("a fixed number of 1000 gave %d", n)
+	}
+}
+
+func BenchmarkRateTake(b *testing.B) {
+	s := startRedis(b)
+	e := s.edge("edge-a", 1)
+	f := rateFamily(b, e.Limits, contract.Rate{Rate: maxRateTest, Burst: 100_000_000})
+	p := testKey()
+	serve(e.Limits, f, p)
+	for b.Loop() {
+		f.(*family).of(p, nil, e.now()).Take(e.now())
+	}
+}
+
+const maxRateTest = policy.MaxRate
