@@ -8,6 +8,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
+	"github.com/tollgate/tollgate/gateway-edge/policy/jwt"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mock"
 	"github.com/tollgate/tollgate/gateway-edge/policy/quota"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ratelimit"
@@ -26,6 +27,7 @@ func ordered() []*policy.Descriptor {
 		&responseheaders.Descriptor,
 		// authenticate
 		&apikey.Descriptor,
+		&jwt.Descriptor,
 		// limit
 		&concurrency.Descriptor,
 		&quota.Descriptor,

@@ -1,0 +1,293 @@
+package jwt
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+)
+
+// How an issuer's keys are kept (reliability.md O01–O03, JWT16, JWT17).
+const (
+	// refreshAfter is the age at which one request fetches them anew; the others go
+	// on with those at hand.
+	refreshAfter = 5 * time.Minute
+	// staleFor is how long the last good keys serve while the issuer is away.
+	staleFor = 24 * time.Hour
+	// unknownKidEvery spaces fetches that a kid not in the set asks for.
+	unknownKidEvery = 30 * time.Second
+	// graceOfRemoved is how long a key works after it left the set: an issuer's own
+	// instances don't change their sets in one moment.
+	graceOfRemoved = time.Minute
+	// Failed fetches are tried again after a second, doubled up to backoffMax.
+	backoffMin = time.Second
+	backoffMax = 30 * time.Second
+
+	maxDiscovery = 64 << 10
+	maxJWKS      = 256 << 10
+)
+
+// Errors of an issuer. None of their texts reaches a caller.
+var (
+	errAway      = errors.New("the issuer's keys can't be had at the moment")
+	errUnknown   = errors.New("the issuer has no such key")
+	errCancelled = errors.New("the request ended before the issuer answered")
+)
+
+// issuer is the runtime state of one issuer in one organization: its keys and
+// the verdicts on its tokens. It outlives versions of the configuration.
+type issuer struct {
+	url    string
+	jwks   string // configured; "": discovered
+	keys   atomic.Pointer[keySet]
+	tokens cache
+	// refresh is the CLOCK_BOOTTIME from which a request may take it on itself to
+	// fetch the keys ahead of their end; who wins the swap does.
+	refresh atomic.Int64
+
+	mu         sync.Mutex // guards what follows
+	inflight   *flight
+	discovered string // the key set's address, once discovered
+	retryAt    int64  // no fetch before, after a failure
+	backoff    time.Duration
+	askedAt    int64 // last fetch that an unknown kid asked for
+	asked      bool  // askedAt is set
+	failed     bool  // the last fetch failed
+}
+
+// flight is a fetch that others wait for.
+type flight struct {
+	done chan struct{}
+	err  error
+	// abandoned: the request that fetched ended first; somebody else has to.
+	abandoned bool
+}
+
+func newIssuer(url, jwks string) *issuer { return &issuer{url: url, jwks: jwks} }
+
+// usable returns the keys at hand, nil when there are none or they are too old.
+func (i *issuer) usable(now int64) *keySet {
+	s := i.keys.Load()
+	if s == nil || now-s.fetched > int64(staleFor) {
+		return nil
+	}
+	return s
+}
+
+// takeRefresh reports whether this request is the one to fetch ahead.
+func (i *issuer) takeRefresh(now int64) bool {
+	at := i.refresh.Load()
+	return at != 0 && now >= at && i.refresh.CompareAndSwap(at, now+int64(backoffMax))
+}
+
+// find returns the key for a token, fetching the set when there is none yet, when
+// it is too old, or when the kid is not in it. Its error is errAway or errUnknown
+// or errCancelled.
+func (i *issuer) find(b policy.Blocking, f policy.Fetch, h header, now int64) (*key, error) {
+	if s := i.usable(now); s != nil {
+		if k := s.find(h, now); k != nil {
+			return k, nil
+		}
+	}
+	if err := i.fetch(b, f, now, i.usable(now) != nil); err != nil {
+		return nil, err
+	}
+	s := i.usable(now)
+	if s == nil {
+		return nil, errAway
+	}
+	if k := s.find(h, now); k != nil {
+		return k, nil
+	}
+	return nil, errUnknown
+}
+
+// fetch brings the keys, once for all who ask at the same time. unknown says
+// that a kid is missing from a usable set: such fetches are spaced, and what the
+// last one found stands in between.
+func (i *issuer) fetch(b policy.Blocking, f policy.Fetch, now int64, unknown bool) error {
+	for {
+		fl, lead, err := i.join(now, unknown)
+		if err != nil {
+			return err
+		}
+		if lead {
+			i.lead(b, f, fl, now, unknown)
+			return fl.err
+		}
+		if fl == nil {
+			return nil // the set is as new as it may be
+		}
+		select {
+		case <-fl.done:
+			if !fl.abandoned {
+				return fl.err
+			}
+		case <-b.Context().Done():
+			return errCancelled
+		}
+	}
+}
+
+// join returns the fetch that is under way, or a new one to lead, or neither
+// when the last answer has to do.
+func (i *issuer) join(now int64, unknown bool) (fl *flight, lead bool, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.inflight != nil {
+		return i.inflight, false, nil
+	}
+	if unknown && i.asked && now-i.askedAt < int64(unknownKidEvery) || i.failed && now < i.retryAt {
+		if i.failed {
+			return nil, false, errAway
+		}
+		return nil, false, nil
+	}
+	i.inflight = &flight{done: make(chan struct{})}
+	return i.inflight, true, nil
+}
+
+// lead fetches and tells the others, whatever happens on the way.
+func (i *issuer) lead(b policy.Blocking, f policy.Fetch, fl *flight, now int64, unknown bool) {
+	fl.err = errAway
+	defer func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.settle(fl, now, unknown)
+		i.inflight = nil
+		close(fl.done)
+	}()
+	set, err := i.get(b, f)
+	switch {
+	case err == nil:
+		i.install(set, now)
+		fl.err = nil
+	case b.Context().Err() != nil:
+		fl.err, fl.abandoned = errCancelled, true
+	}
+}
+
+// settle notes what the fetch means for the next ones. The caller holds mu.
+func (i *issuer) settle(fl *flight, now int64, unknown bool) {
+	if fl.abandoned {
+		return // it says nothing about the issuer
+	}
+	if unknown {
+		i.askedAt, i.asked = now, true
+	}
+	if fl.err == nil {
+		i.failed, i.backoff = false, 0
+		i.refresh.Store(now + int64(refreshAfter))
+		return
+	}
+	i.failed = true
+	i.discovered = "" // the address may have changed
+	i.backoff = min(max(2*i.backoff, backoffMin), backoffMax)
+	i.retryAt = now + int64(i.backoff)
+	i.refresh.Store(now + int64(backoffMax))
+}
+
+// install puts a new set in the place of the old one. A key that stays keeps its
+// identity, so that verdicts which hang on it stay too; one that left dies after
+// its grace, and with it those verdicts.
+func (i *issuer) install(set *keySet, now int64) {
+	set.fetched = now
+	old := i.keys.Load()
+	if old != nil {
+		for kid, was := range old.byKid {
+			is := set.byKid[kid]
+			switch {
+			case is == nil:
+				i.keepForGrace(set, was, now)
+			case is.equal(was) && was.alive(now):
+				was.until.Store(0)
+				set.byKid[kid] = was
+			default: // another key under the same name
+				was.until.Store(now)
+			}
+		}
+		for _, was := range old.unnamed {
+			i.keepUnnamed(set, was, now)
+		}
+	}
+	i.keys.Store(set)
+	i.tokens.drop(now)
+}
+
+func (i *issuer) keepForGrace(set *keySet, was *key, now int64) {
+	was.until.CompareAndSwap(0, now+int64(graceOfRemoved))
+	if was.alive(now) {
+		set.byKid[was.kid] = was
+	}
+}
+
+// keepUnnamed keeps the identity of a key without a name; one that left dies at
+// once, since only a set's single key may do without a kid.
+func (i *issuer) keepUnnamed(set *keySet, was *key, now int64) {
+	for n, is := range set.unnamed {
+		if is.equal(was) {
+			set.unnamed[n] = was
+			return
+		}
+	}
+	was.until.Store(now)
+}
+
+// get asks the issuer.
+func (i *issuer) get(b policy.Blocking, f policy.Fetch) (*keySet, error) {
+	address := i.jwks
+	if address == "" {
+		var err error
+		if address, err = i.discover(b, f); err != nil {
+			return nil, err
+		}
+	}
+	body, _, status, err := f.Get(b, address, maxJWKS)
+	if err != nil {
+		return nil, fmt.Errorf("get the key set: %w", err)
+	}
+	if status != 200 {
+		return nil, fmt.Errorf("get the key set: status %d", status)
+	}
+	return parseKeys(body)
+}
+
+// discover reads the provider's metadata (OpenID Connect Discovery 1.0, 4). The
+// issuer in it must be the configured one: else any document on that host could
+// stand for it.
+func (i *issuer) discover(b policy.Blocking, f policy.Fetch) (string, error) {
+	i.mu.Lock()
+	known := i.discovered
+	i.mu.Unlock()
+	if known != "" {
+		return known, nil
+	}
+	body, _, status, err := f.Get(b, strings.TrimSuffix(i.url, "/")+"/.well-known/openid-configuration", maxDiscovery)
+	if err != nil {
+		return "", fmt.Errorf("get the discovery document: %w", err)
+	}
+	if status != 200 {
+		return "", fmt.Errorf("get the discovery document: status %d", status)
+	}
+	var doc oidc.ProviderConfig
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return "", fmt.Errorf("read the discovery document: %w", err)
+	}
+	if doc.IssuerURL != i.url {
+		return "", fmt.Errorf("the discovery document is of issuer %.200q", doc.IssuerURL)
+	}
+	if !strings.HasPrefix(doc.JWKSURL, "https://") && !(strings.HasPrefix(doc.JWKSURL, "http://") && strings.HasPrefix(i.url, "http://")) {
+		return "", fmt.Errorf("the key set's address %.200q is not https", doc.JWKSURL)
+	}
+	i.mu.Lock()
+	i.discovered = doc.JWKSURL
+	i.mu.Unlock()
+	return doc.JWKSURL, nil
+}
