@@ -45,7 +45,7 @@ func (l *LogReader) Run(ctx context.Context) error {
 func (l *LogReader) follow(ctx context.Context, r *streamReader) {
 	failures := 0
 	for ctx.Err() == nil {
-		list, err := r.read(ctx)
+		list, err := r.read(ctx, readBlock)
 		if err == nil {
 			err = l.store(ctx, r, list)
 		}

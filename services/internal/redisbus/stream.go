@@ -45,8 +45,8 @@ type entry struct {
 	at      int64  // when it reached Redis, Unix milliseconds
 }
 
-// read returns new entries, and those of dead consumers; none after readBlock.
-func (r *streamReader) read(ctx context.Context) ([]entry, error) {
+// read returns new entries, and those of dead consumers; none after block.
+func (r *streamReader) read(ctx context.Context, block time.Duration) ([]entry, error) {
 	if time.Since(r.claimed) >= claimEvery {
 		found, err := r.claim(ctx)
 		if err != nil || len(found) > 0 {
@@ -55,7 +55,8 @@ func (r *streamReader) read(ctx context.Context) ([]entry, error) {
 		r.claimed = time.Now()
 	}
 	streams, err := r.redis.XReadGroup(ctx, &redis.XReadGroupArgs{
-		Group: r.group, Consumer: r.consumer, Streams: []string{r.stream, ">"}, Count: readCount, Block: readBlock,
+		Group: r.group, Consumer: r.consumer, Streams: []string{r.stream, ">"}, Count: readCount,
+		Block: max(block, time.Millisecond), // 0 would be for ever
 	}).Result()
 	switch {
 	case errors.Is(err, redis.Nil):

@@ -108,8 +108,9 @@ type parcel struct {
 func (u *UsageReader) gather(ctx context.Context, r *streamReader) (*parcel, error) {
 	p := &parcel{}
 	var since time.Time
+	block := readBlock
 	for {
-		list, err := r.read(ctx)
+		list, err := r.read(ctx, block)
 		if err != nil && len(p.entries) == 0 {
 			return nil, err
 		}
@@ -122,6 +123,7 @@ func (u *UsageReader) gather(ctx context.Context, r *streamReader) (*parcel, err
 		if since.IsZero() {
 			since = time.Now()
 		}
+		block = min(readBlock, u.Window-time.Since(since))
 		if err != nil || ctx.Err() != nil || time.Since(since) >= u.Window || len(p.entries) >= usageEntries || p.size >= usageCounters {
 			return p, nil
 		}
