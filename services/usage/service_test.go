@@ -1,0 +1,328 @@
+package usage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/gateway"
+	"github.com/tollgate/tollgate/services/internal/store"
+	"github.com/tollgate/tollgate/services/internal/storetest"
+	"github.com/tollgate/tollgate/services/usage"
+)
+
+var now = time.Date(2026, 11, 22, 12, 30, 0, 0, time.UTC)
+
+// world is an organization with a gateway, its consumers' keys, and a ledger.
+type world struct {
+	org, other core.OrganizationID
+	gateway    *gateway.Gateway
+	num        uint64
+	orgNum     uint64
+	routes     map[string]uint64
+	keys       []uint64 // kids, one a consumer
+	ledger     *store.Usage
+	svc        *usage.Service
+}
+
+func newWorld(t *testing.T, db *store.DB, asker usage.Asker) *world {
+	t.Helper()
+	d := storetest.NewDomain(t, db)
+	w := &world{org: storetest.Organization(t, db, "right"), other: storetest.Organization(t, db, "wrong"), routes: map[string]uint64{}, ledger: store.NewUsage(db)}
+	w.gateway = d.Gateway(t, w.org, "shop")
+	for i := range 3 {
+		c := d.Consumer(t, w.org, w.gateway, fmt.Sprint("consumer-", i))
+		k := d.Key(t, w.org, w.gateway, c.Name)
+		w.keys = append(w.keys, k.Key.KID)
+	}
+	number := func(query string, args ...any) (n uint64) {
+		if err := db.Tx(t.Context(), func(tx *store.Txn) error { return tx.Raw(query, args...).Scan(&n).Error }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	w.orgNum = number("SELECT num FROM organizations WHERE id = ?", string(w.org))
+	w.num = number("SELECT num FROM gateways WHERE id = ?", w.gateway.ID)
+	for _, r := range []string{"open", "orders"} {
+		w.routes[r] = number("SELECT num FROM routes WHERE gateway_id = ? AND name = ?", w.gateway.ID, r)
+	}
+	w.svc = usage.New(usage.Config{Store: w.ledger, Asker: asker, Clock: func() time.Time { return now }})
+	return w
+}
+
+// serve puts requests of one counter into the ledger, as they arrive at a time.
+func (w *world) serve(t *testing.T, seq uint64, at time.Time, route string, key, ok, bad uint64) {
+	t.Helper()
+	b := usage.Batch{Arrived: at.UnixMilli(), Batch: contract.Batch{Edge: "edge-a", Epoch: seq, Seq: 1}}
+	hour := uint32(at.Unix() / 3600)
+	b.Counters = []contract.Counter{{
+		ID:     contract.CounterID{Organization: w.orgNum, Gateway: w.num, Route: w.routes[route], Key: key, Hour: hour},
+		Counts: contract.Counts{Admitted: ok, Billed: ok, C2xx: ok, C4xx: bad, Refused: bad, BytesIn: ok, BytesOut: 10 * ok},
+	}}
+	l := contract.Latency{Organization: w.orgNum, Gateway: w.num, Route: w.routes[route], Hour: hour}
+	l.Edge[4], l.Upstream[30] = uint32(ok), uint32(ok)
+	b.Latency = []contract.Latency{l}
+	b.Statuses = []contract.StatusCount{
+		{Organization: w.orgNum, Gateway: w.num, Route: w.routes[route], Hour: hour, Status: 200, Count: ok},
+		{Organization: w.orgNum, Gateway: w.num, Route: w.routes[route], Hour: hour, Status: 429, Count: bad},
+	}
+	if _, err := w.ledger.Apply(t.Context(), []usage.Batch{b}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSeries(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		w.serve(t, 1, now.Add(-2*time.Hour), "orders", w.keys[0], 100, 5)
+		w.serve(t, 2, now.Add(-time.Hour), "orders", w.keys[1], 50, 0)
+		w.serve(t, 3, now.Add(-10*time.Minute), "open", 0, 30, 1)
+		w.serve(t, 4, now.Add(-9*time.Minute), "gone", w.keys[0], 7, 0) // a route number nobody has: 0
+		series := func(in usage.SeriesInput) usage.Series {
+			t.Helper()
+			in.Gateway = "shop"
+			if in.From.IsZero() {
+				in.From = now.Add(-3 * time.Hour)
+			}
+			s, err := w.svc.Series(t.Context(), w.org, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := int64(0)
+			for _, g := range s.Groups {
+				points := int64(0)
+				for _, p := range g.Points {
+					points += p.Requests
+				}
+				if points != g.Total.Requests {
+					t.Errorf("%+v: the points of %q sum to %d, its total is %d", in, g.ID, points, g.Total.Requests)
+				}
+				sum += points
+			}
+			if s.Other != nil {
+				sum += s.Other.Requests
+			}
+			if sum != s.Total.Requests || sum != 193 && in.Key == "" && in.Route == "" {
+				t.Errorf("%+v: groups sum to %d, the total is %d", in, sum, s.Total.Requests)
+			}
+			return s
+		}
+		for _, interval := range []usage.Interval{"", usage.IntervalMinute, usage.IntervalHour, usage.IntervalDay, usage.IntervalTotal} {
+			s := series(usage.SeriesInput{Interval: interval})
+			if s.Total.Billed != 187 || s.Total.Refused != 6 || s.Total.Errors != 6 || s.Total.BytesOut != 1870 {
+				t.Errorf("%q: %+v", interval, s.Total)
+			}
+			if p := s.Total.Edge; p == nil || p.P50 < 0.06 || p.P99 > 0.09 {
+				t.Errorf("%q: edge percentiles %+v", interval, p)
+			}
+		}
+		routes := series(usage.SeriesInput{GroupBy: usage.GroupRoute, Interval: usage.IntervalHour})
+		if g := routes.Groups; len(g) != 3 || g[0].Name != "orders" || g[0].Total.Requests != 155 || g[1].Name != "open" || g[2].Name != "" || g[0].Total.Upstream == nil {
+			t.Errorf("by route: %+v", g)
+		}
+		if n := len(routes.Groups[0].Points); n != 4 {
+			t.Errorf("%d points, want 4 hours", n)
+		}
+		keys := series(usage.SeriesInput{GroupBy: usage.GroupKey})
+		if g := keys.Groups; len(g) != 3 || g[0].ID != "key_"+contract.FormatKID(w.keys[0]) || g[0].Total.Billed != 107 || g[0].Name != "test" || g[0].Total.Edge != nil {
+			t.Errorf("by key: %+v", g)
+		}
+		status := series(usage.SeriesInput{GroupBy: usage.GroupStatus})
+		if g := status.Groups; len(g) != 2 || g[0].ID != "200" || g[0].Total.Requests != 187 || g[1].ID != "429" || g[1].Total.Errors != 6 {
+			t.Errorf("by status: %+v", g)
+		}
+		one := series(usage.SeriesInput{Key: "key_" + contract.FormatKID(w.keys[1]), Route: "orders"})
+		if one.Total.Requests != 50 || one.Total.Edge != nil {
+			t.Errorf("one key: %+v", one.Total)
+		}
+	})
+}
+
+func TestSeriesRefusesWhatIsTooMuch(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.SQLite(t), nil)
+	w := newWorld(t, db, nil)
+	for name, c := range map[string]struct {
+		in      usage.SeriesInput
+		pointer string
+	}{
+		"a hundred years (MSC13)": {usage.SeriesInput{From: now.AddDate(-100, 0, 0)}, "/from"},
+		"backwards":               {usage.SeriesInput{From: now, To: now.Add(-time.Hour)}, "/from"},
+		"too many points":         {usage.SeriesInput{From: now.AddDate(0, 0, -10), Interval: usage.IntervalMinute}, "/interval"},
+		"old minutes":             {usage.SeriesInput{From: now.AddDate(0, 0, -20), To: now.AddDate(0, 0, -19), Interval: usage.IntervalMinute}, "/interval"},
+		"unknown interval":        {usage.SeriesInput{Interval: "week"}, "/interval"},
+		"unknown group":           {usage.SeriesInput{GroupBy: "ip"}, "/group_by"},
+		"target":                  {usage.SeriesInput{GroupBy: "target"}, "/group_by"},
+		"status of a key":         {usage.SeriesInput{GroupBy: usage.GroupStatus, Key: "x"}, "/group_by"},
+	} {
+		c.in.Gateway = "shop"
+		_, err := w.svc.Series(t.Context(), w.org, c.in)
+		var e *core.Error
+		if !errors.As(err, &e) || e.Code != core.CodeInvalid || e.Fields[0].Pointer != c.pointer {
+			t.Errorf("%s: %v, want an error at %s", name, err, c.pointer)
+		}
+	}
+	for name, in := range map[string]usage.SeriesInput{"gateway": {Gateway: "none"}, "route": {Gateway: "shop", Route: "none"}, "key": {Gateway: "shop", Key: "none"}, "consumer": {Gateway: "shop", Consumer: "none"}} {
+		if _, err := w.svc.Series(t.Context(), w.org, in); core.CodeOf(err) != core.CodeNotFound {
+			t.Errorf("unknown %s: %v", name, err)
+		}
+	}
+	if _, err := w.svc.Series(t.Context(), w.other, usage.SeriesInput{Gateway: w.gateway.ID}); core.CodeOf(err) != core.CodeNotFound {
+		t.Errorf("another organization: %v", err)
+	}
+}
+
+func TestManyGroupsAreCut(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.SQLite(t), nil)
+	w := newWorld(t, db, nil)
+	b := usage.Batch{Arrived: now.UnixMilli(), Batch: contract.Batch{Edge: "edge-a", Epoch: 1, Seq: 1}}
+	const keys = usage.MaxGroups + 50
+	for k := range uint64(keys) {
+		b.Counters = append(b.Counters, contract.Counter{
+			ID:     contract.CounterID{Organization: w.orgNum, Gateway: w.num, Key: k + 1, Hour: uint32(now.Unix() / 3600)},
+			Counts: contract.Counts{Billed: k + 1, C2xx: k + 1},
+		})
+	}
+	if _, err := w.ledger.Apply(t.Context(), []usage.Batch{b}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := w.svc.Series(t.Context(), w.org, usage.SeriesInput{Gateway: "shop", GroupBy: usage.GroupKey, Interval: usage.IntervalTotal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Groups) != usage.MaxGroups || s.Groups[0].Total.Requests != keys || s.Other == nil || s.Other.Requests != 50*51/2 {
+		t.Errorf("%d groups, the first %+v, other %+v", len(s.Groups), s.Groups[0].Total, s.Other)
+	}
+}
+
+func logRecord(w *world, id string, at time.Time, status int) contract.LogRecord {
+	return contract.LogRecord{Organization: w.orgNum, Gateway: w.num, RequestID: id, Time: at.UnixMilli(), Edge: "edge-a", Status: status, Path: "/" + id}
+}
+
+func TestLogsArePagedAndFollowed(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.SQLite(t), nil)
+	w := newWorld(t, db, nil)
+	var records []contract.LogRecord
+	for i := range 23 {
+		records = append(records, logRecord(w, fmt.Sprint("r", i), now.Add(time.Duration(i)*time.Second), 200+i%2*304))
+	}
+	if err := w.ledger.AppendLogs(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+	page, seen := core.Page{Limit: 5}, []string{}
+	for {
+		got, err := w.svc.Logs(t.Context(), w.org, usage.LogsInput{Gateway: "shop", Page: page})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range got.Items {
+			seen = append(seen, e.RequestID)
+		}
+		if page.Cursor = got.Next; page.Cursor == "" {
+			break
+		}
+	}
+	if len(seen) != 23 || seen[0] != "r22" || seen[22] != "r0" {
+		t.Errorf("pages give %v", seen)
+	}
+	if e, err := w.svc.Request(t.Context(), w.org, "shop", "r7"); err != nil || e.Path != "/r7" {
+		t.Errorf("request: %+v, %v", e, err)
+	}
+	if _, err := w.svc.Request(t.Context(), w.org, "shop", "none"); core.CodeOf(err) != core.CodeNotFound {
+		t.Errorf("unknown request: %v", err)
+	}
+	if _, err := w.svc.Request(t.Context(), w.other, w.gateway.ID, "r7"); core.CodeOf(err) != core.CodeNotFound {
+		t.Errorf("another organization's request: %v", err)
+	}
+	stop := errors.New("enough")
+	followed := []string{}
+	started := make(chan struct{})
+	go func() {
+		<-started
+		time.Sleep(100 * time.Millisecond)
+		_ = w.ledger.AppendLogs(context.WithoutCancel(t.Context()), []contract.LogRecord{logRecord(w, "new1", now, 504), logRecord(w, "skip", now, 200), logRecord(w, "new2", now, 504)})
+	}()
+	close(started)
+	err := w.svc.Follow(t.Context(), w.org, "shop", usage.LogFilter{Status: "5xx"}, func(items []usage.LogEntry) error {
+		for _, e := range items {
+			followed = append(followed, e.RequestID)
+		}
+		if len(followed) >= 2 {
+			return stop
+		}
+		return nil
+	})
+	if !errors.Is(err, stop) || strings.Join(followed, " ") != "new1 new2" {
+		t.Errorf("followed %v, %v", followed, err)
+	}
+}
+
+func TestLogFiltersAreChecked(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.SQLite(t), nil)
+	w := newWorld(t, db, nil)
+	for pointer, f := range map[string]usage.LogFilter{
+		"/status": {Status: "6xx"}, "/outcome": {Outcome: "good"}, "/code": {Code: "nonsense"}, "/key": {Key: "abc"},
+		"/path": {Path: strings.Repeat("a", 1000)}, "/from": {From: now, To: now},
+	} {
+		_, err := w.svc.Logs(t.Context(), w.org, usage.LogsInput{Gateway: "shop", Filter: f})
+		var e *core.Error
+		if !errors.As(err, &e) || e.Code != core.CodeInvalid || e.Fields[0].Pointer != pointer {
+			t.Errorf("%+v: %v", f, err)
+		}
+	}
+	for _, cursor := range []string{"xx", "MTphYmM", "MTotNQ"} {
+		if _, err := w.svc.Logs(t.Context(), w.org, usage.LogsInput{Gateway: "shop", Page: core.Page{Cursor: cursor}}); core.CodeOf(err) != core.CodeInvalid {
+			t.Errorf("cursor %q: %v", cursor, err)
+		}
+	}
+}
+
+// asker answers at once.
+type asker struct {
+	got    contract.Ask
+	answer contract.Answer
+	err    error
+}
+
+func (a *asker) Ask(_ context.Context, ask contract.Ask) (contract.Answer, error) {
+	a.got = ask
+	return a.answer, a.err
+}
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	a := &asker{answer: contract.Answer{Trace: &contract.Trace{Route: "orders"}}}
+	w := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil), a)
+	in := usage.ExplainInput{Gateway: "shop", URL: "http://shop.edge.test/orders/1", Headers: map[string][]string{"Accept": {"a/b"}}, Client: "192.0.2.1"}
+	trace, err := w.svc.Explain(t.Context(), w.org, in)
+	if err != nil || trace.Route != "orders" || a.got.Gateway != w.gateway.ID || a.got.Method != "GET" || len(a.got.ID) != 32 || a.got.Deadline <= now.UnixMilli() {
+		t.Errorf("trace %+v, %v; asked %+v", trace, err, a.got)
+	}
+	if _, err := w.svc.Explain(t.Context(), w.other, usage.ExplainInput{Gateway: w.gateway.ID, URL: in.URL}); core.CodeOf(err) != core.CodeNotFound {
+		t.Errorf("another organization: %v", err)
+	}
+	for pointer, bad := range map[string]usage.ExplainInput{
+		"/url": {URL: "/orders"}, "/method": {URL: in.URL, Method: "G E T"}, "/client": {URL: in.URL, Client: "me"},
+		"/headers/a b": {URL: in.URL, Headers: map[string][]string{"a b": {"c"}}}, "/body": {URL: in.URL, Body: make([]byte, 1<<20)},
+	} {
+		bad.Gateway = "shop"
+		_, err := w.svc.Explain(t.Context(), w.org, bad)
+		var e *core.Error
+		if !errors.As(err, &e) || e.Code != core.CodeInvalid || e.Fields[0].Pointer != pointer {
+			t.Errorf("%s: %v", pointer, err)
+		}
+	}
+	a.answer = contract.Answer{Error: "no such host"}
+	if _, err := w.svc.Explain(t.Context(), w.org, in); core.CodeOf(err) != core.CodeInvalid {
+		t.Errorf("an edge that can't: %v", err)
+	}
+}
