@@ -34,6 +34,7 @@ type Cond struct {
 	Kind  CondKind
 	Value string // of IsExact and IsPrefix
 	Regex *regexp.Regexp
+	Steps int // of Regex's program
 }
 
 // Holds judges a value; present is false when there is no such field.
@@ -141,7 +142,7 @@ func parseCond(f *contract.FieldMatch, header bool) (c Cond, err error) {
 	if f.Regex != "" {
 		given++
 		c.Kind = IsRegex
-		if c.Regex, _, err = compileWhole(f.Regex); err != nil {
+		if c.Regex, _, c.Steps, err = compileWhole(f.Regex); err != nil {
 			return c, contract.FieldErrors{{Pointer: "/regex", Detail: err.Error()}}
 		}
 	}

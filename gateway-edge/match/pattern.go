@@ -47,8 +47,10 @@ type Path struct {
 	Tail     string    // the tail parameter's name
 	Slash    bool      // Exact, Params: written with a trailing slash
 	Regex    *regexp.Regexp
-	// Literal is what every path that Regex matches begins with.
+	// Literal is what every path that Regex matches begins with, and Steps the
+	// size of its program: a match costs at most Steps × length.
 	Literal string
+	Steps   int
 	text    string
 }
 
@@ -205,40 +207,40 @@ func paramName(s string) bool {
 // programs whose matching could take long.
 func parseRegex(s string) (*Path, error) {
 	expr := s[1:]
-	re, literal, err := compileWhole(expr)
+	re, literal, steps, err := compileWhole(expr)
 	if err != nil {
 		return nil, &Error{"path", 1, err.Error()}
 	}
-	return &Path{Kind: Regex, Regex: re, Literal: literal, text: s}, nil
+	return &Path{Kind: Regex, Regex: re, Literal: literal, Steps: steps, text: s}, nil
 }
 
 // compileWhole compiles a regular expression that must match a whole text.
-// literal is what every match begins with.
-func compileWhole(expr string) (re *regexp.Regexp, literal string, err error) {
+// literal is what every match begins with, steps the size of the program.
+func compileWhole(expr string) (re *regexp.Regexp, literal string, steps int, err error) {
 	if expr == "" {
-		return nil, "", errors.New("the regular expression is empty")
+		return nil, "", 0, errors.New("the regular expression is empty")
 	}
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
-		return nil, "", err
+		return nil, "", 0, err
 	}
 	if tree.MaxCap() > 2*MaxPathParams {
-		return nil, "", errors.New("the regular expression has more than 16 groups")
+		return nil, "", 0, errors.New("the regular expression has more than 16 groups")
 	}
 	prog, err := syntax.Compile(tree.Simplify())
 	if err != nil {
-		return nil, "", err
+		return nil, "", 0, err
 	}
 	if len(prog.Inst) > maxRegexInst {
-		return nil, "", errors.New("the regular expression is too large: it compiles to more than 512 steps")
+		return nil, "", 0, errors.New("the regular expression is too large: it compiles to more than 512 steps")
 	}
 	if re, err = regexp.Compile(`\A(?:` + expr + `)\z`); err != nil {
-		return nil, "", err
+		return nil, "", 0, err
 	}
 	// A leading "^" is always true where the whole text must match, and would
 	// hide the literal.
 	if bare, err := regexp.Compile(strings.TrimPrefix(expr, "^")); err == nil {
 		literal, _ = bare.LiteralPrefix()
 	}
-	return re, literal, nil
+	return re, literal, len(prog.Inst), nil
 }

@@ -171,6 +171,10 @@ func (j *job) preflight() bool {
 
 // noRoute answers for a path that no route takes, or none with this method.
 func (j *job) noRoute() {
+	if j.found.TooLong {
+		j.refuse(contract.CodeURITooLong, "")
+		return
+	}
 	if j.found.Allow == "" {
 		j.refuse(contract.CodeNoRoute, "")
 		return

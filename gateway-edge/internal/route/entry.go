@@ -16,7 +16,7 @@ type entry struct {
 	slash       slashRule
 	headers     []headerCond
 	query       []match.Cond
-	// params are the positions of the parameters among the segments.
+	// segments are the positions of the parameters among the segments.
 	segments []int8
 	regex    *regexp.Regexp
 	literal  string
@@ -67,12 +67,12 @@ func (e *entry) takes(w *walk) (ok, method bool) {
 	}
 	for i := range e.headers {
 		v, present := w.r.Header.Get(e.headers[i].name)
-		if !e.headers[i].cond.Holds(policy.EngineString(v), present) {
+		if c := &e.headers[i].cond; !w.afford(c.Steps, v.Len()) || !c.Holds(policy.EngineString(v), present) {
 			return false, true
 		}
 	}
 	for i := range e.query {
-		if !queryHolds(&e.query[i], policy.EngineString(w.r.Query)) {
+		if c := &e.query[i]; !w.afford(c.Steps, w.r.Query.Len()) || !queryHolds(c, policy.EngineString(w.r.Query)) {
 			return false, true
 		}
 	}
@@ -83,8 +83,8 @@ func (e *entry) takes(w *walk) (ok, method bool) {
 }
 
 // takesPath judges a regular expression's path.
-func (e *entry) takesPath(path string) bool {
-	return strings.HasPrefix(path, e.literal) && e.regex.MatchString(path)
+func (e *entry) takesPath(w *walk) bool {
+	return strings.HasPrefix(w.path, e.literal) && w.afford(e.rule.Path.Steps, len(w.path)) && e.regex.MatchString(w.path)
 }
 
 // params fills in the values of the matched entry's parameters.

@@ -104,7 +104,7 @@ func (e *entry) judge(r *policy.Request) (near int, why string) {
 func (e *entry) pathMatches(w *walk) bool {
 	p := e.rule.Path
 	if p.Kind == match.Regex {
-		return e.takesPath(w.path)
+		return e.takesPath(w)
 	}
 	var parts []string
 	if w.base != "/" {

@@ -28,6 +28,10 @@ type Result struct {
 	// Allow is set when Index is -1 only because of the method: the value of the
 	// Allow field of a 405.
 	Allow string
+	// TooLong is set when Index is -1 because the regular expressions that had to
+	// be looked at would take too long for so long a request: to be refused with
+	// 414. It must not go to a route of lower precedence.
+	TooLong bool
 	// Params are the path parameters, N of them; their values lie in the
 	// request's path.
 	Params [match.MaxPathParams]policy.Param
@@ -119,8 +123,9 @@ func (t *Table) Match(r *policy.Request, out *Result) {
 	if t.any != nil {
 		t.any.find(&w)
 	}
-	out.Index, out.N, out.Allow = -1, 0, ""
+	out.Index, out.N, out.Allow, out.TooLong = -1, 0, "", w.spent > maxSteps
 	switch {
+	case out.TooLong:
 	case w.best < len(t.rules):
 		e := t.rules[w.best]
 		out.Index = e.index

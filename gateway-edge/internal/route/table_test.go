@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -221,6 +222,44 @@ func TestBuildRefuses(t *testing.T) {
 	var res Result
 	if tab.Match(request(t, "GET a/x"), &res); res.Index != -1 || res.Allow != "" {
 		t.Errorf("an empty table matched: %+v", res)
+	}
+}
+
+// TestRegexesAreBounded is row URI17: a request that would cost too much is
+// refused, and never goes to a route of lower precedence.
+func TestRegexesAreBounded(t *testing.T) {
+	t.Parallel()
+	var routes []contract.Route
+	for i := range 20 {
+		routes = append(routes, contract.Route{Name: fmt.Sprint("bait", i), Priority: i, Match: contract.Match{Path: "~^/(a+)+(.?){60}x$"}})
+	}
+	routes = append(routes,
+		contract.Route{Name: "header", Priority: 30, Match: contract.Match{Path: "/h/*", Headers: []contract.FieldMatch{{Name: "X", Regex: "(a+)+(.?){90}x"}}}},
+		contract.Route{Name: "open", Priority: -1, Match: contract.Match{Path: "/*"}})
+	tab, err := Build(routes, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("a", 7000)
+	for _, c := range []struct {
+		line, field string
+		index       int
+		tooLong     bool
+	}{
+		{"GET h/abc", "X: a", 21, false},
+		{"GET h/" + long, "X: a", -1, true},
+		{"GET h/h/x", "X: " + long, -1, true},
+		{"GET h/h/x", "X: aaaax", 20, false},
+		{"GET h/b/" + long, "Y: a", 21, false}, // what the expression begins with rules it out,
+	} {
+		var res Result
+		begin := time.Now()
+		if tab.Match(request(t, c.line, c.field), &res); res.Index != c.index || res.TooLong != c.tooLong || res.Allow != "" {
+			t.Errorf("%.20s %.20s: %d, %v", c.line, c.field, res.Index, res.TooLong)
+		}
+		if d := time.Since(begin); d > 300*time.Millisecond {
+			t.Errorf("%.20s %.20s took %v", c.line, c.field, d)
+		}
 	}
 }
 

@@ -125,6 +125,19 @@ type walk struct {
 	slash  bool          // a slash was cut off
 	best   int           // best rank found; len(rules) when none
 	allow  match.Methods // of entries that only the method kept out
+	spent  int           // steps of regular expressions, see maxSteps
+}
+
+// maxSteps bounds what the regular expressions of one request may cost, in steps
+// of their programs times bytes: a hundred of ordinary size over an ordinary path
+// take a third of it, the worst that can be written takes 20 ms for all of it.
+const maxSteps = 1 << 20
+
+// afford adds the cost of matching n bytes; false says that it is too much, and
+// then it is for everything that follows.
+func (w *walk) afford(steps, n int) bool {
+	w.spent += steps * n
+	return w.spent <= maxSteps
 }
 
 func (w *walk) setPath(path string) {
@@ -146,7 +159,7 @@ func (t *tree) find(w *walk) {
 		if e.rank >= w.best {
 			return
 		}
-		if e.takesPath(w.path) {
+		if e.takesPath(w) {
 			e.offer(w)
 		}
 	}
