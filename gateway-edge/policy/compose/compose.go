@@ -5,6 +5,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/builtin"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -73,7 +74,7 @@ func list(ps []contract.Policy, from, at string, lookup Lookup, errs *contract.F
 		pointer := at + contract.Pointer(i)
 		d, ok := lookup(p.Type)
 		if !ok {
-			errs.Add(pointer+"/type", "there is no policy type "+quote(p.Type)+" here")
+			errs.Add(pointer+"/type", builtin.Unknown(p.Type))
 			continue
 		}
 		out = append(out, Step{Descriptor: d, Config: p, From: from, Index: seen[p.Type], Pointer: pointer})
