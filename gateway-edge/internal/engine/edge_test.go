@@ -94,6 +94,7 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 		Trusted: o.trusted, Limits: o.limits, Logger: logger,
 	})
 	must(t, err)
+	store.Table().SetComplete()
 	e := &testEdge{Engine: eng, t: t, store: store, root: root, clock: ck, logs: logs}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
+	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -14,6 +15,8 @@ type origin interface {
 	// send sends the request to a target and reads the head of the answer into
 	// j.e.Resp. After anything but tryAnswered nothing is left to finish.
 	send(ctx context.Context, t *balance.Target) try
+	// ready reports whether next would return at once.
+	ready() bool
 	// next returns the next piece of the answer's body, valid until the next
 	// call, and whether it was the last; then j.e.RespTrailer is filled.
 	next() (p []byte, last bool, err error)
@@ -353,8 +356,15 @@ func (j *job) stream(o origin) (done bool, r balance.Result) {
 	if !has {
 		return j.put(nil, true), balance.ResultOK
 	}
+	if !o.ready() && !j.put(nil, false) { // the head must not wait for the body
+		return false, balance.ResultNone
+	}
 	for {
 		p, last, err := o.next()
+		if err != nil && j.committed == 0 && err != errClientGone {
+			j.tooBad(err)
+			return false, balance.ResultError
+		}
 		if err != nil {
 			return false, j.broke(err)
 		}
@@ -389,6 +399,21 @@ func (j *job) put(p []byte, last bool) bool {
 		return false
 	}
 	return true
+}
+
+// tooBad answers in the place of a backend whose body failed before anything of
+// its answer was written.
+func (j *job) tooBad(err error) {
+	code := contract.CodeUpstreamReset
+	var f *gate.Fault
+	switch {
+	case err == errUpstreamSlow:
+		code = contract.CodeUpstreamTimeout
+	case errors.As(err, &f):
+		code = contract.CodeUpstreamProtocol
+	}
+	j.refuse(code, "")
+	j.send(j.reply())
 }
 
 // broke ends an answer whose backend failed in the middle of the body. The

@@ -3,6 +3,7 @@ package engine
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -24,10 +25,11 @@ type pump struct {
 const (
 	pumpNone int32 = iota
 	pumpRuns
+	pumpLast // all is read of the client, the last piece is being written
 	pumpEnded
 )
 
-// busy reports whether the body is still being sent.
+// busy reports whether the client's body is still being read.
 func (p *pump) busy() bool { return p.state.Load() == pumpRuns }
 
 // lock keeps request filters and the response side apart.
@@ -51,9 +53,23 @@ func (p *pump) start(u *upstream1) {
 	}()
 }
 
+// lastPiece is how long a backend that has answered may take to let the last
+// piece of the request go.
+const lastPiece = 5 * time.Millisecond
+
 // stop ends a pump that still runs and waits for it.
 func (p *pump) stop(u *upstream1) {
-	if p.busy() {
+	switch p.state.Load() {
+	case pumpLast:
+		t := time.NewTimer(lastPiece)
+		defer t.Stop()
+		select {
+		case <-p.done:
+			return
+		case <-t.C:
+			wakeUpstream(u.c)
+		}
+	case pumpRuns:
 		u.j.cl.stopReading()
 		wakeUpstream(u.c)
 	}
@@ -87,8 +103,8 @@ func (u *upstream1) sendBody() error {
 				return errShort
 			}
 		}
-		if u.bodyBroken {
-			continue
+		if last {
+			j.pump.state.Store(pumpLast)
 		}
 		if chunked {
 			u.bbuf = appendChunked(u.bbuf[:0], p, last, &j.e.ReqTrailer)

@@ -81,6 +81,8 @@ type timers struct {
 type watched interface {
 	// wake makes reads and writes of the client's socket return.
 	wake()
+	// stopReading makes reads alone return.
+	stopReading()
 	// away reports whether the client has gone away.
 	away() bool
 }
@@ -139,8 +141,11 @@ func (s *sweeper) run(e *Engine) {
 }
 
 func (t *timers) check(now int64) {
-	if t.client.expire(now) || t.body.expire(now) {
+	if t.client.expire(now) {
 		t.owner.wake()
+	}
+	if t.body.expire(now) {
+		t.owner.stopReading()
 	}
 	c := t.upConn.Load()
 	if t.up.expire(now) && c != nil {

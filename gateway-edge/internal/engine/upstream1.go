@@ -50,7 +50,7 @@ type upstream1 struct {
 
 func (u *upstream1) init(j *job) {
 	u.j = j
-	u.step = u.ready
+	u.step = u.rawStep
 }
 
 // send is origin.send.
@@ -260,6 +260,9 @@ func (u *upstream1) startBody() {
 	}
 }
 
+// ready is origin.ready.
+func (u *upstream1) ready() bool { return u.done || u.bw > u.br }
+
 // next is origin.next.
 func (u *upstream1) next() (p []byte, last bool, err error) {
 	for {
@@ -376,9 +379,8 @@ func (u *upstream1) finish(whole bool) {
 	}
 	ok := whole && u.done && u.sent && !u.head.Close && u.br == u.bw
 	if j.pump.state.Load() != pumpNone {
-		ok = ok && !j.pump.busy()
 		j.pump.stop(u)
-		ok = whole && u.done && !u.head.Close && u.br == u.bw && ok && j.pump.sent
+		ok = whole && u.done && !u.head.Close && u.br == u.bw && j.pump.sent
 		j.pump.state.Store(pumpNone)
 	}
 	if j.timers != nil {

@@ -31,8 +31,8 @@ func (u *upstream1) rawMore() error {
 	}
 }
 
-// ready is one step of rawMore.
-func (u *upstream1) ready(fd uintptr) bool {
+// rawStep is one step of rawMore.
+func (u *upstream1) rawStep(fd uintptr) bool {
 	if len(u.toWrite) > 0 {
 		return u.writeStep(fd)
 	}

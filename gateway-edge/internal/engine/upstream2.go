@@ -66,10 +66,10 @@ func (u *upstream2) request(t *balance.Target) *http.Request {
 	q := &j.e.Req
 	r := &http.Request{
 		Method: q.Method.Clone(), ProtoMajor: 2, Host: strings.Clone(j.hostFor(t)), Header: make(http.Header, 16),
-		URL: &url.URL{Opaque: "", Path: "/"},
+		URL: &url.URL{Path: "/"},
 	}
 	target := q.Path.Clone()
-	r.URL.Opaque = "//" + t.URL.HostPort() + target
+	r.URL.Opaque = target
 	r.URL.RawQuery = q.Query.Clone()
 	fields := j.e.ReqHeader.Fields()
 	for i := range fields {
@@ -238,6 +238,9 @@ func (u *upstream2) take(resp *http.Response) bool {
 	}
 	return true
 }
+
+// ready is origin.ready: net/http does not tell.
+func (u *upstream2) ready() bool { return false }
 
 // next is origin.next.
 func (u *upstream2) next() (p []byte, last bool, err error) {

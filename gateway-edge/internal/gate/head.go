@@ -276,6 +276,9 @@ func (h *Head) setCoding(value string) *Fault {
 	if h.codings++; h.codings > 1 {
 		return invalid(-1, "more than one Transfer-Encoding")
 	}
+	if value == "" {
+		return invalid(-1, "Transfer-Encoding is empty")
+	}
 	if !policy.Static(value).Fold("chunked") {
 		return fault(contract.CodeTransferCoding, -1, "the only transfer coding is \"chunked\"")
 	}
