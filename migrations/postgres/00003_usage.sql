@@ -44,6 +44,8 @@ CREATE TABLE usage_counters (
 ) PARTITION BY RANGE (hour);
 CREATE INDEX usage_counters_gateway ON usage_counters (gateway, hour);
 CREATE INDEX usage_counters_organization ON usage_counters (organization, hour);
+CREATE INDEX usage_counters_key ON usage_counters (kid, hour) WHERE kid <> 0;
+CREATE INDEX usage_counters_consumer ON usage_counters (consumer, hour) WHERE consumer <> 0;
 -- Months have partitions of their own, made ahead; this one takes what no
 -- month's does, and stays empty.
 CREATE TABLE usage_counters_rest PARTITION OF usage_counters DEFAULT;

@@ -44,6 +44,8 @@ CREATE TABLE usage_counters (
 ) WITHOUT ROWID;
 CREATE INDEX usage_counters_gateway ON usage_counters (gateway, hour);
 CREATE INDEX usage_counters_organization ON usage_counters (organization, hour);
+CREATE INDEX usage_counters_key ON usage_counters (kid, hour) WHERE kid <> 0;
+CREATE INDEX usage_counters_consumer ON usage_counters (consumer, hour) WHERE consumer <> 0;
 -- +goose StatementBegin
 CREATE TRIGGER usage_counters_rise BEFORE UPDATE ON usage_counters
 WHEN NEW.billed < OLD.billed OR NEW.c2xx < OLD.c2xx OR NEW.c3xx < OLD.c3xx OR NEW.c4xx < OLD.c4xx

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"gorm.io/gorm"
-
 	"github.com/tollgate/tollgate/migrations"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/usage"
@@ -270,44 +268,4 @@ func (u *Usage) Trim(ctx context.Context, before int64) error {
 		}
 		return nil
 	})
-}
-
-// Admitted sums what each writer admitted, for each query.
-func (u *Usage) Admitted(ctx context.Context, queries []usage.LedgerQuery) ([][]usage.LedgerSum, error) {
-	out := make([][]usage.LedgerSum, len(queries))
-	err := u.DB.View(ctx, func(db *gorm.DB) error {
-		for i := range queries {
-			q := ledgerWhere(db.Table("usage_counters c"), &queries[i])
-			err := q.Joins("JOIN usage_sources s ON s.id = c.source_id").
-				Select("s.edge, s.epoch, CAST(SUM(c.admitted) AS bigint) AS admitted, CAST(SUM(c.billed) AS bigint) AS billed").
-				Group("s.edge, s.epoch").Order("s.edge, s.epoch").Scan(&out[i]).Error
-			if err != nil {
-				return fmt.Errorf("sum the ledger: %w", err)
-			}
-		}
-		return nil
-	})
-	return out, err
-}
-
-func ledgerWhere(db *gorm.DB, q *usage.LedgerQuery) *gorm.DB {
-	number := func(column string, v uint64, none bool) {
-		if v != 0 || none {
-			db = db.Where("c."+column+" = ?", int64(v))
-		}
-	}
-	number("organization", q.Organization, false)
-	number("gateway", q.Gateway, false)
-	number("route", q.Route, false)
-	number("consumer", q.Consumer, q.NoConsumer)
-	number("kid", q.Key, q.NoKey)
-	number("plan", uint64(q.Plan), false)
-	db = db.Where("c.hour >= ?", int64(q.FromHour))
-	if q.ToHour != 0 {
-		db = db.Where("c.hour < ?", int64(q.ToHour))
-	}
-	if q.LiveOnly {
-		db = db.Where("c.gateway NOT IN (SELECT num FROM gateways WHERE mode = ?)", contract.ModeTest)
-	}
-	return db
 }
