@@ -55,6 +55,11 @@ func (b *budget) take(gateway uint64) bool {
 	return b.gateways[gateway%uint64(len(b.gateways))].Add(1) <= b.each && b.used.Add(1) <= b.all
 }
 
+// spent says that take would refuse.
+func (b *budget) spent(gateway uint64) bool {
+	return b.gateways[gateway%uint64(len(b.gateways))].Load() >= b.each || b.used.Load() >= b.all
+}
+
 func (b *budget) refill() {
 	b.used.Store(0)
 	for i := range b.gateways {
@@ -146,6 +151,20 @@ func (l *Log) Write(r *Record) {
 		*p = line
 		l.pool.Put(p)
 	}
+}
+
+// Full reports that Write would leave a record of the gateway out, so that it
+// need not be made: refused says that it is of a refused or failed request.
+func (l *Log) Full(gateway uint64, refused bool) bool {
+	b := &l.served
+	if refused {
+		b = &l.important
+	}
+	if l.cfg.Out != nil || !b.spent(gateway) {
+		return false
+	}
+	l.limited.Add(1)
+	return true
 }
 
 // LogStats are totals since the start.

@@ -202,6 +202,9 @@ func TestOneGatewayCannotUseUpTheLog(t *testing.T) {
 	for range 5000 {
 		l.Write(loud)
 	}
+	if !l.Full(loud.Gateway, false) || l.Full(quiet.Gateway, false) || l.Full(loud.Gateway, true) {
+		t.Error("Full is wrong about who may write")
+	}
 	before := l.Stats()
 	l.Write(quiet)
 	if s := l.Stats(); before.Limited == 0 || s.Written != before.Written+1 {

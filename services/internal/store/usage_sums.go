@@ -96,3 +96,12 @@ func sumShape(q *usage.LedgerQuery) string {
 	}
 	return b.String()
 }
+
+// Counted reports whether anything at all was counted from an hour on.
+func (u *Usage) Counted(ctx context.Context, fromHour uint32) (bool, error) {
+	var n int64
+	err := u.DB.View(ctx, func(db *gorm.DB) error {
+		return db.Raw("SELECT CASE WHEN EXISTS (SELECT 1 FROM usage_counters WHERE hour >= ?) THEN 1 ELSE 0 END", int64(fromHour)).Scan(&n).Error
+	})
+	return n == 1, err
+}

@@ -156,6 +156,11 @@ func TestUsageWritersAreApart(t *testing.T) {
 				t.Errorf("query %d: %+v, want %+v", i, got[i], w)
 			}
 		}
+		for hour, want := range map[uint32]bool{hour0 - 100: true, hour0: true, hour0 + 1: false} {
+			if is, err := u.Counted(t.Context(), hour); err != nil || is != want {
+				t.Errorf("counted from %d: %v, %v", hour, is, err)
+			}
+		}
 		if n := one(t, u, "SELECT billed FROM usage_minutes"); n != 8 {
 			t.Errorf("the minute has %d, want both writers' 8", n)
 		}
