@@ -149,7 +149,17 @@ func (s *Store) Apply(record []byte) error {
 		s.tampered.Add(1)
 		return fmt.Errorf("%w: %w", ErrTampered, err)
 	}
-	s.inv[r.KID%invBuckets].Add(1) // before anything else: see finish
+	s.announce(r.KID)
+	return s.take(r, record)
+}
+
+// announce makes every fill of the kid's bucket that is under way begin anew. It
+// comes before take: a fill that read the record before this change either sees
+// the counter raised, or installs before take, which then replaces it.
+func (s *Store) announce(kid uint64) { s.inv[kid%invBuckets].Add(1) }
+
+// take puts a record in force that the stream announced.
+func (s *Store) take(r *contract.KeyRecord, record []byte) error {
 	sh := s.shard(r.KID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
