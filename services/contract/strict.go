@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -110,29 +111,37 @@ func (d *strictDecoder) leaf(b []byte, v reflect.Value, at string) {
 
 // object decodes an object into the fields of a struct.
 func (d *strictDecoder) object(b []byte, v reflect.Value, at string, depth int) {
-	fields := map[string]int{}
-	names := []string{}
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || name == "-" {
-			continue
-		}
-		if name == "" {
-			name = f.Name
-		}
-		fields[name] = i
-		names = append(names, name)
-	}
-	sort.Strings(names)
+	fields := map[string][]int{}
+	collectFields(v.Type(), nil, fields)
+	names := slices.Sorted(maps.Keys(fields))
 	d.members(b, at, func(name string, b []byte) {
 		i, ok := fields[name]
 		if !ok {
 			d.errs.Add(at+Pointer(name), unknownField(name, names))
 			return
 		}
-		d.value(b, v.Field(i), at+Pointer(name), depth+1)
+		d.value(b, v.FieldByIndex(i), at+Pointer(name), depth+1)
 	})
+}
+
+// collectFields finds the fields that a struct has by their JSON names. Those of
+// an embedded struct stand among its own, as encoding/json has it.
+func collectFields(t reflect.Type, path []int, fields map[string][]int) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		at := append(slices.Clone(path), i)
+		switch {
+		case name == "-":
+		case f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct:
+			collectFields(f.Type, at, fields)
+		case !f.IsExported():
+		case name == "":
+			fields[f.Name] = at
+		default:
+			fields[name] = at
+		}
+	}
 }
 
 func unknownField(name string, names []string) string {

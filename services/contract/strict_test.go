@@ -138,3 +138,22 @@ func FuzzDecodeStrict(f *testing.F) {
 		}
 	})
 }
+
+func TestDecodeStrictTakesFieldsOfEmbeddedStructs(t *testing.T) {
+	t.Parallel()
+	type Inner struct {
+		Sample *float64 `json:"sample,omitempty"`
+	}
+	var v struct {
+		Name string `json:"name"`
+		Inner
+	}
+	if err := DecodeStrict([]byte(`{"name":"a","sample":0.5}`), &v); err != nil || v.Sample == nil || *v.Sample != 0.5 {
+		t.Fatalf("decoded %+v, %v", v, err)
+	}
+	err := DecodeStrict([]byte(`{"Inner":{},"sampel":1}`), &v)
+	var fields FieldErrors
+	if !errors.As(err, &fields) || len(fields) != 2 || fields[0].Pointer != "/Inner" || fields[1].Pointer != "/sampel" {
+		t.Fatalf("an unknown field gave %v", err)
+	}
+}
