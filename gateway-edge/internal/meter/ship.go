@@ -39,6 +39,10 @@ func (m *Meter) ship(ctx context.Context, sealed uint32) error {
 	}
 	m.settle()
 	full, held := m.stream.plan(now)
+	if ackErr != nil {
+		// What waits in the stream may not survive what ails Redis.
+		m.stream.again = m.stream.again || m.stream.waiting() > 0
+	}
 	if held || ackErr != nil {
 		m.mu.Unlock()
 		return ackErr
