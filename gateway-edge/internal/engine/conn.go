@@ -91,6 +91,7 @@ func (e *Engine) ServeConn(ctx context.Context, nc net.Conn, info Info) (ahead [
 		_ = nc.Close()
 	}
 	if c.j != nil {
+		c.j.reset()
 		c.drop()
 	}
 	return ahead, c.http2

@@ -268,22 +268,22 @@ func TestUnreadBody(t *testing.T) {
 		s := e.dial()
 		s.send(fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", nobody, len(smuggled), smuggled))
 		if m := s.answer(); m.status() != 404 {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 		s.send(get("/next"))
 		if m := s.answer(); m.status() != 200 {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 	})
 	t.Run("chunked", func(t *testing.T) {
 		s := e.dial()
 		s.send(fmt.Sprintf("%sTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", nobody, len(smuggled), smuggled))
 		if m := s.answer(); m.status() != 404 {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 		s.send(get("/next"))
 		if m := s.answer(); m.status() != 200 {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 	})
 	t.Run("large: connection closed", func(t *testing.T) {
@@ -322,21 +322,21 @@ func TestContinue(t *testing.T) {
 		_, _ = s.r.ReadString('\n')
 		s.send("hello")
 		if m := s.answer(); m.status() != 200 {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 		s.send(get("/"))
 		if m := s.answer(); m.status() != 200 {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 	})
 	t.Run("SMG20 sent at once", func(t *testing.T) {
 		s := e.dial()
 		s.send(req("POST / HTTP/1.1", "Content-Length: 5\r\nExpect: 100-continue\r\n") + "hello" + get("/second"))
 		if m := s.answer(); m.status() != 200 {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 		if m := s.answer(); m.status() != 200 {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 	})
 	if got := b.received(); strings.Contains(got, "Expect") || strings.Count(got, "hello") != 2 || strings.Count(got, "/second") != 1 {
@@ -545,7 +545,7 @@ func TestTimeLimits(t *testing.T) {
 		s := e.dial()
 		s.send("GET / HTTP/1.1\r\nHo")
 		if m := s.answer(); m.status() != 408 || m.code() != "request_timeout" {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 		s.ended()
 	})
@@ -553,7 +553,7 @@ func TestTimeLimits(t *testing.T) {
 		s := e.dial()
 		s.send(req("POST / HTTP/1.1", "Content-Length: 1000\r\n") + "x")
 		if m := s.answer(); m.status() != 408 || m.code() != "request_timeout" {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 		s.ended()
 	})
@@ -561,14 +561,14 @@ func TestTimeLimits(t *testing.T) {
 		s := e.dial()
 		s.send(chunked("5\r\nhello\r\n"))
 		if m := s.answer(); m.status() != 408 {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 	})
 	t.Run("idle", func(t *testing.T) {
 		s := e.dial()
 		s.send(get("/"))
 		if m := s.answer(); m.status() != 200 {
-			t.Fatal(m.line)
+			t.Fatal(m.line, m.body)
 		}
 		begin := time.Now()
 		s.ended()
