@@ -21,7 +21,9 @@ const (
 	refreshAfter = 5 * time.Minute
 	// staleFor is how long the last good keys serve while the issuer is away.
 	staleFor = 24 * time.Hour
-	// unknownKidEvery spaces fetches that a kid not in the set asks for.
+	// unknownKidEvery is how long after a fetch that did not bring the kid it was
+	// made for nobody asks again: invented kids cause no storm, and each rotation is
+	// seen at once.
 	unknownKidEvery = 30 * time.Second
 	// graceOfRemoved is how long a key works after it left the set: an issuer's own
 	// instances don't change their sets in one moment.
@@ -57,8 +59,8 @@ type issuer struct {
 	discovered string // the key set's address, once discovered
 	retryAt    int64  // no fetch before, after a failure
 	backoff    time.Duration
-	askedAt    int64 // last fetch that an unknown kid asked for
-	asked      bool  // askedAt is set
+	missedAt   int64 // last fetch that did not bring the kid it was made for
+	missed     bool  // missedAt is set
 	failed     bool  // the last fetch failed
 }
 
@@ -96,7 +98,11 @@ func (i *issuer) find(b policy.Blocking, f policy.Fetch, h header, now int64) (*
 			return k, nil
 		}
 	}
-	if err := i.fetch(b, f, now, i.usable(now) != nil); err != nil {
+	var unknown *header
+	if i.usable(now) != nil {
+		unknown = &h
+	}
+	if err := i.fetch(b, f, now, unknown); err != nil {
 		return nil, err
 	}
 	s := i.usable(now)
@@ -109,12 +115,12 @@ func (i *issuer) find(b policy.Blocking, f policy.Fetch, h header, now int64) (*
 	return nil, errUnknown
 }
 
-// fetch brings the keys, once for all who ask at the same time. unknown says
-// that a kid is missing from a usable set: such fetches are spaced, and what the
-// last one found stands in between.
-func (i *issuer) fetch(b policy.Blocking, f policy.Fetch, now int64, unknown bool) error {
+// fetch brings the keys, once for all who ask at the same time. unknown, when not
+// nil, is of a token whose key is missing from a usable set: after such a fetch
+// was made in vain, what it found stands for a while.
+func (i *issuer) fetch(b policy.Blocking, f policy.Fetch, now int64, unknown *header) error {
 	for {
-		fl, lead, err := i.join(now, unknown)
+		fl, lead, err := i.join(now, unknown != nil)
 		if err != nil {
 			return err
 		}
@@ -144,7 +150,7 @@ func (i *issuer) join(now int64, unknown bool) (fl *flight, lead bool, err error
 	if i.inflight != nil {
 		return i.inflight, false, nil
 	}
-	if unknown && i.asked && now-i.askedAt < int64(unknownKidEvery) || i.failed && now < i.retryAt {
+	if unknown && i.missed && now-i.missedAt < int64(unknownKidEvery) || i.failed && now < i.retryAt {
 		if i.failed {
 			return nil, false, errAway
 		}
@@ -155,7 +161,7 @@ func (i *issuer) join(now int64, unknown bool) (fl *flight, lead bool, err error
 }
 
 // lead fetches and tells the others, whatever happens on the way.
-func (i *issuer) lead(b policy.Blocking, f policy.Fetch, fl *flight, now int64, unknown bool) {
+func (i *issuer) lead(b policy.Blocking, f policy.Fetch, fl *flight, now int64, unknown *header) {
 	fl.err = errAway
 	defer func() {
 		i.mu.Lock()
@@ -175,12 +181,12 @@ func (i *issuer) lead(b policy.Blocking, f policy.Fetch, fl *flight, now int64, 
 }
 
 // settle notes what the fetch means for the next ones. The caller holds mu.
-func (i *issuer) settle(fl *flight, now int64, unknown bool) {
+func (i *issuer) settle(fl *flight, now int64, unknown *header) {
 	if fl.abandoned {
 		return // it says nothing about the issuer
 	}
-	if unknown {
-		i.askedAt, i.asked = now, true
+	if unknown != nil && (fl.err != nil || i.keys.Load().find(*unknown, now) == nil) {
+		i.missedAt, i.missed = now, true
 	}
 	if fl.err == nil {
 		i.failed, i.backoff = false, 0

@@ -145,6 +145,11 @@ func TestIssuerLife(t *testing.T) {
 			then(send(other, ok), fetches(3)),
 			after(time.Minute, send(first, invalid)), send(second, invalid), send(other, ok),
 		}},
+		{Name: "rotations one after the other", Config: config, Deps: deps, Steps: []policytest.Step{
+			then(send(first, ok), publish("ec", "ec2")),
+			then(send(other, ok), publish("ec", "ec2", "ed")),
+			then(send(token("ed", nil), ok), fetches(3)),
+		}},
 		{Name: "JWT17 invented keys", Config: config, Deps: deps, Steps: []policytest.Step{
 			send(first, ok),
 			send(other, invalid), send(keys()["ec2"].sign(map[string]any{"kid": "x1"}, claims(nil)), invalid),
