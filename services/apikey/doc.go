@@ -4,8 +4,8 @@
 // pepper that the database does not hold.
 //
 // Each change of a key raises its version and leaves an outbox row in the same
-// transaction; the publisher sends the record (Record) to the edges, which never
-// go back to a lower version. Expiry needs no event: the record carries its time.
+// transaction; the publisher sends the key's record to the edges, which never go
+// back to a lower version. Expiry needs no event: the record carries its time.
 //
 // The package opens nothing and knows neither rows nor Redis nor HTTP; it must
 // not import another domain. What it needs of gateways and consumers it asks of

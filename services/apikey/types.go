@@ -80,20 +80,6 @@ func (k *Key) Status(now time.Time) string {
 	return StatusActive
 }
 
-// Record is the key as edges get it. ConsumerPlan is the consumer's usage plan,
-// which holds where the key has none of its own.
-func (k *Key) Record(consumerPlan uint64) *contract.KeyRecord {
-	plan := k.UsagePlan.Num
-	if plan == 0 {
-		plan = consumerPlan
-	}
-	return &contract.KeyRecord{
-		KID: k.KID, Version: k.Version, Gateway: k.Gateway.Num, Consumer: k.Consumer.Num, UsagePlan: plan,
-		NotBefore: core.Millis(k.NotBefore), Expires: core.Millis(k.Expires), State: k.State, Test: k.Test,
-		Pepper: k.Pepper, Hash: k.Hash, ConsumerRef: k.Consumer.Name, Scopes: k.Scopes, Rotated: k.RotatedTo != 0,
-	}
-}
-
 // Issued is a new key with its secret, which is shown this once.
 type Issued struct {
 	Key    Key

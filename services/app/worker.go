@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -67,9 +70,13 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 	}
 	name := core.NewID(host)
 	edge := &a.Config.Root.Edge
+	built, err := a.built(c.Built)
+	if err != nil {
+		return nil, err
+	}
 	w.publisher, err = publish.New(publish.Options{
 		Store: store.Publisher{DB: a.db}, Bus: redisbus.NewWriter(a.redis, edge), Organizations: a.Tenants, Keys: a.Config.Root,
-		EdgeDomain: a.Config.EdgeDomain, Holder: name, Logger: w.log, Clock: a.Config.Clock, Changed: a.db.Changed(), Built: c.Built,
+		EdgeDomain: a.Config.EdgeDomain, Holder: name, Logger: w.log, Clock: a.Config.Clock, Changed: a.db.Changed(), Built: built,
 	})
 	if err != nil {
 		return nil, err
@@ -79,6 +86,7 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 		{"usage", (&redisbus.UsageReader{Redis: a.redis, Keys: edge, Ledger: a.ledger, Consumer: name, Logger: w.log}).Run},
 		{"logs", (&redisbus.LogReader{Redis: a.redis, Keys: edge, Store: a.ledger, Consumer: name, Logger: w.log}).Run},
 		{"retention", (&usage.Keeper{Ledger: a.ledger, Logs: a.ledger, Retention: a.retention(), Clock: a.Config.Clock, Logger: w.log}).Run},
+		{"budgets", (&redisbus.Budgets{Redis: a.redis, Ledger: a.ledger, Reports: redisbus.NewReports(a.redis, edge), Logger: w.log}).Run},
 		{"periods", w.every(time.Second, w.periods)},
 		{"housekeeping", w.every(time.Minute, w.housekeeping)},
 	}
@@ -88,6 +96,17 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 		}
 	}
 	return w, nil
+}
+
+// built names what documents are made by beside the rows: the program and the
+// subscription plans, whose limits stand in organizations' documents.
+func (a *App) built(program string) (string, error) {
+	plans, err := json.Marshal(a.Plans.List())
+	if err != nil {
+		return "", fmt.Errorf("encode plans: %w", err)
+	}
+	digest := sha256.Sum256(plans)
+	return program + " plans " + hex.EncodeToString(digest[:8]), nil
 }
 
 // retention is how long each plan keeps access logs.

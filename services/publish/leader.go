@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -14,6 +15,7 @@ type leader struct {
 	lease   Lease
 	renewed time.Time
 	second  time.Time // when the once-a-second work is due
+	watched time.Time // when the head was last looked at
 	swept   time.Time
 
 	index   *index // what the index in Redis has to be
@@ -78,6 +80,9 @@ func (l *leader) turn(ctx context.Context) (busy bool, err error) {
 			return false, err
 		}
 	}
+	if err := l.watch(ctx, now); err != nil {
+		return false, err
+	}
 	if !l.inStep {
 		if err := l.compare(ctx); err != nil {
 			return false, err
@@ -101,6 +106,24 @@ func (l *leader) turn(ctx context.Context) (busy bool, err error) {
 		return busy, err
 	}
 	return true, l.refillSome(ctx)
+}
+
+// watch looks at the head more often than it is written: each moment in which an
+// emptied Redis is not noticed is one in which cold keys can't be checked.
+func (l *leader) watch(ctx context.Context, now time.Time) error {
+	if !l.inStep || l.head == nil || now.Sub(l.watched) < watchEvery {
+		return nil
+	}
+	l.watched = now
+	head, _, err := l.o.Bus.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(head, l.head) {
+		l.inStep = false
+		l.refill = nil
+	}
+	return nil
 }
 
 // each is done once a second: the lease first, since it must not wait for Redis.

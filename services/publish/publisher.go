@@ -18,6 +18,7 @@ import (
 const (
 	pollEvery    = 20 * time.Millisecond
 	headEvery    = time.Second
+	watchEvery   = 200 * time.Millisecond
 	leaseFor     = 3 * time.Second
 	candidacy    = 500 * time.Millisecond // between two tries to lead
 	gatewayEvery = 100 * time.Millisecond // at most ten documents of a gateway a second

@@ -37,7 +37,7 @@ type world struct {
 	org    core.OrganizationID
 }
 
-func newWorld(t *testing.T, databaseURL string) *world {
+func newWorld(t testing.TB, databaseURL string) *world {
 	t.Helper()
 	db := storetest.Open(t, databaseURL, nil)
 	w := &world{Domain: storetest.NewDomain(t, db), server: redistest.Start(t)}
@@ -57,7 +57,7 @@ func (organizations) Document(_ context.Context, org core.OrganizationID) (contr
 func (w *world) bus() *redisbus.Writer { return redisbus.NewWriter(w.redis, &w.Root.Edge) }
 
 // publisher starts one and returns how to end it.
-func (w *world) publisher(t *testing.T, name string, change func(*publish.Options)) (p *publish.Publisher, stop func()) {
+func (w *world) publisher(t testing.TB, name string, change func(*publish.Options)) (p *publish.Publisher, stop func()) {
 	t.Helper()
 	o := publish.Options{
 		Store: store.Publisher{DB: w.DB}, Bus: w.bus(), Organizations: organizations{}, Keys: w.Root,
@@ -83,7 +83,7 @@ func (w *world) publisher(t *testing.T, name string, change func(*publish.Option
 }
 
 // until waits for something that has to come true within a time.
-func until(t *testing.T, within time.Duration, what string, ok func() bool) {
+func until(t testing.TB, within time.Duration, what string, ok func() bool) {
 	t.Helper()
 	end := time.Now().Add(within)
 	for !ok() {
@@ -95,13 +95,13 @@ func until(t *testing.T, within time.Duration, what string, ok func() bool) {
 }
 
 // drained waits until nothing waits in the outbox.
-func (w *world) drained(t *testing.T, within time.Duration) {
+func (w *world) drained(t testing.TB, within time.Duration) {
 	t.Helper()
 	until(t, within, "an empty outbox", func() bool { return storetest.Count(t, w.DB, "outbox", "sent_at = 0") == 0 })
 }
 
 // head reads and verifies the head.
-func (w *world) head(t *testing.T) (h contract.Head, ok bool) {
+func (w *world) head(t testing.TB) (h contract.Head, ok bool) {
 	t.Helper()
 	b, err := w.redis.Get(t.Context(), contract.RedisHead).Bytes()
 	if errors.Is(err, redis.Nil) {
@@ -117,7 +117,7 @@ func (w *world) head(t *testing.T) (h contract.Head, ok bool) {
 }
 
 // notices reads the change stream and checks that revisions rise by one.
-func (w *world) notices(t *testing.T) (out []contract.Notice) {
+func (w *world) notices(t testing.TB) (out []contract.Notice) {
 	t.Helper()
 	entries, err := w.redis.XRange(t.Context(), contract.RedisChanges, "-", "+").Result()
 	if err != nil {
@@ -143,7 +143,7 @@ func (w *world) notices(t *testing.T) (out []contract.Notice) {
 }
 
 // document reads and verifies a gateway's document, nil for none.
-func (w *world) document(t *testing.T, id string) *contract.Gateway {
+func (w *world) document(t testing.TB, id string) *contract.Gateway {
 	t.Helper()
 	b, err := w.redis.Get(t.Context(), contract.RedisDocument(id)).Bytes()
 	if err != nil {
@@ -157,7 +157,7 @@ func (w *world) document(t *testing.T, id string) *contract.Gateway {
 }
 
 // key reads and verifies a key's record, nil for none.
-func (w *world) key(t *testing.T, kid uint64) *contract.KeyRecord {
+func (w *world) key(t testing.TB, kid uint64) *contract.KeyRecord {
 	t.Helper()
 	b, err := w.redis.HGet(t.Context(), contract.RedisKeys(contract.KeyShard(kid)), contract.FormatKID(kid)).Bytes()
 	if err != nil {
@@ -171,7 +171,7 @@ func (w *world) key(t *testing.T, kid uint64) *contract.KeyRecord {
 }
 
 // checkIndex compares the index, the documents and the head's root.
-func (w *world) checkIndex(t *testing.T) {
+func (w *world) checkIndex(t testing.TB) {
 	t.Helper()
 	h, ok := w.head(t)
 	if !ok {
@@ -204,7 +204,7 @@ func (w *world) checkIndex(t *testing.T) {
 }
 
 // seeded counts the shards that are marked with the head's lineage.
-func (w *world) seeded(t *testing.T) int {
+func (w *world) seeded(t testing.TB) int {
 	t.Helper()
 	h, ok := w.head(t)
 	if !ok {
@@ -218,7 +218,7 @@ func (w *world) seeded(t *testing.T) int {
 }
 
 // report writes an edge's report.
-func (w *world) report(t *testing.T, r contract.EdgeReport) {
+func (w *world) report(t testing.TB, r contract.EdgeReport) {
 	t.Helper()
 	r.Time = time.Now().UnixMilli()
 	b, err := contract.EncodeMessage(&w.Root.Edge, contract.MessageReport, r)
@@ -231,7 +231,7 @@ func (w *world) report(t *testing.T, r contract.EdgeReport) {
 }
 
 // putRoute adds a public route and returns the version.
-func (w *world) putRoute(t *testing.T, g *gateway.Gateway, name string) uint64 {
+func (w *world) putRoute(t testing.TB, g *gateway.Gateway, name string) uint64 {
 	t.Helper()
 	r, err := w.Gateways.Routes.Put(t.Context(), w.org, gateway.Put[contract.Route]{
 		Gateway: g.ID, Name: name, Value: contract.Route{Match: contract.Match{Path: "/" + name}, Upstream: "backend", Public: true},

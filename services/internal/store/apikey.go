@@ -49,21 +49,19 @@ type keyRow struct {
 	GatewayName  string `gorm:"->"`
 	ConsumerNum  uint64 `gorm:"->"`
 	ConsumerName string `gorm:"->"`
-	ConsumerPlan uint64 `gorm:"->"` // number of the consumer's usage plan
 	PlanNum      uint64 `gorm:"->"`
 	PlanName     string `gorm:"->"`
 }
 
 func (keyRow) TableName() string { return "api_keys" }
 
-// joinedKeys selects keys with what their records need of other tables.
+// joinedKeys selects keys with the names and numbers that they refer to.
 func joinedKeys(db *gorm.DB) *gorm.DB {
 	return db.Table("api_keys").Select("api_keys.*, gateways.num AS gateway_num, gateways.name AS gateway_name, " +
 		"COALESCE(consumers.num, 0) AS consumer_num, COALESCE(consumers.name, '') AS consumer_name, " +
-		"COALESCE(consumer_plan.num, 0) AS consumer_plan, COALESCE(own_plan.num, 0) AS plan_num, COALESCE(own_plan.name, '') AS plan_name").
+		"COALESCE(own_plan.num, 0) AS plan_num, COALESCE(own_plan.name, '') AS plan_name").
 		Joins("JOIN gateways ON gateways.id = api_keys.gateway_id").
 		Joins("LEFT JOIN consumers ON consumers.id = api_keys.consumer_id").
-		Joins("LEFT JOIN usage_plans consumer_plan ON consumer_plan.id = consumers.usage_plan_id").
 		Joins("LEFT JOIN usage_plans own_plan ON own_plan.id = api_keys.usage_plan_id")
 }
 

@@ -2,11 +2,16 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
 
 	"github.com/tollgate/tollgate/migrations"
+	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
@@ -323,7 +328,7 @@ func (s Publisher) Records(ctx context.Context, kids []uint64) ([]*contract.KeyR
 	err := s.DB.View(ctx, func(db *gorm.DB) error {
 		for len(kids) > 0 {
 			n := min(len(kids), outboxBatch)
-			list, err := records(joinedKeys(db).Where("api_keys.kid IN ?", kids[:n]))
+			list, err := readRecords(keyRecords(db).Where("api_keys.kid IN ?", kids[:n]))
 			if err != nil {
 				return err
 			}
@@ -339,24 +344,49 @@ func (s Publisher) Records(ctx context.Context, kids []uint64) ([]*contract.KeyR
 func (s Publisher) ShardRecords(ctx context.Context, from, to int) ([]*contract.KeyRecord, error) {
 	var out []*contract.KeyRecord
 	err := s.DB.View(ctx, func(db *gorm.DB) (err error) {
-		out, err = records(joinedKeys(db).Where("api_keys.shard >= ? AND api_keys.shard < ? AND gateways.deleted_at = 0", from, to))
+		out, err = readRecords(keyRecords(db).Where("api_keys.shard >= ? AND api_keys.shard < ? AND gateways.deleted_at = 0", from, to))
 		return err
 	})
 	return out, err
 }
 
-func records(q *gorm.DB) ([]*contract.KeyRecord, error) {
-	var rows []keyRow
-	if err := q.Find(&rows).Error; err != nil {
+// keyRecords selects what edges get of keys, and nothing else: a refill reads
+// all of them.
+func keyRecords(db *gorm.DB) *gorm.DB {
+	return db.Table("api_keys").Select("api_keys.kid, api_keys.version, gateways.num, COALESCE(consumers.num, 0), COALESCE(consumers.name, ''), " +
+		"COALESCE(own_plan.num, consumer_plan.num, 0), api_keys.not_before, api_keys.expires_at, api_keys.state, api_keys.test, " +
+		"api_keys.pepper, api_keys.hash, api_keys.scopes, api_keys.rotated_to").
+		Joins("JOIN gateways ON gateways.id = api_keys.gateway_id").
+		Joins("LEFT JOIN consumers ON consumers.id = api_keys.consumer_id").
+		Joins("LEFT JOIN usage_plans consumer_plan ON consumer_plan.id = consumers.usage_plan_id").
+		Joins("LEFT JOIN usage_plans own_plan ON own_plan.id = api_keys.usage_plan_id")
+}
+
+// readRecords scans rows of keyRecords without GORM's reflection.
+func readRecords(q *gorm.DB) (out []*contract.KeyRecord, err error) {
+	rows, err := q.Rows()
+	if err != nil {
 		return nil, err
 	}
-	out := make([]*contract.KeyRecord, len(rows))
-	for i := range rows {
-		k, err := rows[i].domain()
-		if err != nil {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		r := &contract.KeyRecord{}
+		var hash sql.RawBytes
+		var scopes string
+		var rotated uint64
+		if err := rows.Scan(&r.KID, &r.Version, &r.Gateway, &r.Consumer, &r.ConsumerRef, &r.UsagePlan, &r.NotBefore, &r.Expires,
+			&r.State, &r.Test, &r.Pepper, &hash, &scopes, &rotated); err != nil {
 			return nil, err
 		}
-		out[i] = k.Record(rows[i].ConsumerPlan)
+		if len(hash) != len(r.Hash) {
+			return nil, fmt.Errorf("hash of key %s is %d bytes", apikey.ID(r.KID), len(hash))
+		}
+		copy(r.Hash[:], hash)
+		if scopes != "" {
+			r.Scopes = strings.Split(scopes, " ")
+		}
+		r.Rotated = rotated != 0
+		out = append(out, r)
 	}
-	return out, nil
+	return out, rows.Err()
 }
