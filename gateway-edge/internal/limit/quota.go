@@ -121,16 +121,16 @@ type lease struct {
 	node node
 
 	// What follows is the sender's and the wheel's: guarded by mu.
-	mu       sync.Mutex
-	recall   bool  // the limit fell: give everything back first
+	mu     sync.Mutex
+	recall bool // the limit fell: give everything back first
 	// The message under way: units asked for, what it claims, what of that is on
 	// its way back, and what is left of the claim.
 	asked, claimed, sentBack, hold int64
-	lastAsk  int64 // when, and what was spent then
-	lastUsed int64
-	spentAt  int64
-	usedAt   int64 // when spending last moved, as the wheel saw it
-	jitter   int64
+	lastAsk                        int64 // when, and what was spent then
+	lastUsed                       int64
+	spentAt                        int64
+	usedAt                         int64 // when spending last moved, as the wheel saw it
+	jitter                         int64
 }
 
 func (q *quota) newLease(per period) *lease {

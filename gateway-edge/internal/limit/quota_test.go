@@ -387,4 +387,3 @@ func BenchmarkQuotaTake(b *testing.B) {
 	})
 	c.Left.Store(0)
 }
-

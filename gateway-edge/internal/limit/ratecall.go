@@ -16,7 +16,7 @@ const (
 	shareIdle  = 2 * time.Second        // a share nobody used is given back
 
 	contendPause = 400 * time.Millisecond // as earlyPause, where all is given out
-	denyPause  = 20 * time.Millisecond
+	denyPause    = 20 * time.Millisecond
 )
 
 func (r *rate) link() *node { return &r.node }

@@ -141,8 +141,8 @@ func (e *edge) kill() {
 
 type blocking struct{ ctx context.Context }
 
-func (b blocking) Context() context.Context                  { return b.ctx }
-func (b blocking) Reader(policy.Side) io.Reader              { return nil }
+func (b blocking) Context() context.Context                 { return b.ctx }
+func (b blocking) Reader(policy.Side) io.Reader             { return nil }
 func (b blocking) Writer(int) (w io.WriteCloser, err error) { return nil, io.ErrClosedPipe }
 
 // serve plays one request: it takes where it can, waits where it must.
@@ -175,7 +175,9 @@ func quotaFamily(t testing.TB, l *Limits, limit int64) policy.Family {
 	return f
 }
 
-func testKey() *policy.Principal { return &policy.Principal{Kind: policy.KindAPIKey, Key: 7, Consumer: 3} }
+func testKey() *policy.Principal {
+	return &policy.Principal{Kind: policy.KindAPIKey, Key: 7, Consumer: 3}
+}
 
 // load drives an edge with n callers until stop; admitted counts Took, refused
 // the others.
