@@ -127,7 +127,7 @@ func (s *Server) GetMe(ctx context.Context, _ gen.GetMeRequestObject) (gen.GetMe
 
 // me describes a user. A token sees only its own organization.
 func (s *Server) me(ctx context.Context, u *tenant.User, token *tenant.Token) (*gen.Me, error) {
-	me := &gen.Me{User: toUser(u)}
+	me := &gen.Me{User: toUser(u), Organizations: []gen.Membership{}}
 	all, err := s.Tenants.Memberships(ctx, u.ID, core.Page{Limit: core.MaxPage})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,269 @@
+package apitest
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSignup(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, e *env) {
+		anon := &caller{e: e}
+		a := anon.post("/v1/signup", map[string]any{"email": "Ada@Example.com", "password": password, "organization": "Ada & <b>sons</b>"}).want(201)
+		if !strings.HasPrefix(a.str("token"), "tgm_") || a.str("organization", "plan") != "free" {
+			t.Fatalf("signup answered %s", a.body)
+		}
+		ada := &caller{e: e, token: a.str("token")}
+		me := ada.get("/v1/me").want(200)
+		if me.str("user", "email") != "Ada@Example.com" || len(me.list("organizations")) != 1 {
+			t.Fatalf("me answered %s", me.body)
+		}
+		anon.post("/v1/signup", map[string]any{"email": "ada@example.COM", "password": password, "organization": "x"}).wantCode(409, "email_taken")
+		anon.post("/v1/signup", map[string]any{"email": "a@b@c", "password": "short", "organisation": "x"}).
+			wantFields("/password", "/organisation")
+		anon.post("/v1/signup", map[string]any{"email": "a@b@c", "password": "1234567890", "organization": " "}).
+			wantFields("/email", "/password", "/organization")
+		for _, email := range []string{"ünïcode@example.com", `"a b"@example.com`, "a@[127.0.0.1]", "a@-example.com", "Ada <a@example.com>", "a@example..com"} {
+			anon.post("/v1/signup", map[string]any{"email": email, "password": password, "organization": "x"}).wantFields("/email")
+		}
+	})
+}
+
+func TestSignupIsThrottled(t *testing.T) {
+	t.Parallel()
+	e := start(t, "sqlite", settingsFor{})
+	anon := &caller{e: e}
+	refused := 0
+	for range 40 {
+		// Input that is refused by the database costs a try, too.
+		a := anon.post("/v1/signup", map[string]any{"email": "ada@example.com", "password": password, "organization": "x"})
+		if a.status == 429 {
+			refused++
+			if a.header.Get("Retry-After") == "" {
+				t.Fatal("429 without Retry-After")
+			}
+		}
+	}
+	if refused < 5 {
+		t.Fatalf("%d of 40 signups were refused, want at least 5", refused)
+	}
+	e.clock.advance(2 * time.Minute)
+	anon.post("/v1/signup", map[string]any{"email": "bob@example.com", "password": password, "organization": "x"}).want(201)
+}
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, e *env) {
+		ada := e.signup("ada")
+		anon := &caller{e: e}
+		wrong := anon.post("/v1/login", map[string]any{"email": ada.email, "password": "not it, not it"}).wantCode(401, "unauthenticated")
+		unknown := anon.post("/v1/login", map[string]any{"email": "nobody@example.com", "password": "not it, not it"}).wantCode(401, "unauthenticated")
+		if wrong.str("detail") != unknown.str("detail") {
+			t.Errorf("a wrong password and an unknown address are told apart: %q, %q", wrong.str("detail"), unknown.str("detail"))
+		}
+		s := ada.login()
+		s.get("/v1/me").want(200)
+		s.get("/v1/organization").want(200)
+		s.with("Tollgate-Organization", "org_00000000000000000000000000").get("/v1/organization").wantCode(404, "not_found")
+
+		list := s.get("/v1/sessions").want(200).list("items")
+		if len(list) != 1 || list[0].(map[string]any)["current"] != true {
+			t.Fatalf("sessions are %v", list)
+		}
+		other := ada.login()
+		if n := len(s.get("/v1/sessions").want(200).list("items")); n != 2 {
+			t.Fatalf("%d sessions, want 2", n)
+		}
+		s.delete("/v1/sessions").want(204)
+		other.get("/v1/me").want(401)
+		s.get("/v1/me").want(200)
+		s.post("/v1/logout", nil).want(204)
+		s.get("/v1/me").want(401)
+	})
+}
+
+func TestLoginRenewsTheSession(t *testing.T) {
+	t.Parallel()
+	e := start(t, "sqlite", settingsFor{})
+	ada := e.signup("ada")
+	s := ada.login()
+	res, err := http.NewRequest(http.MethodGet, e.base, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.jar.Cookies(res.URL)
+	s.post("/v1/login", map[string]any{"email": ada.email, "password": password}).want(200)
+	after := s.jar.Cookies(res.URL)
+	if len(before) != 1 || len(after) != 1 || before[0].Value == after[0].Value {
+		t.Fatalf("cookies before %v and after %v a login", before, after)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar.SetCookies(res.URL, before)
+	(&caller{e: e, jar: jar}).get("/v1/me").want(401)
+}
+
+func TestLoginIsSlowedDownPerAccountAndClient(t *testing.T) {
+	t.Parallel()
+	e := start(t, "sqlite", settingsFor{})
+	ada, bob := e.signup("ada"), e.signup("bob")
+	anon := &caller{e: e}
+	guess := func() *answer {
+		return anon.post("/v1/login", map[string]any{"email": ada.email, "password": "guessing again"})
+	}
+	for range 4 {
+		guess().want(401)
+	}
+	guess().wantCode(429, "throttled")
+	anon.post("/v1/login", map[string]any{"email": ada.email, "password": password}).want(429)
+	bob.login() // somebody else at the same address does not wait
+	e.clock.advance(2 * time.Second)
+	guess().want(401)
+	guess().want(429)
+	e.clock.advance(time.Minute) // never longer: nobody is locked out
+	ada.login()
+	guess().want(401) // a success starts the count anew
+}
+
+func TestPasswordReset(t *testing.T) {
+	t.Parallel()
+	eachWith(t, settingsFor{}, func(t *testing.T, e *env) {
+		ada := e.signup("ada")
+		s := ada.login()
+		anon := &caller{e: e}
+		// The link's host comes from the configuration, whatever the request says.
+		known := anon.with("X-Forwarded-Host", "evil.example").post("/v1/password/forgot", map[string]any{"email": ada.email}).want(202)
+		unknown := anon.post("/v1/password/forgot", map[string]any{"email": "nobody@example.com"}).want(202)
+		if string(known.body) != string(unknown.body) {
+			t.Error("a known address gets another answer")
+		}
+		link := e.mailTo(ada.email, "/reset")
+		token := linkToken(t, link)
+		if !strings.HasPrefix(link, "http://portal.test/reset?token=") {
+			t.Fatalf("the mail's link is %s", link)
+		}
+		const fresh = "another long password"
+		anon.post("/v1/password/reset", map[string]any{"token": token, "password": "short"}).wantFields("/password")
+		anon.post("/v1/password/reset", map[string]any{"token": token + "x", "password": fresh}).wantFields("/token")
+		anon.post("/v1/password/reset", map[string]any{"token": token, "password": fresh}).want(204)
+		anon.post("/v1/password/reset", map[string]any{"token": token, "password": fresh}).wantFields("/token")
+		s.get("/v1/me").want(401)
+		anon.post("/v1/login", map[string]any{"email": ada.email, "password": password}).want(401)
+		anon.post("/v1/login", map[string]any{"email": ada.email, "password": fresh}).want(200)
+		if n := len(e.mails("nobody@example.com")); n != 0 {
+			t.Errorf("%d mails went to an unknown address", n)
+		}
+	})
+}
+
+func TestPasswordResetExpires(t *testing.T) {
+	t.Parallel()
+	e := start(t, "sqlite", settingsFor{})
+	ada := e.signup("ada")
+	anon := &caller{e: e}
+	anon.post("/v1/password/forgot", map[string]any{"email": ada.email}).want(202)
+	token := linkToken(t, e.mailTo(ada.email, "/reset"))
+	e.clock.advance(31 * time.Minute)
+	anon.post("/v1/password/reset", map[string]any{"token": token, "password": "another long password"}).wantFields("/token")
+}
+
+func TestPasswordChange(t *testing.T) {
+	t.Parallel()
+	e := start(t, "sqlite", settingsFor{})
+	ada := e.signup("ada")
+	s, other := ada.login(), ada.login()
+	s.put("/v1/password", map[string]any{"current_password": "wrong wrong wrong", "password": "another long password"}).wantFields("/current_password")
+	s.put("/v1/password", map[string]any{"current_password": password, "password": "another long password"}).want(204)
+	other.get("/v1/me").want(401)
+	s.get("/v1/me").want(200)
+	ada.put("/v1/password", map[string]any{"current_password": password, "password": "another long password"}).wantCode(403, "forbidden")
+}
+
+func TestVerification(t *testing.T) {
+	t.Parallel()
+	eachWith(t, settingsFor{mail: true}, func(t *testing.T, e *env) {
+		ada := e.signup("ada")
+		if ada.get("/v1/organization").want(200).at("verified") != false {
+			t.Fatal("a new organization is verified")
+		}
+		doc, err := e.app.Tenants.Document(t.Context(), e.orgID(ada))
+		if err != nil || doc.RequestsPerDay != 100 {
+			t.Fatalf("edges are told of %d requests a day, %v", doc.RequestsPerDay, err)
+		}
+		old := linkToken(t, e.mailTo(ada.email, "/verify"))
+		ada.post("/v1/email/resend", nil).want(202)
+		token := old
+		for range 300 {
+			if token = linkToken(t, e.mailTo(ada.email, "/verify")); token != old {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		anon := &caller{e: e}
+		anon.post("/v1/email/verify", map[string]any{"token": old}).wantFields("/token")
+		anon.post("/v1/email/verify", map[string]any{"token": token}).want(204)
+		anon.post("/v1/email/verify", map[string]any{"token": token}).wantFields("/token")
+		if ada.get("/v1/organization").want(200).at("verified") != true {
+			t.Fatal("the organization is not verified")
+		}
+		if doc, err = e.app.Tenants.Document(t.Context(), e.orgID(ada)); err != nil || doc.RequestsPerDay != 0 {
+			t.Fatalf("edges are still told of %d requests a day, %v", doc.RequestsPerDay, err)
+		}
+	})
+}
+
+func TestCrossSiteRequestsAreRefused(t *testing.T) {
+	t.Parallel()
+	e := start(t, "sqlite", settingsFor{})
+	s := e.signup("ada").login()
+	body := map[string]any{"name": "demo"}
+	s.with("Sec-Fetch-Site", "cross-site").post("/v1/gateways", body).wantCode(403, "forbidden")
+	s.with("Sec-Fetch-Site", "same-site").post("/v1/gateways", body).want(403)
+	s.with("Origin", "null").post("/v1/gateways", body).want(403)
+	s.with("Origin", "https://evil.example").delete("/v1/sessions").want(403)
+	s.with("Content-Type", "text/plain").post("/v1/gateways", body).wantCode(415, "unsupported_media_type")
+	s.with("Sec-Fetch-Site", "same-origin").with("Origin", "http://portal.test").post("/v1/gateways", body).want(201)
+	if h := s.get("/v1/me").header; h.Get("Access-Control-Allow-Origin") != "" || !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+		t.Errorf("headers are %v", h)
+	}
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	e := start(t, "sqlite", settingsFor{})
+	for path, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"/":                        {200, "What is where"},
+		"/docs/api":                {200, "POST /v1/signup"},
+		"/docs/api-errors":         {200, "email_taken"},
+		"/docs/policies/api_key":   {200, "<h1"},
+		"/docs/nothing":            {404, "no such page"},
+		"/verify?token=%22%3E%3Cb": {200, "&#34;&gt;&lt;b"},
+		"/reset":                   {200, "new-password"},
+		"/join":                    {200, "autocomplete=\"email\""},
+		"/assets/style.css":        {200, "color-scheme"},
+		"/assets/../server.go":     {404, ""},
+		"/openapi.yaml":            {200, "openapi: 3.0.3"},
+		"/healthz":                 {200, "ok"},
+		"/readyz":                  {200, "ok"},
+	} {
+		res, body := fetch(t, e.base+path)
+		if res.StatusCode != want.status || !strings.Contains(body, want.text) {
+			t.Errorf("GET %s: %d, want %d with %q:\n%.300s", path, res.StatusCode, want.status, want.text, body)
+		}
+		if path[1:] != "healthz" && path[1:] != "readyz" && res.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("GET %s: no security headers", path)
+		}
+		if regexp.MustCompile(`(?i)<script|style=`).MatchString(body) && strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
+			t.Errorf("GET %s: inline script or style, which the policy forbids", path)
+		}
+	}
+}

@@ -1,0 +1,203 @@
+package apitest
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+
+	"github.com/tollgate/tollgate/migrations"
+	"github.com/tollgate/tollgate/portal/portal"
+	"github.com/tollgate/tollgate/services/app"
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
+)
+
+// env is one running control plane.
+type env struct {
+	t     *testing.T
+	base  string // of the portal
+	app   *app.App
+	clock *clock
+	log   *logbook
+}
+
+// clock is the wall clock plus what a test has let pass.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time {
+	return time.Now().UTC().Add(time.Duration(c.ahead.Load()))
+}
+
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
+// logbook counts errors in the log: a 500 always leaves one.
+type logbook struct{ errors atomic.Int64 }
+
+type settingsFor struct {
+	mail  bool
+	plans string
+}
+
+// each runs a test on both databases.
+func each(t *testing.T, test func(t *testing.T, e *env)) {
+	t.Helper()
+	eachWith(t, settingsFor{}, test)
+}
+
+func eachWith(t *testing.T, s settingsFor, test func(t *testing.T, e *env)) {
+	t.Helper()
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t, kind, s))
+		})
+	}
+}
+
+// start runs a portal and a worker until the test ends.
+func start(t *testing.T, kind string, s settingsFor) *env {
+	t.Helper()
+	dbURL := "sqlite:" + filepath.Join(t.TempDir(), "tollgate.db")
+	if kind == "postgres" {
+		dbURL = newPostgres(t)
+	}
+	migrate(t, dbURL)
+	root := make([]byte, 32)
+	if _, err := rand.Read(root); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := contract.NewRootKeys(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &env{t: t, clock: &clock{}, log: &logbook{}}
+	logger := slog.New(slog.NewTextHandler(e.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	e.app, err = app.New(t.Context(), app.Config{
+		DatabaseURL: dbURL, RedisURL: redisURL(t), Root: keys, EdgeDomain: "localhost", PublicURL: "http://portal.test",
+		PlansFile: s.plans, AllowPrivate: true, VerifyMail: s.mail, Logger: logger, Clock: e.clock.now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := portal.New(e.app, portal.Config{Addr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", DevMails: true, Drain: 5 * time.Second, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := app.NewWorker(e.app, app.WorkerConfig{Drain: 5 * time.Second, Built: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 2)
+	go func() { ended <- p.Run(ctx) }()
+	go func() { ended <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		for range 2 {
+			if err := <-ended; err != nil {
+				t.Errorf("control plane ended with %v", err)
+			}
+		}
+		e.app.Close()
+	})
+	<-p.Ready()
+	e.base = "http://" + p.Addr().String()
+	return e
+}
+
+// Write counts error lines and shows them.
+func (l *logbook) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), "level=ERROR") {
+		l.errors.Add(1)
+	}
+	if testing.Verbose() {
+		return os.Stderr.Write(b)
+	}
+	return len(b), nil
+}
+
+func migrate(t *testing.T, dbURL string) {
+	t.Helper()
+	m, err := migrations.Open(t.Context(), dbURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newPostgres makes a database that is dropped when the test ends.
+func newPostgres(t *testing.T) string {
+	t.Helper()
+	server := os.Getenv("TOLLGATE_TEST_DATABASE_URL")
+	if server == "" {
+		t.Fatal("TOLLGATE_TEST_DATABASE_URL is not set: run `make test`, which starts PostgreSQL")
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("pgx", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := core.NewID("api")
+	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := db.ExecContext(context.WithoutCancel(t.Context()), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop database: %v", err)
+		}
+		db.Close()
+	})
+	u.Path = "/" + name
+	return u.String()
+}
+
+// redisURL starts a Redis on a socket, which ends with the test.
+func redisURL(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Fatal("redis-server is not on the PATH: run `make test`, which installs it")
+	}
+	dir, err := os.MkdirTemp("", "tgr") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "s")
+	cmd := exec.Command(path, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir) //nolint:gosec // a test's own
+	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = os.RemoveAll(dir)
+	})
+	for range 200 {
+		if _, err := os.Stat(socket); err == nil {
+			return "unix://" + socket
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal(fmt.Errorf("redis-server made no socket %s", socket))
+	return ""
+}
