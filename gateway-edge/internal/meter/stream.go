@@ -19,7 +19,7 @@ const (
 	window = 32
 	// stallMin to stallMax is how long an acknowledgement is waited for before
 	// everything unacknowledged is sent again, doubled each time.
-	stallMin = 15 * time.Second
+	stallMin = 8 * time.Second
 	stallMax = 5 * time.Minute
 	// seqJump separates the batches that a former epoch's files are shipped in
 	// from those that its process may have sent and not recorded.
