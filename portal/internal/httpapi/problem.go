@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
@@ -96,7 +97,11 @@ func (s *Server) problem(r *http.Request, err error) (p gen.Problem, retryAfter 
 		p.Status, p.Code, p.Title = info.Status, info.Name, info.Title
 	}
 	if p.Status >= 500 {
-		s.log.Error("request failed", "request_id", id, "method", r.Method, "path", r.URL.Path, "code", p.Code, "error", err)
+		level := slog.LevelWarn // something that we need is away
+		if p.Status == http.StatusInternalServerError {
+			level = slog.LevelError // we are wrong
+		}
+		s.log.Log(r.Context(), level, "request failed", "request_id", id, "method", r.Method, "path", r.URL.Path, "code", p.Code, "error", err)
 	}
 	p.Type = "/docs/api-errors#" + p.Code
 	return p, retryAfter

@@ -1,0 +1,116 @@
+package apitest
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/tollgate/tollgate/portal/api"
+	"github.com/tollgate/tollgate/portal/internal/authz"
+)
+
+type object = map[string]any
+
+// samples are a body that works for every operation that takes one.
+var samples = map[string]any{
+	"signup":             object{"email": "new@example.com", "password": password, "organization": "New"},
+	"login":              object{"email": "ada@example.com", "password": password},
+	"forgotPassword":     object{"email": "ada@example.com"},
+	"resetPassword":      object{"token": "t", "password": password},
+	"changePassword":     object{"current_password": password, "password": password},
+	"verifyEmail":        object{"token": "t"},
+	"createOrganization": object{"name": "New"},
+	"updateOrganization": object{"name": "Taken over", "freshness": "strict"},
+	"acceptInvitation":   object{"invitation": "t"},
+	"updateMember":       object{"role": "viewer"},
+	"createInvitation":   object{"email": "x@example.com", "role": "viewer"},
+	"createToken":        object{"name": "x", "scopes": []string{"organization:read"}},
+	"createGateway":      object{"name": "new", "mode": "live", "log_sample": 0.5},
+	"updateGateway":      object{"name": "renamed", "server_timing": true},
+	"createUpstream":     object{"name": "u2", "targets": []object{{"url": "http://127.0.0.1:9009", "weight": 2}}},
+	"putUpstream":        object{"targets": []object{{"url": "http://127.0.0.1:9009"}}, "health": object{"type": "http", "interval": "2s"}},
+	"createRoute":        object{"name": "r2", "match": object{"path": "/r2"}, "upstream": "u", "public": true},
+	"putRoute":           object{"match": object{"path": "/r3", "headers": []object{{"name": "X-A", "exact": "b"}}}, "upstream": "u", "public": true, "timeout": "3s"},
+	"putGatewayPolicies": object{"items": []object{{"type": "ip_filter", "config": object{"allow": []string{"10.0.0.0/8"}}}}},
+	"putSecret":          object{"value": "hush"},
+	"createUsagePlan":    object{"name": "p2", "quota": object{"limit": 5, "period": "day"}},
+	"putUsagePlan":       object{"rate_limit": object{"rate": 5, "per": "minute", "burst": 5}, "concurrency": 3},
+	"createConsumer":     object{"name": "c2", "metadata": object{"a": "b"}},
+	"putConsumer":        object{"usage_plan": "p"},
+	"createKey":          object{"consumer": "c", "name": "n", "scopes": []string{"a"}},
+	"updateKey":          object{"name": "renamed"},
+	"rotateKey":          object{"overlap": "1h"},
+	"putConfig":          object{"upstreams": []object{{"name": "u", "targets": []object{{"url": "http://127.0.0.1:9001"}}}}},
+	"diffConfig":         object{"upstreams": []object{{"name": "u", "targets": []object{{"url": "http://127.0.0.1:9001"}}}}},
+	"explain":            object{"url": "/orders/1", "method": "GET", "headers": object{"x-a": []string{"b"}}},
+}
+
+// operations are those of the document; the test fails when one takes a body and
+// has no sample.
+func operations(t *testing.T) []*authz.Operation {
+	t.Helper()
+	ops, err := authz.New(api.Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range ops.List() {
+		if _, ok := samples[op.ID]; !ok && op.Spec.RequestBody != nil {
+			t.Fatalf("operation %s takes a body, but has no sample in this test", op.ID)
+		}
+	}
+	return ops.List()
+}
+
+// ids are what a path's parameters are replaced by.
+type ids map[string]string
+
+// names of things inside a gateway, by the path's collection.
+var names = map[string]string{"upstreams": "u", "routes": "r", "usage-plans": "p", "consumers": "c", "secrets": "s"}
+
+// path fills in an operation's path.
+func (i ids) path(op *authz.Operation) string {
+	steps := strings.Split(op.Path, "/")
+	for n, s := range steps {
+		name, ok := strings.CutPrefix(s, "{")
+		if !ok {
+			continue
+		}
+		name = strings.TrimSuffix(name, "}")
+		if name == "name" {
+			steps[n] = names[steps[n-1]]
+			continue
+		}
+		steps[n] = url.PathEscape(i[name])
+	}
+	return strings.Join(steps, "/")
+}
+
+// furnish gives an organization one of everything and returns the ids.
+func (c *caller) furnish() ids {
+	c.e.t.Helper()
+	g := c.demo("demo")
+	c.put(g+"/secrets/s", object{"value": "hush"}).want(201)
+	s := c.login()
+	return ids{
+		"gateway": strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef",
+		"key":        c.post(g+"/keys", object{"consumer": "c"}).want(201).str("id"),
+		"token":      c.post("/v1/tokens", object{"name": "spare", "scopes": []string{"*"}}).want(201).str("id"),
+		"invitation": c.post("/v1/invitations", object{"email": "guest@example.com", "role": "viewer"}).want(201).str("id"),
+		"member":     c.memberID(c.email),
+		"session":    s.get("/v1/sessions").want(200).list("items")[0].(object)["id"].(string),
+	}
+}
+
+// fingerprint is all that can be seen of an organization.
+func (c *caller) fingerprint(i ids) string {
+	c.e.t.Helper()
+	g := "/v1/gateways/" + i["gateway"]
+	var b strings.Builder
+	for _, path := range []string{
+		"/v1/organization", "/v1/members", "/v1/invitations", "/v1/gateways",
+		g + "/config", g + "/keys", g + "/consumers", g + "/secrets", g + "/versions", "/v1/audit?limit=200",
+	} {
+		b.Write(c.get(path).want(200).body)
+	}
+	return b.String()
+}
