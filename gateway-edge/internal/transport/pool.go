@@ -54,6 +54,7 @@ type Conn struct {
 	since int64           // when it became idle
 	token uint64          // of the watcher
 	dead  atomic.Bool     // its backend closed it
+	probe probe
 }
 
 // peekAfter is how long a connection must have been idle to be looked at before
@@ -85,7 +86,7 @@ func (p *Pool) Idle() *Conn {
 		p.idle[n-1] = nil
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
-		if !c.dead.Load() && (p.pools.now()-c.since < peekAfter || quiet(c.sock)) {
+		if !c.dead.Load() && (p.pools.now()-c.since < peekAfter || c.probe.quiet(c.sock)) {
 			c.Reused = true
 			return c
 		}

@@ -4,14 +4,23 @@ package transport
 
 import "syscall"
 
+// probe looks at a connection's socket without taking anything. It belongs to the
+// connection, so that looking allocates nothing.
+type probe struct {
+	fn  func(fd uintptr)
+	b   [1]byte
+	err error
+}
+
+func (p *probe) look(fd uintptr) {
+	_, _, p.err = syscall.Recvfrom(int(fd), p.b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+}
+
 // quiet reports whether a socket has neither data nor an end to be read: an idle
 // connection with anything on it must not be used.
-func quiet(sock syscall.RawConn) bool {
-	ok := false
-	err := sock.Control(func(fd uintptr) {
-		var b [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		ok = err == syscall.EAGAIN
-	})
-	return ok && err == nil
+func (p *probe) quiet(sock syscall.RawConn) bool {
+	if p.fn == nil {
+		p.fn = p.look
+	}
+	return sock.Control(p.fn) == nil && p.err == syscall.EAGAIN
 }
