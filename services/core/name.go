@@ -44,5 +44,9 @@ func CheckGatewayName(s string) error {
 			return fmt.Errorf("becomes a host name: lower-case letters, digits and inner hyphens only")
 		}
 	}
+	// RFC 5891, 4.2.3.1: what "xn--" and its like would mean is not ours to say.
+	if len(s) >= 4 && s[2:4] == "--" {
+		return fmt.Errorf("becomes a host name, which has no hyphens in the third and fourth place")
+	}
 	return nil
 }

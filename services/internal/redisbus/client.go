@@ -38,31 +38,42 @@ const (
 	callTime = 5 * time.Second
 )
 
-// several reads the URLs that name more than one host.
+// several reads the URLs that name more than one host, which net/url does not
+// take: scheme://user:password@host:port,host:port/path.
 func several(scheme, text string) (redis.UniversalClient, error) {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" {
+	o := &redis.UniversalOptions{
+		ContextTimeoutEnabled: true, DialTimeout: dialTime, ReadTimeout: callTime, WriteTimeout: callTime, MaxRetries: -1,
+	}
+	rest, ok := strings.CutPrefix(text, scheme+"://")
+	hosts, path, _ := strings.Cut(rest, "/")
+	if at := strings.LastIndexByte(hosts, '@'); at >= 0 {
+		user, password, _ := strings.Cut(hosts[:at], ":")
+		hosts = hosts[at+1:]
+		var errUser, errPassword error
+		o.Username, errUser = url.PathUnescape(user)
+		o.Password, errPassword = url.PathUnescape(password)
+		ok = ok && errUser == nil && errPassword == nil
+	}
+	if !ok || hosts == "" {
 		return nil, fmt.Errorf("the Redis URL can't be parsed: want %s://user:password@host:port,host:port/…", scheme)
 	}
-	o := &redis.UniversalOptions{
-		Addrs: strings.Split(u.Host, ","), Username: u.User.Username(), ContextTimeoutEnabled: true,
-		DialTimeout: dialTime, ReadTimeout: callTime, WriteTimeout: callTime, MaxRetries: -1,
-	}
-	o.Password, _ = u.User.Password()
+	o.Addrs = strings.Split(hosts, ",")
 	if scheme == "redis+cluster" {
 		o.IsClusterMode = true
 		o.MaxRetries = 3 // redirections while slots move
 		return redis.NewUniversalClient(o), nil
 	}
-	master, db, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+	master, db, _ := strings.Cut(strings.Trim(path, "/"), "/")
 	if master == "" {
 		return nil, errors.New("the Redis URL names no master: want redis+sentinel://host:port,host:port/master/db")
 	}
 	o.MasterName = master
 	if db != "" {
-		if o.DB, err = strconv.Atoi(db); err != nil {
+		n, err := strconv.Atoi(db)
+		if err != nil {
 			return nil, errors.New("the Redis URL's database is not a number")
 		}
+		o.DB = n
 	}
 	return redis.NewUniversalClient(o), nil
 }
