@@ -77,7 +77,10 @@ func (s *site) billed(groupBy string) map[string]int64 {
 	series, _ := o["series"].([]any)
 	for _, e := range series {
 		g, _ := e.(map[string]any)
-		name, _ := g["group"].(string)
+		name, _ := g["name"].(string)
+		if id, _ := g["id"].(string); groupBy == "key" {
+			name = id
+		}
 		points, _ := g["points"].([]any)
 		for _, p := range points {
 			if n, _ := p.(map[string]any)["billed"].(float64); n > 0 {

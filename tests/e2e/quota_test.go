@@ -65,7 +65,6 @@ func (s *shop) skewed(key string, edges []*harness.Edge, tally *harness.Tally, d
 // TestQuotaIsExact spends 10,000 requests by three edges at full speed, a fourth
 // joining under load.
 func TestQuotaIsExact(t *testing.T) {
-	t.Parallel()
 	const limit = 10000
 	for _, join := range []bool{false, true} {
 		t.Run(fmt.Sprintf("fourth edge %v", join), func(t *testing.T) {
@@ -99,7 +98,6 @@ func TestQuotaIsExact(t *testing.T) {
 // TestQuotaSurvivesAKilledEdge kills one edge half way, starts it again, and
 // spends the rest: never more than the limit, and all but what was in flight.
 func TestQuotaSurvivesAKilledEdge(t *testing.T) {
-	t.Parallel()
 	const limit = 10000
 	s, key := quotaShop(t, "killed", limit)
 	sent := s.waitKey("/x", key)
@@ -129,7 +127,6 @@ func TestQuotaSurvivesAKilledEdge(t *testing.T) {
 
 // TestRateIsKept spends a rate of 100/s by three edges.
 func TestRateIsKept(t *testing.T) {
-	t.Parallel()
 	d := 8 * time.Second
 	if long {
 		d = 20 * time.Second

@@ -29,7 +29,6 @@ type shop struct {
 func newShop(t testing.TB, c *harness.Cluster, name string, backends []*harness.Backend, weights []int) *shop {
 	t.Helper()
 	s := &shop{Cluster: c, api: c.SignUp(name), name: name, call: harness.NewCaller(64), t: t}
-	s.plan("scale")
 	g := s.api.Must("POST", "/v1/gateways", harness.Object{"name": name})
 	s.host = g["hostname"].(string)
 	var targets []harness.Object
@@ -48,10 +47,6 @@ func (s *shop) put(path string, body harness.Object) harness.Object {
 	s.t.Helper()
 	return s.api.Must("PUT", "/v1/gateways/"+s.name+"/"+path, body)
 }
-
-// plan is the subscription plan that the tests' organizations have; the plans
-// file of the cluster makes it the one of sign-up.
-func (s *shop) plan(string) {}
 
 // keyed makes a route on path that wants an API key.
 func (s *shop) keyed(name, path string, more ...harness.Object) {
@@ -106,7 +101,10 @@ func (s *shop) usage(groupBy string, want map[string]int64, limit time.Duration)
 		series, _ := o["series"].([]any)
 		for _, e := range series {
 			g := e.(map[string]any)
-			name, _ := g["group"].(string)
+			name, _ := g["name"].(string)
+			if id, _ := g["id"].(string); groupBy == "key" {
+				name = id
+			}
 			points, _ := g["points"].([]any)
 			for _, p := range points {
 				if n, _ := p.(map[string]any)["billed"].(float64); n > 0 {

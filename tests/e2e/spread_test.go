@@ -17,7 +17,6 @@ import (
 // TestSpread sends 10,000 requests by 3 keys over 2 routes through nginx and two
 // edges to 3 weighted backends, and compares everybody's counts.
 func TestSpread(t *testing.T) {
-	t.Parallel()
 	c := harness.New(t, harness.Options{Edges: 2, EdgeEnv: []string{"TOLLGATE_TRUSTED_PROXIES=127.0.0.1/32"}})
 	weights := []int{5, 3, 2}
 	var backends []*harness.Backend
@@ -169,7 +168,6 @@ func exists(path string) bool {
 // TestBackendKilled kills one of three backends under 500 requests a second: no
 // caller may notice.
 func TestBackendKilled(t *testing.T) {
-	t.Parallel()
 	c := harness.New(t, harness.Options{Edges: 2})
 	var backends []*harness.Backend
 	for i := range 3 {

@@ -37,6 +37,7 @@ type Cluster struct {
 	PortalURL  string
 	WorkerURL  string // admin
 	opts       Options
+	plans      string // path of the plans file
 	secret     string
 	edgeSecret string
 	mu         sync.Mutex
@@ -81,6 +82,7 @@ func New(t testing.TB, o Options) *Cluster {
 	}
 	c := &Cluster{T: t, Dir: dir, opts: o, secret: randomKey()}
 	t.Cleanup(c.close)
+	c.plans = c.writePlans()
 	ctx := context.Background()
 	for _, sub := range []string{"redis", "pg"} {
 		must(t, os.Mkdir(filepath.Join(dir, sub), 0o755))
@@ -115,7 +117,7 @@ func randomKey() string {
 // control is the environment of the control plane's processes.
 func (c *Cluster) control(extra ...string) []string {
 	env := cleanEnv("TOLLGATE_SECRET_KEY="+c.secret, "TOLLGATE_REDIS_URL="+c.Redis.URL(), "TOLLGATE_DATABASE_URL="+c.Postgres.URL("postgres"),
-		"TOLLGATE_ALLOW_PRIVATE_UPSTREAMS=true", "TOLLGATE_LOG_FORMAT=text")
+		"TOLLGATE_PLANS_FILE="+c.plans, "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS=true", "TOLLGATE_LOG_FORMAT=text")
 	return append(append(env, c.opts.Env...), extra...)
 }
 

@@ -106,9 +106,9 @@ var _ op.Client = client{}
 
 func keepScopes(scopes []string) []string { return scopes }
 
-func (client) GetID() string                    { return clientID }
-func (client) RedirectURIs() []string           { return nil }
-func (client) PostLogoutRedirectURIs() []string { return nil }
+func (client) GetID() string                       { return clientID }
+func (client) RedirectURIs() []string              { return nil }
+func (client) PostLogoutRedirectURIs() []string    { return nil }
 func (client) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
 
 func (client) AuthMethod() oidc.AuthMethod                                  { return oidc.AuthMethodBasic }
