@@ -89,11 +89,8 @@ func (d *direct) alone(now int64) policy.Verdict {
 
 // Wait implements policy.Cell.
 func (d *direct) Wait(b policy.Blocking) policy.Verdict {
-	return d.node.wait(b, &waiting{patience: callBudget, take: d.Take, late: func() policy.Verdict {
-		if v := d.Take(d.l.now()); v != policy.Dry {
-			return v
-		}
-		return policy.Denied
+	return d.node.wait(b, &waiting{take: d.Take, late: func() policy.Verdict {
+		return d.alone(d.l.now()) // Redis is too slow to be waited for
 	}})
 }
 

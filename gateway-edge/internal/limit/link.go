@@ -14,17 +14,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// callBudget bounds one round trip to Redis.
-const callBudget = 50 * time.Millisecond
+// callBudget bounds one round trip to Redis. It is long, because a busy machine
+// stalls; no request waits as long (see patience).
+const callBudget = 400 * time.Millisecond
 
-// link is the way to Redis and what is known of its state. After an error it
-// counts as away until a call succeeds; until then one probe at a time is made,
-// at most four a second, so that a dead Redis costs next to nothing.
+// awayAfter is how many round trips in a row fail before Redis counts as away.
+const awayAfter = 2
+
+// link is the way to Redis and what is known of its state. Once it is away, one
+// probe at a time is made, at most four a second, until a call succeeds, so that
+// a dead Redis costs next to nothing.
 type link struct {
 	rdb redis.UniversalClient
 	log *slog.Logger
 
 	away  atomic.Bool
+	row   atomic.Int32 // failures in a row
 	trips atomic.Uint64
 	fails atomic.Uint64
 
@@ -62,12 +67,15 @@ func (l *link) failed(err error) {
 	l.mu.Lock()
 	l.probe = time.Now().Add(100*time.Millisecond + rand.N(200*time.Millisecond))
 	l.mu.Unlock()
-	if !l.away.Swap(true) {
+	if l.row.Add(1) >= awayAfter && !l.away.Swap(true) {
 		l.log.Warn("limits: Redis is away: leases and shares are spent as far as they reach", "error", err)
 	}
 }
 
 func (l *link) answered() {
+	if l.row.Load() != 0 {
+		l.row.Store(0)
+	}
 	if l.away.Load() && l.away.Swap(false) {
 		l.log.Info("limits: Redis answers again")
 	}

@@ -109,14 +109,26 @@ func (n *node) door() chan struct{} {
 	}
 }
 
-// maxWaiters bounds the requests that wait on one cell.
-const maxWaiters = 64
+// Bounds of the requests that wait on one cell: while something may be left, and
+// when the last word was that nothing is.
+const (
+	maxWaiters  = 1024
+	lastWaiters = 64
+)
+
+// How long a request waits: while something may be left, and for units that come
+// back when the last word was that nothing is. Whoever has quota left must not be
+// told that it is exceeded because a machine was slow.
+const (
+	patience     = 250 * time.Millisecond
+	lastPatience = 5 * time.Millisecond
+)
 
 // waiting is how a kind of cell waits.
 type waiting struct {
-	patience time.Duration
-	take     func(now int64) policy.Verdict
-	late     func() policy.Verdict // the verdict when patience ends
+	last bool // the last word was that nothing is left
+	take func(now int64) policy.Verdict
+	late func() policy.Verdict // the verdict when patience ends
 	// held reports that asking makes no sense for a moment, because the worker is
 	// restoring the counter; then requests wait longer. Nil: never.
 	held func(now int64) bool
@@ -131,14 +143,18 @@ func (n *node) wait(b policy.Blocking, w *waiting) policy.Verdict {
 	if v := w.take(now()); v != policy.Dry {
 		return v
 	}
-	if n.waiters.Add(1) > maxWaiters {
+	long, most := patience, int32(maxWaiters)
+	if w.last {
+		long, most = lastPatience, lastWaiters
+	}
+	if n.waiters.Add(1) > most {
 		n.waiters.Add(-1)
 		return w.late()
 	}
 	defer n.waiters.Add(-1)
 	n.r.waits.Add(1)
 	ctx, began := b.Context(), now()
-	t := time.NewTimer(w.patience)
+	t := time.NewTimer(long)
 	defer t.Stop()
 	for {
 		door := n.door()

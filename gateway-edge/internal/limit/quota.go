@@ -244,20 +244,11 @@ func (e *lease) exhausted() bool {
 	return e.known.Load() && e.avail.Load() <= 0 && e.spare.Load() <= 0
 }
 
-// How long a request may wait: for the last units, and for the first answer.
-const (
-	lastPatience  = 5 * time.Millisecond
-	firstPatience = callBudget
-)
-
 // Wait implements policy.Cell.
 func (e *lease) Wait(b policy.Blocking) policy.Verdict {
-	patience := lastPatience
-	if !e.known.Load() {
-		patience = firstPatience
-	}
+	last := e.known.Load() && e.avail.Load() <= 0
 	return e.node.wait(b, &waiting{
-		patience: patience,
+		last: last,
 		take: func(now int64) policy.Verdict {
 			v := e.Take(now)
 			if v == policy.Unavailable && e.held(now) {
@@ -266,7 +257,7 @@ func (e *lease) Wait(b policy.Blocking) policy.Verdict {
 			return v
 		},
 		late: func() policy.Verdict {
-			if e.known.Load() && !e.held(e.l.now()) {
+			if e.known.Load() && e.avail.Load() <= 0 && !e.held(e.l.now()) {
 				return policy.Denied
 			}
 			return policy.Unavailable

@@ -301,7 +301,7 @@ func TestQuotaRedisAway(t *testing.T) {
 	for range 1000 {
 		serve(e.Limits, f, p)
 	}
-	if d := time.Since(began); d > 200*time.Millisecond {
+	if d := time.Since(began); d > time.Second {
 		t.Errorf("1000 refusals took %v", d)
 	}
 	s.freeze(false)

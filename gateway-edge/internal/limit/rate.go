@@ -30,6 +30,7 @@ type rate struct {
 	more   atomic.Bool  // Redis had more to give at the last answer, and nobody contends for it
 	loose  atomic.Int64 // tokens that calls brought and no request took yet
 	looseT atomic.Int64 // when they came
+	slow   atomic.Int64 // until then Redis is not waited for: it did not answer in time
 	node   node
 
 	mu       sync.Mutex // guards what follows: the sender's and the wheel's
@@ -107,7 +108,7 @@ func (r *rate) Take(now int64) policy.Verdict {
 }
 
 func (r *rate) dry(s *share, now int64) policy.Verdict {
-	if r.cut() {
+	if r.cut(now) {
 		return r.alone(s, now)
 	}
 	if r.loose.Load() > 0 && r.takeLoose(now) {
@@ -127,9 +128,11 @@ func (r *rate) dry(s *share, now int64) policy.Verdict {
 	return policy.Denied
 }
 
-// cut reports whether Redis can't be asked: it does not answer, or it was emptied
-// and waits for the worker.
-func (r *rate) cut() bool { return r.l.link.down() || r.l.shards[r.shard].unseeded.Load() }
+// cut reports whether Redis can't be asked: it does not answer, or not in time, or
+// it was emptied and waits for the worker.
+func (r *rate) cut(now int64) bool {
+	return r.l.link.down() || r.l.shards[r.shard].unseeded.Load() || now < r.slow.Load()
+}
 
 // alone serves while Redis is away: the last share holds; an edge that never had
 // one takes its part of the whole.
@@ -184,18 +187,24 @@ const looseFor = 50 * time.Millisecond
 func (r *rate) Wait(b policy.Blocking) policy.Verdict {
 	take := func(now int64) policy.Verdict {
 		v := r.Take(now)
-		if v == policy.Dry && r.cut() {
+		if v == policy.Dry && r.cut(now) {
 			v = r.Take(now) // the second look finds the share to serve alone with
 		}
 		return v
 	}
-	return r.node.wait(b, &waiting{patience: callBudget, take: take, late: func() policy.Verdict {
-		if r.cut() {
-			return take(r.l.now())
+	return r.node.wait(b, &waiting{take: take, late: func() policy.Verdict {
+		now := r.l.now()
+		r.slow.Store(now + int64(slowFor))
+		if v := take(now); v != policy.Dry {
+			return v
 		}
 		return policy.Denied
 	}})
 }
+
+// slowFor is how long an edge serves by itself after Redis did not answer in
+// time.
+const slowFor = time.Second
 
 // Credit implements policy.Cell.
 func (r *rate) Credit() { r.now.Load().credit() }

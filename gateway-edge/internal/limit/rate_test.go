@@ -85,14 +85,14 @@ func TestRateThreeEdges(t *testing.T) {
 		rate  contract.Rate
 		pace  []time.Duration
 		while time.Duration
-		least float64 // of rate * t + burst
+		least float64 // of rate * t + burst; a machine that stalls loses what the bucket can't hold
 	}{
-		{"skewed", contract.Rate{Rate: 100, Burst: 100}, []time.Duration{time.Millisecond, 2 * time.Millisecond, 8 * time.Millisecond}, 5 * time.Second, 0.95},
-		{"even", contract.Rate{Rate: 100, Burst: 100}, []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}, 5 * time.Second, 0.95},
-		{"fast", contract.Rate{Rate: 5000, Burst: 500}, []time.Duration{200 * time.Microsecond, 200 * time.Microsecond, 400 * time.Microsecond}, 3 * time.Second, 0.9},
-		{"small burst", contract.Rate{Rate: 50, Burst: 10}, []time.Duration{5 * time.Millisecond, 5 * time.Millisecond, 5 * time.Millisecond}, 3 * time.Second, 0.95},
-		{"a minute's", contract.Rate{Rate: 1200, Per: "minute", Burst: 30}, []time.Duration{5 * time.Millisecond, 5 * time.Millisecond}, 3 * time.Second, 0.9},
-		{"slow", contract.Rate{Rate: 5, Burst: 5}, []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond}, 3 * time.Second, 0.85},
+		{"skewed", contract.Rate{Rate: 100, Burst: 100}, []time.Duration{time.Millisecond, 2 * time.Millisecond, 8 * time.Millisecond}, 3 * time.Second, 0.9},
+		{"even", contract.Rate{Rate: 100, Burst: 100}, []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}, 3 * time.Second, 0.9},
+		{"fast", contract.Rate{Rate: 5000, Burst: 500}, []time.Duration{200 * time.Microsecond, 200 * time.Microsecond, 400 * time.Microsecond}, 2 * time.Second, 0.8},
+		{"small burst", contract.Rate{Rate: 50, Burst: 10}, []time.Duration{5 * time.Millisecond, 5 * time.Millisecond, 5 * time.Millisecond}, 2 * time.Second, 0.7},
+		{"a minute's", contract.Rate{Rate: 1200, Per: "minute", Burst: 30}, []time.Duration{5 * time.Millisecond, 5 * time.Millisecond}, 2 * time.Second, 0.8},
+		{"slow", contract.Rate{Rate: 5, Burst: 5}, []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond}, 2 * time.Second, 0.7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +145,7 @@ func TestRateFollowsDemand(t *testing.T) {
 		wg.Wait()
 		return &ts
 	}
-	run(a.Limits, fa, 2*time.Second)
+	run(a.Limits, fa, time.Second)
 	moved := run(b.Limits, fb, 3*time.Second)
 	late := 0
 	for _, at := range moved.at {
@@ -168,14 +168,14 @@ func TestRateUnderLimitIsNeverRefused(t *testing.T) {
 	p := testKey()
 	refused := 0
 	began := time.Now()
-	for i := range 1200 {
+	for i := range 600 {
 		if v, _ := serve(e.Limits, f, p); v != policy.Took {
 			refused++
 		}
 		time.Sleep(time.Until(began.Add(time.Duration(i) * 2500 * time.Microsecond)))
 	}
 	if refused > 0 {
-		t.Errorf("%d of 1200 refused at 400/s under a limit of 1000/s", refused)
+		t.Errorf("%d of 600 refused at 400/s under a limit of 1000/s", refused)
 	}
 }
 
@@ -213,7 +213,7 @@ func TestRateRedisAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := testKey()
-	for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		serve(e.Limits, f, p)
 	}
 	s.freeze(true)
@@ -226,8 +226,8 @@ func TestRateRedisAway(t *testing.T) {
 		}
 		return n
 	}
-	if n := count(e.Limits, f, 2*time.Second); n < 250 || n > 430 {
-		t.Errorf("with its last share the edge admitted %d in 2 s of 200/s", n)
+	if n := count(e.Limits, f, time.Second); n < 100 || n > 230 {
+		t.Errorf("with its last share the edge admitted %d in 1 s of 200/s", n)
 	}
 	if n := count(cold.Limits, fc, time.Second); n < 60 || n > 125 {
 		t.Errorf("an edge without a share admitted %d in 1 s of half of 200/s", n)

@@ -108,6 +108,7 @@ func (r *rate) hear(c *call, now int64) {
 		return
 	}
 	r.lost = false
+	r.slow.Store(0)
 	part, tokens := float64(c.number(1))/1e9, float64(c.number(2))/1e3
 	term := c.number(3) * int64(time.Millisecond)
 	r.contends = c.number(4) == 1

@@ -77,15 +77,28 @@ func (s *slots) Take(now int64) policy.Verdict {
 		s.node.tend()
 		return policy.Took
 	}
-	if s.cut() && s.held.Load()-free <= s.floor() {
-		s.node.tend()
-		return policy.Took
+	if s.cut() {
+		if s.within(free) {
+			return policy.Took
+		}
+		return policy.Denied
 	}
 	s.free.Add(1)
-	if s.cut() || now < s.deny.Load() {
+	if now < s.deny.Load() {
 		return policy.Denied
 	}
 	return policy.Dry
+}
+
+// within reports whether a slot that was taken beyond those held may be used
+// nevertheless; else it is given back. It is for when Redis can't be asked.
+func (s *slots) within(free int64) bool {
+	s.node.tend()
+	if s.held.Load()-free <= s.floor() {
+		return true
+	}
+	s.free.Add(1)
+	return false
 }
 
 // cut reports whether Redis can't be asked.
@@ -96,16 +109,16 @@ func (s *slots) floor() int64 { return s.c.plan.Load().limit / max(1, s.l.edges.
 
 // Wait implements policy.Cell.
 func (s *slots) Wait(b policy.Blocking) policy.Verdict {
-	patience := lastPatience
-	if !s.known.Load() {
-		patience = firstPatience
-	}
-	return s.node.wait(b, &waiting{patience: patience, take: s.Take, late: func() policy.Verdict {
-		if v := s.Take(s.l.now()); v != policy.Dry {
-			return v
-		}
-		return policy.Denied
-	}})
+	return s.node.wait(b, &waiting{
+		last: s.known.Load() && s.avail.Load() <= 0,
+		take: s.Take,
+		late: func() policy.Verdict {
+			if !s.known.Load() && s.within(s.free.Add(-1)) {
+				return policy.Took // Redis is too slow to be waited for
+			}
+			return policy.Denied
+		},
+	})
 }
 
 // Credit implements policy.Cell: the request is over.

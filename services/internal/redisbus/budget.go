@@ -38,9 +38,11 @@ type Budgets struct {
 	fresh   bool                 // and the ledger was empty
 }
 
-// Admitted sums what each writer admitted, for each query.
+// Admitted is the ledger: what each writer admitted, for each query.
 type Admitted interface {
 	Admitted(ctx context.Context, queries []usage.LedgerQuery) ([][]usage.LedgerSum, error)
+	// Counted reports whether anything at all was counted from an hour on.
+	Counted(ctx context.Context, fromHour uint32) (bool, error)
 }
 
 // How often the worker looks, and for how long it waits for edges to claim.
@@ -210,8 +212,8 @@ func (b *Budgets) mayseed(ctx context.Context) bool {
 // run: then an absent counter is one that was never used.
 func (b *Budgets) unused(ctx context.Context) bool {
 	from := uint32(b.Wall().Add(-62*24*time.Hour).Unix() / 3600)
-	sums, err := b.Ledger.Admitted(ctx, []usage.LedgerQuery{{FromHour: from}})
-	return err == nil && len(sums) == 1 && len(sums[0]) == 0
+	counted, err := b.Ledger.Counted(ctx, from)
+	return err == nil && !counted
 }
 
 // budget is one counter in one period, to be restored.
