@@ -74,6 +74,12 @@ func mapError(err error) error {
 
 // unavailable says that the fault is the database's state, not the statement.
 func unavailable(err error) bool {
+	// Whatever the server says while we connect (starting, full, closed to us, an
+	// unknown database), it is not the statement's fault.
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return true
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		// connection, resources (disk, memory, connections), operator, system
@@ -88,9 +94,8 @@ func unavailable(err error) bool {
 	case sqliteBusy, sqliteLocked, sqliteReadonly, sqliteIOErr, sqliteFull, sqliteCantOpen:
 		return true
 	}
-	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) ||
+	return errors.As(err, &network) || pgconn.Timeout(err) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed)
