@@ -113,7 +113,10 @@ func (s *slots) Wait(b policy.Blocking) policy.Verdict {
 		last: s.known.Load() && s.avail.Load() <= 0,
 		take: s.Take,
 		late: func() policy.Verdict {
-			if !s.known.Load() && s.within(s.free.Add(-1)) {
+			if s.known.Load() && s.avail.Load() <= 0 {
+				return policy.Denied
+			}
+			if s.within(s.free.Add(-1)) {
 				return policy.Took // Redis is too slow to be waited for
 			}
 			return policy.Denied
@@ -167,7 +170,9 @@ func (s *slots) ask(now int64) *call {
 	s.keep = held - s.back + s.debt
 	want := s.keep
 	if grow {
-		want += max(1, waiting, min(s.keep/2, limit/4))
+		// As many again, and never a handful where there are plenty; the script
+		// sees to it that others find some.
+		want += max(8, waiting, s.keep, limit/64)
 	}
 	s.sent = now
 	s.seq++
