@@ -46,10 +46,10 @@ var (
 	hidden = []int{400, 401, 404} // never answered as if it were public
 )
 
-func matrix() []row {
+func matrix(host string) []row {
 	var rows []row
 	add := func(r ...row) { rows = append(rows, r...) }
-	smuggled := "GET /public/smuggled HTTP/1.1\r\nHost: HOST\r\n\r\n"
+	smuggled := "GET /public/smuggled HTTP/1.1\r\nHost: " + host + "\r\n\r\n"
 	add(
 		row{id: "SMG01a", raw: post("0\r\n\r\n"+smuggled, "Content-Length: 5", "Transfer-Encoding: chunked"), want: bad, closed: true},
 		row{id: "SMG01b", raw: post("0\r\n\r\n"+smuggled, "Transfer-Encoding: chunked", "Content-Length: 5"), want: bad, closed: true},
@@ -137,7 +137,7 @@ func matrix() []row {
 	for i, p := range []string{"/public/../admin/x", "/public/%2e%2e/admin/x", "/public/.%2e/admin/x", "//admin/x", "/./admin/x", "/admin//x", "/%61dmin/x", "/public/..;/admin/x", "/admin;x=1/x", "/admin/;/x", "/public\\..\\admin/x", "/public/%5c..%5cadmin/x"} {
 		add(row{id: fmt.Sprintf("URI01%c", 'a'+i), raw: get(p), want: hidden})
 	}
-	for i, e := range []string{"%2f", "%5c", "%00", "%23", "%25", "%3b", "%3f", "%0d%0aX:y", "%0a", "%c0%ae", "%ff", "%u002e", "%zz", "%2"} {
+	for i, e := range []string{"%2f", "%5c", "%00", "%23", "%25", "%3b", "%3f", "%0d%0aX:y", "%0a", "%c0%ae", "%ff", "%u002e", "%zz", "%g1"} {
 		add(row{id: fmt.Sprintf("URI03%c", 'a'+i), raw: get("/public/a" + e + "b"), want: bad})
 	}
 	add(
@@ -157,27 +157,27 @@ func matrix() []row {
 		row{id: "URI14c", raw: get("/public/x?a=%zz"), want: []int{200, 400}, reaches: 1, must: []string{"?a=%zz "}},
 		row{id: "URI15", raw: get("/admin/x?api_key=KEY"), want: []int{401}},
 	)
-	host := func(h string) string { return "GET /public/x HTTP/1.1\r\n" + h + "\r\n" }
+	hosted := func(h string) string { return "GET /public/x HTTP/1.1\r\n" + h + "\r\n" }
 	add(
-		row{id: "HST01a", raw: host(""), want: bad, closed: true},
-		row{id: "HST01b", raw: host("Host: HOST\r\nHost: HOST\r\n"), want: bad, closed: true},
-		row{id: "HST01c", raw: host("Host: HOST, b\r\n"), want: bad, closed: true},
-		row{id: "HST01d", raw: host("Host: u@HOST\r\n"), want: bad, closed: true},
-		row{id: "HST01e", raw: host("Host: HOST/x\r\n"), want: bad, closed: true},
-		row{id: "HST01f", raw: host("Host: HOST\\x\r\n"), want: bad, closed: true},
-		row{id: "HST01g", raw: host("Host: h\xc3\xb6st\r\n"), want: bad, closed: true},
-		row{id: "HST02", raw: host("Host: \r\n"), want: bad, closed: true},
-		row{id: "HST03a", raw: host("Host: UPPER\r\n"), want: []int{200}, reaches: 1},
-		row{id: "HST03b", raw: host("Host: HOST.\r\n"), want: []int{200}, reaches: 1},
-		row{id: "HST03c", raw: host("Host: HOST:80\r\n"), want: []int{200}, reaches: 1},
-		row{id: "HST04a", raw: host("Host: HOST:99999\r\n"), want: bad, closed: true},
-		row{id: "HST04b", raw: host("Host: HOST:x\r\n"), want: bad, closed: true},
-		row{id: "HST04c", raw: host("Host: conf%2elocalhost\r\n"), want: bad, closed: true},
-		row{id: "HST04d", raw: host("Host: [::1%25eth0]\r\n"), want: bad, closed: true},
-		row{id: "HST05a", raw: host("Host: 127.0.0.1\r\n"), want: []int{404, 421}},
-		row{id: "HST05b", raw: host("Host: localhost\r\n"), want: []int{404, 421}},
+		row{id: "HST01a", raw: hosted(""), want: bad, closed: true},
+		row{id: "HST01b", raw: hosted("Host: HOST\r\nHost: HOST\r\n"), want: bad, closed: true},
+		row{id: "HST01c", raw: hosted("Host: HOST, b\r\n"), want: bad, closed: true},
+		row{id: "HST01d", raw: hosted("Host: u@HOST\r\n"), want: bad, closed: true},
+		row{id: "HST01e", raw: hosted("Host: HOST/x\r\n"), want: bad, closed: true},
+		row{id: "HST01f", raw: hosted("Host: HOST\\x\r\n"), want: bad, closed: true},
+		row{id: "HST01g", raw: hosted("Host: h\xc3\xb6st\r\n"), want: bad, closed: true},
+		row{id: "HST02", raw: hosted("Host: \r\n"), want: bad, closed: true},
+		row{id: "HST03a", raw: hosted("Host: UPPER\r\n"), want: []int{200}, reaches: 1},
+		row{id: "HST03b", raw: hosted("Host: HOST.\r\n"), want: []int{200}, reaches: 1},
+		row{id: "HST03c", raw: hosted("Host: HOST:80\r\n"), want: []int{200}, reaches: 1},
+		row{id: "HST04a", raw: hosted("Host: HOST:99999\r\n"), want: bad, closed: true},
+		row{id: "HST04b", raw: hosted("Host: HOST:x\r\n"), want: bad, closed: true},
+		row{id: "HST04c", raw: hosted("Host: conf%2elocalhost\r\n"), want: bad, closed: true},
+		row{id: "HST04d", raw: hosted("Host: [::1%25eth0]\r\n"), want: bad, closed: true},
+		row{id: "HST05a", raw: hosted("Host: 127.0.0.1\r\n"), want: []int{404, 421}},
+		row{id: "HST05b", raw: hosted("Host: localhost\r\n"), want: []int{404, 421}},
 		row{id: "HST08", raw: get("/public/x", "X-Forwarded-Host: other.localhost", "Forwarded: host=other.localhost"), want: []int{200}, reaches: 1, never: []string{"other.localhost"}},
-		row{id: "HST10", raw: host("Host: nobody.localhost\r\n"), want: []int{404}},
+		row{id: "HST10", raw: hosted("Host: nobody.localhost\r\n"), want: []int{404}},
 		row{id: "HOP01a", raw: get("/admin/x", "X-API-Key: KEY", "Connection: X-API-Key"), want: []int{200, 400}, reaches: 1, never: []string{"KEY"}},
 		row{id: "HOP01b", raw: get("/admin/x", "X-API-Key: KEY", "Connection: close, Tollgate-Consumer"), want: []int{200, 400}, reaches: 1, must: []string{"Tollgate-Consumer: alice"}},
 		row{id: "HOP03", raw: post("abcde", "Content-Length: 5", "Connection: Content-Length"), want: bad},
@@ -196,7 +196,7 @@ func matrix() []row {
 func TestMatrix(t *testing.T) {
 	s := newSite(t)
 	fill := strings.NewReplacer("HOST", s.host, "KEY", s.key, "UPPER", strings.ToUpper(s.host))
-	for _, r := range matrix() {
+	for _, r := range matrix(s.host) {
 		t.Run(r.id, func(t *testing.T) {
 			s.origin.take()
 			a := s.send(t, fill.Replace(r.raw))
@@ -212,6 +212,7 @@ func TestMatrix(t *testing.T) {
 			if r.closed && !a.closed {
 				t.Error("the connection stays open")
 			}
+			time.Sleep(20 * time.Millisecond) // the backend records what was cut off when its connection ends
 			seen := s.origin.take()
 			if len(seen) > r.reaches {
 				t.Errorf("%d requests reached the backend, at most %d may: %q", len(seen), r.reaches, seen)
@@ -228,7 +229,7 @@ func TestMatrix(t *testing.T) {
 						t.Errorf("%q did not reach the backend: %q", m, all)
 					}
 				}
-				if strings.Contains(a.text, "Tollgate-Error") {
+				if strings.Contains(a.text, "Tollgate-Error: forged") {
 					t.Error("a backend's Tollgate-Error was passed on")
 				}
 			} else if !strings.Contains(a.text, "Tollgate-Error: ") && a.statuses[0] != 204 {
