@@ -82,9 +82,11 @@ func TestFoldKeepsTheGreaterAndTheMinutes(t *testing.T) {
 	t.Parallel()
 	id := contract.CounterID{Organization: 1, Gateway: 2, Route: 3, Hour: 4}
 	b := func(seq uint64, at int64, billed, admitted uint64) Batch {
-		return Batch{Arrived: at, Batch: contract.Batch{Edge: "e", Epoch: 1, Seq: seq, Counters: []contract.Counter{{ID: id, Counts: contract.Counts{Billed: billed, Admitted: admitted}}},
+		return Batch{Arrived: at, Batch: contract.Batch{
+			Edge: "e", Epoch: 1, Seq: seq, Counters: []contract.Counter{{ID: id, Counts: contract.Counts{Billed: billed, Admitted: admitted}}},
 			Statuses: []contract.StatusCount{{Gateway: 2, Route: 3, Hour: 4, Status: 200, Count: billed}},
-			Latency:  []contract.Latency{{Gateway: 2, Route: 3, Hour: 4, Edge: [contract.LatencyBuckets]uint32{uint32(billed)}}}}}
+			Latency:  []contract.Latency{{Gateway: 2, Route: 3, Hour: 4, Edge: [contract.LatencyBuckets]uint32{uint32(billed)}}},
+		}}
 	}
 	rounds := Fold([]Batch{b(2, 61_000, 7, 9), b(1, 10_000, 5, 8), b(3, 62_000, 6, 4)})
 	if len(rounds) != 2 || rounds[0].Minute != 0 || rounds[1].Minute != 1 {

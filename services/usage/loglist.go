@@ -18,8 +18,14 @@ func (f *LogFilter) check(gateway uint64, limit int) (LogQuery, error) {
 	q := LogQuery{Gateway: gateway, Filter: *f, Limit: limit, KID: strings.TrimPrefix(f.Key, "key_")}
 	var bad contract.FieldErrors
 	for _, t := range []struct{ at, text string }{
-		{"/route", f.Route}, {"/consumer", f.Consumer}, {"/key", f.Key}, {"/method", f.Method}, {"/path", f.Path},
-		{"/code", f.Code}, {"/request_id", f.RequestID}, {"/client", f.Client},
+		{"/route", f.Route},
+		{"/consumer", f.Consumer},
+		{"/key", f.Key},
+		{"/method", f.Method},
+		{"/path", f.Path},
+		{"/code", f.Code},
+		{"/request_id", f.RequestID},
+		{"/client", f.Client},
 	} {
 		if len(t.text) > maxFilterText {
 			bad.Add(t.at, "is longer than 512 bytes")

@@ -23,7 +23,7 @@ type Asker struct {
 // Timing of asking.
 const (
 	askTTL   = 10 * time.Second // a question that nobody took disappears
-	askFirst = time.Second  // after which another edge is asked as well
+	askFirst = time.Second      // after which another edge is asked as well
 )
 
 // Ask asks a ready edge, and a second one when the first is silent.

@@ -80,8 +80,13 @@ func logs(db *gorm.DB, org core.OrganizationID, q *usage.LogQuery) *gorm.DB {
 	db = db.Table("access_logs").Select("id, record").Where(ours, int64(q.Gateway), int64(q.Gateway), string(org))
 	f := &q.Filter
 	for _, c := range []struct{ column, value string }{
-		{"route", f.Route}, {"consumer", f.Consumer}, {"kid", q.KID}, {"method", f.Method},
-		{"code", f.Code}, {"request_id", f.RequestID}, {"client", f.Client},
+		{"route", f.Route},
+		{"consumer", f.Consumer},
+		{"kid", q.KID},
+		{"method", f.Method},
+		{"code", f.Code},
+		{"request_id", f.RequestID},
+		{"client", f.Client},
 	} {
 		if c.value != "" {
 			db = db.Where(c.column+" = ?", clean(c.value))

@@ -80,8 +80,11 @@ func sumShape(q *usage.LedgerQuery) string {
 		given  bool
 		some   bool // not zero: a partial index knows
 	}{
-		{"organization", q.Organization != 0, false}, {"gateway", q.Gateway != 0, false}, {"route", q.Route != 0, false},
-		{"consumer", q.Consumer != 0 || q.NoConsumer, q.Consumer != 0}, {"kid", q.Key != 0 || q.NoKey, q.Key != 0},
+		{"organization", q.Organization != 0, false},
+		{"gateway", q.Gateway != 0, false},
+		{"route", q.Route != 0, false},
+		{"consumer", q.Consumer != 0 || q.NoConsumer, q.Consumer != 0},
+		{"kid", q.Key != 0 || q.NoKey, q.Key != 0},
 		{"plan", q.Plan != 0, false},
 	} {
 		if c.given {

@@ -145,7 +145,11 @@ func TestUsageWritersAreApart(t *testing.T) {
 		apply(t, u, batch(writA, 1, usageNow, counter(1, 77, 5, 5)), batch(twin, 1, usageNow, counter(1, 77, 3, 3)))
 		got, err := u.Admitted(t.Context(), []usage.LedgerQuery{
 			{Gateway: 1, Key: 77, FromHour: hour0, ToHour: hour0 + 1},
-			{Organization: 1, Consumer: 1, LiveOnly: true}, {Gateway: 1, NoKey: true}, {Gateway: 2}, {Organization: 1, FromHour: hour0 + 1}, {Plan: 1, Route: 1},
+			{Organization: 1, Consumer: 1, LiveOnly: true},
+			{Gateway: 1, NoKey: true},
+			{Gateway: 2},
+			{Organization: 1, FromHour: hour0 + 1},
+			{Plan: 1, Route: 1},
 		})
 		if err != nil {
 			t.Fatal(err)
