@@ -175,7 +175,7 @@ func (l *leader) fault(err error) {
 	l.inStep = false
 	if l.faulted == "" {
 		l.faulted = err.Error()
-		l.o.Logger.Error("publisher fails and goes on trying", "error", err)
+		l.o.Logger.Warn("publisher fails and goes on trying", "error", err)
 	}
 }
 

@@ -33,6 +33,15 @@ func Open(text string) (redis.UniversalClient, error) {
 	return nil, fmt.Errorf("the Redis URL begins with %.20q: want redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://", scheme)
 }
 
+// The library logs each failed connection to standard error by itself; here every
+// failure is returned, and whoever gets it decides what to log.
+func init() { redis.SetLogger(silent{}) }
+
+type silent struct{}
+
+// Printf drops a line of the library's.
+func (silent) Printf(context.Context, string, ...any) {}
+
 const (
 	dialTime = 2 * time.Second
 	callTime = 5 * time.Second
