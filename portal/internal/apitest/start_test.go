@@ -32,6 +32,8 @@ type env struct {
 	app   *app.App
 	clock *clock
 	log   *logbook
+	dbURL string
+	redis *exec.Cmd
 }
 
 // clock is the wall clock plus what a test has let pass.
@@ -83,10 +85,10 @@ func start(t *testing.T, kind string, s settingsFor) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &env{t: t, clock: &clock{}, log: &logbook{}}
+	e := &env{t: t, clock: &clock{}, log: &logbook{}, dbURL: dbURL}
 	logger := slog.New(slog.NewTextHandler(e.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	e.app, err = app.New(t.Context(), app.Config{
-		DatabaseURL: dbURL, RedisURL: redisURL(t), Root: keys, EdgeDomain: "localhost", PublicURL: "http://portal.test",
+		DatabaseURL: dbURL, RedisURL: e.startRedis(), Root: keys, EdgeDomain: "localhost", PublicURL: "http://portal.test",
 		PlansFile: s.plans, AllowPrivate: true, VerifyMail: s.mail, Logger: logger, Clock: e.clock.now,
 	})
 	if err != nil {
@@ -170,8 +172,9 @@ func newPostgres(t *testing.T) string {
 	return u.String()
 }
 
-// redisURL starts a Redis on a socket, which ends with the test.
-func redisURL(t *testing.T) string {
+// startRedis starts a Redis on a socket, which ends with the test.
+func (e *env) startRedis() string {
+	t := e.t
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -187,6 +190,7 @@ func redisURL(t *testing.T) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	e.redis = cmd
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
