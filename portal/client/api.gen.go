@@ -2752,6 +2752,7 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 
 // The interface specification for the client above.
 type ClientInterface interface {
+
 	// ListAudit Who changed what, when, from where; newest first
 	//
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
@@ -5356,6 +5357,7 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -5363,9 +5365,11 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -5373,9 +5377,11 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Action != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", *params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -5383,9 +5389,11 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Actor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -5393,9 +5401,11 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Resource != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "resource", *params.Resource, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -5403,9 +5413,11 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Gateway != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "gateway", *params.Gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -5413,6 +5425,7 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -5525,6 +5538,7 @@ func NewListGatewaysRequest(server string, params *ListGatewaysParams) (*http.Re
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -5532,9 +5546,11 @@ func NewListGatewaysRequest(server string, params *ListGatewaysParams) (*http.Re
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -5542,6 +5558,7 @@ func NewListGatewaysRequest(server string, params *ListGatewaysParams) (*http.Re
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -5596,6 +5613,7 @@ func NewCreateGatewayRequestWithBody(server string, params *CreateGatewayParams,
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -5606,6 +5624,7 @@ func NewCreateGatewayRequestWithBody(server string, params *CreateGatewayParams,
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -5643,6 +5662,7 @@ func NewDeleteGatewayRequest(server string, gateway GatewayParam, params *Delete
 	}
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -5653,6 +5673,7 @@ func NewDeleteGatewayRequest(server string, gateway GatewayParam, params *Delete
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -5737,6 +5758,7 @@ func NewUpdateGatewayRequestWithBody(server string, gateway GatewayParam, params
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -5747,6 +5769,7 @@ func NewUpdateGatewayRequestWithBody(server string, gateway GatewayParam, params
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -5831,6 +5854,7 @@ func NewPutConfigRequestWithBody(server string, gateway GatewayParam, params *Pu
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -5841,6 +5865,7 @@ func NewPutConfigRequestWithBody(server string, gateway GatewayParam, params *Pu
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -5929,6 +5954,7 @@ func NewListConsumersRequest(server string, gateway GatewayParam, params *ListCo
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -5936,9 +5962,11 @@ func NewListConsumersRequest(server string, gateway GatewayParam, params *ListCo
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -5946,6 +5974,7 @@ func NewListConsumersRequest(server string, gateway GatewayParam, params *ListCo
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -6007,6 +6036,7 @@ func NewCreateConsumerRequestWithBody(server string, gateway GatewayParam, param
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -6017,6 +6047,7 @@ func NewCreateConsumerRequestWithBody(server string, gateway GatewayParam, param
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -6061,6 +6092,7 @@ func NewDeleteConsumerRequest(server string, gateway GatewayParam, name NamePara
 	}
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -6071,6 +6103,7 @@ func NewDeleteConsumerRequest(server string, gateway GatewayParam, name NamePara
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -6169,6 +6202,7 @@ func NewPutConsumerRequestWithBody(server string, gateway GatewayParam, name Nam
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -6179,6 +6213,7 @@ func NewPutConsumerRequestWithBody(server string, gateway GatewayParam, name Nam
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -6301,6 +6336,7 @@ func NewListKeysRequest(server string, gateway GatewayParam, params *ListKeysPar
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6308,9 +6344,11 @@ func NewListKeysRequest(server string, gateway GatewayParam, params *ListKeysPar
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6318,9 +6356,11 @@ func NewListKeysRequest(server string, gateway GatewayParam, params *ListKeysPar
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Consumer != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "consumer", *params.Consumer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6328,6 +6368,7 @@ func NewListKeysRequest(server string, gateway GatewayParam, params *ListKeysPar
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -6389,6 +6430,7 @@ func NewCreateKeyRequestWithBody(server string, gateway GatewayParam, params *Cr
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -6399,6 +6441,7 @@ func NewCreateKeyRequestWithBody(server string, gateway GatewayParam, params *Cr
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -6497,6 +6540,7 @@ func NewUpdateKeyRequestWithBody(server string, gateway GatewayParam, key KeyPar
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -6507,6 +6551,7 @@ func NewUpdateKeyRequestWithBody(server string, gateway GatewayParam, key KeyPar
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -6555,6 +6600,7 @@ func NewRevokeKeyRequest(server string, gateway GatewayParam, key KeyParam, para
 		var rawQueryFragments []string
 
 		if params.Wait != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6562,6 +6608,7 @@ func NewRevokeKeyRequest(server string, gateway GatewayParam, key KeyParam, para
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -6576,6 +6623,7 @@ func NewRevokeKeyRequest(server string, gateway GatewayParam, key KeyParam, para
 	}
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -6586,6 +6634,7 @@ func NewRevokeKeyRequest(server string, gateway GatewayParam, key KeyParam, para
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -6643,6 +6692,7 @@ func NewRotateKeyRequestWithBody(server string, gateway GatewayParam, key KeyPar
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -6653,6 +6703,7 @@ func NewRotateKeyRequestWithBody(server string, gateway GatewayParam, key KeyPar
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -6694,6 +6745,7 @@ func NewGetLiveRequest(server string, gateway GatewayParam, params *GetLiveParam
 		var rawQueryFragments []string
 
 		if params.Version != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "version", *params.Version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			} else {
@@ -6701,9 +6753,11 @@ func NewGetLiveRequest(server string, gateway GatewayParam, params *GetLiveParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Wait != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6711,6 +6765,7 @@ func NewGetLiveRequest(server string, gateway GatewayParam, params *GetLiveParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -6763,6 +6818,7 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6770,9 +6826,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6780,9 +6838,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Follow != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "follow", *params.Follow, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6790,9 +6850,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Status != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6800,9 +6862,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Route != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "route", *params.Route, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6810,9 +6874,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Consumer != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "consumer", *params.Consumer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6820,9 +6886,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Key != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "key", *params.Key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6830,9 +6898,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Code != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6840,9 +6910,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Method != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6850,9 +6922,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Path != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "path", *params.Path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6860,9 +6934,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Client != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "client", *params.Client, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6870,9 +6946,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Outcome != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -6880,9 +6958,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.From != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
 				return nil, err
 			} else {
@@ -6890,9 +6970,11 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.To != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
 				return nil, err
 			} else {
@@ -6900,6 +6982,7 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -6995,6 +7078,7 @@ func NewPutGatewayPoliciesRequestWithBody(server string, gateway GatewayParam, p
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -7005,6 +7089,7 @@ func NewPutGatewayPoliciesRequestWithBody(server string, gateway GatewayParam, p
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -7087,6 +7172,7 @@ func NewListRoutesRequest(server string, gateway GatewayParam, params *ListRoute
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -7094,9 +7180,11 @@ func NewListRoutesRequest(server string, gateway GatewayParam, params *ListRoute
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -7104,6 +7192,7 @@ func NewListRoutesRequest(server string, gateway GatewayParam, params *ListRoute
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -7165,6 +7254,7 @@ func NewCreateRouteRequestWithBody(server string, gateway GatewayParam, params *
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -7175,6 +7265,7 @@ func NewCreateRouteRequestWithBody(server string, gateway GatewayParam, params *
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -7219,6 +7310,7 @@ func NewDeleteRouteRequest(server string, gateway GatewayParam, name NameParam, 
 	}
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -7229,6 +7321,7 @@ func NewDeleteRouteRequest(server string, gateway GatewayParam, name NameParam, 
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -7327,6 +7420,7 @@ func NewPutRouteRequestWithBody(server string, gateway GatewayParam, name NamePa
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -7337,6 +7431,7 @@ func NewPutRouteRequestWithBody(server string, gateway GatewayParam, name NamePa
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -7378,6 +7473,7 @@ func NewListSecretsRequest(server string, gateway GatewayParam, params *ListSecr
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -7385,9 +7481,11 @@ func NewListSecretsRequest(server string, gateway GatewayParam, params *ListSecr
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -7395,6 +7493,7 @@ func NewListSecretsRequest(server string, gateway GatewayParam, params *ListSecr
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -7450,6 +7549,7 @@ func NewDeleteSecretRequest(server string, gateway GatewayParam, name NameParam,
 	}
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -7460,6 +7560,7 @@ func NewDeleteSecretRequest(server string, gateway GatewayParam, name NameParam,
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -7558,6 +7659,7 @@ func NewPutSecretRequestWithBody(server string, gateway GatewayParam, name NameP
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -7568,6 +7670,7 @@ func NewPutSecretRequestWithBody(server string, gateway GatewayParam, name NameP
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -7609,6 +7712,7 @@ func NewListUpstreamsRequest(server string, gateway GatewayParam, params *ListUp
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -7616,9 +7720,11 @@ func NewListUpstreamsRequest(server string, gateway GatewayParam, params *ListUp
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -7626,6 +7732,7 @@ func NewListUpstreamsRequest(server string, gateway GatewayParam, params *ListUp
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -7687,6 +7794,7 @@ func NewCreateUpstreamRequestWithBody(server string, gateway GatewayParam, param
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -7697,6 +7805,7 @@ func NewCreateUpstreamRequestWithBody(server string, gateway GatewayParam, param
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -7741,6 +7850,7 @@ func NewDeleteUpstreamRequest(server string, gateway GatewayParam, name NamePara
 	}
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -7751,6 +7861,7 @@ func NewDeleteUpstreamRequest(server string, gateway GatewayParam, name NamePara
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -7849,6 +7960,7 @@ func NewPutUpstreamRequestWithBody(server string, gateway GatewayParam, name Nam
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -7859,6 +7971,7 @@ func NewPutUpstreamRequestWithBody(server string, gateway GatewayParam, name Nam
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -7900,6 +8013,7 @@ func NewGetUsageRequest(server string, gateway GatewayParam, params *GetUsagePar
 		var rawQueryFragments []string
 
 		if params.From != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
 				return nil, err
 			} else {
@@ -7907,9 +8021,11 @@ func NewGetUsageRequest(server string, gateway GatewayParam, params *GetUsagePar
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.To != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
 				return nil, err
 			} else {
@@ -7917,9 +8033,11 @@ func NewGetUsageRequest(server string, gateway GatewayParam, params *GetUsagePar
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Interval != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "interval", *params.Interval, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -7927,9 +8045,11 @@ func NewGetUsageRequest(server string, gateway GatewayParam, params *GetUsagePar
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.GroupBy != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "group_by", *params.GroupBy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -7937,9 +8057,11 @@ func NewGetUsageRequest(server string, gateway GatewayParam, params *GetUsagePar
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Route != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "route", *params.Route, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -7947,9 +8069,11 @@ func NewGetUsageRequest(server string, gateway GatewayParam, params *GetUsagePar
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Consumer != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "consumer", *params.Consumer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -7957,9 +8081,11 @@ func NewGetUsageRequest(server string, gateway GatewayParam, params *GetUsagePar
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Key != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "key", *params.Key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -7967,6 +8093,7 @@ func NewGetUsageRequest(server string, gateway GatewayParam, params *GetUsagePar
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -8019,6 +8146,7 @@ func NewListUsagePlansRequest(server string, gateway GatewayParam, params *ListU
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -8026,9 +8154,11 @@ func NewListUsagePlansRequest(server string, gateway GatewayParam, params *ListU
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -8036,6 +8166,7 @@ func NewListUsagePlansRequest(server string, gateway GatewayParam, params *ListU
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -8097,6 +8228,7 @@ func NewCreateUsagePlanRequestWithBody(server string, gateway GatewayParam, para
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -8107,6 +8239,7 @@ func NewCreateUsagePlanRequestWithBody(server string, gateway GatewayParam, para
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -8151,6 +8284,7 @@ func NewDeleteUsagePlanRequest(server string, gateway GatewayParam, name NamePar
 	}
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -8161,6 +8295,7 @@ func NewDeleteUsagePlanRequest(server string, gateway GatewayParam, name NamePar
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -8259,6 +8394,7 @@ func NewPutUsagePlanRequestWithBody(server string, gateway GatewayParam, name Na
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -8269,6 +8405,7 @@ func NewPutUsagePlanRequestWithBody(server string, gateway GatewayParam, name Na
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -8310,6 +8447,7 @@ func NewListVersionsRequest(server string, gateway GatewayParam, params *ListVer
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -8317,9 +8455,11 @@ func NewListVersionsRequest(server string, gateway GatewayParam, params *ListVer
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -8327,6 +8467,7 @@ func NewListVersionsRequest(server string, gateway GatewayParam, params *ListVer
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -8423,6 +8564,7 @@ func NewRestoreVersionRequest(server string, gateway GatewayParam, version Versi
 	}
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -8433,6 +8575,7 @@ func NewRestoreVersionRequest(server string, gateway GatewayParam, version Versi
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -8467,6 +8610,7 @@ func NewListInvitationsRequest(server string, params *ListInvitationsParams) (*h
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -8474,9 +8618,11 @@ func NewListInvitationsRequest(server string, params *ListInvitationsParams) (*h
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -8484,6 +8630,7 @@ func NewListInvitationsRequest(server string, params *ListInvitationsParams) (*h
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -8538,6 +8685,7 @@ func NewCreateInvitationRequestWithBody(server string, params *CreateInvitationP
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -8548,6 +8696,7 @@ func NewCreateInvitationRequestWithBody(server string, params *CreateInvitationP
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -8710,6 +8859,7 @@ func NewListMembersRequest(server string, params *ListMembersParams) (*http.Requ
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -8717,9 +8867,11 @@ func NewListMembersRequest(server string, params *ListMembersParams) (*http.Requ
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -8727,6 +8879,7 @@ func NewListMembersRequest(server string, params *ListMembersParams) (*http.Requ
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -8781,6 +8934,7 @@ func NewAcceptInvitationRequestWithBody(server string, params *AcceptInvitationP
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -8791,6 +8945,7 @@ func NewAcceptInvitationRequestWithBody(server string, params *AcceptInvitationP
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -8828,6 +8983,7 @@ func NewDeleteMemberRequest(server string, member MemberParam, params *DeleteMem
 	}
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -8838,6 +8994,7 @@ func NewDeleteMemberRequest(server string, member MemberParam, params *DeleteMem
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -8922,6 +9079,7 @@ func NewUpdateMemberRequestWithBody(server string, member MemberParam, params *U
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -8932,6 +9090,7 @@ func NewUpdateMemberRequestWithBody(server string, member MemberParam, params *U
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -9002,6 +9161,7 @@ func NewUpdateOrganizationRequestWithBody(server string, params *UpdateOrganizat
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IfMatch != nil {
 			var headerParam0 string
 
@@ -9012,6 +9172,7 @@ func NewUpdateOrganizationRequestWithBody(server string, params *UpdateOrganizat
 
 			req.Header.Set("If-Match", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -9046,6 +9207,7 @@ func NewListOrganizationsRequest(server string, params *ListOrganizationsParams)
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -9053,9 +9215,11 @@ func NewListOrganizationsRequest(server string, params *ListOrganizationsParams)
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -9063,6 +9227,7 @@ func NewListOrganizationsRequest(server string, params *ListOrganizationsParams)
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -9117,6 +9282,7 @@ func NewCreateOrganizationRequestWithBody(server string, params *CreateOrganizat
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -9127,6 +9293,7 @@ func NewCreateOrganizationRequestWithBody(server string, params *CreateOrganizat
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -9362,6 +9529,7 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -9369,9 +9537,11 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -9379,6 +9549,7 @@ func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Re
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -9467,6 +9638,7 @@ func NewSignupRequestWithBody(server string, params *SignupParams, contentType s
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -9477,6 +9649,7 @@ func NewSignupRequestWithBody(server string, params *SignupParams, contentType s
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -9538,6 +9711,7 @@ func NewListTokensRequest(server string, params *ListTokensParams) (*http.Reques
 		var rawQueryFragments []string
 
 		if params.Limit != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -9545,9 +9719,11 @@ func NewListTokensRequest(server string, params *ListTokensParams) (*http.Reques
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if params.Cursor != nil {
+
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
@@ -9555,6 +9731,7 @@ func NewListTokensRequest(server string, params *ListTokensParams) (*http.Reques
 					rawQueryFragments = append(rawQueryFragments, qp)
 				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -9609,6 +9786,7 @@ func NewCreateTokenRequestWithBody(server string, params *CreateTokenParams, con
 	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
+
 		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
@@ -9619,6 +9797,7 @@ func NewCreateTokenRequestWithBody(server string, params *CreateTokenParams, con
 
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
+
 	}
 
 	return req, nil
@@ -9735,6 +9914,7 @@ func WithBaseURL(baseURL string) ClientOption {
 
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
+
 	// ListAuditWithResponse Who changed what, when, from where; newest first
 	//
 	// Returns a wrapper object for the known response body format(s).

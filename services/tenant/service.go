@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -59,7 +60,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("tenant: public URL %q is not an absolute http or https URL", cfg.PublicURL)
 	}
 	s := &Service{
-		store: cfg.Store, plans: cfg.Plans, clock: cfg.Clock, log: cfg.Logger,
+		store: cfg.Store, plans: cfg.Plans, clock: func() time.Time { return cfg.Clock().UTC().Truncate(time.Millisecond) }, // as it is stored log: cfg.Logger,
 		base: strings.TrimRight(cfg.PublicURL, "/"), verifyMail: cfg.VerifyMail,
 		wake: make(chan struct{}, 1),
 	}

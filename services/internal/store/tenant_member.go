@@ -69,9 +69,9 @@ func (r *tenantRows) ListMembers(_ context.Context, org core.OrganizationID, aft
 
 func (r *tenantRows) ListMemberships(_ context.Context, userID, after string, limit int) ([]tenant.Membership, error) {
 	var rows []struct {
-		organizationRow `gorm:"embedded"`
-		MemberID        string
-		Role            string
+		Organization organizationRow `gorm:"embedded"`
+		MemberID     string
+		Role         string
 	}
 	err := r.db.Table("members").Select("organizations.*, members.id AS member_id, members.role").
 		Joins("JOIN organizations ON organizations.id = members.organization_id").
@@ -80,7 +80,7 @@ func (r *tenantRows) ListMemberships(_ context.Context, userID, after string, li
 	out := make([]tenant.Membership, len(rows))
 	for i := range rows {
 		out[i] = tenant.Membership{
-			Organization: organizationFrom(&rows[i].organizationRow),
+			Organization: organizationFrom(&rows[i].Organization),
 			MemberID:     rows[i].MemberID, Role: tenant.Role(rows[i].Role),
 		}
 	}
