@@ -91,11 +91,20 @@ func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
+// quiet keeps go-redis from writing to the standard logger of its own accord:
+// every failure comes back as an error, and its caller logs what matters.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+var silence = sync.OnceFunc(func() { redis.SetLogger(quiet{}) })
+
 // OpenRedis makes a client for TOLLGATE_REDIS_URL: redis://, rediss://, unix://,
 // redis+sentinel://host,host/master/db or redis+cluster://host,host. It connects
 // on first use, honours the deadlines of contexts and does not retry by itself;
 // pool is its number of connections. Errors never repeat a password.
 func OpenRedis(text string, d *Dialing, pool int) (redis.UniversalClient, error) {
+	silence()
 	scheme, _, _ := strings.Cut(text, ":")
 	switch scheme {
 	case "redis", "rediss", "unix":

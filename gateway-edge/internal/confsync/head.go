@@ -14,8 +14,6 @@ import (
 const (
 	headEvery   = time.Second
 	headTimeout = time.Second
-	// repairEvery is how often the digest of everything held is compared with
-	// the head's.
 	repairEvery = 60 * time.Second
 )
 
@@ -39,7 +37,7 @@ func (s *Syncer) headLoop(ctx context.Context) {
 			s.cfg.Logger.Info("in contact with the control plane")
 		}
 		failures = 0
-		if now := s.cfg.Now(); now-checked > int64(repairEvery) && s.settled() {
+		if now := s.cfg.Now(); now-checked > int64(s.cfg.RepairEvery) && s.settled() {
 			checked = now
 			s.checkRoot(ctx)
 		}

@@ -29,6 +29,9 @@ type Config struct {
 	// Report returns what the edge says of itself; lineage, revision, times,
 	// readiness and failures are filled in here.
 	Report func() contract.EdgeReport
+	// RepairEvery is how often the digest of everything held is compared with the
+	// head's; 0 is 60 s.
+	RepairEvery time.Duration
 	// Now is CLOCK_BOOTTIME in nanoseconds, Wall Unix milliseconds.
 	Now    func() int64
 	Wall   func() int64
@@ -76,6 +79,9 @@ type Syncer struct {
 // New makes a Syncer that goes on from pos, which was loaded from disk at loc; a
 // zero pos begins with nothing.
 func New(cfg Config, pos Position, loc *disklog.Loc) *Syncer {
+	if cfg.RepairEvery == 0 {
+		cfg.RepairEvery = repairEvery
+	}
 	s := &Syncer{
 		cfg: cfg, lineage: pos.Lineage, issued: pos.Issued, next: pos.Rev + 1,
 		head:   contract.Head{Lineage: pos.Lineage, Rev: pos.Rev, Time: pos.HeadTime},

@@ -253,12 +253,18 @@ func (p *Publisher) OldHead(rev uint64) []byte {
 	return p.signHead(rev, p.clock-60_000)
 }
 
-// Restore begins a lineage, as after the database was restored from a backup; rev
-// is the one that the backup had.
-func (p *Publisher) Restore(lineage string, rev uint64) {
+// Restore begins a lineage, as after the database was restored from a backup that
+// had revision rev and these gateways.
+func (p *Publisher) Restore(lineage string, rev uint64, gateways ...*contract.Gateway) {
+	p.t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lineage, p.issued, p.rev = lineage, p.issued+1, rev
+	for _, g := range gateways {
+		doc, err := contract.SignDocument(p.Keys.Signer, contract.KindGateway, g.Version, g)
+		p.must(err)
+		p.putDocument(g.ID, contract.KindGateway, g.Version, doc)
+	}
 	ctx, cancel := p.ctx()
 	defer cancel()
 	p.must(p.client.Del(ctx, contract.RedisChanges).Err())

@@ -4,10 +4,7 @@ import "github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
 
 // Loader takes what the disk holds, record by record in the order they were
 // written, and then puts it in force at once.
-type Loader struct {
-	s *Store
-	n int
-}
+type Loader struct{ s *Store }
 
 // Loader returns a Loader into an empty Store.
 func (s *Store) Loader() *Loader { return &Loader{s: s} }
@@ -19,10 +16,16 @@ func (l *Loader) Take(r *disklog.Record, loc *disklog.Loc) bool {
 	h := held{version: r.Version, digest: r.Digest, hosts: r.Hosts, deleted: r.Deleted, loc: loc}
 	switch r.Kind {
 	case disklog.Gateway:
+		// Dropped records are found again until the log is compacted, so the same
+		// rule is followed as when they came.
 		e := s.entry(r.ID)
-		s.dropHeld(&e.good)
-		e.good, e.newest = e.newest, h
-		l.n++
+		if f, ok := s.failed[r.ID]; ok && f.Version == e.newest.version && e.good.present() {
+			s.dropHeld(&e.newest)
+		} else {
+			s.dropHeld(&e.good)
+			e.good = e.newest
+		}
+		e.newest = h
 	case disklog.Organization:
 		o := s.org(r.ID)
 		s.dropHeld(&o.held)
@@ -73,6 +76,12 @@ func (l *Loader) Done() int {
 		} else if e.good.present() {
 			f.Serving = e.good.version
 			s.failed[id] = f
+		}
+	}
+	for id, q := range s.quarantined {
+		if e := s.table.Get(id); e == nil || e.newest.version > q.version {
+			s.dropLoc(q.loc)
+			delete(s.quarantined, id)
 		}
 	}
 	s.quarantineMarked()
