@@ -61,8 +61,16 @@ func (j *job) end() {
 		m.End(j.cl.protocol().metric(), o.Status, j.code, j.refused, edge, upstream)
 	}
 	j.log(edge, upstream)
-	j.eng.served.Add(1)
-	j.eng.open.Add(-1)
+	j.leave()
+}
+
+// leave notes that the request is no longer under way.
+func (j *job) leave() {
+	if j.entered {
+		j.entered = false
+		j.eng.served.Add(1)
+		j.eng.open.Add(-1)
+	}
 }
 
 // spent splits the time until the answer began, in microseconds: by the edge, and
@@ -93,7 +101,8 @@ func (j *job) log(edge, upstream int64) {
 		code = j.code.String()
 	}
 	status := j.e.Outcome.Status
-	if !j.gw.LogShare.Wants(status, code, j.ended.String()) {
+	bad := code != "" || status >= 500 || j.ended != policy.EndedWell
+	if !j.gw.LogShare.Wants(status, code, j.ended.String()) || l.Full(j.id.Gateway, bad) {
 		return
 	}
 	r := observe.Record{
@@ -119,7 +128,7 @@ func (j *job) log(edge, upstream int64) {
 	if j.target != nil {
 		r.Target = j.target.URL.String()
 	}
-	if code != "" || status >= 500 || r.Aborted != "" || j.random&(traceShare-1) == 0 {
+	if bad || j.random&(traceShare-1) == 0 {
 		r.Trace = j.trace()
 	}
 	l.Write(&r)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -81,7 +82,7 @@ func (e *Engine) ServeConn(ctx context.Context, nc net.Conn, info Info) (ahead [
 		c.info.Ahead = nil
 	}
 	c.first = !info.TLS
-	for c.next() {
+	for c.guarded() {
 	}
 	stop()
 	e.sweep.remove(&c.timers)
@@ -129,6 +130,22 @@ func rawConn(nc net.Conn) syscall.RawConn {
 		}
 	}
 	return nil
+}
+
+// guarded is next with a panic of the engine's own held back: it costs this
+// connection and no other.
+func (c *conn) guarded() (more bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.eng.cfg.Logger.Error("engine panicked", "panic", v, "stack", string(debug.Stack()))
+			if j := c.j; j != nil {
+				c.j = nil
+				j.wreck()
+			}
+			more = false
+		}
+	}()
+	return c.next()
 }
 
 // next serves one request. It reports whether another may follow.

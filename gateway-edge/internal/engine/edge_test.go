@@ -1,14 +1,20 @@
-package engine
+package engine_test
 
 import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/netip"
 	"strings"
@@ -18,6 +24,8 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
 	"github.com/tollgate/tollgate/gateway-edge/internal/clock"
+	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
+	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
@@ -28,12 +36,14 @@ import (
 
 // testEdge is an engine with real rooms behind it, on loopback.
 type testEdge struct {
-	*Engine
-	t       testing.TB
-	store   *snapshot.Store
-	root    *contract.RootKeys
-	clock   *clock.Clock
+	*engine.Engine
+	t     testing.TB
+	store *snapshot.Store
+	root  *contract.RootKeys
+	clock *clock.Clock
+	*listen.Server
 	addr    string
+	tlsAddr string
 	logs    *lockedBuffer
 	version uint64
 }
@@ -57,10 +67,10 @@ func (l *lockedBuffer) String() string {
 
 // edgeOptions change what newEdge makes.
 type edgeOptions struct {
-	limits   Limits
+	limits   engine.Limits
 	trusted  []netip.Prefix
 	policies []*policy.Descriptor
-	info     Info
+	perIP    int
 }
 
 func newEdge(t testing.TB, o edgeOptions) *testEdge {
@@ -89,7 +99,7 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 		Deps:      policy.Deps{Wall: time.Now},
 		OrgLimits: func(*contract.Organization) snapshot.OrgLimits { return noLimits{} },
 	})
-	eng, err := New(Config{
+	eng, err := engine.New(engine.Config{
 		Edge: "edge-1", Domain: "localhost", Table: store.Table(), Meter: m, Clock: ck,
 		Trusted: o.trusted, Limits: o.limits, Logger: logger,
 	})
@@ -105,28 +115,15 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 	run(eng.Run)
 	run(pools.Run)
 	run(m.Run)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	cert := selfSigned(t)
+	ls, err := listen.New(listen.Config{
+		Engine: eng, Addr: "127.0.0.1:0", TLSAddr: "127.0.0.1:0", Trusted: o.trusted, MaxConnsPerIP: o.perIP, Logger: logger,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert, nil },
+	})
 	must(t, err)
-	e.addr = ln.Addr().String()
-	wg.Add(1)
-	go func() {
-		defer wg.Done()
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				info := o.info
-				info.Peer = c.RemoteAddr().(*net.TCPAddr).AddrPort()
-				eng.ServeConn(ctx, c, info)
-			}()
-		}
-	}()
+	e.Server, e.addr, e.tlsAddr = ls, ls.Addrs()[0].String(), ls.Addrs()[1].String()
+	run(ls.Run)
 	t.Cleanup(func() {
-		_ = ln.Close()
 		cancel()
 		done := make(chan struct{})
 		go func() { wg.Wait(); close(done) }()
@@ -443,4 +440,18 @@ func jsonOf(t testing.TB, body string) map[string]any {
 		t.Fatalf("%q: %v", body, err)
 	}
 	return v
+}
+
+// selfSigned makes a certificate for *.localhost.
+func selfSigned(t testing.TB) *tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost", "*.localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	must(t, err)
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

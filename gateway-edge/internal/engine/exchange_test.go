@@ -1,4 +1,4 @@
-package engine
+package engine_test
 
 import (
 	"bufio"
@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -537,7 +538,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestTimeLimits(t *testing.T) {
-	limits := Limits{Head: 300 * time.Millisecond, Idle: 400 * time.Millisecond, BodyGrace: 300 * time.Millisecond}
+	limits := engine.Limits{Head: 300 * time.Millisecond, Idle: 400 * time.Millisecond, BodyGrace: 300 * time.Millisecond}
 	b := answers(t, okAnswer)
 	e := newEdge(t, edgeOptions{limits: limits})
 	e.serve(plain(b.url))
@@ -622,7 +623,7 @@ func TestSlowReader(t *testing.T) {
 		n, _ := io.Copy(c, io.LimitReader(zeros{}, 100_000_000))
 		done <- n
 	})
-	e := newEdge(t, edgeOptions{limits: Limits{Write: 400 * time.Millisecond}})
+	e := newEdge(t, edgeOptions{limits: engine.Limits{Write: 400 * time.Millisecond}})
 	e.serve(plain(b.url))
 	s := e.dial()
 	must(t, s.Conn.(*net.TCPConn).SetReadBuffer(4096))

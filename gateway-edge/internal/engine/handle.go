@@ -33,6 +33,7 @@ func (j *job) start() {
 	j.began = j.eng.clock.Boot()
 	j.e.SetNow(j.began)
 	j.headIn = int64(j.head.Size)
+	j.entered = true
 	j.eng.open.Add(1)
 	if m := j.eng.cfg.Metrics; m != nil {
 		m.Begin()

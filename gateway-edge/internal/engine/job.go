@@ -82,6 +82,8 @@ type job struct {
 	payload  payload
 	deadline int64
 
+	entered bool // counted among the requests under way
+
 	began, sent, answered, committed int64 // CLOCK_BOOTTIME ns
 	bodyIn, bodyOut                  int64
 	headIn, headOut                  int64
@@ -150,6 +152,25 @@ func (j *job) reset() {
 	}
 	if cap(j.wbuf) > streamBuf {
 		j.wbuf = make([]byte, 0, 4<<10)
+	}
+}
+
+// wreck ends a job that the engine itself failed on, as far as it can be: its
+// policies are told, and nothing of it is used again.
+func (j *job) wreck() {
+	defer func() {
+		if v := recover(); v != nil {
+			j.eng.cfg.Logger.Error("engine panicked again", "panic", v)
+		}
+	}()
+	defer j.leave()
+	if c := j.up.c; c != nil {
+		j.up.c = nil
+		j.up.pool.Discard(c)
+	}
+	if j.chain != nil {
+		j.e.Outcome.Ended = policy.EndedByEdge
+		j.chain.EngineDone(j.x)
 	}
 }
 

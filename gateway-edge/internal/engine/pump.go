@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,7 +44,7 @@ func (p *pump) start(u *upstream1) {
 	p.err, p.sent = nil, false
 	p.state.Store(pumpRuns)
 	go func() {
-		p.err = u.sendBody()
+		p.err = u.sendBodyGuarded()
 		p.sent = p.err == nil && !u.bodyBroken
 		p.state.Store(pumpEnded)
 		if p.err != nil {
@@ -74,6 +75,17 @@ func (p *pump) stop(u *upstream1) {
 		wakeUpstream(u.c)
 	}
 	<-p.done
+}
+
+// sendBodyGuarded is sendBody with a panic turned into an error.
+func (u *upstream1) sendBodyGuarded() (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			u.j.eng.cfg.Logger.Error("engine panicked", "panic", v, "stack", string(debug.Stack()))
+			err = errClientGone
+		}
+	}()
+	return u.sendBody()
 }
 
 // sendBody reads the client's body to its end and writes it upstream. The error

@@ -1,4 +1,4 @@
-package engine
+package engine_test
 
 import (
 	"fmt"
@@ -306,7 +306,6 @@ func TestTrustedProxy(t *testing.T) {
 	b := answers(t, okAnswer)
 	e := newEdge(t, edgeOptions{
 		trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")},
-		info:    Info{Trusted: true},
 	})
 	e.serve(plain(b.url))
 	m := e.once(req("GET / HTTP/1.1", "X-Forwarded-For: 6.6.6.6, ::ffff:203.0.113.9, 10.0.0.1\r\nX-Forwarded-Proto: https\r\nX-Request-Id: from-the-proxy\r\n"))

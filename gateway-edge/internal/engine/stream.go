@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -49,13 +50,12 @@ func (e *Engine) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	j := e.jobs.Get().(*job)
 	j.cl, j.info, j.timers = s, info, &s.timers
 	j.head.Trusted, j.head.TLS = info.Trusted, info.TLS
-	if f := s.head(j); f != nil {
-		j.serveFault(r.Context(), f)
-	} else {
-		j.serve(r.Context())
-	}
+	whole := s.guarded(j)
 	stop()
 	e.sweep.remove(&s.timers)
+	if !whole {
+		panic(http.ErrAbortHandler)
+	}
 	own := j.body.own
 	j.reset()
 	j.cl, j.timers = nil, nil
@@ -67,6 +67,23 @@ func (e *Engine) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		// The client must see that the answer is not whole.
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// guarded serves the request; false when the engine itself panicked.
+func (s *stream) guarded(j *job) (whole bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.eng.cfg.Logger.Error("engine panicked", "panic", v, "stack", string(debug.Stack()))
+			j.wreck()
+			whole = false
+		}
+	}()
+	if f := s.head(j); f != nil {
+		j.serveFault(s.r.Context(), f)
+	} else {
+		j.serve(s.r.Context())
+	}
+	return true
 }
 
 // head fills the exchange from net/http's request, through the same checks that
