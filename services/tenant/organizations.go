@@ -179,7 +179,7 @@ func (s *Service) Document(ctx context.Context, org core.OrganizationID) (contra
 // Documents returns what edges are told of up to limit organizations of all
 // tenants, in the order of their ids, after one of them ("" for the start).
 func (s *Service) Documents(ctx context.Context, after core.OrganizationID, limit int) ([]contract.Organization, error) {
-	rows, err := view(ctx, s, func(r Rows) ([]Organization, error) { return r.ListOrganizations(ctx, after, limit) })
+	rows, err := view(ctx, s, func(r Rows) ([]Organization, error) { return r.ListOrganizations(ctx, string(after), limit) })
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ type OrganizationRows interface {
 	UpdateOrganization(ctx context.Context, o *Organization) error
 	// ListOrganizations returns organizations of all tenants after an id, in the
 	// order of ids: for publishing.
-	ListOrganizations(ctx context.Context, after core.OrganizationID, limit int) ([]Organization, error)
+	ListOrganizations(ctx context.Context, after string, limit int) ([]Organization, error)
 	// EndedPeriods returns organizations whose billing period ended by now.
 	EndedPeriods(ctx context.Context, now time.Time, limit int) ([]Organization, error)
 }

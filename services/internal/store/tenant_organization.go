@@ -71,9 +71,9 @@ func (r *tenantRows) UpdateOrganization(_ context.Context, o *tenant.Organizatio
 	return nil
 }
 
-func (r *tenantRows) ListOrganizations(_ context.Context, after core.OrganizationID, limit int) ([]tenant.Organization, error) {
+func (r *tenantRows) ListOrganizations(_ context.Context, after string, limit int) ([]tenant.Organization, error) {
 	var rows []organizationRow
-	err := r.db.Where("id > ?", string(after)).Order("id").Limit(limit).Find(&rows).Error
+	err := r.db.Where("id > ?", after).Order("id").Limit(limit).Find(&rows).Error
 	return convert(rows, organizationFrom), err
 }
 
