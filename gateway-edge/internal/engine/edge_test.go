@@ -455,3 +455,5 @@ func selfSigned(t testing.TB) *tls.Certificate {
 	must(t, err)
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
+
+func newReader(c net.Conn) *bufio.Reader { return bufio.NewReaderSize(c, 32<<10) }

@@ -189,10 +189,13 @@ func (h *Head) special(id uint8, r role, value string) (pass bool, f *Fault) {
 	h.seen[id] = true
 	switch r {
 	case roleSingle:
-		if again {
-			return false, invalid(-1, "a field that may stand only once is repeated")
+		switch {
+		case !again:
+			return true, nil
+		case id == policy.EngineNameID(policy.Authorization), id == policy.EngineNameID(policy.XAPIKey):
+			return false, fault(contract.CodeAmbiguousCredentials, -1, "a credential is repeated")
 		}
-		return true, nil
+		return false, invalid(-1, "a field that may stand only once is repeated")
 	case roleHost:
 		return false, h.setHost(value)
 	case roleLength:
