@@ -32,6 +32,10 @@ type Config struct {
 	// DrainDelay is how long new ones are accepted before that. Zero DrainDelay is
 	// a tenth of DrainTimeout, at most 3 s; negative is none.
 	DrainTimeout, DrainDelay time.Duration
+	// ConfirmTimeout bounds how long the end waits for the database to have all
+	// usage; 0 is 10 s. Negative does not wait: for an edge whose disk stays, which
+	// sends what is left at its next start.
+	ConfirmTimeout time.Duration
 	// AccessLog has each access record written to standard output too.
 	AccessLog bool
 	Version   string // of the program
@@ -104,4 +108,12 @@ func (c *Config) drainDelay() time.Duration {
 		return c.DrainDelay
 	}
 	return min(c.DrainTimeout/10, 3*time.Second)
+}
+
+// confirmTimeout is how long the end waits for usage to be confirmed.
+func (c *Config) confirmTimeout() time.Duration {
+	if c.ConfirmTimeout == 0 {
+		return 10 * time.Second
+	}
+	return c.ConfirmTimeout
 }

@@ -40,6 +40,8 @@ type Edge struct {
 
 	dialing *config.Dialing
 	peers   redis.UniversalClient // reads other edges' reports
+	// blocking is for reads that wait for news; it is closed when Run ends.
+	blocking redis.UniversalClient
 
 	adminLn net.Listener
 	guard   *match.Guard // gets the addresses bound, then is not changed

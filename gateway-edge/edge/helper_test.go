@@ -85,7 +85,7 @@ func (w *world) config(t *testing.T, dir string) edge.Config {
 	return edge.Config{
 		DataDir: dir, EdgeID: "edge-a", Keys: &w.pub.Keys.Edge, RedisURL: w.redis.URL(),
 		Addr: "127.0.0.1:0", TLSAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Domain: "edge.test",
-		AllowPrivate: true, DrainTimeout: time.Second, DrainDelay: 50 * time.Millisecond, Version: "test", Logger: log,
+		AllowPrivate: true, DrainTimeout: time.Second, DrainDelay: 50 * time.Millisecond, ConfirmTimeout: -1, Version: "test", Logger: log,
 	}
 }
 

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/admin"
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
+	"github.com/tollgate/tollgate/gateway-edge/internal/config"
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync"
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
@@ -45,6 +45,10 @@ func (e *Edge) openCounting() error {
 	if err != nil {
 		return err
 	}
+	if e.blocking, err = config.OpenRedis(e.cfg.RedisURL, e.dialing, 4); err != nil {
+		return err
+	}
+	e.onClose(func() error { _ = e.blocking.Close(); return nil })
 	dir, err := e.dir("meter")
 	if err != nil {
 		return err
@@ -75,7 +79,7 @@ func (e *Edge) openCounting() error {
 	}
 	e.log = observe.NewLog(lc)
 	e.metrics = observe.NewMetrics()
-	e.explain = &observe.Explainer{Edge: e.id.Edge, Keys: e.cfg.Keys, Redis: counts, Logger: e.cfg.Logger}
+	e.explain = &observe.Explainer{Edge: e.id.Edge, Keys: e.cfg.Keys, Redis: e.blocking, Logger: e.cfg.Logger}
 	return nil
 }
 
@@ -148,7 +152,7 @@ func (e *Edge) openSync(pos confsync.Position, loc *disklog.Loc) error {
 	}
 	e.peers = client
 	e.sync.Store(confsync.New(confsync.Config{
-		Redis: client, Keys: e.cfg.Keys, Snapshot: e.snapshot, KeyStore: e.keys, Disk: e.disk, Report: e.report,
+		Redis: client, Stream: e.blocking, Keys: e.cfg.Keys, Snapshot: e.snapshot, KeyStore: e.keys, Disk: e.disk, Report: e.report,
 		Now: e.clock.Boot, Wall: e.wallMilli, Logger: e.cfg.Logger,
 	}, pos, loc))
 	return nil
@@ -217,6 +221,3 @@ func (e *Edge) report() contract.EdgeReport {
 
 // maxDown bounds the targets in a report.
 const maxDown = 256
-
-// closeTime bounds the work after the last request: usage sent, leases returned.
-const closeTime = 10 * time.Second

@@ -19,7 +19,8 @@ type loops struct {
 
 func (l *loops) start(ctx context.Context, name string, run func(context.Context) error) {
 	l.wg.Go(func() {
-		if err := run(ctx); err != nil && ctx.Err() == nil {
+		err := run(ctx)
+		if err != nil && ctx.Err() == nil {
 			l.mu.Lock()
 			l.err = errors.Join(l.err, &loopError{name, err})
 			l.mu.Unlock()
@@ -41,6 +42,8 @@ func (e *loopError) Unwrap() error { return e.err }
 func (e *Edge) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	// Reads that block for news can't be interrupted otherwise.
+	defer context.AfterFunc(work, func() { _ = e.blocking.Close() })()
 	l := &loops{cancel: cancel}
 	l.start(work, "meter", e.meter.Run)
 	l.start(work, "limits", e.limits.Run)
@@ -83,7 +86,10 @@ func (e *Edge) drain(ctx context.Context) {
 	if err := e.server.Drain(limit); err != nil {
 		e.cfg.Logger.Warn("drain timeout is over, open requests are cut off", "open", e.engine.Open())
 	}
-	flush, cancel := context.WithTimeout(ctx, min(max(e.cfg.DrainTimeout, time.Second), closeTime))
+	if e.cfg.confirmTimeout() < 0 {
+		return // the meter's end sends what there is
+	}
+	flush, cancel := context.WithTimeout(ctx, e.cfg.confirmTimeout())
 	defer cancel()
 	if err := e.meter.Flush(flush); err != nil {
 		e.cfg.Logger.Warn("usage is not confirmed yet; it stays on disk and is sent at the next start", "error", err)

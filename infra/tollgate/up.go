@@ -77,7 +77,8 @@ func (u *up) start(ctx context.Context) error {
 	ac.OwnAddrs = append(ac.OwnAddrs, own...)
 	ec.OwnAddrs = append(ec.OwnAddrs, own...)
 	wc.Built, pc.Version, ec.Version = version, version, version
-	ec.DrainDelay = -1 // no balancer before it has to notice
+	ec.DrainDelay = -1     // no balancer before it has to notice
+	ec.ConfirmTimeout = -1 // the disk stays: what is left is sent at the next start
 	pc.DevMails = u.v.String(settings.SMTPURL) == ""
 	if err := u.roles(ctx, ac, wc, pc, ec); err != nil {
 		return err

@@ -73,7 +73,7 @@ func (s *Syncer) readStream(ctx context.Context, next, turn uint64) ([]redis.XMe
 	}
 	s.interrupt = cancel
 	s.mu.Unlock()
-	res, err := s.cfg.Redis.XRead(ctx, &redis.XReadArgs{
+	res, err := s.cfg.Stream.XRead(ctx, &redis.XReadArgs{
 		Streams: []string{contract.RedisChanges, strconv.FormatUint(next-1, 10) + "-0"},
 		Count:   readCount, Block: readBlock,
 	}).Result()

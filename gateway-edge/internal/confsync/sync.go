@@ -21,7 +21,10 @@ import (
 // Config is what a Syncer needs.
 type Config struct {
 	// Redis must honour the deadlines of contexts and not retry by itself.
-	Redis    redis.UniversalClient
+	Redis redis.UniversalClient
+	// Stream reads the change stream, which blocks; closing it ends a read that a
+	// context can't interrupt. Nil: Redis does.
+	Stream   redis.UniversalClient
 	Keys     *contract.EdgeKeys
 	Snapshot *snapshot.Store
 	KeyStore *keystore.Store
@@ -79,6 +82,9 @@ type Syncer struct {
 // New makes a Syncer that goes on from pos, which was loaded from disk at loc; a
 // zero pos begins with nothing.
 func New(cfg Config, pos Position, loc *disklog.Loc) *Syncer {
+	if cfg.Stream == nil {
+		cfg.Stream = cfg.Redis
+	}
 	if cfg.RepairEvery == 0 {
 		cfg.RepairEvery = repairEvery
 	}
