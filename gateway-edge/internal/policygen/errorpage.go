@@ -62,11 +62,11 @@ Every error that the edge itself makes is [RFC 9457](https://www.rfc-editor.org/
 
 ` + "```json" + `
 {
-  "type": "about:blank",
+  "type": "urn:tollgate:error:key_invalid",
   "title": "The API key is not valid here",
   "status": 401,
   "code": "key_invalid",
-  "request_id": "0190f5d2-6f4e-7cc3-a1c7-5f0f0c4f9f10"
+  "request_id": "01a200d8-9da7-736f-88da-9197dea90f8b"
 }
 ` + "```" + `
 
