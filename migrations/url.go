@@ -29,7 +29,7 @@ func ParseURL(text string) (Database, error) {
 	if path, ok := strings.CutPrefix(text, "sqlite:"); ok {
 		path = strings.TrimPrefix(path, "//")
 		if path == "" || strings.ContainsAny(path, "?#\x00") {
-			return Database{}, errors.New("the database URL must be sqlite:PATH with a path that holds no ? or #")
+			return Database{}, errors.New("the database URL must be sqlite:PATH with a path without ? and # in it")
 		}
 		return Database{Dialect: SQLite, Driver: "sqlite", DSN: "file:" + path + sqliteOptions}, nil
 	}

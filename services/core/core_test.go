@@ -134,8 +134,19 @@ func TestIfMatch(t *testing.T) {
 		revision uint64
 		ok       bool
 	}{
-		{"", 0, true}, {"", 7, true}, {`"7"`, 7, true}, {`"6", "7"`, 7, true}, {"*", 7, true},
-		{"*", 0, false}, {`"7"`, 8, false}, {`"7"`, 0, false}, {`W/"7"`, 7, false}, {"7", 7, false}, {`"07"`, 7, false}, {`"0"`, 0, false}, {"garbage", 7, false},
+		{"", 0, true},
+		{"", 7, true},
+		{`"7"`, 7, true},
+		{`"6", "7"`, 7, true},
+		{"*", 7, true},
+		{"*", 0, false},
+		{`"7"`, 8, false},
+		{`"7"`, 0, false},
+		{`W/"7"`, 7, false},
+		{"7", 7, false},
+		{`"07"`, 7, false},
+		{`"0"`, 0, false},
+		{"garbage", 7, false},
 	} {
 		if err := ParseIfMatch(c.field).Check(c.revision); (err == nil) != c.ok {
 			t.Errorf("If-Match: %s against %d: %v", c.field, c.revision, err)
