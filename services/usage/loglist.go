@@ -112,7 +112,8 @@ const (
 
 // Follow calls emit with the records stored from now on, oldest first, until ctx
 // ends (nil) or emit returns an error, which it returns. A call without records
-// is a sign of life, every 15 s of silence.
+// is a sign of life: the first call, which says that from here on nothing is
+// missed, and one every 15 s of silence.
 func (s *Service) Follow(ctx context.Context, org core.OrganizationID, gateway string, f LogFilter, emit func([]LogEntry) error) error {
 	g, err := s.gatewayOf(ctx, org, gateway)
 	if err != nil {
@@ -132,6 +133,9 @@ func (s *Service) Follow(ctx context.Context, org core.OrganizationID, gateway s
 		return err
 	}
 	tail.fresh(old)
+	if err := emit(nil); err != nil {
+		return err
+	}
 	t := time.NewTicker(followEvery)
 	defer t.Stop()
 	quiet := time.Duration(0)

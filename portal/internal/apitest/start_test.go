@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,6 +35,7 @@ type env struct {
 	log   *logbook
 	dbURL string
 	redis *exec.Cmd
+	stop  func() // ends portal and worker and waits for them; may be called twice
 }
 
 // clock is the wall clock plus what a test has let pass.
@@ -106,7 +108,7 @@ func start(t *testing.T, kind string, s settingsFor) *env {
 	ended := make(chan error, 2)
 	go func() { ended <- p.Run(ctx) }()
 	go func() { ended <- w.Run(ctx) }()
-	t.Cleanup(func() {
+	e.stop = sync.OnceFunc(func() {
 		stop()
 		for range 2 {
 			if err := <-ended; err != nil {
@@ -115,6 +117,7 @@ func start(t *testing.T, kind string, s settingsFor) *env {
 		}
 		e.app.Close()
 	})
+	t.Cleanup(e.stop)
 	<-p.Ready()
 	e.base = "http://" + p.Addr().String()
 	return e

@@ -156,15 +156,15 @@ func (l *logStream) VisitGetLogsResponse(w http.ResponseWriter) error {
 		}
 	})
 	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx must not wait for more
 	rc := http.NewResponseController(w)
-	w.WriteHeader(http.StatusOK)
-	if err := rc.Flush(); err != nil {
-		return fmt.Errorf("stream logs: %w", err)
-	}
+	begun := false
 	err := l.s.Usage.Follow(ctx, l.c.org, l.c.ref(), l.filter, func(entries []usage.LogEntry) error {
+		if !begun { // until here a mistake is answered as a problem
+			begun = true
+			h.Set("Content-Type", "text/event-stream")
+			h.Set("X-Accel-Buffering", "no") // nginx must not wait for more
+			w.WriteHeader(http.StatusOK)
+		}
 		if err := rc.SetWriteDeadline(time.Now().Add(streamWrite)); err != nil {
 			return err
 		}
