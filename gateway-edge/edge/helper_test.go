@@ -91,7 +91,12 @@ func (w *world) config(t *testing.T, dir string) edge.Config {
 
 func (w *world) start(t *testing.T, dir string) *running {
 	t.Helper()
-	e, err := edge.New(t.Context(), w.config(t, dir))
+	return w.startWith(t, w.config(t, dir))
+}
+
+func (w *world) startWith(t *testing.T, cfg edge.Config) *running {
+	t.Helper()
+	e, err := edge.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
