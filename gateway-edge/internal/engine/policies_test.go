@@ -1,0 +1,430 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// diary is what test policies write down.
+type diary struct {
+	mu       sync.Mutex
+	lines    []string
+	outcomes []policy.Outcome
+}
+
+func (d *diary) add(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, fmt.Sprintf(format, args...))
+}
+
+func (d *diary) take() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := strings.Join(d.lines, " ")
+	d.lines = nil
+	return s
+}
+
+// actor is a policy that does what its configuration says.
+type actor struct {
+	name string
+	do   string
+	d    *diary
+}
+
+func (a *actor) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
+	a.d.add("%s", a.name)
+	switch a.do {
+	case "reject":
+		x.Response().Header.Set(policy.WWWAuthenticate, "Key")
+		return x.Reject(contract.CodeKeyMissing, 0)
+	case "answer":
+		return x.Answer(201, "text/plain", []byte("made up"))
+	case "wait", "block":
+		return x.Wait()
+	case "panic":
+		panic("on purpose")
+	case "zero":
+		return policy.Action{}
+	case "whole":
+		var b bytes.Buffer
+		for c := range x.Body().Chunks() {
+			b.Write(c)
+		}
+		a.d.add("body=%s", b.String())
+	case "upper":
+		x.Filter(policy.OnTheRequest, upper{})
+		x.Filter(policy.OnTheResponse, upper{})
+	case "forge":
+		x.Request().Header.SetBytes(policy.UserAgent, []byte("a\r\nX-Evil: b"))
+	}
+	return x.Next()
+}
+
+func (a *actor) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot) policy.Action {
+	a.d.add("await-%s", a.name)
+	if a.do == "block" {
+		<-b.Context().Done()
+		return x.Reject(contract.CodeKeyStoreUnavailable, 0)
+	}
+	return x.Next()
+}
+
+func (a *actor) OnResponse(x *policy.Exchange, _ *policy.Slot) policy.Action {
+	a.d.add("~%s", a.name)
+	switch a.do {
+	case "mark":
+		n, _ := policy.HeaderName("X-Mark")
+		x.Response().Header.Set(n, a.name)
+	case "replace":
+		return x.Reject(contract.CodeForbidden, 0)
+	case "wait-response":
+		return x.Wait()
+	case "whole-response":
+		a.d.add("body=%d", x.Body().Len())
+	}
+	return x.Next()
+}
+
+func (a *actor) OnDone(x *policy.Exchange, _ *policy.Slot) {
+	a.d.add("-%s", a.name)
+	a.d.mu.Lock()
+	a.d.outcomes = append(a.d.outcomes, x.Outcome())
+	a.d.mu.Unlock()
+}
+
+// upper is a filter that changes the length: every chunk is put in capitals and
+// doubled.
+type upper struct{}
+
+func (upper) Filter(_ *policy.Exchange, in []byte, _ bool, out *policy.Out) error {
+	up := bytes.ToUpper(in)
+	_, err := out.Write(append(up, up...))
+	return err
+}
+
+// actors makes one type of policy for each name; the configuration is what to do.
+func actors(d *diary, needs map[string][2]policy.Need, names ...string) (out []*policy.Descriptor) {
+	for _, name := range names {
+		n := needs[name]
+		out = append(out, &policy.Descriptor{
+			Type: name, Phase: policy.PhaseTransform, Request: n[0], Response: n[1],
+			New: func(cfg json.RawMessage, _ policy.Deps) (policy.Policy, error) {
+				a := &actor{name: name, d: d}
+				return a, json.Unmarshal(cfg, &a.do)
+			},
+		})
+	}
+	return out
+}
+
+// acting is a gateway whose only route runs the policies, given as name and what
+// to do.
+func acting(url string, steps ...string) contract.Gateway {
+	g := plain(url)
+	for i := 0; i < len(steps); i += 2 {
+		g.Routes[0].Policies = append(g.Routes[0].Policies, contract.Policy{Type: steps[i], Config: json.RawMessage(`"` + steps[i+1] + `"`)})
+	}
+	return g
+}
+
+// TestChain: rules 3, 5 and 12: the order of the sides, waits, and every way to
+// fail closed. Each policy whose OnRequest began gets exactly one OnDone.
+func TestChain(t *testing.T) {
+	d := &diary{}
+	b := answers(t, okAnswer)
+	whole := policy.Need{Mode: policy.NeedWhole, Max: 100}
+	e := newEdge(t, edgeOptions{
+		policies: actors(d, map[string][2]policy.Need{"w": {whole, {}}, "v": {{}, whole}}, "a", "b", "c", "w", "v"),
+		limits:   engine.Limits{Wait: 200 * time.Millisecond},
+	})
+	for _, c := range []struct {
+		name   string
+		steps  []string
+		send   string
+		status int
+		code   string
+		diary  string
+		sent   bool
+	}{
+		{"all next", []string{"a", "", "b", "mark", "c", ""}, get("/"), 200, "", "a b c ~c ~b ~a -c -b -a", true},
+		{"reject", []string{"a", "mark", "b", "reject", "c", ""}, get("/"), 401, "key_missing", "a b ~a -b -a", false},
+		{"answer", []string{"a", "mark", "b", "answer", "c", ""}, get("/"), 201, "", "a b ~a -b -a", false},
+		{"wait", []string{"a", "", "b", "wait", "c", ""}, get("/"), 200, "", "a b await-b c ~c ~b ~a -c -b -a", true},
+		{"wait too long", []string{"a", "", "b", "block"}, get("/"), 503, "key_store_unavailable", "a b await-b ~a -b -a", false},
+		{"panic", []string{"a", "mark", "b", "panic", "c", ""}, get("/"), 500, "internal", "a b ~a -b -a", false},
+		{"zero action", []string{"a", "", "b", "zero"}, get("/"), 500, "internal", "a b ~a -b -a", false},
+		{"line end in a field", []string{"a", "forge"}, get("/"), 500, "internal", "a -a", false},
+		{"response replaced", []string{"a", "mark", "b", "replace"}, get("/"), 403, "forbidden", "a b ~b ~a -b -a", true},
+		{"wait on the response", []string{"a", "", "b", "wait-response"}, get("/"), 200, "", "a b ~b await-b ~a -b -a", true},
+		{"whole body", []string{"a", "", "w", "whole"}, req("POST / HTTP/1.1", "Content-Length: 5\r\n") + "hello", 200, "", "a w body=hello ~w ~a -w -a", true},
+		{"whole chunked body", []string{"w", "whole"}, chunked("2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"), 200, "", "w body=hello ~w -w", true},
+		{"body over the bound", []string{"a", "", "w", "whole"}, req("POST / HTTP/1.1", "Content-Length: 500\r\n") + repeat("x", 500), 413, "body_too_large", "a ~a -a", false},
+		{"chunked body over the bound", []string{"w", "whole"}, chunked("c8\r\n" + repeat("x", 200) + "\r\n0\r\n\r\n"), 413, "body_too_large", "", false},
+		{"whole response", []string{"a", "", "v", "whole-response"}, get("/"), 200, "", "a v ~v body=2 ~a -v -a", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e.serve(acting(b.url, c.steps...))
+			before := len(b.received())
+			m := e.once(c.send)
+			if m.status() != c.status || m.code() != c.code {
+				t.Errorf("%s %s, want %d %s", m.line, m.code(), c.status, c.code)
+			}
+			for range 100 {
+				if d.mu.Lock(); len(d.lines) > 0 && strings.HasPrefix(d.lines[len(d.lines)-1], "-") || c.diary == "" {
+					d.mu.Unlock()
+					break
+				}
+				d.mu.Unlock()
+				time.Sleep(time.Millisecond)
+			}
+			if got := d.take(); got != c.diary {
+				t.Errorf("diary %q, want %q", got, c.diary)
+			}
+			if sent := len(b.received()) > before; sent != c.sent {
+				t.Errorf("sent on: %v", sent)
+			}
+			if strings.Contains(b.received(), "X-Evil") {
+				t.Error("a forged field reached the backend")
+			}
+			if c.name == "reject" && (m.get("X-Mark") != "a" || m.get("WWW-Authenticate") != "Key") {
+				t.Errorf("%v", m.header)
+			}
+		})
+	}
+	if !strings.Contains(e.logs.String(), "on purpose") {
+		t.Error("the panic is not logged")
+	}
+}
+
+// TestMarkOnRefusal: headers of an earlier policy stand on a later one's refusal.
+func TestMarkOnRefusal(t *testing.T) {
+	d := &diary{}
+	b := answers(t, okAnswer)
+	e := newEdge(t, edgeOptions{policies: actors(d, nil, "a", "b")})
+	e.serve(acting(b.url, "a", "mark", "b", "reject"))
+	m := e.once(get("/"))
+	if m.get("X-Mark") != "a" || m.get("Content-Type") != "application/problem+json" {
+		t.Errorf("%v", m.header)
+	}
+}
+
+// TestFilters: a filter sees every byte of a body however it comes, and the
+// length is told anew.
+func TestFilters(t *testing.T) {
+	d := &diary{}
+	stream := policy.Need{Mode: policy.NeedStream}
+	b := newBackend(t, func(_ *rawBackend, c net.Conn) { echo(c) })
+	e := newEdge(t, edgeOptions{policies: actors(d, map[string][2]policy.Need{"u": {stream, stream}}, "u", "n")})
+	e.serve(acting(b.url, "u", "upper"))
+	for name, q := range map[string]string{
+		"at once": req("POST / HTTP/1.1", "Content-Length: 5\r\n") + "hello",
+		"chunked": chunked("5\r\nhello\r\n0\r\n\r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := e.dial()
+			for range 2 {
+				s.send(q)
+				if m := s.answer(); strings.ReplaceAll(m.body, "HELLO", "") != "" || len(m.body) != 20 {
+					t.Errorf("%s %q", m.line, m.body)
+				}
+			}
+		})
+	}
+	t.Run("in pieces", func(t *testing.T) {
+		s := e.dial()
+		s.send(req("POST / HTTP/1.1", "Content-Length: 200000\r\n") + repeat("a", 100))
+		time.Sleep(20 * time.Millisecond)
+		go s.send(repeat("b", 199_900))
+		m := s.answer()
+		if len(m.body) != 800_000 || strings.Trim(m.body, "AB") != "" {
+			t.Errorf("%s: %d bytes", m.line, len(m.body))
+		}
+	})
+	t.Run("not declared", func(t *testing.T) {
+		e.serve(acting(b.url, "n", "upper"))
+		if m := e.once(get("/")); m.status() != 500 || m.code() != "internal" {
+			t.Errorf("%s", m.line)
+		}
+	})
+}
+
+// TestOutcome: rule 11: who is billed, and what policies are told.
+func TestOutcome(t *testing.T) {
+	d := &diary{}
+	for _, c := range []struct {
+		name, do, send, answer string
+		want                   policy.Outcome
+	}{
+		{"backend", "", get("/"), okAnswer, policy.Outcome{Committed: true, Billable: true, Status: 200, BytesOut: 2}},
+		{"backend's 500", "", get("/"), "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", policy.Outcome{Committed: true, Billable: true, Status: 500}},
+		{"with a body", "", req("POST / HTTP/1.1", "Content-Length: 5\r\n") + "hello", okAnswer, policy.Outcome{Committed: true, Billable: true, Status: 200, BytesIn: 5, BytesOut: 2}},
+		{"refused", "reject", get("/"), okAnswer, policy.Outcome{Committed: true, Status: 401}},
+		{"answered", "answer", get("/"), okAnswer, policy.Outcome{Committed: true, Status: 201, BytesOut: 7}},
+		{"replaced", "replace", get("/"), okAnswer, policy.Outcome{Committed: true, Status: 403}},
+		{"malformed answer", "", get("/"), "HTTP/9\r\n\r\n", policy.Outcome{Committed: true, Status: 502}},
+		{"cut answer", "", get("/"), "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", policy.Outcome{Committed: true, Billable: true, Status: 200, BytesOut: 5, Ended: policy.EndedByUpstream}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := rawAnswer(t, c.answer, func(net.Conn) { time.Sleep(20 * time.Millisecond) })
+			e := newEdge(t, edgeOptions{policies: actors(d, nil, "a")})
+			e.serve(acting(b.url, "a", c.do))
+			s := e.dial()
+			s.send(c.send)
+			_, _ = readMessage(s.r)
+			for range 1000 {
+				if d.mu.Lock(); len(d.outcomes) > 0 {
+					d.mu.Unlock()
+					break
+				}
+				d.mu.Unlock()
+				time.Sleep(time.Millisecond)
+			}
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if len(d.outcomes) != 1 {
+				t.Fatalf("%d outcomes", len(d.outcomes))
+			}
+			got := d.outcomes[0]
+			d.outcomes = nil
+			if got.Status >= 400 && !got.Billable {
+				c.want.BytesOut = got.BytesOut // the length of a problem is no business of this test
+			}
+			if got != c.want {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// streamer answers by itself, in pieces, from Await.
+type streamer struct{}
+
+func (streamer) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action { return x.Wait() }
+
+func (streamer) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot) policy.Action {
+	body, err := io.ReadAll(b.Reader(policy.OnTheRequest))
+	if err != nil {
+		return x.Reject(contract.CodeRequestInvalid, 0)
+	}
+	x.Response().Header.Set(policy.ContentType, "text/plain")
+	w, err := b.Writer(200)
+	if err != nil {
+		return x.Reject(contract.CodeInternal, 0)
+	}
+	for range 3 {
+		if _, err := w.Write(body); err != nil {
+			return x.Streamed()
+		}
+	}
+	_ = w.Close()
+	return x.Streamed()
+}
+
+func TestStreamedAnswer(t *testing.T) {
+	b := answers(t, okAnswer)
+	d := &policy.Descriptor{
+		Type: "streamer", Phase: policy.PhaseTransform,
+		New: func(json.RawMessage, policy.Deps) (policy.Policy, error) { return streamer{}, nil },
+	}
+	e := newEdge(t, edgeOptions{policies: []*policy.Descriptor{d}})
+	g := plain(b.url)
+	g.Routes[0].Policies = []contract.Policy{{Type: "streamer"}}
+	e.serve(g)
+	s := e.dial()
+	for range 2 {
+		s.send(req("POST / HTTP/1.1", "Content-Length: 5\r\n") + "hello")
+		if m := s.answer(); m.status() != 200 || m.body != "hellohellohello" {
+			t.Fatalf("%s %q", m.line, m.body)
+		}
+	}
+	if b.received() != "" {
+		t.Error("a backend was reached")
+	}
+}
+
+func TestExplain(t *testing.T) {
+	d := &diary{}
+	b := answers(t, okAnswer)
+	e := newEdge(t, edgeOptions{policies: actors(d, nil, "a", "b")})
+	ask := contract.Ask{ID: "q", Gateway: "gw_1", Method: "GET", URL: "http://demo.localhost/x?y=z"}
+	t.Run("sent on", func(t *testing.T) {
+		e.serve(acting(b.url, "a", "", "b", "wait"))
+		a := e.Explain(context.Background(), ask)
+		if a.Error != "" || a.Trace.Route != "all" || a.Trace.Status != 0 || a.Trace.Target == "" || len(a.Trace.Candidates) == 0 {
+			t.Fatalf("%+v %+v", a, a.Trace)
+		}
+		if p := a.Trace.Policies; len(p) != 2 || p[0].Verdict != "next" || p[1].Type != "b" || p[1].Verdict != "next" {
+			t.Errorf("%+v", a.Trace.Policies)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		e.serve(acting(b.url, "a", "", "b", "reject"))
+		a := e.Explain(context.Background(), ask)
+		if a.Trace.Status != 401 || a.Trace.Code != "key_missing" || a.Trace.Policies[1].Verdict != "reject" {
+			t.Errorf("%+v", a.Trace)
+		}
+	})
+	t.Run("malformed", func(t *testing.T) {
+		q := ask
+		q.URL = "http://demo.localhost/a%2fb"
+		if a := e.Explain(context.Background(), q); a.Trace.Status != 400 || a.Trace.Code != "request_invalid" {
+			t.Errorf("%+v", a.Trace)
+		}
+	})
+	for name, q := range map[string]contract.Ask{
+		"other host":  {Gateway: "gw_1", URL: "http://nobody.localhost/"},
+		"other owner": {Gateway: "gw_9", URL: "http://demo.localhost/"},
+		"relative":    {Gateway: "gw_1", URL: "/x"},
+		"bad client":  {Gateway: "gw_1", URL: "http://demo.localhost/", Client: "nobody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if a := e.Explain(context.Background(), q); a.Error == "" {
+				t.Errorf("%+v", a.Trace)
+			}
+		})
+	}
+	if b.received() != "" {
+		t.Error("an explanation reached a backend")
+	}
+}
+
+// TestPreflight: a CORS preflight goes to the route that it asks about, but never
+// to a backend.
+func TestPreflight(t *testing.T) {
+	d := &diary{}
+	b := answers(t, okAnswer)
+	e := newEdge(t, edgeOptions{policies: actors(d, nil, "a")})
+	g := acting(b.url, "a", "answer")
+	g.Routes[0].Match.Methods = []string{"PUT"}
+	e.serve(g)
+	ask := req("OPTIONS /x HTTP/1.1", "Origin: https://a.example\r\nAccess-Control-Request-Method: PUT\r\n")
+	if m := e.once(ask); m.status() != 201 {
+		t.Errorf("%s", m.line)
+	}
+	g = acting(b.url, "a", "")
+	g.Routes[0].Match.Methods = []string{"PUT"}
+	e.serve(g)
+	if m := e.once(ask); m.status() != 405 {
+		t.Errorf("%s", m.line)
+	}
+	if m := e.once(req("GET /x HTTP/1.1", "")); m.status() != 405 || m.get("Allow") == "" {
+		t.Errorf("%s %v", m.line, m.header)
+	}
+	if b.received() != "" {
+		t.Error("a preflight reached a backend")
+	}
+}
