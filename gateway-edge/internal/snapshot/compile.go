@@ -16,11 +16,8 @@ import (
 	"github.com/tollgate/tollgate/services/contract"
 )
 
-// Limits of one gateway.
-const (
-	maxRoutes   = 10_000
-	compileTime = 5 * time.Second
-)
+// maxRoutes bounds one gateway.
+const maxRoutes = 10_000
 
 // Rough sizes of compiled forms in bytes, for the bound on all of them: a
 // compiled route with its chain, and a byte of compressed document.
@@ -93,13 +90,13 @@ func (b *builder) bounded() (*Compiled, error) {
 		}
 		done <- result{c, err}
 	}()
-	timer := time.NewTimer(compileTime)
+	timer := time.NewTimer(b.s.cfg.CompileTime)
 	defer timer.Stop()
 	select {
 	case r := <-done:
 		return r.c, r.err
 	case <-timer.C:
-		return nil, fmt.Errorf("compiling took more than %s", compileTime)
+		return nil, fmt.Errorf("compiling took more than %s", b.s.cfg.CompileTime)
 	}
 }
 

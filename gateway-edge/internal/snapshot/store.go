@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
@@ -38,6 +39,8 @@ type Config struct {
 	Fetch func(ctx context.Context, kind byte, id string) ([]byte, error)
 	// Now is CLOCK_BOOTTIME in nanoseconds.
 	Now func() int64
+	// CompileTime bounds one compilation; 0 is 5 s.
+	CompileTime time.Duration
 	// MaxBytes bounds all compiled forms together, roughly; 0 is 256 MiB.
 	MaxBytes int64
 	Logger   *slog.Logger
@@ -80,6 +83,9 @@ var ErrTampered = errors.New("document was tampered with")
 func New(cfg Config) *Store {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = 256 << 20
+	}
+	if cfg.CompileTime == 0 {
+		cfg.CompileTime = 5 * time.Second
 	}
 	return &Store{
 		cfg: cfg, table: newTable(), compiling: make(chan struct{}, 1),

@@ -23,6 +23,9 @@ func newTable() *Table { return &Table{hosts: newHosts()} }
 // no port, no trailing dot): an exact name first, then a wildcard of one label.
 // Nil means that no gateway does: 404 no_route. It does not allocate.
 func (t *Table) Find(host []byte) *Entry {
+	if len(host) == 0 || host[0] == '.' { // the form under which wildcards are kept
+		return nil
+	}
 	if e := t.hosts.getBytes(host); e != nil {
 		return e
 	}
@@ -34,6 +37,9 @@ func (t *Table) Find(host []byte) *Entry {
 
 // FindString is Find for a string.
 func (t *Table) FindString(host string) *Entry {
+	if host == "" || host[0] == '.' {
+		return nil
+	}
 	if e := t.hosts.get(host); e != nil {
 		return e
 	}
