@@ -218,6 +218,15 @@ func TestRateRedisAway(t *testing.T) {
 	}
 	s.freeze(true)
 	defer s.freeze(false)
+	for _, x := range []struct {
+		l *Limits
+		f policy.Family
+	}{{e.Limits, f}, {cold.Limits, fc}} {
+		until(t, 5*time.Second, "Redis counts as away", func() bool {
+			serve(x.l, x.f, p)
+			return x.l.link.down()
+		})
+	}
 	count := func(l *Limits, f policy.Family, d time.Duration) (n int) {
 		for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Millisecond) {
 			if v, _ := serve(l, f, p); v == policy.Took {

@@ -17,7 +17,8 @@ type slots struct {
 	name  string
 	shard int
 
-	free   atomic.Int64 // slots held and not in use; below 0: in use beyond what is held
+	free   atomic.Int64 // slots held and not in use; below 0: a take about to be undone, or over
+	over   atomic.Int64 // slots taken beyond those held while Redis was away
 	held   atomic.Int64
 	until  atomic.Int64 // CLOCK_BOOTTIME: the term's end
 	low    atomic.Int64 // ask for more below it
@@ -95,6 +96,7 @@ func (s *slots) Take(now int64) policy.Verdict {
 func (s *slots) within(free int64) bool {
 	s.node.tend()
 	if s.held.Load()-free <= s.floor() {
+		s.over.Add(1)
 		return true
 	}
 	s.free.Add(1)
@@ -116,10 +118,7 @@ func (s *slots) Wait(b policy.Blocking) policy.Verdict {
 			if s.known.Load() && s.avail.Load() <= 0 {
 				return policy.Denied
 			}
-			if s.within(s.free.Add(-1)) {
-				return policy.Took // Redis is too slow to be waited for
-			}
-			return policy.Denied
+			return policy.Unavailable
 		},
 	})
 }
@@ -166,7 +165,7 @@ func (s *slots) ask(now int64) *call {
 	if give := s.surplus(limit); give > 0 && s.withdraw(give) {
 		s.back += give
 	}
-	s.debt = max(0, -s.free.Load()) // in use beyond what was held while Redis was away
+	s.debt = s.over.Swap(0)
 	s.keep = held - s.back + s.debt
 	want := s.keep
 	if grow {
@@ -220,6 +219,9 @@ func (s *slots) hear(c *call, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.node.tend()
+	if c.err != nil || c.number(0) != 1 {
+		s.over.Add(s.debt)
+	}
 	if c.err != nil {
 		s.lost = true
 		return
@@ -274,7 +276,7 @@ func (s *slots) check(now int64) int64 {
 	switch {
 	case s.lost:
 		s.node.wake()
-	case held == 0 && free == 0 && s.back == 0:
+	case held == 0 && free == 0 && s.back == 0 && s.over.Load() == 0:
 		s.node.active.Store(false)
 		if s.free.Load() != 0 && s.node.active.CompareAndSwap(false, true) {
 			break
