@@ -16,6 +16,7 @@ const page = 500
 // what the database says was sent, has been emptied or set back, or belongs to a
 // past that the database no longer knows, and starts what is needed.
 func (l *leader) compare(ctx context.Context) error {
+	l.refill = nil
 	if err := l.loadIndex(ctx); err != nil {
 		return err
 	}
@@ -68,7 +69,8 @@ func (l *leader) fillWhatLacks(ctx context.Context, h contract.Head) error {
 	if behind {
 		unseeded = allShards()
 	}
-	return l.startRefill(ctx, unseeded)
+	l.startRefill(unseeded)
+	return nil
 }
 
 // behind says whether Redis lacks something that was sent: its head is missing
@@ -136,8 +138,12 @@ func (l *leader) begin(ctx context.Context, rev, epoch uint64) error {
 }
 
 // writeHead signs the head of this moment. When somebody else has changed the
-// head since, or it is gone, Redis is compared again.
+// head since, or it is gone, Redis is compared again. While documents are
+// missing, there is nothing true to sign.
 func (l *leader) writeHead(ctx context.Context) error {
+	if l.headWaits() {
+		return nil
+	}
 	now := l.o.Clock()
 	h := contract.Head{
 		Lineage: l.lease.Lineage, Rev: l.lease.Rev, Time: now.UnixMilli(), Epoch: l.lease.Epoch,

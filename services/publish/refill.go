@@ -8,12 +8,17 @@ import (
 	"github.com/tollgate/tollgate/services/contract"
 )
 
-// refill is the filling of an emptied Redis while publishing goes on: documents
-// first and at once, then the key shards, a few at a time, each with its marker.
+// refill is the filling of an emptied Redis while publishing goes on: a page of
+// documents or a few key shards at a time. The head is written when all documents
+// are there and the shards follow, each with its marker: until then nobody takes
+// what is missing for something that does not exist.
 type refill struct {
-	began  time.Time
-	shards []int // that are still to be written
-	keys   int
+	began     time.Time
+	documents bool   // are still to be written
+	after     string // the last one that was
+	shards    []int  // that are still to be written
+	wrote     int
+	keys      int
 }
 
 // refillShards is how many shards are written between two looks at the outbox.
@@ -27,40 +32,53 @@ func allShards() []int {
 	return out
 }
 
-// startRefill writes the documents and the head, so that edges know where they
-// stand, and leaves the shards to refillSome.
-func (l *leader) startRefill(ctx context.Context, shards []int) error {
-	began := l.o.Clock()
+// startRefill begins to write all documents, unless only some shards lack, and
+// those shards.
+func (l *leader) startRefill(shards []int) {
 	l.stats.refills.Add(1)
-	n := 0
-	if len(shards) == contract.KeyShards {
-		for after := ""; ; {
-			docs, err := l.o.Store.Documents(ctx, after, page)
-			if err != nil {
-				return l.notInStep(err)
-			}
-			if err := l.o.Bus.FillDocuments(ctx, docs); err != nil {
-				return l.notInStep(err)
-			}
-			if n += len(docs); len(docs) < page {
-				break
-			}
-			after = docs[len(docs)-1].Ref
-		}
-	}
-	l.o.Logger.Info("Redis is filled from the database", "documents", n, "shards", len(shards))
-	l.refill = &refill{began: began, shards: shards}
-	return nil
+	l.refill = &refill{began: l.o.Clock(), documents: len(shards) == contract.KeyShards, shards: shards}
+	l.o.Logger.Info("Redis is filled from the database", "shards", len(shards))
 }
 
+// headWaits says that documents are still missing, so that no head may tell of
+// them.
+func (l *leader) headWaits() bool { return l.refill != nil && l.refill.documents }
+
+// refillDocuments writes the next page of documents, and after the last one the
+// head.
+func (l *leader) refillDocuments(ctx context.Context) error {
+	r := l.refill
+	docs, err := l.o.Store.Documents(ctx, r.after, page)
+	if err != nil {
+		return l.notInStep(err)
+	}
+	if err := l.o.Bus.FillDocuments(ctx, docs); err != nil {
+		return l.notInStep(err)
+	}
+	if r.wrote += len(docs); len(docs) == page {
+		r.after = docs[len(docs)-1].Ref
+		return nil
+	}
+	r.documents = false
+	if l.unsent {
+		return nil
+	}
+	return l.writeHead(ctx)
+}
+
+// notInStep gives a refill up; the next comparison finds what still lacks.
 func (l *leader) notInStep(err error) error {
 	l.inStep = false
+	l.refill = nil
 	return err
 }
 
-// refillSome writes the next shards.
+// refillSome writes the next documents or shards.
 func (l *leader) refillSome(ctx context.Context) error {
 	r := l.refill
+	if r.documents {
+		return l.refillDocuments(ctx)
+	}
 	n := 0
 	// Neighbours are read with one query.
 	for n < len(r.shards) && n < refillShards && r.shards[n] == r.shards[0]+n {
@@ -99,7 +117,7 @@ func (l *leader) refillSome(ctx context.Context) error {
 func (l *leader) finishRefill(ctx context.Context) error {
 	r := l.refill
 	l.refill = nil
-	l.o.Logger.Info("Redis is filled", "keys", r.keys, "took", l.o.Clock().Sub(r.began))
+	l.o.Logger.Info("Redis is filled", "documents", r.wrote, "keys", r.keys, "took", l.o.Clock().Sub(r.began))
 	if l.unsent {
 		return nil
 	}

@@ -94,10 +94,13 @@ func until(t testing.TB, within time.Duration, what string, ok func() bool) {
 	}
 }
 
-// drained waits until nothing waits in the outbox.
+// drained waits until nothing waits in the outbox and the head says so.
 func (w *world) drained(t testing.TB, within time.Duration) {
 	t.Helper()
-	until(t, within, "an empty outbox", func() bool { return storetest.Count(t, w.DB, "outbox", "sent_at = 0") == 0 })
+	until(t, within, "an empty outbox and a head", func() bool {
+		_, ok := w.head(t)
+		return ok && storetest.Count(t, w.DB, "outbox", "sent_at = 0") == 0
+	})
 }
 
 // head reads and verifies the head.

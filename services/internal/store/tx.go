@@ -153,13 +153,15 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// forUpdate locks the rows that a query reads until the transaction ends. SQLite
-// has one writer, and the transaction is it.
+// forUpdate locks the rows that a query reads until the transaction ends, against
+// everybody who asks for the same lock. Rows that refer to them can still be
+// added: a key is issued while its gateway's configuration changes. SQLite has
+// one writer, and the transaction is it.
 func (t *Txn) forUpdate() *gorm.DB {
 	if t.d.dialect == migrations.SQLite {
 		return t.DB
 	}
-	return t.Clauses(clause.Locking{Strength: "UPDATE"})
+	return t.Clauses(clause.Locking{Strength: "NO KEY UPDATE"})
 }
 
 // LockOrganization makes everybody else who calls it for the organization wait
