@@ -109,7 +109,6 @@ func TestRandomHistories(t *testing.T) {
 			text    string
 			history []*contract.KeyRecord // all versions
 			told    bool                  // the revocation was applied
-			missed  bool                  // a notice was lost since the last Invalidate
 		}
 		ks := make([]*key, 5)
 		for i := range ks {

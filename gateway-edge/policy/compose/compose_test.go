@@ -53,12 +53,18 @@ func TestRoute(t *testing.T) {
 		wantErr        string // pointer of the first error
 	}{
 		{"inherited", policies("api_key", "rate_limit"), nil, false, "api_key/gateway/0 rate_limit/gateway/0", ""},
-		{"phases win over the order given", policies("request_headers", "rate_limit", "api_key", "ip_filter"), nil, false,
-			"ip_filter/gateway/0 api_key/gateway/0 rate_limit/gateway/0 request_headers/gateway/0", ""},
-		{"limits add up", policies("api_key", "rate_limit", "rate_limit"), policies("rate_limit"), false,
-			"api_key/gateway/0 rate_limit/gateway/0 rate_limit/gateway/1 rate_limit/route/0", ""},
-		{"the same type is replaced", policies("api_key", "request_headers"), policies("request_headers", "request_headers"), false,
-			"api_key/gateway/0 request_headers/route/0 request_headers/route/1", ""},
+		{
+			"phases win over the order given", policies("request_headers", "rate_limit", "api_key", "ip_filter"), nil, false,
+			"ip_filter/gateway/0 api_key/gateway/0 rate_limit/gateway/0 request_headers/gateway/0", "",
+		},
+		{
+			"limits add up", policies("api_key", "rate_limit", "rate_limit"), policies("rate_limit"), false,
+			"api_key/gateway/0 rate_limit/gateway/0 rate_limit/gateway/1 rate_limit/route/0", "",
+		},
+		{
+			"the same type is replaced", policies("api_key", "request_headers"), policies("request_headers", "request_headers"), false,
+			"api_key/gateway/0 request_headers/route/0 request_headers/route/1", "",
+		},
 		{"another authentication replaces the gateway's", policies("api_key"), policies("jwt"), false, "jwt/route/0", ""},
 		{"public drops the inherited authentication", policies("api_key", "ip_filter"), nil, true, "ip_filter/gateway/0", ""},
 		{"public with its own authentication", nil, policies("api_key"), true, "", "/routes/0/public"},
