@@ -44,7 +44,8 @@ func TestPolicy(t *testing.T) {
 		{
 			Name: "by ip", Deps: deps, Config: `{"limit":1,"period":"hour","by":"ip","scope":"edge"}`,
 			Steps: []policytest.Step{
-				{Want: sent}, {Want: refused},
+				{Want: sent},
+				{Want: refused},
 				{Request: policytest.Request{Client: "192.0.2.2"}, Want: sent},
 				{Wait: time.Hour, Want: sent},
 			},

@@ -17,7 +17,9 @@ func deps(t testing.TB) policy.Deps {
 	return d
 }
 
-func key(kid uint64) *policy.Principal { return &policy.Principal{Kind: policy.KindAPIKey, Key: kid, Consumer: 9} }
+func key(kid uint64) *policy.Principal {
+	return &policy.Principal{Kind: policy.KindAPIKey, Key: kid, Consumer: 9}
+}
 
 var (
 	alice, bob = key(1), key(2)
