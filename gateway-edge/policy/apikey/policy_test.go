@@ -70,7 +70,8 @@ func TestPolicy(t *testing.T) {
 		{Name: "hot", Hot: true, Deps: deps, Steps: []policytest.Step{step(passed("acme", gone), "X-API-Key", good)}},
 		{Name: "hot refusal", Hot: true, Deps: deps, Steps: []policytest.Step{step(refused(contract.CodeKeyInvalid), "X-API-Key", "tg_live_nope")}},
 		{Name: "hot query", Hot: true, Config: `{"query_parameter":"api_key"}`, Deps: deps, Steps: []policytest.Step{
-			withQuery("a=1&api_key="+good+"&b=%zz", step(query(passed("acme", gone), "a=1&b=%zz")))}},
+			withQuery("a=1&api_key="+good+"&b=%zz", step(query(passed("acme", gone), "a=1&b=%zz"))),
+		}},
 		{Name: "places", Deps: deps, Steps: []policytest.Step{
 			step(passed("acme", gone), "x-api-key", " "+good+"\t"),
 			step(passed("acme", gone), "Authorization", "Bearer "+good),
@@ -121,7 +122,8 @@ func TestPolicy(t *testing.T) {
 			step(refused(contract.CodeKeyInvalid), "X-API-Key", "tg_live_nobody"),
 		}},
 		{Name: "URI15 query only where it is named", Deps: deps, Steps: []policytest.Step{
-			withQuery("api_key="+good, step(refused(contract.CodeKeyMissing)))}},
+			withQuery("api_key="+good, step(refused(contract.CodeKeyMissing))),
+		}},
 		{Name: "no bearer", Config: `{"bearer":false}`, Deps: deps, Steps: []policytest.Step{
 			step(refused(contract.CodeKeyMissing), "Authorization", "Bearer "+good),
 			step(passed("acme", map[string]string{"Authorization": "Bearer " + other}), "X-API-Key", good, "Authorization", "Bearer "+other),

@@ -54,18 +54,21 @@ func TestPolicy(t *testing.T) {
 			preflight("https://evil.example", "POST", "", fields{origin: "", methods: "", headers: "", age: "", "Vary": vary}),
 		}},
 		{Name: "preflight allocates nothing", Hot: true, Config: `{"allow_origins":["https://*.example.com"]}`, Steps: []policytest.Step{
-			preflight(app, "GET", "", fields{origin: app})}},
+			preflight(app, "GET", "", fields{origin: app}),
+		}},
 		{Name: "replaces the backend's", Config: `{"allow_origins":["https://app.example.com"]}`, Steps: []policytest.Step{
 			get("https://evil.example", policytest.Fields{origin, "*", credentials, "true", methods, "PUT", headers, "X", expose, "X", age, "9"},
 				fields{origin: "", credentials: "", methods: "", headers: "", expose: "", age: ""}),
 			get(app, policytest.Fields{origin, "*", "vary", "Accept-Encoding , ORIGIN"}, fields{origin: app, "Vary": "Accept-Encoding , ORIGIN"}),
 			get(app, policytest.Fields{"Vary", "*"}, fields{"Vary": "*"}),
-			{Request: policytest.Request{Header: policytest.Fields{"Origin", app}}, Backend: policytest.Response{Header: policytest.Fields{"Vary", "Accept"}},
+			{
+				Request: policytest.Request{Header: policytest.Fields{"Origin", app}}, Backend: policytest.Response{Header: policytest.Fields{"Vary", "Accept"}},
 				Want: policytest.Want{Forwarded: true}, Check: func(t testing.TB, r *policytest.Result) {
 					if v := r.Header.All("Vary"); len(v) != 2 || v[0] != "Accept" || v[1] != "Origin" {
 						t.Errorf("Vary is %q", v)
 					}
-				}},
+				},
+			},
 		}},
 		{Name: "any", Config: `{"allow_origins":["*"],"allow_headers":["*"],"expose_headers":[]}`, Steps: []policytest.Step{
 			get("https://whoever.example", nil, fields{origin: "*", "Vary": "", expose: ""}),
@@ -123,6 +126,8 @@ func FuzzRequest(f *testing.F) {
 }
 
 func BenchmarkRequest(b *testing.B) {
-	policytest.Bench(b, &cors.Descriptor, policytest.Case{Config: `{"allow_origins":["https://app.example.com"]}`,
-		Steps: []policytest.Step{get("https://app.example.com", nil, nil)}})
+	policytest.Bench(b, &cors.Descriptor, policytest.Case{
+		Config: `{"allow_origins":["https://app.example.com"]}`,
+		Steps:  []policytest.Step{get("https://app.example.com", nil, nil)},
+	})
 }

@@ -33,6 +33,8 @@ func TestPolicy(t *testing.T) {
 func FuzzConfig(f *testing.F) { policytest.FuzzConfig(f, &ipfilter.Descriptor) }
 
 func BenchmarkFilter(b *testing.B) {
-	policytest.Bench(b, &ipfilter.Descriptor, policytest.Case{Config: `{"allow":["203.0.113.0/24","2001:db8::/32"],"deny":["203.0.113.66"]}`,
-		Steps: []policytest.Step{from("203.0.113.1", true)}})
+	policytest.Bench(b, &ipfilter.Descriptor, policytest.Case{
+		Config: `{"allow":["203.0.113.0/24","2001:db8::/32"],"deny":["203.0.113.66"]}`,
+		Steps:  []policytest.Step{from("203.0.113.1", true)},
+	})
 }

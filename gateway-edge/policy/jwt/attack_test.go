@@ -130,7 +130,8 @@ func TestAbsentKid(t *testing.T) {
 	} {
 		deps, _ := with(func() *provider { return newProvider(tt.kids...) })
 		policytest.Run(t, &jwt.Descriptor, policytest.Suite{Dir: "testdata", Cases: []policytest.Case{
-			{Name: strings.Join(tt.kids, "+"), Config: config, Deps: deps, Steps: []policytest.Step{send(none, tt.want)}}}})
+			{Name: strings.Join(tt.kids, "+"), Config: config, Deps: deps, Steps: []policytest.Step{send(none, tt.want)}},
+		}})
 	}
 }
 

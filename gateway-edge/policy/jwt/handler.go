@@ -44,7 +44,7 @@ func (p *jwtPolicy) Await(b policy.Blocking, x *policy.Exchange, s *policy.Slot)
 	now := x.Now()
 	if s.N[0] == refreshing || p.issuer.takeRefresh(now) {
 		// Whatever comes of it, the keys at hand still serve this request.
-		_ = p.issuer.fetch(b, p.fetch, now, nil)
+		_ = p.issuer.fetch(b, p.fetch, now, wanted{})
 	}
 	hash := p.hash(t)
 	if e := p.issuer.tokens.get(&hash); e != nil && p.issuer.usable(now) != nil && e.good(now, p.wall().Unix()) {

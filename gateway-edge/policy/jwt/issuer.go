@@ -98,11 +98,11 @@ func (i *issuer) find(b policy.Blocking, f policy.Fetch, h header, now int64) (*
 			return k, nil
 		}
 	}
-	var unknown *header
+	why := wanted{keys: true}
 	if i.usable(now) != nil {
-		unknown = &h
+		why = wanted{key: &h}
 	}
-	if err := i.fetch(b, f, now, unknown); err != nil {
+	if err := i.fetch(b, f, now, why); err != nil {
 		return nil, err
 	}
 	s := i.usable(now)
@@ -115,21 +115,32 @@ func (i *issuer) find(b policy.Blocking, f policy.Fetch, h header, now int64) (*
 	return nil, errUnknown
 }
 
-// fetch brings the keys, once for all who ask at the same time. unknown, when not
-// nil, is of a token whose key is missing from a usable set: after such a fetch
-// was made in vain, what it found stands for a while.
-func (i *issuer) fetch(b policy.Blocking, f policy.Fetch, now int64, unknown *header) error {
+// wanted is what a fetch is for: any usable keys, the key of one token that is
+// missing from a usable set, or, when zero, a newer set.
+type wanted struct {
+	keys bool
+	key  *header
+}
+
+// had reports whether a set, nil when there is no usable one, has what is wanted.
+func (w wanted) had(s *keySet, now int64) bool {
+	return s != nil && (w.keys || w.key != nil && s.find(*w.key, now) != nil)
+}
+
+// fetch brings the keys, once for all who ask at the same time. After a fetch for
+// one key was made in vain, what it found stands for a while.
+func (i *issuer) fetch(b policy.Blocking, f policy.Fetch, now int64, why wanted) error {
 	for {
-		fl, lead, err := i.join(now, unknown != nil)
+		fl, lead, err := i.join(now, why)
 		if err != nil {
 			return err
 		}
 		if lead {
-			i.lead(b, f, fl, now, unknown)
+			i.lead(b, f, fl, now, why)
 			return fl.err
 		}
 		if fl == nil {
-			return nil // the set is as new as it may be
+			return nil // the set has it by now, or is as new as it may be
 		}
 		select {
 		case <-fl.done:
@@ -144,13 +155,16 @@ func (i *issuer) fetch(b policy.Blocking, f policy.Fetch, now int64, unknown *he
 
 // join returns the fetch that is under way, or a new one to lead, or neither
 // when the last answer has to do.
-func (i *issuer) join(now int64, unknown bool) (fl *flight, lead bool, err error) {
+func (i *issuer) join(now int64, why wanted) (fl *flight, lead bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if why.had(i.usable(now), now) {
+		return nil, false, nil // a fetch ended since this request looked
+	}
 	if i.inflight != nil {
 		return i.inflight, false, nil
 	}
-	if unknown && i.missed && now-i.missedAt < int64(unknownKidEvery) || i.failed && now < i.retryAt {
+	if why.key != nil && i.missed && now-i.missedAt < int64(unknownKidEvery) || i.failed && now < i.retryAt {
 		if i.failed {
 			return nil, false, errAway
 		}
@@ -161,12 +175,12 @@ func (i *issuer) join(now int64, unknown bool) (fl *flight, lead bool, err error
 }
 
 // lead fetches and tells the others, whatever happens on the way.
-func (i *issuer) lead(b policy.Blocking, f policy.Fetch, fl *flight, now int64, unknown *header) {
+func (i *issuer) lead(b policy.Blocking, f policy.Fetch, fl *flight, now int64, why wanted) {
 	fl.err = errAway
 	defer func() {
 		i.mu.Lock()
 		defer i.mu.Unlock()
-		i.settle(fl, now, unknown)
+		i.settle(fl, now, why)
 		i.inflight = nil
 		close(fl.done)
 	}()
@@ -181,11 +195,11 @@ func (i *issuer) lead(b policy.Blocking, f policy.Fetch, fl *flight, now int64, 
 }
 
 // settle notes what the fetch means for the next ones. The caller holds mu.
-func (i *issuer) settle(fl *flight, now int64, unknown *header) {
+func (i *issuer) settle(fl *flight, now int64, why wanted) {
 	if fl.abandoned {
 		return // it says nothing about the issuer
 	}
-	if unknown != nil && (fl.err != nil || i.keys.Load().find(*unknown, now) == nil) {
+	if why.key != nil && (fl.err != nil || !why.had(i.keys.Load(), now)) {
 		i.missedAt, i.missed = now, true
 	}
 	if fl.err == nil {

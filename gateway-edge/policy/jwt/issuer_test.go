@@ -124,7 +124,8 @@ func FuzzRequest(f *testing.F) {
 	deps, _ := with(func() *provider { return newProvider("ec") })
 	f.Fuzz(func(t *testing.T, authorization string) {
 		policytest.Fuzz(t, &jwt.Descriptor, policytest.Case{Config: config, Deps: deps, Steps: []policytest.Step{
-			{Request: policytest.Request{Header: policytest.Fields{"Authorization", authorization}}}}})
+			{Request: policytest.Request{Header: policytest.Fields{"Authorization", authorization}}},
+		}})
 	})
 }
 

@@ -80,7 +80,7 @@ func (k *key) VerifySignature(_ context.Context, raw string) ([]byte, error) {
 			algs = append(algs, jose.SignatureAlgorithm(a))
 		}
 	}
-	jws, err := jose.ParseSigned(raw, algs)
+	jws, err := jose.ParseSignedCompact(raw, algs)
 	if err != nil {
 		return nil, err
 	}

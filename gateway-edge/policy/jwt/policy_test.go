@@ -49,8 +49,11 @@ func TestPolicy(t *testing.T) {
 	policytest.Run(t, &jwt.Descriptor, policytest.Suite{Cases: []policytest.Case{
 		{Name: "hot", Hot: true, Config: config, Deps: deps, Steps: []policytest.Step{send(token("ec", nil), passed("alice"))}},
 		{Name: "hot with headers", Hot: true, Deps: deps, Config: strings.Replace(config, "{", `{"claims_to_headers":{"tier":"X-Tier","none":"X-None"},"forward_token":false,`, 1), Steps: []policytest.Step{
-			{Request: policytest.Request{Header: policytest.Fields{"Authorization", "Bearer " + token("rsa", map[string]any{"tier": "gold"}), "X-Tier", "forged", "X-None", "forged"}},
-				Want: policytest.Want{Forwarded: true, Sent: map[string]string{"X-Tier": "gold", "X-None": "", "Authorization": ""}}}}},
+			{
+				Request: policytest.Request{Header: policytest.Fields{"Authorization", "Bearer " + token("rsa", map[string]any{"tier": "gold"}), "X-Tier", "forged", "X-None", "forged"}},
+				Want:    policytest.Want{Forwarded: true, Sent: map[string]string{"X-Tier": "gold", "X-None": "", "Authorization": ""}},
+			},
+		}},
 		{Name: "hot with a large token", Hot: true, Config: config, Deps: deps, Steps: []policytest.Step{send(token("ec", map[string]any{"pad": strings.Repeat("x", 4000)}), passed("alice"))}},
 		{Name: "every algorithm", Config: config, Deps: deps, Steps: []policytest.Step{
 			send(token("rsa", nil), passed("alice")), send(token("ec", nil), passed("alice")), send(token("p384", nil), passed("alice")), send(token("ed", nil), passed("alice")),
@@ -58,7 +61,8 @@ func TestPolicy(t *testing.T) {
 			send(keys()["ec"].sign(map[string]any{"typ": nil}, claims(map[string]any{"aud": []string{"x", audience}})), passed("alice")),
 		}},
 		{Name: "no token", Config: config, Deps: deps, Steps: []policytest.Step{
-			{Want: challenge(refused(contract.CodeTokenMissing), "Bearer")}, send("", refused(contract.CodeTokenMissing)), send("   ", refused(contract.CodeTokenMissing)),
+			{Want: challenge(refused(contract.CodeTokenMissing), "Bearer")},
+			send("", refused(contract.CodeTokenMissing)), send("   ", refused(contract.CodeTokenMissing)),
 			{Request: policytest.Request{Header: policytest.Fields{"Authorization", "Basic dTpw"}}, Want: refused(contract.CodeTokenMissing)},
 			send("x", challenge(invalid, `Bearer error="invalid_token"`)),
 		}},

@@ -17,8 +17,10 @@ func to(status int, location string, r policytest.Request) policytest.Step {
 }
 
 func TestPolicy(t *testing.T) {
-	orders := policytest.Request{Path: "/orders/7%20a", Query: "a=1&b=%zz", Params: map[string]string{"id": "7%20a", "rest": "a/b"},
-		Principal: &policy.Principal{ConsumerName: "a/../b?c#d", Claims: map[string]any{"dots": ".."}}}
+	orders := policytest.Request{
+		Path: "/orders/7%20a", Query: "a=1&b=%zz", Params: map[string]string{"id": "7%20a", "rest": "a/b"},
+		Principal: &policy.Principal{ConsumerName: "a/../b?c#d", Claims: map[string]any{"dots": ".."}},
+	}
 	policytest.Run(t, &redirect.Descriptor, policytest.Suite{Cases: []policytest.Case{
 		{Name: "absolute", Hot: true, Config: `{"location":"https://www.example.com{path}"}`, Steps: []policytest.Step{to(308, "https://www.example.com/orders/7%20a?a=1&b=%zz", orders)}},
 		{Name: "own host", Config: `{"location":"https://{host}:8443{path}","keep_query":false,"status":301}`, Steps: []policytest.Step{to(301, "https://api.example.com:8443/orders/7%20a", orders)}},
@@ -54,7 +56,8 @@ func FuzzLocation(f *testing.F) {
 			return
 		}
 		r := policytest.Serve(t, []policy.Step{{Policy: p, Descriptor: &redirect.Descriptor}}, policytest.Step{Request: policytest.Request{
-			Path: path, Query: query, Params: map[string]string{"id": param}, Principal: &policy.Principal{ConsumerName: consumer}}})
+			Path: path, Query: query, Params: map[string]string{"id": param}, Principal: &policy.Principal{ConsumerName: consumer},
+		}})
 		got, ok := r.Header.Get("Location")
 		if !ok {
 			return

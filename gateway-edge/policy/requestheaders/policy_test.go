@@ -37,9 +37,11 @@ func TestPolicy(t *testing.T) {
 			sent(policytest.Fields{"X-Tenant", "forged"}, &policy.Principal{}, map[string]string{"X-Tenant": ""}),
 		}},
 		{Name: "claims", Config: `{"set":{"X-Tier":"{claim.tier}","X-Evil":"{claim.evil}","X-Twice":"{claim.twice}","X-List":"{claim.list}"}}`, Steps: []policytest.Step{
-			sent(nil, acme(), map[string]string{"X-Tier": "gold", "X-Evil": "", "X-Twice": "{client_ip}", "X-List": "", "X-Admin": ""})}},
+			sent(nil, acme(), map[string]string{"X-Tier": "gold", "X-Evil": "", "X-Twice": "{client_ip}", "X-List": "", "X-Admin": ""}),
+		}},
 		{Name: "secret", Hot: true, Config: `{"set":{"Authorization":{"secret":"backend"}}}`, Steps: []policytest.Step{
-			sent(policytest.Fields{"Authorization", "Bearer mine"}, nil, map[string]string{"Authorization": "secret:backend"})}},
+			sent(policytest.Fields{"Authorization", "Bearer mine"}, nil, map[string]string{"Authorization": "secret:backend"}),
+		}},
 		{Name: "secret that is not there", Config: `{"set":{"Authorization":{"secret":"backend"}}}`, Error: "/set/Authorization/secret: no such secret", Deps: func(testing.TB) policy.Deps {
 			d := policytest.NewDeps()
 			d.Secret = func(string) ([]byte, error) { return nil, errors.New("no such secret") }
@@ -70,6 +72,8 @@ func FuzzRequest(f *testing.F) {
 }
 
 func BenchmarkEdits(b *testing.B) {
-	policytest.Bench(b, &requestheaders.Descriptor, policytest.Case{Config: `{"set":{"X-Tenant":"{consumer}","X-Fixed":"a"},"remove":["Cookie"]}`,
-		Steps: []policytest.Step{sent(policytest.Fields{"Cookie", "a=1"}, acme(), nil)}})
+	policytest.Bench(b, &requestheaders.Descriptor, policytest.Case{
+		Config: `{"set":{"X-Tenant":"{consumer}","X-Fixed":"a"},"remove":["Cookie"]}`,
+		Steps:  []policytest.Step{sent(policytest.Fields{"Cookie", "a=1"}, acme(), nil)},
+	})
 }

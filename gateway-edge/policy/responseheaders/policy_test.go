@@ -10,8 +10,10 @@ import (
 )
 
 func got(backend policytest.Fields, want map[string]string) policytest.Step {
-	return policytest.Step{Backend: policytest.Response{Status: 503, Header: backend},
-		Want: policytest.Want{Forwarded: true, Status: 503, Header: want}}
+	return policytest.Step{
+		Backend: policytest.Response{Status: 503, Header: backend},
+		Want:    policytest.Want{Forwarded: true, Status: 503, Header: want},
+	}
 }
 
 func TestPolicy(t *testing.T) {
@@ -49,6 +51,8 @@ func TestOnErrors(t *testing.T) {
 func FuzzConfig(f *testing.F) { policytest.FuzzConfig(f, &responseheaders.Descriptor) }
 
 func BenchmarkEdits(b *testing.B) {
-	policytest.Bench(b, &responseheaders.Descriptor, policytest.Case{Config: `{"remove":["Server"],"set":{"X-Client":"{client_ip}"}}`,
-		Steps: []policytest.Step{got(policytest.Fields{"Server", "x"}, nil)}})
+	policytest.Bench(b, &responseheaders.Descriptor, policytest.Case{
+		Config: `{"remove":["Server"],"set":{"X-Client":"{client_ip}"}}`,
+		Steps:  []policytest.Step{got(policytest.Fields{"Server", "x"}, nil)},
+	})
 }

@@ -14,7 +14,8 @@ import (
 func becomes(path, query, newPath, newQuery string, params ...string) policytest.Step {
 	s := policytest.Step{
 		Request: policytest.Request{Path: path, Query: query, Params: map[string]string{}, Principal: &policy.Principal{
-			ConsumerName: "a/b", Claims: map[string]any{"mail": "me@x.y", "dots": "..", "slash": "a/b", "tier": "gold"}}},
+			ConsumerName: "a/b", Claims: map[string]any{"mail": "me@x.y", "dots": "..", "slash": "a/b", "tier": "gold"},
+		}},
 		Want: policytest.Want{Forwarded: true, Path: &newPath, Query: &newQuery},
 	}
 	for i := 0; i+1 < len(params); i += 2 {
@@ -74,7 +75,8 @@ func FuzzPath(f *testing.F) {
 			t.Fatal(err)
 		}
 		r := policytest.Serve(t, []policy.Step{{Policy: p, Descriptor: &rewrite.Descriptor}}, policytest.Step{Request: policytest.Request{
-			Params: map[string]string{"id": param}, Principal: &policy.Principal{ConsumerName: consumer, Claims: map[string]any{"c": claim}}}})
+			Params: map[string]string{"id": param}, Principal: &policy.Principal{ConsumerName: consumer, Claims: map[string]any{"c": claim}},
+		}})
 		if !r.Forwarded {
 			return
 		}

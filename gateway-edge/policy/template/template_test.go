@@ -21,8 +21,10 @@ func exchange() *policy.Exchange {
 	e.Params[0] = policy.Param{Name: "id", Value: policy.Static("7%20a")}
 	e.Params[1] = policy.Param{Name: "rest", Value: policy.Static("a/b")}
 	e.ParamCount = 2
-	policy.EngineAuthenticate(x, &policy.Principal{ConsumerName: "acme", KeyDisplay: "tg_live_0000000001",
-		Claims: map[string]any{"tier": "gold", "n": 7, "mail": "a+b@c=d,e f", "dots": "..", "evil": "a\r\nb", "braces": "{client_ip}"}})
+	policy.EngineAuthenticate(x, &policy.Principal{
+		ConsumerName: "acme", KeyDisplay: "tg_live_0000000001",
+		Claims: map[string]any{"tier": "gold", "n": 7, "mail": "a+b@c=d,e f", "dots": "..", "evil": "a\r\nb", "braces": "{client_ip}"},
+	})
 	return x
 }
 
@@ -38,8 +40,10 @@ func TestAppend(t *testing.T) {
 		{name: "literal", in: "plain", want: "plain"},
 		{name: "empty", in: "", want: ""},
 		{name: "braces", in: "{{client_ip}} {{}}", want: "{client_ip} {}"},
-		{name: "all of them", in: "{client_ip} {request_id} {consumer} {key_id} {route} {gateway} {method} {scheme} {host} {path} {query} {param.id} {claim.tier}",
-			want: "192.0.2.9 0190aaaa acme tg_live_0000000001 orders shop GET https api.example.com /orders/7%20a a=1 7%20a gold"},
+		{
+			name: "all of them", in: "{client_ip} {request_id} {consumer} {key_id} {route} {gateway} {method} {scheme} {host} {path} {query} {param.id} {claim.tier}",
+			want: "192.0.2.9 0190aaaa acme tg_live_0000000001 orders shop GET https api.example.com /orders/7%20a a=1 7%20a gold",
+		},
 		{name: "expanded once", in: "{claim.braces}", want: "{client_ip}"},
 		{name: "claim with a line break", in: "{claim.evil}", none: true},
 		{name: "claim that is no string", in: "{claim.n}", none: true},
