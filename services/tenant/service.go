@@ -60,8 +60,10 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("tenant: public URL %q is not an absolute http or https URL", cfg.PublicURL)
 	}
 	s := &Service{
-		store: cfg.Store, plans: cfg.Plans, clock: func() time.Time { return cfg.Clock().UTC().Truncate(time.Millisecond) }, // as it is stored log: cfg.Logger,
-		base: strings.TrimRight(cfg.PublicURL, "/"), verifyMail: cfg.VerifyMail,
+		store: cfg.Store, plans: cfg.Plans, log: cfg.Logger,
+		// Times as the store gives them back.
+		clock: func() time.Time { return cfg.Clock().UTC().Truncate(time.Millisecond) },
+		base:  strings.TrimRight(cfg.PublicURL, "/"), verifyMail: cfg.VerifyMail,
 		wake: make(chan struct{}, 1),
 	}
 	for purpose, key := range map[string]*[32]byte{

@@ -49,11 +49,11 @@ func NewSMTP(text string) (*SMTP, error) {
 		return nil, fmt.Errorf("mail server URL has tls=%q, want none or nothing", tls)
 	}
 	if p := u.Port(); p != "" {
-		port, err := strconv.Atoi(p)
+		port, err := strconv.ParseUint(p, 10, 16)
 		if err != nil {
 			return nil, fmt.Errorf("mail server URL has the port %q", p)
 		}
-		s.options = append(s.options, gomail.WithPort(port))
+		s.options = append(s.options, gomail.WithPort(int(port)))
 	}
 	if u.User != nil {
 		password, _ := u.User.Password()
