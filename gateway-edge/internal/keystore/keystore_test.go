@@ -427,3 +427,21 @@ func BenchmarkPeek(b *testing.B) {
 		v.Peek(k, 1)
 	}
 }
+
+// BenchmarkOpen is a restart with 100,000 keys on disk, to the first key served.
+func BenchmarkOpen(b *testing.B) {
+	x := newBench(b)
+	var text string
+	for range 100_000 {
+		t, rec := x.key()
+		x.publish(rec)
+		text = t
+	}
+	x.source.fail(errAway)
+	for b.Loop() {
+		x.restart()
+		x.want("after the restart", x.peek(text), policy.KeyOK)
+	}
+	st := x.Stats()
+	b.ReportMetric(float64(st.Bytes)/float64(st.Keys), "B/key")
+}
