@@ -200,7 +200,7 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 			t.Errorf("%s has no doc.go", short(p.ImportPath))
 			continue
 		}
-		if !bytes.Contains(b, []byte("// Package ")) {
+		if !bytes.Contains(b, []byte("// Package ")) && !bytes.HasPrefix(b, []byte("// Command ")) {
 			t.Errorf("%s: doc.go has no package comment", short(p.ImportPath))
 		}
 	}
