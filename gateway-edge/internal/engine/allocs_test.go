@@ -49,7 +49,7 @@ func TestWholeExchangeAllocatesNothing(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		best = min(best, after.Mallocs-before.Mallocs)
 	}
-	if best > rounds/20 {
+	if best > rounds/20 && !raceEnabled {
 		t.Errorf("%d allocations in %d requests", best, rounds)
 	}
 	t.Logf("%d allocations in %d requests", best, rounds)

@@ -88,8 +88,10 @@ var framingRows = []row{
 	{id: "SMG23", name: "GET with a request as body", send: req("GET / HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(smuggled))) + smuggled, reaches: true, open: true, sent: []string{"\r\n\r\n" + smuggled}},
 	{id: "SMG23", name: "DELETE with a request as body", send: req("DELETE / HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(smuggled))) + smuggled, reaches: true, open: true, sent: []string{"\r\n\r\n" + smuggled}},
 	{id: "SMG26", name: "CONNECT", send: "CONNECT demo.localhost:80 HTTP/1.1\r\n" + host + "\r\n", status: []int{405}},
-	{id: "SMG27", name: "trailers", send: chunkedWith("Trailer: X-Api-Key\r\n", "5\r\nhello\r\n0\r\nAuthorization: a\r\nX-Api-Key: k\r\nHost: evil\r\nContent-Length: 3\r\nTollgate-Consumer: me\r\nX-Fine: yes\r\n\r\n"),
-		reaches: true, open: true, sent: []string{"hello", "X-Fine: yes"}, unsent: []string{"Authorization", "Api-Key", "evil", "Content-Length: 3", "Consumer"}},
+	{
+		id: "SMG27", name: "trailers", send: chunkedWith("Trailer: X-Api-Key\r\n", "5\r\nhello\r\n0\r\nAuthorization: a\r\nX-Api-Key: k\r\nHost: evil\r\nContent-Length: 3\r\nTollgate-Consumer: me\r\nX-Fine: yes\r\n\r\n"),
+		reaches: true, open: true, sent: []string{"hello", "X-Fine: yes"}, unsent: []string{"Authorization", "Api-Key", "evil", "Content-Length: 3", "Consumer"},
+	},
 	{id: "SMG31", name: "PRI that is no preface", send: "PRI * HTTP/2.0\r\n" + host + "\r\n", status: []int{505}},
 	{id: "SMG31", name: "PRI as a method", send: req("PRI / HTTP/1.1", ""), status: []int{501}},
 }

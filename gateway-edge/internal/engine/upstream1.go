@@ -46,6 +46,7 @@ type upstream1 struct {
 	bbuf       []byte // a piece of the request's body with its framing
 	bodyBroken bool
 	timeout    int64 // ns without progress
+	taking     int64 // the same while the request's body is sent; the pump's
 }
 
 func (u *upstream1) init(j *job) {
@@ -117,6 +118,7 @@ func (u *upstream1) exchange(c *transport.Conn, t *balance.Target) (got try, unt
 	if j.payload.memory || err != nil {
 		u.sent = err == nil
 	} else {
+		u.taking = u.timeout
 		j.pump.start(u)
 	}
 	if f := u.readHead(err); f != nil {
@@ -366,7 +368,7 @@ func (u *upstream1) bodyError() error {
 // pump's.
 func (u *upstream1) extend() {
 	if t := u.j.timers; t != nil {
-		t.up.extend(u.j.eng.clock.Coarse() + u.timeout)
+		t.up.extend(u.j.eng.clock.Coarse() + u.taking)
 	}
 }
 
