@@ -178,20 +178,38 @@ func (l *leader) repair(ctx context.Context) error {
 	from := l.drift
 	to := min(from+repairBuckets, contract.IndexBuckets)
 	l.drift = to % contract.IndexBuckets
-	buckets, err := l.o.Bus.Buckets(ctx, from, to)
+	differ, err := l.differing(ctx, from, to)
 	if err != nil {
 		return err
 	}
-	for i, entries := range buckets {
-		if contract.BucketDigest(entries) == l.index.buckets[from+i] {
-			continue
-		}
-		l.o.Logger.Warn("an index bucket in Redis is not what was sent; it is repaired", "bucket", from+i)
-		if err := l.repairBucket(ctx, from+i, entries); err != nil {
+	for bucket, entries := range differ {
+		l.o.Logger.Warn("an index bucket in Redis is not what was sent; it is repaired", "bucket", bucket)
+		if err := l.repairBucket(ctx, bucket, entries); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// readBuckets is how many buckets are read at once.
+const readBuckets = 256
+
+// differing reads the buckets from (inclusive) to (exclusive) and returns those
+// that are not as they have to be.
+func (l *leader) differing(ctx context.Context, from, to int) (map[int]map[string]string, error) {
+	out := map[int]map[string]string{}
+	for ; from < to; from += readBuckets {
+		buckets, err := l.o.Bus.Buckets(ctx, from, min(from+readBuckets, to))
+		if err != nil {
+			return nil, err
+		}
+		for i, entries := range buckets {
+			if contract.BucketDigest(entries) != l.index.buckets[from+i] {
+				out[from+i] = entries
+			}
+		}
+	}
+	return out, nil
 }
 
 func (l *leader) repairBucket(ctx context.Context, bucket int, entries map[string]string) error {

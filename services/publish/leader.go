@@ -93,13 +93,16 @@ func (l *leader) turn(ctx context.Context) (busy bool, err error) {
 			return false, err
 		}
 	}
-	if l.inStep && l.head == nil {
+	if !l.inStep {
+		return true, nil // the head was not ours: compare again
+	}
+	if l.head == nil {
 		if err := l.writeHead(ctx); err != nil {
 			return false, err
 		}
 	}
 	if !l.inStep {
-		return true, nil // somebody else wrote the head: compare again
+		return true, nil
 	}
 	busy, err = l.publish(ctx)
 	if err != nil || l.refill == nil {

@@ -76,8 +76,8 @@ func (l *leader) resend(ctx context.Context) error {
 			l.unsent = false
 			return nil
 		}
-		if err := l.send(ctx, items); err != nil {
-			return err
+		if err := l.send(ctx, items); err != nil || !l.inStep {
+			return err // somebody else wrote the head: compare, and send again
 		}
 	}
 }

@@ -17,9 +17,13 @@ type refill struct {
 	documents bool   // are still to be written
 	after     string // the last one that was
 	shards    []int  // that are still to be written
+	again     int    // times that documents were written from the start once more
 	wrote     int
 	keys      int
 }
+
+// fewBuckets is how many buckets are repaired one by one.
+const fewBuckets = 64
 
 // refillShards is how many shards are written between two looks at the outbox.
 const refillShards = 64
@@ -59,10 +63,22 @@ func (l *leader) refillDocuments(ctx context.Context) error {
 		r.after = docs[len(docs)-1].Ref
 		return nil
 	}
-	r.documents = false
-	if l.unsent {
+	// Without a head nobody would notice that Redis was emptied once more on the
+	// way: what is there now has to be all of it, else it is written again.
+	differ, err := l.differing(ctx, 0, contract.IndexBuckets)
+	if err != nil {
+		return l.notInStep(err)
+	}
+	if len(differ) > fewBuckets && r.again < 3 {
+		r.after, r.wrote, r.again = "", 0, r.again+1
 		return nil
 	}
+	for bucket, entries := range differ {
+		if err := l.repairBucket(ctx, bucket, entries); err != nil {
+			return l.notInStep(err)
+		}
+	}
+	r.documents = false
 	return l.writeHead(ctx)
 }
 
