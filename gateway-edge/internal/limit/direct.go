@@ -178,3 +178,8 @@ func (d *direct) check(now int64) int64 {
 	d.node.active.Store(false)
 	return 0
 }
+
+// unneeded implements forgetter.
+func (d *direct) unneeded(now int64) bool {
+	return !d.node.active.Load() && d.node.state.Load() == idle && d.deny.Load() < now && now-d.restAt.Load() > int64(forgetAfter)
+}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/limit/ledger"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -49,6 +50,7 @@ type family struct {
 // *slots and the local kinds, and never changes.
 type counter struct {
 	plan atomic.Pointer[plan] // the newest version that was used
+	gone atomic.Bool          // dropped: ask the kin again
 	body body
 }
 
@@ -119,7 +121,7 @@ func (f *family) find(p *policy.Principal, r *policy.Route) *counter {
 func (f *family) principal(p *policy.Principal) *counter {
 	if h, ok := p.Locals[policy.LocalLimit].Load().(*hung); ok {
 		for i := range h.on {
-			if h.on[i].kin == f.kin {
+			if h.on[i].kin == f.kin && !h.on[i].counter.gone.Load() {
 				return h.on[i].counter
 			}
 		}
@@ -164,7 +166,11 @@ func hang(p *policy.Principal, k *kin, c *counter) {
 		old, _ := v.Load().(*hung)
 		n := &hung{}
 		if old != nil {
-			n.on = append(n.on, old.on[max(0, len(old.on)-maxHung+1):]...)
+			for _, o := range old.on[max(0, len(old.on)-maxHung+1):] {
+				if !o.counter.gone.Load() {
+					n.on = append(n.on, o)
+				}
+			}
 		}
 		n.on = append(n.on, hook{k, c})
 		if old == nil && v.CompareAndSwap(nil, n) || old != nil && v.CompareAndSwap(old, n) {
@@ -289,8 +295,37 @@ func checkSpec(s *policy.CounterSpec) error {
 	return fmt.Errorf("limit: kind is not set")
 }
 
+// forgetter is a body that can be dropped when nobody used it for long. Quotas are
+// not: what they hold lives as long as their period.
+type forgetter interface{ unneeded(now int64) bool }
+
+// forgetAfter is how long a counter is kept without use.
+const forgetAfter = 10 * time.Minute
+
+// sweep drops counters that nobody used for long.
+func (l *Limits) sweep(now int64) {
+	l.eachKin(func(k *kin) {
+		for subject, c := range k.many {
+			if b, ok := c.body.(forgetter); ok && subject != 0 && b.unneeded(now) {
+				c.gone.Store(true)
+				delete(k.many, subject)
+			}
+		}
+	})
+	l.ledger.Sweep()
+}
+
 // eachBody calls f for every shared counter there is.
 func (l *Limits) eachBody(f func(body)) {
+	l.eachKin(func(k *kin) {
+		for _, c := range k.many {
+			f(c.body)
+		}
+	})
+}
+
+// eachKin calls f for every kin with its lock held.
+func (l *Limits) eachKin(f func(*kin)) {
 	l.mu.Lock()
 	kins := make([]*kin, 0, len(l.families))
 	for _, k := range l.families {
@@ -299,9 +334,7 @@ func (l *Limits) eachBody(f func(body)) {
 	l.mu.Unlock()
 	for _, k := range kins {
 		k.mu.Lock()
-		for _, c := range k.many {
-			f(c.body)
-		}
+		f(k)
 		k.mu.Unlock()
 	}
 }

@@ -248,6 +248,32 @@ func TestOrganization(t *testing.T) {
 	}
 }
 
+// TestSweep: a counter that nobody used for long is dropped and found again.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	a := newAlone(t, t.TempDir(), 1)
+	f := a.family(t, policy.CounterSpec{
+		Kind: policy.CountRate, Name: "rate_limit", By: policy.ByKey, Local: true,
+		Rate: contract.Rate{Rate: 1, Burst: 3}, Scope: policy.Scope{GatewayNum: 1},
+	})
+	p := testKey()
+	spend(f.of(p, nil, a.now), a.now)
+	first := f.find(p, nil)
+	a.now += int64(9 * time.Minute)
+	a.sweep(a.now)
+	if f.find(p, nil) != first {
+		t.Error("dropped after nine minutes")
+	}
+	a.now += int64(2 * time.Minute)
+	a.sweep(a.now)
+	if !first.gone.Load() || f.find(p, nil) == first || len(f.kin.many) != 1 {
+		t.Error("kept after eleven minutes")
+	}
+	if n := spend(f.of(p, nil, a.now), a.now); n != 3 {
+		t.Errorf("the counter made anew gave %d", n)
+	}
+}
+
 func TestPeriods(t *testing.T) {
 	t.Parallel()
 	at := func(s string) time.Time {

@@ -37,6 +37,11 @@ func (r *localRate) adopt(p *plan) {
 	r.b.Store(newGCRA(now, p.rate.rate, float64(p.rate.burst), tokens))
 }
 
+// unneeded implements forgetter: a bucket that is full for long is as good as none.
+func (r *localRate) unneeded(now int64) bool {
+	return now-r.b.Load().tat.Load() > int64(forgetAfter)
+}
+
 // Take implements policy.Cell.
 func (r *localRate) Take(now int64) policy.Verdict {
 	if r.b.Load().take(now) {

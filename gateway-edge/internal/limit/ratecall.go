@@ -230,3 +230,10 @@ func (r *rate) forget(now int64) int64 {
 	r.counted, r.countT = n, now
 	return 0
 }
+
+// unneeded implements forgetter.
+func (r *rate) unneeded(now int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.node.active.Load() && r.node.state.Load() == idle && now-r.usedAt > int64(forgetAfter) && r.now.Load().until < now
+}

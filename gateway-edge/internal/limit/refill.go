@@ -90,6 +90,7 @@ func (r *refiller) loop(ctx context.Context) {
 	tick := time.NewTicker(wheelTick)
 	defer tick.Stop()
 	r.cursor = r.l.now() / int64(wheelTick)
+	swept := r.l.now()
 	var pending []*node
 	for {
 		select {
@@ -98,6 +99,10 @@ func (r *refiller) loop(ctx context.Context) {
 		case <-r.bell:
 		case <-tick.C:
 			r.turn()
+			if now := r.l.now(); now-swept > int64(time.Minute) {
+				swept = now
+				r.l.sweep(now)
+			}
 		}
 		pending = r.collect(pending)
 		pending = r.dispatch(pending)

@@ -26,6 +26,7 @@ type slots struct {
 	direct atomic.Bool // too few slots to hold any that are not in use
 	avail  atomic.Int64
 	known  atomic.Bool
+	least  atomic.Int64 // the fewest that were free since the last look
 	node   node
 
 	mu      sync.Mutex // guards what follows: the sender's and the wheel's
@@ -35,16 +36,22 @@ type slots struct {
 	keep    int64
 	debt    int64
 	lost    bool
-	lows    [2]int64 // smallest numbers of free slots seen in the last two looks
 	renewAt int64
+	spare   int64 // slots that were free all through the last window of looks
+	unused  int64 // the fewest that were free in this window, of looks so far
+	looks   int
 }
 
 // Terms of slots.
 const (
 	slotTerm   = 5 * time.Second
 	slotRenew  = 2 * time.Second
-	slotLook   = 100 * time.Millisecond // twice: slots not used since then go back
+	slotLook   = 100 * time.Millisecond
 	slotDenied = 20 * time.Millisecond
+
+	// Looks after which slots that were not used go back: where slots are scarce,
+	// and where there are plenty.
+	scarceLooks, plentyLooks = 2, 20
 )
 
 func newSlots(l *Limits, c *counter, name string) body {
@@ -72,6 +79,9 @@ func (s *slots) Take(now int64) policy.Verdict {
 	}
 	free := s.free.Add(-1)
 	if free >= 0 {
+		if free < s.least.Load() {
+			s.least.Store(free)
+		}
 		if free < s.low.Load() {
 			s.node.wake()
 		}
@@ -194,7 +204,7 @@ func (s *slots) surplus(limit int64) int64 {
 		}
 		return free
 	}
-	n := min(free, s.lows[0], s.lows[1])
+	n := min(free, s.spare)
 	if over := s.held.Load() - limit; over > n {
 		n = min(free, over)
 	}
@@ -247,9 +257,10 @@ func (s *slots) hear(c *call, now int64) {
 	fresh := mine - s.keep
 	s.held.Store(mine)
 	free := s.free.Add(fresh + s.debt)
-	s.lows = [2]int64{0, 0}
+	s.spare = 0
 	if fresh > 0 {
-		s.lows = [2]int64{free, 0}
+		s.least.Store(free)
+		s.looks = 0
 	}
 	s.until.Store(s.sent + int64(slotTerm))
 	s.renewAt = s.sent + int64(slotRenew)
@@ -272,7 +283,7 @@ func (s *slots) check(now int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	free, held := s.free.Load(), s.held.Load()
-	s.lows[0], s.lows[1] = s.lows[1], max(0, free)
+	s.look(free)
 	switch {
 	case s.lost:
 		s.node.wake()
@@ -286,4 +297,28 @@ func (s *slots) check(now int64) int64 {
 		s.node.wake()
 	}
 	return now + int64(slotLook)
+}
+
+// unneeded implements forgetter.
+func (s *slots) unneeded(now int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.node.active.Load() && s.node.state.Load() == idle && s.held.Load() == 0 && s.free.Load() == 0 &&
+		s.over.Load() == 0 && now-s.sent > int64(forgetAfter)
+}
+
+// look notes how many slots were not used lately. Callers hold mu.
+func (s *slots) look(free int64) {
+	least := min(s.least.Swap(free), free)
+	if s.looks == 0 || least < s.unused {
+		s.unused = least
+	}
+	s.looks++
+	need := plentyLooks
+	if s.avail.Load() < s.c.plan.Load().limit/2 {
+		need = scarceLooks
+	}
+	if s.looks >= need {
+		s.spare, s.looks = max(0, s.unused), 0
+	}
 }
