@@ -36,7 +36,10 @@ func (s *Service) Login(ctx context.Context, email, password string) (User, erro
 	if !ok {
 		return User{}, errLogin()
 	}
-	// The network's count stays: one known password must not reset a list's run.
+	// One known password must not reset a list's run, nor may a busy office wait.
+	if err := s.takeBack(ctx, network); err != nil {
+		return User{}, err
+	}
 	return u, s.forgive(ctx, account)
 }
 

@@ -107,3 +107,19 @@ func (s *Service) try(ctx context.Context, d slowdown, key string) error {
 func (s *Service) forgive(ctx context.Context, key string) error {
 	return s.store.Tx(ctx, func(tx Tx) error { return tx.DeleteThrottle(ctx, key) })
 }
+
+// takeBack undoes a try that succeeded, without forgiving those that failed.
+func (s *Service) takeBack(ctx context.Context, key string) error {
+	return s.store.Tx(ctx, func(tx Tx) error {
+		now := s.clock()
+		t, err := tx.FindThrottle(ctx, key, now)
+		if core.CodeOf(err) == core.CodeNotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		t.Failures, t.NextAt = max(0, t.Failures-1), now
+		return tx.PutThrottle(ctx, &t)
+	})
+}

@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"regexp"
@@ -129,6 +130,27 @@ func TestLoginIsSlowedDownPerAccountAndClient(t *testing.T) {
 	e.clock.advance(time.Minute) // never longer: nobody is locked out
 	ada.login()
 	guess().want(401) // a success starts the count anew
+}
+
+func TestABusyOfficeDoesNotWait(t *testing.T) {
+	t.Parallel()
+	e := start(t, "sqlite", settingsFor{})
+	ada := e.signup("ada")
+	for range 35 {
+		ada.login()
+	}
+	anon := &caller{e: e}
+	refused := false
+	for i := range 40 { // a leaked list: another account each time
+		a := anon.post("/v1/login", map[string]any{"email": fmt.Sprintf("u%d@example.com", i), "password": "guessing again"})
+		refused = refused || a.status == 429
+		if i == 10 {
+			ada.login()
+		}
+	}
+	if !refused {
+		t.Error("40 accounts could be tried in a row")
+	}
 }
 
 func TestPasswordReset(t *testing.T) {
