@@ -1,9 +1,11 @@
 package store_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -411,6 +413,55 @@ func TestGatewayLimitUnderParallelCreates(t *testing.T) {
 		}
 		if made != 3 {
 			t.Errorf("%d gateways were made, the limit is 3", made)
+		}
+	})
+}
+
+// TestHistoryRebuildsEveryVersion goes past the versions that hold a whole
+// document: each one in between is rebuilt from differences.
+func TestHistoryRebuildsEveryVersion(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := storetest.NewDomain(t, db)
+		org := storetest.Organization(t, db, "acme")
+		g := d.Gateway(t, org, "shop")
+		ctx := t.Context()
+		want := map[uint64]int{} // version → priority of the route
+		for i := range 60 {
+			r, err := d.Gateways.Routes.Put(ctx, org, gateway.Put[contract.Route]{Gateway: g.ID, Name: "one", Value: contract.Route{Match: contract.Match{Path: "/one"}, Upstream: "backend", Public: true, Priority: i + 1}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want[r.Version] = i + 1
+		}
+		if n := storetest.Count(t, db, "gateway_versions", "document IS NOT NULL"); n != 3 {
+			t.Errorf("%d versions hold a whole document, want the first, the configuration and one more", n)
+		}
+		for version, priority := range want {
+			_, c, err := d.Gateways.Version(ctx, org, g.ID, version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := slices.IndexFunc(c.Routes, func(r contract.Route) bool { return r.Name == "one" })
+			if at < 0 || c.Routes[at].Priority != priority || len(c.Routes) != 3 {
+				t.Errorf("version %d is %+v, want priority %d", version, c.Routes, priority)
+			}
+		}
+		var seen []uint64
+		for cursor := ""; ; {
+			page, err := d.Gateways.Versions(ctx, org, g.ID, core.Page{Limit: 25, Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range page.Items {
+				seen = append(seen, v.Version)
+			}
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		if len(seen) != 62 || seen[0] != 62 || seen[61] != 1 || !slices.IsSortedFunc(seen, func(a, b uint64) int { return cmp.Compare(b, a) }) {
+			t.Errorf("pages gave %v", seen)
 		}
 	})
 }
