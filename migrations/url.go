@@ -38,7 +38,7 @@ func ParseURL(text string) (Database, error) {
 		return Database{}, errors.New("the database URL can't be parsed: want postgres://user:password@host/name or sqlite:PATH")
 	}
 	if u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return Database{}, fmt.Errorf("the database URL begins with %.20q: want postgres:// or sqlite:", u.Scheme)
+		return Database{}, fmt.Errorf("the database URL begins with %.20q: want postgres://… or sqlite:PATH", u.Scheme)
 	}
 	q := u.Query()
 	if !q.Has("connect_timeout") {

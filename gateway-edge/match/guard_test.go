@@ -9,8 +9,10 @@ import (
 func TestUpstreamURL(t *testing.T) {
 	t.Parallel()
 	strict := &Guard{OwnHosts: []string{"*.edge.example", "portal.example"}}
-	open := &Guard{AllowPrivate: true, Own: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:8000"), netip.MustParseAddrPort("10.9.9.9:0")},
-		Local: []netip.Addr{netip.MustParseAddr("10.1.1.1")}}
+	open := &Guard{
+		AllowPrivate: true, Own: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:8000"), netip.MustParseAddrPort("10.9.9.9:0")},
+		Local: []netip.Addr{netip.MustParseAddr("10.1.1.1")},
+	}
 	const bad, forbidden = "bad", "forbidden"
 	for _, c := range []struct {
 		row, in string

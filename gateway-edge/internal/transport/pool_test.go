@@ -306,7 +306,7 @@ func TestReuseAllocatesNothing(t *testing.T) {
 	p := newPools(t, Config{}).pool(t, echo(t, copyBack))
 	p.Put(get(t, p))
 	if n := testing.AllocsPerRun(1000, func() {
-		c, err := p.Get(nil, time.Time{})
+		c, err := p.Get(context.Background(), time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +321,7 @@ func BenchmarkReuse(b *testing.B) {
 	p.Put(get(b, p))
 	b.ReportAllocs()
 	for b.Loop() {
-		c, err := p.Get(nil, time.Time{})
+		c, err := p.Get(context.Background(), time.Time{})
 		if err != nil {
 			b.Fatal(err)
 		}

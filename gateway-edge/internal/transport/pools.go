@@ -249,5 +249,7 @@ func Of(t *balance.Target) *Pool {
 	return p
 }
 
-var _ balance.Backend = (*Pool)(nil)
-var _ http.RoundTripper = (*Pool)(nil)
+var (
+	_ balance.Backend   = (*Pool)(nil)
+	_ http.RoundTripper = (*Pool)(nil)
+)
