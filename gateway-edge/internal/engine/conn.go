@@ -29,7 +29,8 @@ type conn struct {
 	raw  syscall.RawConn // of plain TCP: reads without holding a buffer while idle
 	info Info
 	timers
-	ctx context.Context // ends when the connection must be cut
+	kept forwarding
+	ctx  context.Context // ends when the connection must be cut
 
 	j       *job // nil while idle
 	r, w    int  // unread bytes of j.buf
@@ -37,6 +38,11 @@ type conn struct {
 	http2   bool
 	readErr error
 	readFn  func(fd uintptr) bool
+
+	toWrite  []byte
+	written  int
+	writeErr error
+	writeFn  func(fd uintptr) bool
 
 	// Of the sweeper, to see whether the client is there.
 	ctl      syscall.RawConn
@@ -67,7 +73,7 @@ const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 func (e *Engine) ServeConn(ctx context.Context, nc net.Conn, info Info) (ahead []byte, http2 bool) {
 	c := &conn{eng: e, nc: nc, info: info, ctx: ctx}
 	c.readFn = c.readReady
-	c.peekFn = c.peekReady
+	c.peekFn, c.writeFn = c.peekReady, c.writeReady
 	c.ctl = rawConn(nc)
 	if !info.TLS {
 		c.raw = c.ctl
@@ -180,7 +186,7 @@ func (c *conn) next() bool {
 // take gives the connection a job.
 func (c *conn) take() *job {
 	j := c.eng.jobs.Get().(*job)
-	j.cl, j.info, j.timers = c, c.info, &c.timers
+	j.cl, j.info, j.timers, j.kept = c, c.info, &c.timers, &c.kept
 	j.head.Trusted, j.head.TLS = c.info.Trusted, c.info.TLS
 	c.j, c.r, c.w = j, 0, 0
 	return j
@@ -190,7 +196,7 @@ func (c *conn) take() *job {
 func (c *conn) drop() {
 	j := c.j
 	c.j, c.r, c.w = nil, 0, 0
-	j.cl, j.timers = nil, nil
+	j.cl, j.timers, j.kept = nil, nil, nil
 	c.eng.jobs.Put(j)
 }
 

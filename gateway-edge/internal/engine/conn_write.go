@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"syscall"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -85,8 +86,42 @@ func (c *conn) send(j *job, b []byte) error {
 	if c.broken || !c.armWrite() {
 		return errClientGone
 	}
+	if c.raw != nil {
+		return c.sendRaw(j, b)
+	}
 	n, err := c.nc.Write(b)
 	return c.wrote(j, n, err)
+}
+
+// sendRaw writes b to a plain socket.
+func (c *conn) sendRaw(j *job, b []byte) error {
+	c.toWrite, c.written, c.writeErr = b, 0, nil
+	err := c.raw.Write(c.writeFn)
+	if err == nil {
+		err = c.writeErr
+	}
+	c.toWrite = nil
+	return c.wrote(j, c.written, err)
+}
+
+// writeReady is one step of sendRaw: it writes what the socket takes, and asks to
+// be called again when something is left.
+func (c *conn) writeReady(fd uintptr) bool {
+	for {
+		n, err := sysWrite(fd, c.toWrite[c.written:])
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			return false
+		case err != nil:
+			c.writeErr = err
+			return true
+		}
+		if c.written += n; c.written == len(c.toWrite) {
+			return true
+		}
+	}
 }
 
 // sendParts writes several pieces with one system call where there is one.

@@ -55,6 +55,7 @@ type job struct {
 
 	head gate.Head
 	info Info
+	kept *forwarding // of the connection; nil: none is kept
 
 	gw          *snapshot.Compiled
 	rt          *snapshot.Route

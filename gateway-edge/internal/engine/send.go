@@ -2,6 +2,7 @@ package engine
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
 	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
@@ -78,19 +79,27 @@ func (j *job) hostFor(t *balance.Target) string {
 	return t.URL.HostPort()
 }
 
+// forwarding is what a backend is told of a client that is the same for every
+// request of a connection to one host.
+type forwarding struct {
+	host  string
+	lines []byte
+}
+
 // appendForwarding appends what the edge tells a backend of the client.
 func (j *job) appendForwarding(out []byte) []byte {
-	out = append(out, "X-Forwarded-For: "...)
-	out = j.appendForwardedFor(out)
-	out = append(out, "\r\nX-Forwarded-Proto: "...)
-	out = j.e.Req.Scheme.AppendTo(out)
-	out = append(out, "\r\nX-Forwarded-Host: "...)
-	out = j.host.AppendTo(out)
-	out = append(out, "\r\nForwarded: "...)
-	out = j.appendForwarded(out)
-	out = append(out, "\r\nVia: "...)
-	out = append(out, j.via()...)
-	out = append(out, "\r\nX-Request-Id: "...)
+	host := policy.EngineString(j.host)
+	switch k := j.kept; {
+	case j.info.Trusted || k == nil:
+		out = j.appendClient(out)
+	case k.host == host:
+		out = append(out, k.lines...)
+	default:
+		from := len(out)
+		out = j.appendClient(out)
+		k.host, k.lines = strings.Clone(host), append(k.lines[:0], out[from:]...)
+	}
+	out = append(out, "X-Request-Id: "...)
 	out = j.idText.AppendTo(out)
 	out = append(out, "\r\nTraceparent: "...)
 	out = j.appendTrace(out)
@@ -101,6 +110,22 @@ func (j *job) appendForwarding(out []byte) []byte {
 		out = append(out, "\r\n"...)
 	}
 	return out
+}
+
+// appendClient appends the fields that depend on the connection, the host and
+// what a trusted proxy said.
+func (j *job) appendClient(out []byte) []byte {
+	out = append(out, "X-Forwarded-For: "...)
+	out = j.appendForwardedFor(out)
+	out = append(out, "\r\nX-Forwarded-Proto: "...)
+	out = j.e.Req.Scheme.AppendTo(out)
+	out = append(out, "\r\nX-Forwarded-Host: "...)
+	out = j.host.AppendTo(out)
+	out = append(out, "\r\nForwarded: "...)
+	out = j.appendForwarded(out)
+	out = append(out, "\r\nVia: "...)
+	out = append(out, j.via()...)
+	return append(out, "\r\n"...)
 }
 
 func (j *job) via() string {

@@ -3,7 +3,6 @@ package gate
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -163,5 +162,5 @@ func TestDifferential(t *testing.T) {
 	if accepted < 1000 || refused < 1000 || len(classes) < 15 {
 		t.Errorf("%d accepted, %d refused by the gate alone in %d classes: the generator is too narrow", accepted, refused, len(classes))
 	}
-	t.Log(fmt.Sprintf("%d accepted by both, %d by net/http alone, in %d classes", accepted, refused, len(classes)))
+	t.Logf("%d accepted by both, %d by net/http alone, in %d classes", accepted, refused, len(classes))
 }
