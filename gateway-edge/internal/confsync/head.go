@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -90,6 +91,7 @@ func (s *Syncer) takeHead(h contract.Head) {
 	}
 	s.head, s.issued = h, h.Issued
 	s.headRead++
+	s.checkAhead(h)
 	s.mu.Unlock()
 	s.markFresh()
 }
@@ -106,6 +108,30 @@ func (s *Syncer) begin(h contract.Head) {
 	s.queue.clear()
 	s.move(h.Rev)
 	s.missed(h.Rev)
+}
+
+// aheadLimit is how long the stream may be ahead of the head, in nanoseconds: the
+// publisher writes the head right after each notice.
+const aheadLimit = 2_000_000_000
+
+// checkAhead goes back to the signed head where the reader followed entries that no
+// publisher wrote: behind them it would miss what the publisher writes next. mu is
+// held.
+func (s *Syncer) checkAhead(h contract.Head) {
+	now := s.cfg.Now()
+	switch {
+	case s.next-1 <= h.Rev:
+		s.aheadAt = 0
+	case s.aheadAt == 0:
+		s.aheadAt = now
+	case now-s.aheadAt > aheadLimit:
+		s.aheadAt = 0
+		s.alarm("the change stream is ahead of the signed head", fmt.Errorf("revision %d, head %d", s.next-1, h.Rev))
+		s.tracker.reset(0)
+		s.queue.clear()
+		s.move(h.Rev)
+		s.missed(h.Rev)
+	}
 }
 
 // move makes the reader go on behind rev. mu is held.

@@ -20,6 +20,11 @@ const (
 	// readTimeout bounds one call, so that a store that accepts and never
 	// answers is noticed.
 	readTimeout = readBlock + time.Second
+	// junkPause is how long the reader rests when nothing that it read was the
+	// publisher's: it will read the same again.
+	junkPause = 200 * time.Millisecond
+	// maxRev bounds a revision.
+	maxRev = 1 << 62
 )
 
 // readLoop reads the change stream. It neither fetches nor compiles.
@@ -44,7 +49,9 @@ func (s *Syncer) readLoop(ctx context.Context) {
 			failures++
 		default:
 			failures = 0
-			s.take(entries, turn, head)
+			if !s.take(entries, turn, head) {
+				sleep(ctx, junkPause)
+			}
 		}
 	}
 }
@@ -90,13 +97,15 @@ func (s *Syncer) readStream(ctx context.Context, next, turn uint64) ([]redis.XMe
 }
 
 // take takes what was read. headBefore is the head's revision as it was known
-// before the read: entries up to it should have come.
-func (s *Syncer) take(entries []redis.XMessage, turn, headBefore uint64) {
+// before the read: entries up to it should have come. It returns false when there
+// were entries and none was of use.
+func (s *Syncer) take(entries []redis.XMessage, turn, headBefore uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.turn != turn {
-		return
+		return true
 	}
+	began := s.next
 	var applied []uint64
 	for _, e := range entries {
 		rev, err := revision(e.ID)
@@ -120,6 +129,7 @@ func (s *Syncer) take(entries []redis.XMessage, turn, headBefore uint64) {
 		s.next = headBefore + 1
 	}
 	s.settle.add(applied)
+	return len(entries) == 0 || s.next != began
 }
 
 // revision reads an id "<rev>-0".
@@ -128,7 +138,11 @@ func revision(id string) (uint64, error) {
 	if !ok {
 		return 0, errors.New("not of the form <rev>-0")
 	}
-	return strconv.ParseUint(n, 10, 64)
+	rev, err := strconv.ParseUint(n, 10, 64)
+	if err == nil && rev > maxRev {
+		err = errors.New("out of bounds")
+	}
+	return rev, err
 }
 
 // notice takes one notice. It returns true when nothing is left to do but to make

@@ -63,6 +63,7 @@ type Syncer struct {
 	headRead  uint64        // counts accepted heads
 	next      uint64        // revision that the reader waits for
 	turn      uint64        // raised when next was moved by another than the reader
+	aheadAt   int64         // since when the reader is ahead of the head; 0: it is not
 	interrupt context.CancelFunc
 	force     bool // the lineage changed: versions begin anew
 	posLoc    *disklog.Loc
@@ -77,6 +78,7 @@ type Syncer struct {
 	settle  settleQueue   // revisions whose revocations are to be made durable
 
 	gaps, resyncs, tampered, drifts atomic.Uint64
+	alarmed                         atomic.Int64 // when one was logged last
 }
 
 // New makes a Syncer that goes on from pos, which was loaded from disk at loc; a
@@ -197,8 +199,13 @@ func (s *Syncer) markFresh() {
 }
 
 // alarm counts and logs something that the control plane did not make.
+// Of many in a second one is logged.
 func (s *Syncer) alarm(what string, err error) {
 	s.tampered.Add(1)
+	now, last := s.cfg.Now(), s.alarmed.Load()
+	if now-last < int64(time.Second) || !s.alarmed.CompareAndSwap(last, now) {
+		return
+	}
 	s.cfg.Logger.Error("config_tamper: "+what, "error", err)
 }
 

@@ -233,6 +233,36 @@ func TestHostileWriter(t *testing.T) {
 	}
 }
 
+// TestHostileStream: entries far ahead of the signed head do not lead the edge
+// away from what the publisher writes.
+func TestHostileStream(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).start()
+	r.org()
+	r.pub.Gateway(gateway(1, 1))
+	r.caughtUp(5 * time.Second)
+	for i, id := range []string{"18446744073709551615-0", "1000000-0", "next-7"} {
+		id = strings.Replace(id, "next", fmt.Sprint(r.pub.Rev()+1), 1)
+		n := contract.Notice{Kind: contract.NoticePurge}
+		b, err := n.Encode()
+		r.must(err)
+		r.must(r.raw.XAdd(t.Context(), &redis.XAddArgs{Stream: contract.RedisChanges, ID: id, Values: []any{contract.NoticeField, b}}).Err())
+		time.Sleep(50 * time.Millisecond)
+		r.must(r.raw.Del(t.Context(), contract.RedisChanges).Err()) // the publisher mends its stream
+		v := uint64(i + 2)
+		r.pub.Gateway(gateway(1, v))
+		r.wait(8*time.Second, id+": the next change arrives", func() bool { return r.serving(1) == v })
+		r.caughtUp(5 * time.Second)
+		text, rec := r.pub.Key(11)
+		r.wait(time.Second, "new key", func() bool { return r.keyState(11, text) == policy.KeyOK })
+		r.pub.Revoke(rec)
+		r.wait(time.Second, "revoked key", func() bool { return r.keyState(11, text) == policy.KeyRevoked })
+	}
+	if r.sync.Stats().Tampered == 0 {
+		t.Error("no tampering was counted")
+	}
+}
+
 // TestPoison is C01, C02 and C08: what can't be compiled stays out of force, is
 // reported, and holds up nobody else.
 func TestPoison(t *testing.T) {
