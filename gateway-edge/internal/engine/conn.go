@@ -18,6 +18,7 @@ import (
 var (
 	errClientGone = errors.New("the client went away")
 	errClientSlow = errors.New("the client was too slow")
+	errRevoked    = errors.New("the caller's credential was revoked")
 	errBodyOver   = errors.New("the request body is larger than allowed")
 )
 

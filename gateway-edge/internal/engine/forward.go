@@ -359,6 +359,10 @@ func (j *job) stream(o origin) (done bool, r balance.Result) {
 	if !o.ready() && !j.put(nil, false) { // the head must not wait for the body
 		return false, balance.ResultNone
 	}
+	if !o.ready() {
+		j.watch()
+	}
+	defer j.unwatch()
 	for {
 		p, last, err := o.next()
 		if err != nil && j.committed == 0 && err != errClientGone {
@@ -382,6 +386,7 @@ func (j *job) stream(o origin) (done bool, r balance.Result) {
 		if last {
 			return true, balance.ResultOK
 		}
+		j.watch()
 	}
 }
 
@@ -399,6 +404,27 @@ func (j *job) put(p []byte, last bool) bool {
 		return false
 	}
 	return true
+}
+
+// watch lets the sweeper end a stream whose caller's credential is revoked
+// meanwhile. An answer that comes in one piece is none.
+func (j *job) watch() {
+	if p := j.e.Principal(); p != nil && j.timers != nil && !j.watched {
+		j.watched = true
+		j.timers.who.Store(p)
+	}
+}
+
+// unwatch ends what watch began.
+func (j *job) unwatch() {
+	if !j.watched {
+		return
+	}
+	j.watched = false
+	j.timers.who.Store(nil)
+	if j.timers.dead.Load() {
+		j.ended = policy.EndedByEdge
+	}
 }
 
 // tooBad answers in the place of a backend whose body failed before anything of

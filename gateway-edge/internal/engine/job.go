@@ -83,6 +83,7 @@ type job struct {
 	payload  payload
 	deadline int64
 
+	watched bool // the sweeper looks at the caller's credential
 	entered bool // counted among the requests under way
 
 	began, sent, answered, committed int64 // CLOCK_BOOTTIME ns

@@ -428,3 +428,46 @@ func TestPreflight(t *testing.T) {
 		t.Error("a preflight reached a backend")
 	}
 }
+
+// known is an authentication that always finds the same caller.
+type known struct{ p *policy.Principal }
+
+func (k known) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
+	x.SetPrincipal(k.p)
+	return x.Next()
+}
+
+// TestRevokedStream: rule 8: a stream older than a second ends when its caller's
+// credential does.
+func TestRevokedStream(t *testing.T) {
+	p := &policy.Principal{Key: 7, Consumer: 8, ConsumerName: "Ünknown\r\nX-Evil: 1"}
+	d := &policy.Descriptor{
+		Type: "known", Phase: policy.PhaseAuthenticate,
+		New: func(json.RawMessage, policy.Deps) (policy.Policy, error) { return known{p}, nil },
+	}
+	b := newBackend(t, func(_ *rawBackend, c net.Conn) {
+		if _, err := readMessage(newReader(c)); err != nil {
+			return
+		}
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+		time.Sleep(5 * time.Second)
+	})
+	e := newEdge(t, edgeOptions{policies: []*policy.Descriptor{d}})
+	g := plain(b.url)
+	g.Routes[0].Public = false
+	g.Routes[0].Policies = []contract.Policy{{Type: "known"}}
+	e.serve(g)
+	s := e.dial()
+	begin := time.Now()
+	s.send(get("/"))
+	time.AfterFunc(200*time.Millisecond, p.Kill)
+	if m, err := readMessage(s.r); err == nil {
+		t.Fatalf("a clean end: %+v", m)
+	}
+	if took := time.Since(begin); took < 900*time.Millisecond || took > 3*time.Second {
+		t.Errorf("cut after %v", took)
+	}
+	if got := b.received(); !strings.Contains(got, "Tollgate-Consumer: %C3%9Cnknown%0D%0AX-Evil: 1\r\n") {
+		t.Errorf("%q", got)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
 
 // sweepEvery is the sweeper's period: no time limit is exacter.
@@ -67,12 +68,16 @@ type timers struct {
 	gone   atomic.Bool // the client went away
 	upConn atomic.Pointer[transport.Conn]
 	cancel atomic.Pointer[context.CancelCauseFunc] // while a policy waits
+	who    atomic.Pointer[policy.Principal]        // of an exchange whose bodies stream
+	dead   atomic.Bool                             // who's credential was revoked meanwhile
 	owner  watched
 
 	// The sweeper's own: what it saw last, to know that nothing moved.
 	lastUp     int64
 	lastCancel *context.CancelCauseFunc
 	quiet      int // sweeps since something moved
+	lastWho    *policy.Principal
+	streaming  int // sweeps since who is there
 
 	shard, index int
 }
@@ -152,6 +157,30 @@ func (t *timers) check(now int64) {
 		wakeUpstream(c)
 	}
 	t.watch(c)
+	t.judge(c)
+}
+
+// oldStream is after how many sweeps a stream is looked at: 1 s.
+const oldStream = int(time.Second / sweepEvery)
+
+// judge cuts a stream whose caller's credential is no longer good.
+func (t *timers) judge(c *transport.Conn) {
+	p := t.who.Load()
+	if p == nil || p != t.lastWho {
+		t.lastWho, t.streaming = p, 0
+		return
+	}
+	if t.streaming++; t.streaming < oldStream || p.Alive() || t.dead.Swap(true) {
+		return
+	}
+	t.gone.Store(true)
+	if cancel := t.cancel.Load(); cancel != nil {
+		(*cancel)(errRevoked)
+	}
+	if up := t.up.at.Load(); up > 0 && t.up.at.CompareAndSwap(up, -up) && c != nil {
+		wakeUpstream(c)
+	}
+	t.owner.wake()
 }
 
 // watch looks for a client that went away while its request waits for a backend
