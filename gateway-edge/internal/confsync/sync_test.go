@@ -122,6 +122,7 @@ func TestFailover(t *testing.T) {
 	r.pub.Gateway(gateway(1, 2))
 	r.pub.Revoke(rec)
 	r.caughtUp(5 * time.Second)
+	r.wait(5*time.Second, "the newest head was seen", func() bool { return r.sync.Stats().HeadRev == r.pub.Rev() })
 	head := r.pub.OldHead(oldRev)
 	for range 20 {
 		r.must(r.raw.Set(ctx, contract.RedisHead, head, 0).Err())
