@@ -69,7 +69,7 @@ func (l *leader) fillWhatLacks(ctx context.Context, h contract.Head) error {
 	if behind {
 		unseeded = allShards()
 	}
-	l.startRefill(unseeded)
+	l.startRefill(behind, unseeded)
 	return nil
 }
 

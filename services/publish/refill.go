@@ -36,12 +36,12 @@ func allShards() []int {
 	return out
 }
 
-// startRefill begins to write all documents, unless only some shards lack, and
-// those shards.
-func (l *leader) startRefill(shards []int) {
+// startRefill begins to write all documents, unless only shards lack, and the
+// shards.
+func (l *leader) startRefill(documents bool, shards []int) {
 	l.stats.refills.Add(1)
-	l.refill = &refill{began: l.o.Clock(), documents: len(shards) == contract.KeyShards, shards: shards}
-	l.o.Logger.Info("Redis is filled from the database", "shards", len(shards))
+	l.refill = &refill{began: l.o.Clock(), documents: documents, shards: shards}
+	l.o.Logger.Info("Redis is filled from the database", "documents", documents, "shards", len(shards))
 }
 
 // headWaits says that documents are still missing, so that no head may tell of
