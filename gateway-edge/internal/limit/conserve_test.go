@@ -28,7 +28,7 @@ func TestQuotaConserved(t *testing.T) {
 	}
 }
 
-const modelQuota = 40
+const modelQuota = 60
 
 type model struct {
 	t      *testing.T
@@ -49,6 +49,7 @@ type modelEdge struct {
 	e     *lease
 	taken int // that may still be credited
 	clock int64
+	owed  []*settlement
 }
 
 func newModel(t *testing.T, s *store, seed uint64) *model {
@@ -80,12 +81,17 @@ func (m *model) boot(x *modelEdge) {
 		m.t.Fatal(err)
 	}
 	x.e = f.(*family).of(nil, nil, l.now()).(*lease)
+	x.owed = nil
 	for _, rec := range l.ledger.Old() {
 		if !rec.Settled {
-			st := l.refill.newSettlement(rec)
-			m.send(st, st.ask(l.now()))
+			x.owed = append(x.owed, l.refill.newSettlement(rec))
 		}
 	}
+	// Half of the starts find Redis away: then the edge lives on what its former
+	// epochs left.
+	away := m.rnd.IntN(2) == 0
+	l.link.away.Store(away)
+	l.link.seen.Store(!away)
 }
 
 func (m *model) note(format string, args ...any) { m.log = append(m.log, fmt.Sprintf(format, args...)) }
@@ -94,6 +100,9 @@ func (m *model) note(format string, args ...any) { m.log = append(m.log, fmt.Spr
 func (m *model) send(a asker, c *call) {
 	if c == nil {
 		return
+	}
+	if c.cell != a {
+		m.t.Fatal("a message of another cell")
 	}
 	switch fate := m.rnd.IntN(10); {
 	case fate < 6:
@@ -124,7 +133,7 @@ func (m *model) deliver(c *call) {
 }
 
 func (m *model) run() {
-	for i := range 800 {
+	for i := range 1200 {
 		if i%60 == 0 {
 			m.asleep = m.rnd.IntN(len(m.edges)) // others may spend everything meanwhile
 		}
@@ -142,7 +151,13 @@ func (m *model) step() {
 		return
 	}
 	x := m.edges[i]
-	switch op := m.rnd.IntN(20); {
+	if x.l.link.away.Load() && m.rnd.IntN(20) == 0 {
+		m.note("edge %d reaches Redis", i)
+		x.l.link.away.Store(false)
+		x.l.link.seen.Store(true)
+	}
+	up := !x.l.link.away.Load()
+	switch op := m.rnd.IntN(22); {
 	case op < 5:
 		for range m.rnd.IntN(12) {
 			if x.e.Take(x.l.now()) == policy.Took {
@@ -154,11 +169,11 @@ func (m *model) step() {
 		x.e.Credit()
 		x.taken--
 		m.net--
-	case op < 14:
+	case op < 14 && up:
 		x.clock += int64(time.Duration(m.rnd.IntN(300)) * time.Millisecond)
 		x.e.hungry.Store(m.rnd.IntN(4) > 0)
 		m.send(x.e, x.e.ask(x.l.now()))
-	case op < 17:
+	case op < 17 && up:
 		x.e.hungry.Store(false)
 		x.e.notice(x.l.now())
 		x.clock += 3 * int64(time.Second) // what is left goes back
@@ -167,7 +182,10 @@ func (m *model) step() {
 		c := m.late[0]
 		m.late = m.late[1:]
 		m.deliver(c)
-	case op == 19 && m.rnd.IntN(4) == 0:
+	case op > 19 && up && len(x.owed) > 0:
+		st := x.owed[m.rnd.IntN(len(x.owed))]
+		m.send(st, st.ask(x.l.now()))
+	case op == 19 && m.rnd.IntN(2) == 0:
 		m.note("kill %d", i)
 		m.boot(x) // nothing of the process is left but its mapped file
 	}
@@ -181,21 +199,27 @@ func (m *model) quiesce() {
 	m.late = nil
 	outstanding := int64(0)
 	for i, x := range m.edges {
-		for _, rec := range x.l.ledger.Old() {
-			st := x.l.refill.newSettlement(rec)
-			c := st.ask(x.l.now())
-			m.deliver(c)
-			st.hear(c, x.l.now())
-			if !rec.Settled {
-				m.t.Errorf("edge %d: epoch %d is not settled: %v", i, rec.Epoch, c.reply)
-			}
-		}
+		x.l.link.away.Store(false)
+		x.l.link.seen.Store(true)
 		x.e.unsure.Store(true)
 		x.e.hungry.Store(false)
 		x.e.usedAt = x.l.now()
 		c := x.e.ask(x.l.now())
 		m.deliver(c)
 		x.e.hear(c, x.l.now())
+		for range len(x.owed) { // the newest epoch speaks first
+			for _, st := range x.owed {
+				if c := st.ask(x.l.now()); c != nil {
+					m.deliver(c)
+					st.hear(c, x.l.now())
+				}
+			}
+		}
+		for _, rec := range x.l.ledger.Former() {
+			if !rec.Settled {
+				m.t.Errorf("edge %d: epoch %d is not settled", i, rec.Epoch)
+			}
+		}
 		if back := x.e.Back.Load(); back != 0 {
 			m.t.Errorf("edge %d: %d units are still on their way", i, back)
 		}

@@ -30,6 +30,7 @@ type link struct {
 
 	away  atomic.Bool
 	row   atomic.Int32 // failures in a row
+	seen  atomic.Bool  // it has answered in this process
 	trips atomic.Uint64
 	fails atomic.Uint64
 
@@ -73,11 +74,39 @@ func (l *link) failed(err error) {
 }
 
 func (l *link) answered() {
+	if !l.seen.Load() {
+		l.seen.Store(true)
+	}
 	if l.row.Load() != 0 {
 		l.row.Store(0)
 	}
 	if l.away.Load() && l.away.Swap(false) {
 		l.log.Info("limits: Redis answers again")
+	}
+}
+
+// greet asks until Redis has answered once, so that at the start it is soon known
+// whether it is there.
+func (l *link) greet(ctx context.Context) {
+	for !l.seen.Load() && ctx.Err() == nil {
+		if l.mayTry() {
+			c, cancel := context.WithTimeout(ctx, callBudget)
+			err := l.rdb.Ping(c).Err()
+			cancel()
+			if err == nil {
+				l.answered()
+				return
+			}
+			if ctx.Err() == nil {
+				l.failed(err)
+			}
+		}
+		t := time.NewTimer(25 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		}
+		t.Stop()
 	}
 }
 

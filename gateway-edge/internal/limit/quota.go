@@ -117,6 +117,7 @@ type lease struct {
 	// hungry: a request found nothing; unsure: a message's fate is unknown or it
 	// must be said again. Both make the lease speak.
 	hungry, unsure atomic.Bool
+	adopted        atomic.Bool // former epochs' units were looked for
 
 	node node
 
@@ -226,8 +227,21 @@ func (e *lease) dry(now int64) policy.Verdict {
 		return policy.Dry
 	case e.exhausted():
 		return policy.Denied
+	case e.adopt():
+		return e.Take(now)
 	}
 	return policy.Unavailable
+}
+
+// adopt takes over what former epochs of this edge held, once: it was started
+// while Redis is away. It reports whether there was anything.
+func (e *lease) adopt() bool {
+	if e.l.link.seen.Load() || e.adopted.Swap(true) || e.l.ledger.Adopt(e.Slot) == 0 {
+		return false
+	}
+	e.unsure.Store(true) // Redis must hear of it before the former epochs are settled
+	e.node.tend()
+	return true
 }
 
 func (e *lease) hunger() {

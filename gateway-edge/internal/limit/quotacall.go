@@ -152,6 +152,7 @@ func (e *lease) granted(c *call, now int64) {
 	e.avail.Store(left)
 	e.spare.Store(others)
 	e.known.Store(true)
+	e.Told.Store(true)
 	switch {
 	case e.asked == 0 || fresh > 0 || left > 0:
 		e.deny.Store(0)

@@ -81,6 +81,7 @@ func (q *quota) tell() {
 // watch looks each second whether the budgets are still those this edge knows,
 // and publishes claims when they are not.
 func (l *Limits) watch(ctx context.Context) {
+	l.link.greet(ctx)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	known := ""
@@ -185,7 +186,9 @@ func (l *Limits) claims() []contract.BudgetClaim {
 			Filter: filterOf(&s.Filter),
 		})
 	}
-	for _, r := range l.ledger.Old() {
+	former := l.ledger.Former()
+	for i := range former {
+		r := &former[i]
 		if r.Local {
 			continue
 		}

@@ -33,7 +33,7 @@ func (r *refiller) settle() {
 		}
 		s := r.newSettlement(rec)
 		r.settlements = append(r.settlements, s)
-		if !rec.Settled {
+		if !rec.Settled { // nobody else has it yet
 			s.node.tend()
 			s.node.wake()
 		}
@@ -59,13 +59,19 @@ func (s *settlement) ask(now int64) *call {
 		s.node.active.Store(false)
 		return nil
 	}
+	if !s.l.link.seen.Load() {
+		return nil // until Redis answers, what is left may yet be adopted
+	}
+	granted, spent, ok := s.l.ledger.Settling(r)
+	if !ok {
+		return nil
+	}
 	n := contract.BudgetShard(r.Counter)
-	spent := r.Spent()
 	return &call{
 		cell: s, script: quotaScript,
 		keys: [2]string{contract.RedisBudget(contract.BudgetQuota, r.Counter, r.Period), contract.RedisBudgetGen(n)},
 		args: []any{
-			"", int64(maxLimit), contract.BudgetWriter(s.l.base, r.Epoch), int64(lastSeq), max(r.Granted, spent), spent, 0, spent,
+			"", int64(maxLimit), contract.BudgetWriter(s.l.base, r.Epoch), int64(lastSeq), granted, spent, 0, spent,
 			r.Start, r.End + 2*86400, 1,
 		},
 	}
@@ -91,5 +97,5 @@ func (s *settlement) check(now int64) int64 {
 		return 0
 	}
 	s.node.wake()
-	return now + int64(time.Second)
+	return now + int64(retryEvery)
 }

@@ -28,6 +28,8 @@ type Slot struct {
 	*Words
 	Identity
 	Since int64
+	// Told is set once Redis has heard of this epoch's lease in this process.
+	Told  atomic.Bool
 	chunk *chunk // keeps the mapping
 }
 
@@ -52,8 +54,9 @@ type Ledger struct {
 	slots    map[slotKey]*Slot
 	old      map[string][]*Record // of former epochs, by file
 	before   map[slotKey]int64    // what former epochs spent
-	retry    time.Time            // not before: making a file after a failure
-	degraded atomic.Value         // string
+	former   map[slotKey][]*Record
+	retry    time.Time    // not before: making a file after a failure
+	degraded atomic.Value // string
 }
 
 type slotKey struct{ counter, period string }
@@ -77,7 +80,7 @@ func Open(c Config) (*Ledger, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	l := &Ledger{cfg: c, boot: c.Boot, slots: map[slotKey]*Slot{}, old: map[string][]*Record{}, before: map[slotKey]int64{}}
+	l := &Ledger{cfg: c, boot: c.Boot, slots: map[slotKey]*Slot{}, old: map[string][]*Record{}, before: map[slotKey]int64{}, former: map[slotKey][]*Record{}}
 	if l.boot == "" {
 		l.boot = bootID()
 	}
@@ -123,13 +126,16 @@ func (l *Ledger) readOld(path string) {
 		if !trust && r.Spent() < r.Granted {
 			r.Left, r.Back = 0, 0 // power was lost: the newest words may be missing
 		}
-		l.before[slotKey{r.Counter, r.Period}] += r.Spent()
+		key := slotKey{r.Counter, r.Period}
+		l.before[key] += r.Spent()
+		l.former[key] = append(l.former[key], r)
 		list = append(list, r)
 	}
 	l.old[path] = list
 }
 
-// Old returns the records of former epochs whose periods are not over.
+// Old returns the records of former epochs whose periods are not over. Their
+// identities may be read freely, their numbers are guarded by the ledger.
 func (l *Ledger) Old() []*Record {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -145,24 +151,23 @@ func (l *Ledger) Old() []*Record {
 	return out
 }
 
+// Former returns copies of the records that Old returns, as they are now.
+func (l *Ledger) Former() []Record {
+	old := l.Old()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]Record, len(old))
+	for i, r := range old {
+		out[i] = *r
+	}
+	return out
+}
+
 // SpentBefore is what former epochs spent of a counter in a period.
 func (l *Ledger) SpentBefore(counter, period string) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.before[slotKey{counter, period}]
-}
-
-// Settle notes that Redis knows the last word of a former epoch's record.
-func (l *Ledger) Settle(r *Record) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r.Settled = true
-	f, err := os.OpenFile(r.file, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt([]byte{1}, r.at+4*8)
-	return errors.Join(err, f.Close())
 }
 
 // Slot returns the record of an identity in this epoch, made when it is new. It
@@ -258,6 +263,7 @@ func (l *Ledger) Sweep() {
 		if last < before {
 			for _, r := range list {
 				delete(l.before, slotKey{r.Counter, r.Period})
+				delete(l.former, slotKey{r.Counter, r.Period})
 			}
 			delete(l.old, path)
 			l.remove(path)
