@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
+	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// deliver runs the response side over a backend's answer and writes it.
+func (j *job) deliver(ctx context.Context, o origin, t *balance.Target) {
+	j.answered = j.eng.clock.Boot()
+	e := j.e
+	e.Resp.Origin = policy.FromBackend
+	j.cleanResponse()
+	body, whole, ok := j.respondBackend(ctx, o)
+	switch {
+	case whole:
+		// The answer is in memory now: the backend has done its part.
+		o.finish(ok)
+		t.End(endOf(ok))
+		if !ok {
+			j.refuse(contract.CodeUpstreamReset, "")
+			body = j.reply()
+		}
+		j.send(body)
+	case !ok:
+		o.finish(false)
+		t.End(balance.ResultNone)
+		j.cl.abort(j)
+	default:
+		done, result := j.stream(o)
+		o.finish(done)
+		t.End(result)
+	}
+}
+
+func endOf(ok bool) balance.Result {
+	if ok {
+		return balance.ResultOK
+	}
+	return balance.ResultError
+}
+
+// respondBackend runs the chain's response side. whole says that the body, or the
+// edge's own answer in its place, is in memory.
+func (j *job) respondBackend(ctx context.Context, o origin) (body []byte, whole, ok bool) {
+	st := j.chainRespond()
+	for range 4 * policy.MaxChain {
+		switch st {
+		case policy.EngineGo:
+			if whole {
+				body, ok = j.filtered(body)
+				return body, true, ok
+			}
+			return nil, false, true
+		case policy.EngineNeedBody:
+			if body, ok = j.collectResponse(o, j.e.EngineBodyMax()); !ok {
+				return nil, true, false
+			}
+			whole = true
+			st = j.chainRespond()
+		case policy.EngineSuspended:
+			st = j.await(ctx)
+		case policy.EngineTurned, policy.EngineFailed:
+			j.panicked()
+			body, whole = j.reply(), true
+			st = j.chainRespond()
+		default:
+			return nil, false, false
+		}
+	}
+	return nil, false, false
+}
+
+// chainRespond runs the response side; a filter of a request's body that is still
+// being sent waits meanwhile, so that the exchange has one owner.
+func (j *job) chainRespond() policy.EngineStatus {
+	j.pump.lock()
+	defer j.pump.unlock()
+	return j.chain.EngineRespond(j.x)
+}
+
+// collectResponse reads the whole answer into memory for a policy.
+func (j *job) collectResponse(o origin, limit int64) ([]byte, bool) {
+	w := &j.whole[policy.OnTheResponse]
+	w.Reset()
+	var out []byte
+	for last := false; !last; {
+		var p []byte
+		var err error
+		if p, last, err = o.next(); err != nil || int64(len(out)+len(p)) > limit {
+			return nil, false
+		}
+		if j.held += int64(len(p)); j.eng.collected.Add(int64(len(p))) > j.eng.cfg.Limits.Collected {
+			return nil, false
+		}
+		out = append(out, p...)
+	}
+	w.Add(out)
+	j.e.RespBody = w
+	return out, true
+}
+
+// stream writes a backend's body as it comes. done says that it was read to its
+// end.
+func (j *job) stream(o origin) (done bool, r balance.Result) {
+	e := j.e
+	has := !e.Req.Method.Is("HEAD") && e.Resp.Status != 204 && e.Resp.Status != 304
+	on, same := e.Filtered(policy.OnTheResponse)
+	length := e.Resp.Length
+	if on && !same {
+		length = -1
+	}
+	j.cl.begin(j, length, has)
+	if !has {
+		return j.put(nil, true), balance.ResultOK
+	}
+	if !o.ready() && !j.put(nil, false) { // the head must not wait for the body
+		return false, balance.ResultNone
+	}
+	if !o.ready() {
+		j.watch()
+	}
+	defer j.unwatch()
+	for {
+		p, last, err := o.next()
+		if err != nil && j.committed == 0 && err != errClientGone {
+			j.tooBad(err)
+			return false, balance.ResultError
+		}
+		if err != nil {
+			return false, j.broke(err)
+		}
+		if on {
+			if p, err = j.pushResponse(p, last); err != nil {
+				j.panicked()
+				j.ended = policy.EndedByEdge
+				j.cl.abort(j)
+				return false, balance.ResultNone
+			}
+		}
+		if !j.put(p, last) {
+			return false, balance.ResultNone
+		}
+		if last {
+			return true, balance.ResultOK
+		}
+		j.watch()
+	}
+}
+
+func (j *job) pushResponse(p []byte, last bool) ([]byte, error) {
+	j.pump.lock()
+	defer j.pump.unlock()
+	return j.e.Push(j.x, policy.OnTheResponse, p, last, maxFiltered)
+}
+
+// put writes a piece of the answer.
+func (j *job) put(p []byte, last bool) bool {
+	if err := j.cl.write(j, p, last); err != nil {
+		j.ended = endedBy(err)
+		j.cl.abort(j)
+		return false
+	}
+	return true
+}
+
+// watch lets the sweeper end a stream whose caller's credential is revoked
+// meanwhile. An answer that comes in one piece is none.
+func (j *job) watch() {
+	if p := j.e.Principal(); p != nil && j.timers != nil && !j.watched {
+		j.watched = true
+		j.timers.who.Store(p)
+	}
+}
+
+// unwatch ends what watch began.
+func (j *job) unwatch() {
+	if !j.watched {
+		return
+	}
+	j.watched = false
+	j.timers.who.Store(nil)
+	if j.timers.dead.Load() {
+		j.ended = policy.EndedByEdge
+	}
+}
+
+// tooBad answers in the place of a backend whose body failed before anything of
+// its answer was written.
+func (j *job) tooBad(err error) {
+	code := contract.CodeUpstreamReset
+	var f *gate.Fault
+	switch {
+	case err == errUpstreamSlow:
+		code = contract.CodeUpstreamTimeout
+	case errors.As(err, &f):
+		code = contract.CodeUpstreamProtocol
+	}
+	j.refuse(code, "")
+	j.send(j.reply())
+}
+
+// broke ends an answer whose backend failed in the middle of the body. The
+// client must see that it is not complete.
+func (j *job) broke(err error) balance.Result {
+	j.cl.abort(j)
+	switch {
+	case err == errClientGone:
+		j.ended = policy.EndedByClient
+		return balance.ResultNone
+	case err == errUpstreamSlow:
+		j.ended = policy.EndedByTimeout
+	default:
+		j.ended = policy.EndedByUpstream
+	}
+	return balance.ResultError
+}
