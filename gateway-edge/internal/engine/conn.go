@@ -325,7 +325,7 @@ func (c *conn) wake() { _ = c.nc.SetDeadline(past) }
 func (c *conn) cut() {
 	c.timers.gone.Store(true)
 	c.wake()
-	if up := c.timers.upConn.Load(); up != nil {
+	if up := c.timers.upConn.Load(); up != nil && c.timers.up.expire(1<<62) {
 		wakeUpstream(up)
 	}
 }

@@ -76,7 +76,7 @@ func TestHTTP2Clients(t *testing.T) {
 				got, err := io.ReadAll(resp.Body)
 				must(t, err)
 				if resp.ProtoMajor != 2 || resp.StatusCode != 200 || string(got) != body || resp.Header.Get("X-Request-Id") == "" {
-					t.Fatalf("%s %d: %d bytes for %d", resp.Proto, resp.StatusCode, len(got), len(body))
+					t.Fatalf("%s %d: %.300q for %d bytes", resp.Proto, resp.StatusCode, got, len(body))
 				}
 				must(t, resp.Body.Close())
 			}
@@ -415,4 +415,28 @@ func TestPerAddress(t *testing.T) {
 	if m := e.once(get("/")); m.status() != 200 {
 		t.Error(m.line)
 	}
+}
+
+// TestUploadsKeepConnections: connections to a backend are used again after
+// uploads, and one that was woken to end an upload never is.
+func TestUploadsKeepConnections(t *testing.T) {
+	b := newBackend(t, func(_ *rawBackend, c net.Conn) { echo(c) })
+	e := newEdge(t, edgeOptions{})
+	e.serve(plain(b.url))
+	c := e.h2Client(false)
+	for i := range 300 {
+		body := repeat("x", 1+i*37%20_000)
+		resp, err := c.Post("http://demo.localhost/", "text/plain", strings.NewReader(body))
+		must(t, err)
+		got, err := io.ReadAll(resp.Body)
+		must(t, err)
+		must(t, resp.Body.Close())
+		if resp.StatusCode != 200 || len(got) != len(body) {
+			t.Fatalf("upload %d: %d %.200q", i, resp.StatusCode, got)
+		}
+	}
+	if n := b.connections(); n > 30 {
+		t.Errorf("%d connections for 300 uploads", n)
+	}
+	t.Logf("%d connections", b.connections())
 }

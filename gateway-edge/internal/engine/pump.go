@@ -58,23 +58,29 @@ func (p *pump) start(u *upstream1) {
 // piece of the request go.
 const lastPiece = 5 * time.Millisecond
 
-// stop ends a pump that still runs and waits for it.
-func (p *pump) stop(u *upstream1) {
+// stop ends a pump that still runs and waits for it. clean is false when the
+// backend's connection was woken for it: it has a deadline in the past and is not
+// used again, even if the pump came to its end by itself meanwhile.
+func (p *pump) stop(u *upstream1) (clean bool) {
+	clean = true
 	switch p.state.Load() {
 	case pumpLast:
 		t := time.NewTimer(lastPiece)
 		defer t.Stop()
 		select {
 		case <-p.done:
-			return
+			return true
 		case <-t.C:
+			clean = false
 			wakeUpstream(u.c)
 		}
 	case pumpRuns:
+		clean = false
 		u.j.cl.stopReading()
 		wakeUpstream(u.c)
 	}
 	<-p.done
+	return clean
 }
 
 // sendBodyGuarded is sendBody with a panic turned into an error.

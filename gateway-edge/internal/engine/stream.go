@@ -151,6 +151,10 @@ func (s *stream) read(j *job) ([]byte, bool, error) {
 	if j.bodyIn += int64(n); j.maxBody > 0 && j.bodyIn > j.maxBody {
 		return nil, false, errBodyOver
 	}
+	if err == nil && s.r.ContentLength >= 0 && j.bodyIn >= s.r.ContentLength && len(s.r.Trailer) == 0 {
+		b.done = true // its end need not be waited for
+		return b.own[:n], true, nil
+	}
 	if err == io.EOF {
 		b.done = true
 		for name, values := range s.r.Trailer {

@@ -264,8 +264,8 @@ func (u *upstream1) finish(whole bool) {
 	}
 	ok := whole && u.done && u.sent && !u.head.Close && u.br == u.bw
 	if j.pump.state.Load() != pumpNone {
-		j.pump.stop(u)
-		ok = whole && u.done && !u.head.Close && u.br == u.bw && j.pump.sent
+		clean := j.pump.stop(u)
+		ok = whole && u.done && !u.head.Close && u.br == u.bw && clean && j.pump.sent
 		j.pump.state.Store(pumpNone)
 	}
 	if j.timers != nil {
