@@ -176,9 +176,22 @@ func (w *world) key(t testing.TB, kid uint64) *contract.KeyRecord {
 // checkIndex compares the index, the documents and the head's root.
 func (w *world) checkIndex(t testing.TB) {
 	t.Helper()
+	// The index is written before the head that signs it: a reader may come between.
+	var fault string
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if fault = w.indexFault(t); fault == "" {
+			return
+		}
+	}
+	t.Error(fault)
+}
+
+// indexFault says where head, index and documents do not fit one another.
+func (w *world) indexFault(t testing.TB) string {
+	t.Helper()
 	h, ok := w.head(t)
 	if !ok {
-		t.Fatal("there is no head")
+		return "there is no head"
 	}
 	var digests [contract.IndexBuckets][32]byte
 	buckets, err := w.bus().Buckets(t.Context(), 0, contract.IndexBuckets)
@@ -194,16 +207,17 @@ func (w *world) checkIndex(t testing.TB) {
 			}
 			doc, err := w.redis.Get(t.Context(), key).Bytes()
 			if err != nil {
-				t.Fatalf("the index lists %s, which is missing: %v", id, err)
+				return fmt.Sprintf("the index lists %s, which is missing: %v", id, err)
 			}
 			if _, v, _ := contract.DocumentVersion(doc); contract.IndexEntry(v, contract.DocumentDigest(doc)) != e {
-				t.Errorf("entry of %s is %q and does not fit its document", id, e)
+				return fmt.Sprintf("entry of %s is %q and does not fit its document", id, e)
 			}
 		}
 	}
 	if !slices.Equal(h.Root, contract.IndexRoot(&digests)) {
-		t.Error("the head's root is not the index's")
+		return "the head's root is not the index's"
 	}
+	return ""
 }
 
 // seeded counts the shards that are marked with the head's lineage.
