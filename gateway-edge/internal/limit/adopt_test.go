@@ -113,3 +113,36 @@ func TestAdoptsNothingThatMayBeReturned(t *testing.T) {
 		t.Errorf("a unit that may have been returned was spent: %v", v)
 	}
 }
+
+// TestEmptiedWhileStopped: an edge stopped in order, then Redis lost everything,
+// and nobody else knows; the edge's own books do.
+func TestEmptiedWhileStopped(t *testing.T) {
+	t.Parallel()
+	const quota = 50
+	s := startRedis(t)
+	dir := t.TempDir()
+	spend := func(epoch uint64, tries int) (n int) {
+		e := boot(t, s.client(), "edge-a", dir, epoch)
+		f := quotaFamily(t, e.Limits, quota)
+		for range tries {
+			if v, _ := serve(e.Limits, f, testKey()); v == policy.Took {
+				n++
+			}
+		}
+		e.halt()
+		return n
+	}
+	if n := spend(1, 30); n != 30 {
+		t.Fatalf("spent %d", n)
+	}
+	s.rdb.FlushAll(t.Context())
+	s.seed("as if new", 0)
+	if n := spend(2, 60); n != quota-30 {
+		t.Errorf("after Redis was emptied %d of %d", n, quota-30)
+	}
+	s.rdb.FlushAll(t.Context())
+	s.seed("again", 0)
+	if n := spend(3, 60); n != 0 {
+		t.Errorf("with all spent %d", n)
+	}
+}

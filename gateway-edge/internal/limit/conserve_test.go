@@ -83,9 +83,7 @@ func (m *model) boot(x *modelEdge) {
 	x.e = f.(*family).of(nil, nil, l.now()).(*lease)
 	x.owed = nil
 	for _, rec := range l.ledger.Old() {
-		if !rec.Settled {
-			x.owed = append(x.owed, l.refill.newSettlement(rec))
-		}
+		x.owed = append(x.owed, l.refill.newSettlement(rec))
 	}
 	// Half of the starts find Redis away: then the edge lives on what its former
 	// epochs left.
@@ -204,17 +202,20 @@ func (m *model) quiesce() {
 		x.e.unsure.Store(true)
 		x.e.hungry.Store(false)
 		x.e.usedAt = x.l.now()
-		c := x.e.ask(x.l.now())
-		m.deliver(c)
-		x.e.hear(c, x.l.now())
-		for range len(x.owed) { // the newest epoch speaks first
-			for _, st := range x.owed {
-				if c := st.ask(x.l.now()); c != nil {
-					m.deliver(c)
-					st.hear(c, x.l.now())
-				}
+		say := func(a asker) {
+			if c := a.ask(x.l.now()); c != nil {
+				m.deliver(c)
+				a.hear(c, x.l.now())
 			}
 		}
+		say(x.e)
+		for range len(x.owed) { // the newest epoch speaks first
+			for _, st := range x.owed {
+				say(st)
+			}
+		}
+		x.e.unsure.Store(true)
+		say(x.e)
 		for _, rec := range x.l.ledger.Former() {
 			if !rec.Settled {
 				m.t.Errorf("edge %d: epoch %d is not settled", i, rec.Epoch)

@@ -132,6 +132,7 @@ type lease struct {
 	spentAt                        int64
 	usedAt                         int64 // when spending last moved, as the wheel saw it
 	jitter                         int64
+	former                         bool // what former epochs spent was said
 }
 
 func (q *quota) newLease(per period) *lease {

@@ -31,6 +31,9 @@ func (e *lease) ask(now int64) *call {
 		return nil
 	}
 	e.notice(now)
+	if e.waitsForFormer(now) {
+		return nil
+	}
 	hungry := e.hungry.Swap(false) || e.node.waiters.Load() > 0
 	over := now+e.l.offset.Load() >= e.end
 	quiet := !hungry && now-e.usedAt > int64(idleAfter)
@@ -49,6 +52,21 @@ func (e *lease) ask(now int64) *call {
 	}
 	e.lastAsk, e.lastUsed = now, e.spentAt
 	return e.message(want, 0)
+}
+
+// waitsForFormer reports whether Redis must first hear what former epochs spent
+// of this counter. A lease that adopted their units speaks before them.
+func (e *lease) waitsForFormer(now int64) bool {
+	if e.former || e.Granted.Load() > 0 {
+		return false
+	}
+	if e.former = !e.l.ledger.Unsaid(e.Slot); e.former {
+		return false
+	}
+	e.shut.Store(now + int64(wheelTick))
+	e.unsure.Store(true)
+	e.node.tend()
+	return true
 }
 
 // message puts the lease's numbers into a call. Callers hold mu.

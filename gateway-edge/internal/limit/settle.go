@@ -24,8 +24,8 @@ func (r *refiller) newSettlement(rec *ledger.Record) *settlement {
 	return s
 }
 
-// settle begins with every record of former epochs that Redis may not know the
-// last word of.
+// settle says the last word of every former epoch, those again that Redis has
+// heard: it may have been emptied since, and the words are absolute.
 func (r *refiller) settle() {
 	for _, rec := range r.l.ledger.Old() {
 		if rec.Local {
@@ -33,10 +33,8 @@ func (r *refiller) settle() {
 		}
 		s := r.newSettlement(rec)
 		r.settlements = append(r.settlements, s)
-		if !rec.Settled { // nobody else has it yet
-			s.node.tend()
-			s.node.wake()
-		}
+		s.node.tend()
+		s.node.wake()
 	}
 	r.ring()
 }

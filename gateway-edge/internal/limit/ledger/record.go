@@ -66,6 +66,7 @@ type Record struct {
 
 	file string
 	at   int64 // offset of its words in the file
+	said bool  // Redis has heard the last word from this process, or can't be told
 }
 
 // Spent is what was certainly or possibly spent: never less than the truth. It

@@ -52,7 +52,8 @@ func (l *Ledger) Settling(r *Record) (granted, spent int64, ok bool) {
 	}
 	if r.Left > 0 {
 		if err := r.write(0, 0, r.Granted, r.Back+r.Left); err != nil {
-			l.cfg.Logger.Warn("a former lease can't be settled", "error", err)
+			l.cfg.Logger.Warn("a former lease can't be settled: it stays spent", "error", err)
+			r.said = true
 			return 0, 0, false
 		}
 		r.Left, r.Back = 0, r.Back+r.Left
@@ -65,8 +66,26 @@ func (l *Ledger) Settling(r *Record) (granted, spent int64, ok bool) {
 func (l *Ledger) Settle(r *Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	r.said = true
+	if r.Settled {
+		return nil
+	}
 	r.Settled = true
 	return r.write(4, 1)
+}
+
+// Unsaid reports whether former epochs spent of a slot's counter what Redis has
+// not heard of from this process. Redis may have been emptied since it did; until
+// it is told again it would grant too much.
+func (l *Ledger) Unsaid(s *Slot) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.former[slotKey{s.Counter, s.Period}] {
+		if !r.said {
+			return true
+		}
+	}
+	return false
 }
 
 // write stores words of a record in its file, beginning with the first-th.
