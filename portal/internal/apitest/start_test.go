@@ -71,6 +71,10 @@ func eachWith(t *testing.T, s settingsFor, test func(t *testing.T, e *env)) {
 	}
 }
 
+// drain is longer than the 5 s for which http.Server.Shutdown waits for a
+// connection that a client opened and never used.
+const drain = 15 * time.Second
+
 // start runs a portal and a worker until the test ends.
 func start(t *testing.T, kind string, s settingsFor) *env {
 	t.Helper()
@@ -96,11 +100,11 @@ func start(t *testing.T, kind string, s settingsFor) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := portal.New(e.app, portal.Config{Addr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", DevMails: true, Drain: 5 * time.Second, Logger: logger})
+	p, err := portal.New(e.app, portal.Config{Addr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", DevMails: true, Drain: drain, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := app.NewWorker(e.app, app.WorkerConfig{Drain: 5 * time.Second, Built: "test"})
+	w, err := app.NewWorker(e.app, app.WorkerConfig{Drain: drain, Built: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
