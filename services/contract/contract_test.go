@@ -51,6 +51,14 @@ func sampleRecord() *KeyRecord {
 	}
 }
 
+// sampleRecords are records by the first schema that could hold them.
+func sampleRecords() map[int]*KeyRecord {
+	own := sampleRecord()
+	own.Limits = KeyLimits{RateLimit: &Rate{Rate: 5, Per: "minute", Burst: 7}, Quota: &Quota{Limit: 1 << 40, Period: "week"}, Concurrency: 3}
+	own.LimitsOf = 777
+	return map[int]*KeyRecord{1: sampleRecord(), 2: own}
+}
+
 func sampleBatch() *Batch {
 	l := Latency{Organization: 5, Gateway: 11, Route: 9, Hour: 100}
 	l.Edge[3], l.Upstream[95] = 7, 9
@@ -90,7 +98,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec, err := sampleRecord().Encode(&keys.Edge)
+	rec, err := sampleRecords()[SchemaVersion].Encode(&keys.Edge)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,13 +126,28 @@ func TestGolden(t *testing.T) {
 		if name != "gateway.bin" && !bytes.Equal(old, b) { // the compressor may change between Go releases
 			t.Errorf("%s: the encoding changed without a new schema version", name)
 		}
-		files[name] = old
+	}
+	for version := 1; version <= SchemaVersion; version++ {
+		checkGolden(t, keys, version)
+	}
+}
+
+// checkGolden reads the stored bytes of one version.
+func checkGolden(t *testing.T, keys *RootKeys, version int) {
+	t.Helper()
+	files := map[string][]byte{"gateway.bin": nil, "key.bin": nil, "batch.bin": nil, "edgesecret.txt": nil}
+	for name := range files {
+		b, err := os.ReadFile(filepath.Join("testdata", "v"+strconv.Itoa(version), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = b
 	}
 	var g Gateway
 	if v, err := OpenDocument(keys.Edge.Verifier, KindGateway, files["gateway.bin"], &g); err != nil || v != 42 || !reflect.DeepEqual(&g, sampleGateway()) {
 		t.Errorf("gateway: version %d, %v\n%+v", v, err, g)
 	}
-	if r, err := DecodeKeyRecord(&keys.Edge, files["key.bin"]); err != nil || !reflect.DeepEqual(r, sampleRecord()) {
+	if r, err := DecodeKeyRecord(&keys.Edge, files["key.bin"]); err != nil || !reflect.DeepEqual(r, sampleRecords()[version]) {
 		t.Errorf("key: %v %+v", err, r)
 	}
 	if b, err := DecodeBatch(&keys.Edge, files["batch.bin"]); err != nil || !reflect.DeepEqual(b, sampleBatch()) {
@@ -140,7 +163,7 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 	t.Parallel()
 	keys := testKeys(t)
 	doc, _ := SignDocument(keys.Signer, KindHead, 7, &Head{Lineage: "l", Rev: 7})
-	rec, _ := sampleRecord().Encode(&keys.Edge)
+	rec, _ := sampleRecords()[2].Encode(&keys.Edge)
 	batch, _ := sampleBatch().Encode(&keys.Edge)
 	msg, _ := EncodeMessage(&keys.Edge, MessageAsk, Ask{ID: "a"})
 	cases := map[string]struct {
@@ -336,7 +359,8 @@ func FuzzDecoders(f *testing.F) {
 	rec, _ := sampleRecord().Encode(&keys.Edge)
 	batch, _ := sampleBatch().Encode(&keys.Edge)
 	notice, _ := (&Notice{Kind: NoticeKey, Record: rec}).Encode()
-	for _, b := range [][]byte{doc, rec, batch, notice} {
+	own, _ := sampleRecords()[2].Encode(&keys.Edge)
+	for _, b := range [][]byte{doc, rec, own, own[:len(own)-recMAC], batch, notice} {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

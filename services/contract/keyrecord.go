@@ -40,10 +40,28 @@ type KeyRecord struct {
 	// Rotated is true for the old key of a rotation: answers carry
 	// Tollgate-Key-Expires-In.
 	Rotated bool
+
+	// What follows needs schema 2; a record without it is written as schema 1.
+
+	// Kind says what proves the identity: a key's secret, or a token.
+	Kind byte
+	// Limits are the key's own: each that is set stands in for the usage plan's of
+	// its kind.
+	Limits KeyLimits
+	// LimitsOf is the kid under which Limits are counted; 0: its own. A key that
+	// was rotated and its successor share what is left.
+	LimitsOf uint64
 }
 
+// Kinds of records.
 const (
-	recMagic = 0xA1
+	RecordKey      byte = 0 // an API key
+	RecordIdentity byte = 1 // an OIDC identity: Hash is IdentityHash, KID IdentityKID
+)
+
+const (
+	recMagic = 0xA1 // schema 1
+	recMore  = 0xA2 // schema 2: more stands after the scopes
 	recFixed = 1 + 8*7 + 4 + 32 // magic, numbers, state/test/pepper/rotated, hash
 	recMAC   = 16
 )
@@ -58,8 +76,12 @@ func (r *KeyRecord) Encode(keys *EdgeKeys) ([]byte, error) {
 	if len(r.ConsumerRef) > MaxConsumerName || len(scopes) > MaxScopes {
 		return nil, fmt.Errorf("key record: consumer name over %d or scopes over %d bytes", MaxConsumerName, MaxScopes)
 	}
-	b := make([]byte, 0, recFixed+4+len(r.ConsumerRef)+len(scopes)+recMAC)
-	b = append(b, recMagic)
+	b := make([]byte, 0, recFixed+4+len(r.ConsumerRef)+len(scopes)+recExtra+recMAC)
+	magic := byte(recMagic)
+	if r.extended() {
+		magic = recMore
+	}
+	b = append(b, magic)
 	be := binary.BigEndian
 	for _, v := range [...]uint64{r.KID, r.Version, r.Gateway, r.Consumer, r.UsagePlan, uint64(r.NotBefore), uint64(r.Expires)} {
 		b = be.AppendUint64(b, v)
@@ -70,6 +92,12 @@ func (r *KeyRecord) Encode(keys *EdgeKeys) ([]byte, error) {
 	b = append(b, r.ConsumerRef...)
 	b = be.AppendUint16(b, uint16(len(scopes)))
 	b = append(b, scopes...)
+	if magic == recMore {
+		var err error
+		if b, err = r.appendExtra(b); err != nil {
+			return nil, err
+		}
+	}
 	m := mac(&keys.RecordMAC, "key record", b)
 	return append(b, m[:recMAC]...), nil
 }
@@ -83,7 +111,7 @@ func boolByte(b bool) byte {
 
 // DecodeKeyRecord checks the MAC and reads a record.
 func DecodeKeyRecord(keys *EdgeKeys, b []byte) (*KeyRecord, error) {
-	if len(b) < recFixed+4+recMAC || b[0] != recMagic {
+	if len(b) < recFixed+4+recMAC || b[0] != recMagic && b[0] != recMore {
 		return nil, ErrBadRecord
 	}
 	body, sum := b[:len(b)-recMAC], b[len(b)-recMAC:]
@@ -105,7 +133,15 @@ func DecodeKeyRecord(keys *EdgeKeys, b []byte) (*KeyRecord, error) {
 		return nil, ErrBadRecord
 	}
 	scopes, rest, ok := cutBytes(rest)
-	if !ok || len(scopes) > MaxScopes || len(rest) != 0 {
+	if !ok || len(scopes) > MaxScopes {
+		return nil, ErrBadRecord
+	}
+	if b[0] == recMore {
+		if rest, ok = r.cutExtra(rest); !ok {
+			return nil, ErrBadRecord
+		}
+	}
+	if len(rest) != 0 {
 		return nil, ErrBadRecord
 	}
 	r.ConsumerRef = string(name)

@@ -7,4 +7,11 @@ package contract
 // History, newest last (a test parses this list):
 //
 //	1  2026-11-22  first version
-const SchemaVersion = 1
+//	2  2026-11-22  key records carry a key's own limits and may stand for an OIDC
+//	   identity; what needs neither is still written as version 1
+const SchemaVersion = 2
+
+// DocumentSchema is what documents are marked with: the oldest version that can
+// read them, so that edges and control plane are updated in any order. Whoever
+// adds a field to a document raises it.
+const DocumentSchema = 1

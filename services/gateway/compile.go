@@ -66,7 +66,7 @@ func Compile(src *Source, edgeDomain string) (*contract.Gateway, error) {
 
 func head(g *Gateway, edgeDomain string) *contract.Gateway {
 	return &contract.Gateway{
-		Schema: contract.SchemaVersion, ID: g.ID, Num: g.Num, Name: g.Name, Label: g.Label,
+		Schema: contract.DocumentSchema, ID: g.ID, Num: g.Num, Name: g.Name, Label: g.Label,
 		Organization: string(g.Organization), OrganizationNum: g.OrganizationNum,
 		Mode: g.Mode, Version: g.Version, Hosts: []string{g.Label + "." + edgeDomain},
 	}

@@ -268,7 +268,7 @@ func (l *leader) document(ctx context.Context, t Task, src *gateway.Source) (it 
 
 func (l *leader) gateway(t *Task, src *gateway.Source) (*contract.Gateway, error) {
 	if src == nil { // all of it is gone: the tombstone needs no more than its id
-		return &contract.Gateway{Schema: contract.SchemaVersion, ID: t.Ref, Version: t.Version, Deleted: true}, nil
+		return &contract.Gateway{Schema: contract.DocumentSchema, ID: t.Ref, Version: t.Version, Deleted: true}, nil
 	}
 	return gateway.Compile(src, l.o.EdgeDomain)
 }
@@ -276,12 +276,12 @@ func (l *leader) gateway(t *Task, src *gateway.Source) (*contract.Gateway, error
 func (l *leader) organization(ctx context.Context, t *Task) (*contract.Organization, error) {
 	o, err := l.o.Organizations.Document(ctx, core.OrganizationID(t.Ref))
 	if core.CodeOf(err) == core.CodeNotFound && err != nil {
-		return &contract.Organization{Schema: contract.SchemaVersion, ID: t.Ref, Version: t.Version, Deleted: true}, nil
+		return &contract.Organization{Schema: contract.DocumentSchema, ID: t.Ref, Version: t.Version, Deleted: true}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	o.Schema = contract.SchemaVersion
+	o.Schema = contract.DocumentSchema
 	return &o, nil
 }
 
