@@ -54,7 +54,7 @@ $(BIN)/withservices:
 
 gen: ## Write all generated code, lists and pages anew
 	$(STEP) 'generating'
-	@cd portal && go generate ./...
+	@cd portal && go generate ./... ./client/...
 	@go run ./gateway-edge/internal/policygen
 
 gen-check: ## Fail where generated files are not what `make gen` writes

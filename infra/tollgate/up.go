@@ -151,6 +151,10 @@ func (u *up) defaults() error {
 	if !u.v.Given(settings.AllowPrivateUpstreams) {
 		u.v.Set(settings.AllowPrivateUpstreams, "true")
 	}
+	u.edges()
+	if err := u.echo(); err != nil {
+		return err
+	}
 	if !u.v.Given(settings.PublicURL) {
 		u.v.Set(settings.PublicURL, localURL(u.v.String(settings.PortalAddr)))
 	}

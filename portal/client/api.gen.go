@@ -38,6 +38,33 @@ func (e AuditEntryActorKind) Valid() bool {
 	}
 }
 
+// Defines values for CopyInputParts.
+const (
+	CopyInputPartsPolicies   CopyInputParts = "policies"
+	CopyInputPartsRoutes     CopyInputParts = "routes"
+	CopyInputPartsSettings   CopyInputParts = "settings"
+	CopyInputPartsUpstreams  CopyInputParts = "upstreams"
+	CopyInputPartsUsagePlans CopyInputParts = "usage_plans"
+)
+
+// Valid indicates whether the value is a known member of the CopyInputParts enum.
+func (e CopyInputParts) Valid() bool {
+	switch e {
+	case CopyInputPartsPolicies:
+		return true
+	case CopyInputPartsRoutes:
+		return true
+	case CopyInputPartsSettings:
+		return true
+	case CopyInputPartsUpstreams:
+		return true
+	case CopyInputPartsUsagePlans:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DifferenceKind.
 const (
 	DifferenceKindGateway   DifferenceKind = "gateway"
@@ -753,6 +780,67 @@ type ConsumerList struct {
 	NextCursor *string    `json:"next_cursor,omitempty"`
 }
 
+// CopyInput defines model for CopyInput.
+type CopyInput struct {
+	// Create Make a gateway of that name when there is none
+	Create *bool `json:"create,omitempty"`
+
+	// DryRun Only say what would change
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// KeepTargets An upstream that the other gateway has already keeps its own targets
+	KeepTargets *bool `json:"keep_targets,omitempty"`
+
+	// Mode `test` is free, unbilled, and its keys begin with tg_test_; default live
+	Mode *GatewayMode `json:"mode,omitempty"`
+
+	// Parts What to copy; default everything
+	Parts *[]CopyInputParts `json:"parts,omitempty"`
+
+	// Secrets Set in the other gateway together with the copy; needs secrets:write
+	Secrets *[]struct {
+		// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+		//
+		// Example: orders
+		Name  Name   `json:"name"`
+		Value string `json:"value"`
+	} `json:"secrets,omitempty"`
+
+	// To The other gateway, by id or name
+	To string `json:"to"`
+}
+
+// CopyInputParts defines model for CopyInput.Parts.
+type CopyInputParts string
+
+// CopyResult defines model for CopyResult.
+type CopyResult struct {
+	Changes []Difference `json:"changes"`
+
+	// Created The other gateway was made, or would be
+	Created bool `json:"created"`
+	DryRun  bool `json:"dry_run"`
+
+	// ID Missing where a dry run would make it
+	ID *string `json:"id,omitempty"`
+
+	// Mode `test` is free, unbilled, and its keys begin with tg_test_; default live
+	Mode GatewayMode `json:"mode"`
+	Name string      `json:"name"`
+
+	// Secrets Secrets that the other gateway's policies refer to
+	Secrets []struct {
+		Name string `json:"name"`
+
+		// Set False: it must be set before the copy, or sent with it
+		Set    bool     `json:"set"`
+		UsedBy []string `json:"used_by"`
+	} `json:"secrets"`
+
+	// Version Of the other gateway: after the copy, or now
+	Version int64 `json:"version"`
+}
+
 // Diff defines model for Diff.
 type Diff struct {
 	Changes []Difference `json:"changes"`
@@ -851,6 +939,11 @@ type Gateway struct {
 	ServerTiming *bool       `json:"server_timing,omitempty"`
 	UpdatedAt    time.Time   `json:"updated_at"`
 
+	// URL Where callers reach it
+	//
+	// Example: https://demo.gw.example.com
+	URL string `json:"url"`
+
 	// Version Newest version of its configuration
 	Version int64 `json:"version"`
 }
@@ -946,6 +1039,26 @@ type HealthReport struct {
 		Target   string     `json:"target"`
 		Upstream string     `json:"upstream"`
 	} `json:"targets"`
+}
+
+// Installation defines model for Installation.
+type Installation struct {
+	// EchoURL A backend that answers with what it was sent, offered as an upstream's target; missing where there is none
+	EchoURL *string `json:"echo_url,omitempty"`
+
+	// EdgeDomain Gateway `shop` answers at `shop.` and this
+	EdgeDomain string `json:"edge_domain"`
+
+	// EdgeURL Scheme, domain and port of gateways for their callers
+	//
+	// Example: https://gw.example.com
+	EdgeURL string `json:"edge_url"`
+
+	// Mail Mails are sent, so addresses have to be confirmed
+	Mail bool `json:"mail"`
+
+	// TestRequests The portal can send requests through an edge
+	TestRequests bool `json:"test_requests"`
 }
 
 // Invitation defines model for Invitation.
@@ -1740,6 +1853,46 @@ type Target struct {
 	Weight *int `json:"weight,omitempty"`
 }
 
+// TestAnswer defines model for TestAnswer.
+type TestAnswer struct {
+	// Body Where it is UTF-8 text
+	Body *string `json:"body,omitempty"`
+
+	// BodyBase64 Where it is not
+	BodyBase64 *string `json:"body_base64,omitempty"`
+
+	// BodyBytes Of what is shown
+	BodyBytes int64 `json:"body_bytes"`
+
+	// FirstByteMs Until the answer began, seen from the portal
+	FirstByteMs float64             `json:"first_byte_ms"`
+	Headers     map[string][]string `json:"headers"`
+
+	// RequestID Look it up at `requests/{request_id}`
+	RequestID *string `json:"request_id,omitempty"`
+	Status    int     `json:"status"`
+	TotalMs   float64 `json:"total_ms"`
+
+	// Truncated There was more than 256 KiB, or it did not end within 30 s
+	Truncated bool `json:"truncated"`
+}
+
+// TestRequest defines model for TestRequest.
+type TestRequest struct {
+	Body *string `json:"body,omitempty"`
+
+	// Headers Not those that frame the message, name its host or say where it comes from
+	Headers *map[string][]string `json:"headers,omitempty"`
+
+	// Method Default GET
+	Method *string `json:"method,omitempty"`
+
+	// Path With its query, as it stands on the wire
+	//
+	// Example: /orders/7?full=true
+	Path string `json:"path"`
+}
+
 // Timeouts defines model for Timeouts.
 type Timeouts struct {
 	// Connect A duration such as `500ms`, `30s`, `1h30m`
@@ -2247,6 +2400,15 @@ type PutConsumerParams struct {
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
+// CopyGatewayParams defines parameters for CopyGateway.
+type CopyGatewayParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch Only if the other gateway still has this `ETag`; else 412
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
 	// Limit Items of a page
@@ -2610,6 +2772,9 @@ type CreateConsumerJSONRequestBody = ConsumerInput
 // PutConsumerJSONRequestBody defines body for PutConsumer for application/json ContentType.
 type PutConsumerJSONRequestBody = ConsumerInput
 
+// CopyGatewayJSONRequestBody defines body for CopyGateway for application/json ContentType.
+type CopyGatewayJSONRequestBody = CopyInput
+
 // ExplainJSONRequestBody defines body for Explain for application/json ContentType.
 type ExplainJSONRequestBody = ExplainInput
 
@@ -2624,6 +2789,9 @@ type RotateKeyJSONRequestBody = RotateInput
 
 // PutGatewayPoliciesJSONRequestBody defines body for PutGatewayPolicies for application/json ContentType.
 type PutGatewayPoliciesJSONRequestBody = Policies
+
+// SendTestRequestJSONRequestBody defines body for SendTestRequest for application/json ContentType.
+type SendTestRequestJSONRequestBody = TestRequest
 
 // CreateRouteJSONRequestBody defines body for CreateRoute for application/json ContentType.
 type CreateRouteJSONRequestBody = RouteInput
@@ -2908,6 +3076,30 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/gateways/{gateway}/consumers/{name} (the `PutConsumer` operationId).
 	PutConsumer(ctx context.Context, gateway GatewayParam, name NameParam, params *PutConsumerParams, body PutConsumerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CopyGatewayWithBody Put this gateway's configuration into another or a new one
+	//
+	// From staging to production, say. The other gateway is of the same organization; it gets one new
+	// version, all or nothing. Consumers and keys stay where they are. Values of secrets are never copied:
+	// the answer says which the policies need, and those that nobody has set yet can be sent along.
+	// With `dry_run` nothing changes, and the answer says what would.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/copy (the `CopyGateway` operationId).
+	CopyGatewayWithBody(ctx context.Context, gateway GatewayParam, params *CopyGatewayParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CopyGateway Put this gateway's configuration into another or a new one
+	//
+	// From staging to production, say. The other gateway is of the same organization; it gets one new
+	// version, all or nothing. Consumers and keys stay where they are. Values of secrets are never copied:
+	// the answer says which the policies need, and those that nobody has set yet can be sent along.
+	// With `dry_run` nothing changes, and the answer says what would.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/copy (the `CopyGateway` operationId).
+	CopyGateway(ctx context.Context, gateway GatewayParam, params *CopyGatewayParams, body CopyGatewayJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ExplainWithBody What would happen to this request, by a live edge's own engine
 	//
 	// Takes any type of body and a specified content type.
@@ -3025,6 +3217,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/gateways/{gateway}/policies (the `PutGatewayPolicies` operationId).
 	PutGatewayPolicies(ctx context.Context, gateway GatewayParam, params *PutGatewayPoliciesParams, body PutGatewayPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendTestRequestWithBody Send one real request through an edge, to this gateway's own host
+	//
+	// It is a request like any other: policies, limits, the log and the bill see it. What is given passes
+	// through and is neither kept nor logged; the audit log notes method and path. At most 20 at once and
+	// then one each second for one caller and gateway, bodies of at most 64 KiB, and 256 KiB of the
+	// answer's. An edge that can't be reached is 503.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/requests (the `SendTestRequest` operationId).
+	SendTestRequestWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendTestRequest Send one real request through an edge, to this gateway's own host
+	//
+	// It is a request like any other: policies, limits, the log and the bill see it. What is given passes
+	// through and is neither kept nor logged; the audit log notes method and path. At most 20 at once and
+	// then one each second for one caller and gateway, bodies of at most 64 KiB, and 256 KiB of the
+	// answer's. An edge that can't be reached is 503.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/requests (the `SendTestRequest` operationId).
+	SendTestRequest(ctx context.Context, gateway GatewayParam, body SendTestRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetRequest One request by its X-Request-Id, with the decision trace where it was kept
 	//
@@ -3210,6 +3426,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/gateways/{gateway}/versions/{version}/restore (the `RestoreVersion` operationId).
 	RestoreVersion(ctx context.Context, gateway GatewayParam, version VersionNumberParam, params *RestoreVersionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetInstallation Where this Tollgate answers and what it offers
+	//
+	// Corresponds with GET /v1/installation (the `GetInstallation` operationId).
+	GetInstallation(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListInvitations Open invitations
 	//
@@ -3871,6 +4092,50 @@ func (c *Client) PutConsumer(ctx context.Context, gateway GatewayParam, name Nam
 	return c.Client.Do(req)
 }
 
+// CopyGatewayWithBody Put this gateway's configuration into another or a new one
+//
+// From staging to production, say. The other gateway is of the same organization; it gets one new
+// version, all or nothing. Consumers and keys stay where they are. Values of secrets are never copied:
+// the answer says which the policies need, and those that nobody has set yet can be sent along.
+// With `dry_run` nothing changes, and the answer says what would.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/copy (the `CopyGateway` operationId).
+func (c *Client) CopyGatewayWithBody(ctx context.Context, gateway GatewayParam, params *CopyGatewayParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCopyGatewayRequestWithBody(c.Server, gateway, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CopyGateway Put this gateway's configuration into another or a new one
+//
+// From staging to production, say. The other gateway is of the same organization; it gets one new
+// version, all or nothing. Consumers and keys stay where they are. Values of secrets are never copied:
+// the answer says which the policies need, and those that nobody has set yet can be sent along.
+// With `dry_run` nothing changes, and the answer says what would.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/copy (the `CopyGateway` operationId).
+func (c *Client) CopyGateway(ctx context.Context, gateway GatewayParam, params *CopyGatewayParams, body CopyGatewayJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCopyGatewayRequest(c.Server, gateway, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ExplainWithBody What would happen to this request, by a live edge's own engine
 //
 // Takes any type of body and a specified content type.
@@ -4149,6 +4414,50 @@ func (c *Client) PutGatewayPoliciesWithBody(ctx context.Context, gateway Gateway
 // Corresponds with PUT /v1/gateways/{gateway}/policies (the `PutGatewayPolicies` operationId).
 func (c *Client) PutGatewayPolicies(ctx context.Context, gateway GatewayParam, params *PutGatewayPoliciesParams, body PutGatewayPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutGatewayPoliciesRequest(c.Server, gateway, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendTestRequestWithBody Send one real request through an edge, to this gateway's own host
+//
+// It is a request like any other: policies, limits, the log and the bill see it. What is given passes
+// through and is neither kept nor logged; the audit log notes method and path. At most 20 at once and
+// then one each second for one caller and gateway, bodies of at most 64 KiB, and 256 KiB of the
+// answer's. An edge that can't be reached is 503.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/requests (the `SendTestRequest` operationId).
+func (c *Client) SendTestRequestWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendTestRequestRequestWithBody(c.Server, gateway, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendTestRequest Send one real request through an edge, to this gateway's own host
+//
+// It is a request like any other: policies, limits, the log and the bill see it. What is given passes
+// through and is neither kept nor logged; the audit log notes method and path. At most 20 at once and
+// then one each second for one caller and gateway, bodies of at most 64 KiB, and 256 KiB of the
+// answer's. An edge that can't be reached is 503.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/requests (the `SendTestRequest` operationId).
+func (c *Client) SendTestRequest(ctx context.Context, gateway GatewayParam, body SendTestRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendTestRequestRequest(c.Server, gateway, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4644,6 +4953,21 @@ func (c *Client) GetVersion(ctx context.Context, gateway GatewayParam, version V
 // Corresponds with POST /v1/gateways/{gateway}/versions/{version}/restore (the `RestoreVersion` operationId).
 func (c *Client) RestoreVersion(ctx context.Context, gateway GatewayParam, version VersionNumberParam, params *RestoreVersionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRestoreVersionRequest(c.Server, gateway, version, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetInstallation Where this Tollgate answers and what it offers
+//
+// Corresponds with GET /v1/installation (the `GetInstallation` operationId).
+func (c *Client) GetInstallation(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetInstallationRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -6219,6 +6543,79 @@ func NewPutConsumerRequestWithBody(server string, gateway GatewayParam, name Nam
 	return req, nil
 }
 
+// NewCopyGatewayRequest calls the generic CopyGateway builder with application/json body
+func NewCopyGatewayRequest(server string, gateway GatewayParam, params *CopyGatewayParams, body CopyGatewayJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCopyGatewayRequestWithBody(server, gateway, params, "application/json", bodyReader)
+}
+
+// NewCopyGatewayRequestWithBody constructs an http.Request for the CopyGateway method, with any body, and a specified content type
+func NewCopyGatewayRequestWithBody(server string, gateway GatewayParam, params *CopyGatewayParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/copy", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewExplainRequest calls the generic Explain builder with application/json body
 func NewExplainRequest(server string, gateway GatewayParam, body ExplainJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -7091,6 +7488,53 @@ func NewPutGatewayPoliciesRequestWithBody(server string, gateway GatewayParam, p
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewSendTestRequestRequest calls the generic SendTestRequest builder with application/json body
+func NewSendTestRequestRequest(server string, gateway GatewayParam, body SendTestRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSendTestRequestRequestWithBody(server, gateway, "application/json", bodyReader)
+}
+
+// NewSendTestRequestRequestWithBody constructs an http.Request for the SendTestRequest method, with any body, and a specified content type
+func NewSendTestRequestRequestWithBody(server string, gateway GatewayParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/requests", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -8576,6 +9020,33 @@ func NewRestoreVersionRequest(server string, gateway GatewayParam, version Versi
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetInstallationRequest constructs an http.Request for the GetInstallation method
+func NewGetInstallationRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/installation")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -10088,6 +10559,30 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/gateways/{gateway}/consumers/{name} (the `PutConsumer` operationId).
 	PutConsumerWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutConsumerParams, body PutConsumerJSONRequestBody, reqEditors ...RequestEditorFn) (*PutConsumerResponse, error)
 
+	// CopyGatewayWithBodyWithResponse Put this gateway's configuration into another or a new one
+	//
+	// From staging to production, say. The other gateway is of the same organization; it gets one new
+	// version, all or nothing. Consumers and keys stay where they are. Values of secrets are never copied:
+	// the answer says which the policies need, and those that nobody has set yet can be sent along.
+	// With `dry_run` nothing changes, and the answer says what would.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/copy (the `CopyGateway` operationId).
+	CopyGatewayWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *CopyGatewayParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CopyGatewayResponse, error)
+
+	// CopyGatewayWithResponse Put this gateway's configuration into another or a new one
+	//
+	// From staging to production, say. The other gateway is of the same organization; it gets one new
+	// version, all or nothing. Consumers and keys stay where they are. Values of secrets are never copied:
+	// the answer says which the policies need, and those that nobody has set yet can be sent along.
+	// With `dry_run` nothing changes, and the answer says what would.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/copy (the `CopyGateway` operationId).
+	CopyGatewayWithResponse(ctx context.Context, gateway GatewayParam, params *CopyGatewayParams, body CopyGatewayJSONRequestBody, reqEditors ...RequestEditorFn) (*CopyGatewayResponse, error)
+
 	// ExplainWithBodyWithResponse What would happen to this request, by a live edge's own engine
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -10219,6 +10714,30 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/gateways/{gateway}/policies (the `PutGatewayPolicies` operationId).
 	PutGatewayPoliciesWithResponse(ctx context.Context, gateway GatewayParam, params *PutGatewayPoliciesParams, body PutGatewayPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*PutGatewayPoliciesResponse, error)
+
+	// SendTestRequestWithBodyWithResponse Send one real request through an edge, to this gateway's own host
+	//
+	// It is a request like any other: policies, limits, the log and the bill see it. What is given passes
+	// through and is neither kept nor logged; the audit log notes method and path. At most 20 at once and
+	// then one each second for one caller and gateway, bodies of at most 64 KiB, and 256 KiB of the
+	// answer's. An edge that can't be reached is 503.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/requests (the `SendTestRequest` operationId).
+	SendTestRequestWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendTestRequestResponse, error)
+
+	// SendTestRequestWithResponse Send one real request through an edge, to this gateway's own host
+	//
+	// It is a request like any other: policies, limits, the log and the bill see it. What is given passes
+	// through and is neither kept nor logged; the audit log notes method and path. At most 20 at once and
+	// then one each second for one caller and gateway, bodies of at most 64 KiB, and 256 KiB of the
+	// answer's. An edge that can't be reached is 503.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/requests (the `SendTestRequest` operationId).
+	SendTestRequestWithResponse(ctx context.Context, gateway GatewayParam, body SendTestRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*SendTestRequestResponse, error)
 
 	// GetRequestWithResponse One request by its X-Request-Id, with the decision trace where it was kept
 	//
@@ -10438,6 +10957,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/gateways/{gateway}/versions/{version}/restore (the `RestoreVersion` operationId).
 	RestoreVersionWithResponse(ctx context.Context, gateway GatewayParam, version VersionNumberParam, params *RestoreVersionParams, reqEditors ...RequestEditorFn) (*RestoreVersionResponse, error)
+
+	// GetInstallationWithResponse Where this Tollgate answers and what it offers
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/installation (the `GetInstallation` operationId).
+	GetInstallationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetInstallationResponse, error)
 
 	// ListInvitationsWithResponse Open invitations
 	//
@@ -11572,6 +12098,54 @@ func (r PutConsumerResponse) ContentType() string {
 	return ""
 }
 
+type CopyGatewayResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CopyResult
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CopyGatewayResponse) GetJSON200() *CopyResult {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CopyGatewayResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CopyGatewayResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CopyGatewayResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CopyGatewayResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CopyGatewayResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ExplainResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -12186,6 +12760,54 @@ func (r PutGatewayPoliciesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutGatewayPoliciesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SendTestRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SendTestRequestResponse) GetJSON200() *TestAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SendTestRequestResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SendTestRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SendTestRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SendTestRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SendTestRequestResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13494,6 +14116,54 @@ func (r RestoreVersionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RestoreVersionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetInstallationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Installation
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetInstallationResponse) GetJSON200() *Installation {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetInstallationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetInstallationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetInstallationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetInstallationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetInstallationResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15203,6 +15873,42 @@ func (c *ClientWithResponses) PutConsumerWithResponse(ctx context.Context, gatew
 	return ParsePutConsumerResponse(rsp)
 }
 
+// CopyGatewayWithBodyWithResponse Put this gateway's configuration into another or a new one
+//
+// From staging to production, say. The other gateway is of the same organization; it gets one new
+// version, all or nothing. Consumers and keys stay where they are. Values of secrets are never copied:
+// the answer says which the policies need, and those that nobody has set yet can be sent along.
+// With `dry_run` nothing changes, and the answer says what would.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/copy (the `CopyGateway` operationId).
+func (c *ClientWithResponses) CopyGatewayWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *CopyGatewayParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CopyGatewayResponse, error) {
+	rsp, err := c.CopyGatewayWithBody(ctx, gateway, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCopyGatewayResponse(rsp)
+}
+
+// CopyGatewayWithResponse Put this gateway's configuration into another or a new one
+//
+// From staging to production, say. The other gateway is of the same organization; it gets one new
+// version, all or nothing. Consumers and keys stay where they are. Values of secrets are never copied:
+// the answer says which the policies need, and those that nobody has set yet can be sent along.
+// With `dry_run` nothing changes, and the answer says what would.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/copy (the `CopyGateway` operationId).
+func (c *ClientWithResponses) CopyGatewayWithResponse(ctx context.Context, gateway GatewayParam, params *CopyGatewayParams, body CopyGatewayJSONRequestBody, reqEditors ...RequestEditorFn) (*CopyGatewayResponse, error) {
+	rsp, err := c.CopyGateway(ctx, gateway, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCopyGatewayResponse(rsp)
+}
+
 // ExplainWithBodyWithResponse What would happen to this request, by a live edge's own engine
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -15435,6 +16141,42 @@ func (c *ClientWithResponses) PutGatewayPoliciesWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParsePutGatewayPoliciesResponse(rsp)
+}
+
+// SendTestRequestWithBodyWithResponse Send one real request through an edge, to this gateway's own host
+//
+// It is a request like any other: policies, limits, the log and the bill see it. What is given passes
+// through and is neither kept nor logged; the audit log notes method and path. At most 20 at once and
+// then one each second for one caller and gateway, bodies of at most 64 KiB, and 256 KiB of the
+// answer's. An edge that can't be reached is 503.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/requests (the `SendTestRequest` operationId).
+func (c *ClientWithResponses) SendTestRequestWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendTestRequestResponse, error) {
+	rsp, err := c.SendTestRequestWithBody(ctx, gateway, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendTestRequestResponse(rsp)
+}
+
+// SendTestRequestWithResponse Send one real request through an edge, to this gateway's own host
+//
+// It is a request like any other: policies, limits, the log and the bill see it. What is given passes
+// through and is neither kept nor logged; the audit log notes method and path. At most 20 at once and
+// then one each second for one caller and gateway, bodies of at most 64 KiB, and 256 KiB of the
+// answer's. An edge that can't be reached is 503.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/requests (the `SendTestRequest` operationId).
+func (c *ClientWithResponses) SendTestRequestWithResponse(ctx context.Context, gateway GatewayParam, body SendTestRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*SendTestRequestResponse, error) {
+	rsp, err := c.SendTestRequest(ctx, gateway, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendTestRequestResponse(rsp)
 }
 
 // GetRequestWithResponse One request by its X-Request-Id, with the decision trace where it was kept
@@ -15840,6 +16582,19 @@ func (c *ClientWithResponses) RestoreVersionWithResponse(ctx context.Context, ga
 		return nil, err
 	}
 	return ParseRestoreVersionResponse(rsp)
+}
+
+// GetInstallationWithResponse Where this Tollgate answers and what it offers
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/installation (the `GetInstallation` operationId).
+func (c *ClientWithResponses) GetInstallationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetInstallationResponse, error) {
+	rsp, err := c.GetInstallation(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetInstallationResponse(rsp)
 }
 
 // ListInvitationsWithResponse Open invitations
@@ -17073,6 +17828,39 @@ func ParsePutConsumerResponse(rsp *http.Response) (*PutConsumerResponse, error) 
 	return response, nil
 }
 
+// ParseCopyGatewayResponse parses an HTTP response from a CopyGatewayWithResponse call
+func ParseCopyGatewayResponse(rsp *http.Response) (*CopyGatewayResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CopyGatewayResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CopyResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseExplainResponse parses an HTTP response from a ExplainWithResponse call
 func ParseExplainResponse(rsp *http.Response) (*ExplainResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -17559,6 +18347,39 @@ func ParsePutGatewayPoliciesResponse(rsp *http.Response) (*PutGatewayPoliciesRes
 			headers.TollgateVersion = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSendTestRequestResponse parses an HTTP response from a SendTestRequestWithResponse call
+func ParseSendTestRequestResponse(rsp *http.Response) (*SendTestRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SendTestRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil
@@ -18723,6 +19544,39 @@ func ParseRestoreVersionResponse(rsp *http.Response) (*RestoreVersionResponse, e
 			headers.TollgateVersion = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetInstallationResponse parses an HTTP response from a GetInstallationWithResponse call
+func ParseGetInstallationResponse(rsp *http.Response) (*GetInstallationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetInstallationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Installation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/tollgate/tollgate/portal/internal/mail"
@@ -18,6 +19,14 @@ type Config struct {
 	// Addr serves the public face, AdminAddr health and metrics (empty: nowhere).
 	Addr      string
 	AdminAddr string
+	// EdgePublicURL is where callers reach gateways, EdgeURL where the portal
+	// reaches an edge for test requests (nil: there are none).
+	EdgePublicURL *url.URL
+	EdgeURL       *url.URL
+	// EchoAddr serves the echo backend (empty: nowhere), which customers are
+	// offered as EchoURL.
+	EchoAddr string
+	EchoURL  string
 	// SMTPURL is the mail server; empty: mails go to the log.
 	SMTPURL        string
 	TrustedProxies []netip.Prefix
@@ -33,7 +42,7 @@ type Config struct {
 // Settings are the settings that FromSettings reads.
 var Settings = []string{
 	settings.PortalAddr, settings.PortalAdminAddr, settings.SMTPURL, settings.TrustedProxies, settings.DrainTimeout,
-	settings.LogFormat,
+	settings.LogFormat, settings.EdgeDomain, settings.EdgePublicURL, settings.EdgeURL, settings.EchoAddr, settings.EchoURL,
 }
 
 // FromSettings makes a Config of what the operator set. Every mistake is in the
@@ -44,6 +53,10 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 	c := Config{
 		Addr: v.String(settings.PortalAddr), AdminAddr: v.String(settings.PortalAdminAddr),
 		SMTPURL: v.String(settings.SMTPURL), Logger: log,
+		EchoAddr: v.String(settings.EchoAddr), EchoURL: v.String(settings.EchoURL),
+	}
+	if err := c.edges(v); err != nil {
+		errs = append(errs, err)
 	}
 	if c.Drain, err = v.Duration(settings.DrainTimeout); err != nil {
 		errs = append(errs, err)
@@ -64,6 +77,48 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 	return c, errors.Join(errs...)
 }
 
+// edges reads where edges and the echo backend are.
+func (c *Config) edges(v *settings.Values) error {
+	var errs []error
+	domain := v.String(settings.EdgeDomain)
+	public := v.String(settings.EdgePublicURL)
+	if public == "" {
+		public = "https://" + domain
+	}
+	var err error
+	if c.EdgePublicURL, err = bareURL(settings.EdgePublicURL, public); err != nil {
+		errs = append(errs, err)
+	} else if c.EdgePublicURL.Hostname() != domain {
+		errs = append(errs, fmt.Errorf("TOLLGATE_%s is %q, but the edge domain is %q", settings.EdgePublicURL, public, domain))
+	}
+	if text := v.String(settings.EdgeURL); text != "" {
+		if c.EdgeURL, err = bareURL(settings.EdgeURL, text); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if c.EchoURL != "" {
+		u, err := bareURL(settings.EchoURL, c.EchoURL)
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			c.EchoURL = u.String()
+		}
+	}
+	if c.EchoAddr != "" && c.EchoURL == "" {
+		errs = append(errs, fmt.Errorf("TOLLGATE_%s needs TOLLGATE_%s: the URL at which edges reach it", settings.EchoAddr, settings.EchoURL))
+	}
+	return errors.Join(errs...)
+}
+
+// bareURL reads scheme, host and port.
+func bareURL(name, text string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Path != "" || u.RawQuery != "" || u.User != nil {
+		return nil, fmt.Errorf("TOLLGATE_%s is %q, want scheme://host[:port]", name, text)
+	}
+	return u, nil
+}
+
 // parsePrefix reads a network or a single address.
 func parsePrefix(text string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(text); err == nil {
@@ -80,6 +135,9 @@ func parsePrefix(text string) (netip.Prefix, error) {
 func (c *Config) check() error {
 	if c.Logger == nil || c.Addr == "" {
 		return errors.New("portal: a logger and an address are needed")
+	}
+	if c.EdgePublicURL == nil {
+		return errors.New("portal: the URL under which callers reach gateways is needed")
 	}
 	if c.Drain == 0 {
 		c.Drain = 30 * time.Second

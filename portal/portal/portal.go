@@ -15,8 +15,10 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/policy/builtin"
 	"github.com/tollgate/tollgate/portal/docs"
+	"github.com/tollgate/tollgate/portal/echo"
 	"github.com/tollgate/tollgate/portal/internal/httpapi"
 	"github.com/tollgate/tollgate/portal/internal/mail"
+	"github.com/tollgate/tollgate/portal/internal/relay"
 	"github.com/tollgate/tollgate/portal/internal/webui"
 	"github.com/tollgate/tollgate/services/app"
 	"github.com/tollgate/tollgate/services/core"
@@ -33,6 +35,7 @@ type Portal struct {
 	admin    *http.Server
 	listener net.Listener
 	adminOn  net.Listener
+	echo     *echo.Server // nil: there is none
 	ready    chan struct{}
 	metrics  *metrics
 	drain    chan struct{} // closed when the portal begins to drain: streams end
@@ -86,12 +89,19 @@ func (p *Portal) api(public *url.URL) (*httpapi.Server, error) {
 	if clock == nil {
 		clock = core.SystemClock
 	}
+	var through *relay.Relay
+	if p.config.EdgeURL != nil {
+		if through, err = relay.New(p.config.EdgeURL); err != nil {
+			return nil, err
+		}
+	}
 	return httpapi.New(httpapi.Config{
 		Services: httpapi.Services{
 			Tenants: p.app.Tenants, Plans: p.app.Plans, Audit: p.app.Audits, Gateways: p.app.Gateways,
 			Consumers: p.app.Consumers, Keys: p.app.Keys, Status: p.app.Status, Usage: p.app.Usage,
 		},
 		Policies: policies, Clock: clock, Logger: p.log, PublicURL: public,
+		EdgePublicURL: p.config.EdgePublicURL, Relay: through, EchoURL: p.config.EchoURL, Mail: p.config.SMTPURL != "",
 		TrustedProxies: p.config.TrustedProxies, Observe: p.metrics.observe, Draining: p.drain,
 	})
 }
@@ -108,6 +118,11 @@ func server(h http.Handler) *http.Server {
 func (p *Portal) listen() (err error) {
 	if p.listener, err = net.Listen("tcp", p.config.Addr); err != nil {
 		return fmt.Errorf("listen for the portal: %w", err)
+	}
+	if p.config.EchoAddr != "" {
+		if p.echo, err = echo.Listen("echo", p.config.EchoAddr); err != nil {
+			return err
+		}
 	}
 	if p.config.AdminAddr == "" {
 		return nil
@@ -171,6 +186,13 @@ func (p *Portal) Run(ctx context.Context) error {
 			stop(fmt.Errorf("send mails: %w", err))
 		}
 	})
+	if p.echo != nil {
+		all.Go(func() {
+			if err := p.echo.Run(running); err != nil {
+				stop(err)
+			}
+		})
+	}
 	all.Go(func() { p.becomeReady(running) })
 	<-running.Done()
 	p.draining.Store(true)
@@ -202,6 +224,9 @@ func (p *Portal) close() {
 		if l != nil {
 			_ = l.Close()
 		}
+	}
+	if p.echo != nil {
+		p.echo.Close()
 	}
 }
 

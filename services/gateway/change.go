@@ -18,9 +18,9 @@ type draft struct {
 	secrets secretEdit
 }
 
-// secretEdit is at most one secret that is set or removed.
+// secretEdit is the secrets that are set, and at most one that is removed.
 type secretEdit struct {
-	put    *SecretValue
+	puts   []*SecretValue
 	remove *Secret
 }
 
@@ -53,35 +53,41 @@ func (s *Service) change(ctx context.Context, org core.OrganizationID, e edit) (
 		if err != nil {
 			return err
 		}
-		if err := e.ifMatch.Check(g.Version); err != nil {
-			return err
-		}
-		src, err := tx.Source(org, g.ID)
-		if err != nil {
-			return err
-		}
-		before, err := src.Config()
-		if err != nil {
-			return err
-		}
-		d := &draft{source: src, name: g.Name, config: before.clone()}
-		if err := e.apply(d); err != nil {
-			return err
-		}
-		changes, err := s.review(e, g, before, d)
-		if err != nil {
-			return err
-		}
-		out = &done{gateway: *g, changes: changes, config: d.config, entries: map[string]Entry{}}
-		if len(changes) == 0 {
-			return nil
-		}
-		return s.write(ctx, tx, e, d, out)
+		out, err = s.edit(ctx, tx, g, e)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// edit runs an edit on a gateway that the transaction holds locked.
+func (s *Service) edit(ctx context.Context, tx Tx, g *Gateway, e edit) (*done, error) {
+	if err := e.ifMatch.Check(g.Version); err != nil {
+		return nil, err
+	}
+	src, err := tx.Source(g.Organization, g.ID)
+	if err != nil {
+		return nil, err
+	}
+	before, err := src.Config()
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{source: src, name: g.Name, config: before.clone()}
+	if err := e.apply(d); err != nil {
+		return nil, err
+	}
+	changes, err := s.review(e, g, before, d)
+	if err != nil {
+		return nil, err
+	}
+	out := &done{gateway: *g, changes: changes, config: d.config, entries: map[string]Entry{}}
+	if len(changes) == 0 {
+		return out, nil
+	}
+	return out, s.write(ctx, tx, e, d, out)
 }
 
 // review identifies the items of a draft, checks it whole and compares it with

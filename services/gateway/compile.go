@@ -91,7 +91,7 @@ func (s *Service) document(g *Gateway, d *draft) *contract.Gateway {
 	if d.secrets.remove != nil {
 		delete(doc.Secrets, d.secrets.remove.Name)
 	}
-	if p := d.secrets.put; p != nil {
+	for _, p := range d.secrets.puts {
 		doc.Secrets[p.Name] = p.EdgeSealed
 	}
 	return doc

@@ -15,13 +15,15 @@ func diff(name string, before *Config, d *draft) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch s := &d.secrets; {
-	case s.put != nil && s.put.Revision == 0:
-		out = append(out, Change{Kind: ChangeSecret, ID: s.put.ID, Name: s.put.Name, After: present})
-	case s.put != nil:
-		out = append(out, Change{Kind: ChangeSecret, ID: s.put.ID, Name: s.put.Name, Before: present, After: present})
-	case s.remove != nil:
-		out = append(out, Change{Kind: ChangeSecret, ID: s.remove.ID, Name: s.remove.Name, Before: present})
+	for _, v := range d.secrets.puts {
+		c := Change{Kind: ChangeSecret, ID: v.ID, Name: v.Name, After: present}
+		if v.Revision > 0 {
+			c.Before = present
+		}
+		out = append(out, c)
+	}
+	if v := d.secrets.remove; v != nil {
+		out = append(out, Change{Kind: ChangeSecret, ID: v.ID, Name: v.Name, Before: present})
 	}
 	return out, nil
 }

@@ -68,14 +68,7 @@ type SavedSecret struct {
 // PutSecret sets a secret's value. It makes a version, since edges must get it,
 // but the history never holds the value.
 func (s *Service) PutSecret(ctx context.Context, org core.OrganizationID, in PutSecret) (*SavedSecret, error) {
-	var errs contract.FieldErrors
-	errs.AddAt("/name", core.CheckName(in.Name))
-	if len(in.Value) == 0 {
-		errs.Add("/value", "must not be empty")
-	}
-	if len(in.Value) > MaxSecretSize {
-		errs.Add("/value", fmt.Sprintf("is %d bytes, at most %d are allowed", len(in.Value), MaxSecretSize))
-	}
+	errs := checkSecret("", in.Name, in.Value)
 	if err := core.Invalid(errs.Err()); err != nil {
 		return nil, err
 	}
@@ -90,7 +83,7 @@ func (s *Service) PutSecret(ctx context.Context, org core.OrganizationID, in Put
 				return err
 			}
 			created = v.Revision == 0
-			d.secrets.put = v
+			d.secrets.puts = []*SecretValue{v}
 			return nil
 		},
 	})
@@ -98,6 +91,18 @@ func (s *Service) PutSecret(ctx context.Context, org core.OrganizationID, in Put
 		return nil, err
 	}
 	return &SavedSecret{Secret: v.Secret, Version: done.gateway.Version, Created: created}, nil
+}
+
+// checkSecret names what is wrong with a secret whose fields stand at a pointer.
+func checkSecret(at, name string, secret []byte) (errs contract.FieldErrors) {
+	errs.AddAt(at+"/name", core.CheckName(name))
+	if len(secret) == 0 {
+		errs.Add(at+"/value", "must not be empty")
+	}
+	if len(secret) > MaxSecretSize {
+		errs.Add(at+"/value", fmt.Sprintf("is %d bytes, at most %d are allowed", len(secret), MaxSecretSize))
+	}
+	return errs
 }
 
 func wholeGateway(errs contract.FieldErrors, d *draft) contract.FieldErrors {
@@ -187,30 +192,34 @@ func anyRefers(policies []contract.Policy, name string) bool {
 }
 
 // refers looks for {"secret": name} anywhere in a decoded configuration.
-func refers(v any, name string) bool {
+func refers(v any, name string) (found bool) {
+	eachSecret(v, func(n string) { found = found || n == name })
+	return found
+}
+
+// eachSecret calls fn with the name of every {"secret": name} in a decoded
+// configuration.
+func eachSecret(v any, fn func(name string)) {
 	switch v := v.(type) {
 	case map[string]any:
-		if s, ok := v["secret"].(string); ok && s == name && len(v) == 1 {
-			return true
+		if s, ok := v["secret"].(string); ok && len(v) == 1 {
+			fn(s)
 		}
 		for _, x := range v {
-			if refers(x, name) {
-				return true
-			}
+			eachSecret(x, fn)
 		}
 	case []any:
 		for _, x := range v {
-			if refers(x, name) {
-				return true
-			}
+			eachSecret(x, fn)
 		}
 	}
-	return false
 }
 
 func (e *secretEdit) write(tx Tx, g *Gateway) error {
-	if e.put != nil {
-		return tx.PutSecret(g.Organization, g.ID, e.put)
+	for _, v := range e.puts {
+		if err := tx.PutSecret(g.Organization, g.ID, v); err != nil {
+			return err
+		}
 	}
 	if e.remove != nil {
 		return tx.DeleteSecret(g.Organization, g.ID, e.remove.ID)

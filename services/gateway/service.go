@@ -128,27 +128,33 @@ func (s *Service) Create(ctx context.Context, org core.OrganizationID, in Create
 		return nil, err
 	}
 	var g *Gateway
-	err = s.store.Tx(ctx, func(tx Tx) error {
-		g = &Gateway{
-			ID: core.NewID(core.PrefixGateway), Organization: org, Name: in.Name, Mode: in.Mode,
-			Settings: in.Settings, Version: 1,
-		}
-		if err := s.room(tx, org, limits); err != nil {
-			return err
-		}
-		if err := takeLabel(tx, g); err != nil {
-			return err
-		}
-		if err := tx.CreateGateway(org, g); err != nil {
-			return err
-		}
-		return s.commit(ctx, tx, commit{gateway: g, action: "gateway.create", config: &Config{Settings: in.Settings}, whole: true})
+	err = s.store.Tx(ctx, func(tx Tx) (err error) {
+		g, err = s.create(ctx, tx, org, in, limits)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.setHostname(g)
 	return g, nil
+}
+
+// create stores a new gateway at version 1 in a transaction.
+func (s *Service) create(ctx context.Context, tx Tx, org core.OrganizationID, in Create, limits core.Limits) (*Gateway, error) {
+	g := &Gateway{
+		ID: core.NewID(core.PrefixGateway), Organization: org, Name: in.Name, Mode: in.Mode,
+		Settings: in.Settings, Version: 1,
+	}
+	if err := s.room(tx, org, limits); err != nil {
+		return nil, err
+	}
+	if err := takeLabel(tx, g); err != nil {
+		return nil, err
+	}
+	if err := tx.CreateGateway(org, g); err != nil {
+		return nil, err
+	}
+	return g, s.commit(ctx, tx, commit{gateway: g, action: "gateway.create", config: &Config{Settings: in.Settings}, whole: true})
 }
 
 // room checks the plan's limit on gateways, holding the organization's lock so

@@ -42,6 +42,8 @@ var samples = map[string]any{
 	"rotateKey":          object{"overlap": "1h"},
 	"putConfig":          object{"upstreams": []object{{"name": "u", "targets": []object{{"url": "http://127.0.0.1:9001"}}}}},
 	"diffConfig":         object{"upstreams": []object{{"name": "u", "targets": []object{{"url": "http://127.0.0.1:9001"}}}}},
+	"copyGateway":        object{"to": "copy", "create": true},
+	"sendTestRequest":    object{"path": "/orders/1", "headers": object{"x-a": []string{"b"}}},
 	"explain":            object{"url": "/orders/1", "method": "GET", "headers": object{"x-a": []string{"b"}}},
 }
 

@@ -53,6 +53,7 @@ type logbook struct{ errors atomic.Int64 }
 type settingsFor struct {
 	mail  bool
 	plans string
+	edge  *url.URL // of the edge for test requests; nil: none
 }
 
 // each runs a test on both databases.
@@ -100,7 +101,10 @@ func start(t *testing.T, kind string, s settingsFor) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := portal.New(e.app, portal.Config{Addr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", DevMails: true, Drain: drain, Logger: logger})
+	p, err := portal.New(e.app, portal.Config{
+		Addr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", DevMails: true, Drain: drain, Logger: logger,
+		EdgePublicURL: &url.URL{Scheme: "http", Host: "localhost:8000"}, EdgeURL: s.edge,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,33 @@ func (e AuditEntryActorKind) Valid() bool {
 	}
 }
 
+// Defines values for CopyInputParts.
+const (
+	CopyInputPartsPolicies   CopyInputParts = "policies"
+	CopyInputPartsRoutes     CopyInputParts = "routes"
+	CopyInputPartsSettings   CopyInputParts = "settings"
+	CopyInputPartsUpstreams  CopyInputParts = "upstreams"
+	CopyInputPartsUsagePlans CopyInputParts = "usage_plans"
+)
+
+// Valid indicates whether the value is a known member of the CopyInputParts enum.
+func (e CopyInputParts) Valid() bool {
+	switch e {
+	case CopyInputPartsPolicies:
+		return true
+	case CopyInputPartsRoutes:
+		return true
+	case CopyInputPartsSettings:
+		return true
+	case CopyInputPartsUpstreams:
+		return true
+	case CopyInputPartsUsagePlans:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DifferenceKind.
 const (
 	DifferenceKindGateway   DifferenceKind = "gateway"
@@ -753,6 +780,67 @@ type ConsumerList struct {
 	NextCursor *string    `json:"next_cursor,omitempty"`
 }
 
+// CopyInput defines model for CopyInput.
+type CopyInput struct {
+	// Create Make a gateway of that name when there is none
+	Create *bool `json:"create,omitempty"`
+
+	// DryRun Only say what would change
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// KeepTargets An upstream that the other gateway has already keeps its own targets
+	KeepTargets *bool `json:"keep_targets,omitempty"`
+
+	// Mode `test` is free, unbilled, and its keys begin with tg_test_; default live
+	Mode *GatewayMode `json:"mode,omitempty"`
+
+	// Parts What to copy; default everything
+	Parts *[]CopyInputParts `json:"parts,omitempty"`
+
+	// Secrets Set in the other gateway together with the copy; needs secrets:write
+	Secrets *[]struct {
+		// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+		//
+		// Example: orders
+		Name  Name   `json:"name"`
+		Value string `json:"value"`
+	} `json:"secrets,omitempty"`
+
+	// To The other gateway, by id or name
+	To string `json:"to"`
+}
+
+// CopyInputParts defines model for CopyInput.Parts.
+type CopyInputParts string
+
+// CopyResult defines model for CopyResult.
+type CopyResult struct {
+	Changes []Difference `json:"changes"`
+
+	// Created The other gateway was made, or would be
+	Created bool `json:"created"`
+	DryRun  bool `json:"dry_run"`
+
+	// ID Missing where a dry run would make it
+	ID *string `json:"id,omitempty"`
+
+	// Mode `test` is free, unbilled, and its keys begin with tg_test_; default live
+	Mode GatewayMode `json:"mode"`
+	Name string      `json:"name"`
+
+	// Secrets Secrets that the other gateway's policies refer to
+	Secrets []struct {
+		Name string `json:"name"`
+
+		// Set False: it must be set before the copy, or sent with it
+		Set    bool     `json:"set"`
+		UsedBy []string `json:"used_by"`
+	} `json:"secrets"`
+
+	// Version Of the other gateway: after the copy, or now
+	Version int64 `json:"version"`
+}
+
 // Diff defines model for Diff.
 type Diff struct {
 	Changes []Difference `json:"changes"`
@@ -851,6 +939,11 @@ type Gateway struct {
 	ServerTiming *bool       `json:"server_timing,omitempty"`
 	UpdatedAt    time.Time   `json:"updated_at"`
 
+	// URL Where callers reach it
+	//
+	// Example: https://demo.gw.example.com
+	URL string `json:"url"`
+
 	// Version Newest version of its configuration
 	Version int64 `json:"version"`
 }
@@ -946,6 +1039,26 @@ type HealthReport struct {
 		Target   string     `json:"target"`
 		Upstream string     `json:"upstream"`
 	} `json:"targets"`
+}
+
+// Installation defines model for Installation.
+type Installation struct {
+	// EchoURL A backend that answers with what it was sent, offered as an upstream's target; missing where there is none
+	EchoURL *string `json:"echo_url,omitempty"`
+
+	// EdgeDomain Gateway `shop` answers at `shop.` and this
+	EdgeDomain string `json:"edge_domain"`
+
+	// EdgeURL Scheme, domain and port of gateways for their callers
+	//
+	// Example: https://gw.example.com
+	EdgeURL string `json:"edge_url"`
+
+	// Mail Mails are sent, so addresses have to be confirmed
+	Mail bool `json:"mail"`
+
+	// TestRequests The portal can send requests through an edge
+	TestRequests bool `json:"test_requests"`
 }
 
 // Invitation defines model for Invitation.
@@ -1740,6 +1853,46 @@ type Target struct {
 	Weight *int `json:"weight,omitempty"`
 }
 
+// TestAnswer defines model for TestAnswer.
+type TestAnswer struct {
+	// Body Where it is UTF-8 text
+	Body *string `json:"body,omitempty"`
+
+	// BodyBase64 Where it is not
+	BodyBase64 *string `json:"body_base64,omitempty"`
+
+	// BodyBytes Of what is shown
+	BodyBytes int64 `json:"body_bytes"`
+
+	// FirstByteMs Until the answer began, seen from the portal
+	FirstByteMs float64             `json:"first_byte_ms"`
+	Headers     map[string][]string `json:"headers"`
+
+	// RequestID Look it up at `requests/{request_id}`
+	RequestID *string `json:"request_id,omitempty"`
+	Status    int     `json:"status"`
+	TotalMs   float64 `json:"total_ms"`
+
+	// Truncated There was more than 256 KiB, or it did not end within 30 s
+	Truncated bool `json:"truncated"`
+}
+
+// TestRequest defines model for TestRequest.
+type TestRequest struct {
+	Body *string `json:"body,omitempty"`
+
+	// Headers Not those that frame the message, name its host or say where it comes from
+	Headers *map[string][]string `json:"headers,omitempty"`
+
+	// Method Default GET
+	Method *string `json:"method,omitempty"`
+
+	// Path With its query, as it stands on the wire
+	//
+	// Example: /orders/7?full=true
+	Path string `json:"path"`
+}
+
 // Timeouts defines model for Timeouts.
 type Timeouts struct {
 	// Connect A duration such as `500ms`, `30s`, `1h30m`
@@ -2247,6 +2400,15 @@ type PutConsumerParams struct {
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
+// CopyGatewayParams defines parameters for CopyGateway.
+type CopyGatewayParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch Only if the other gateway still has this `ETag`; else 412
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
 	// Limit Items of a page
@@ -2610,6 +2772,9 @@ type CreateConsumerJSONRequestBody = ConsumerInput
 // PutConsumerJSONRequestBody defines body for PutConsumer for application/json ContentType.
 type PutConsumerJSONRequestBody = ConsumerInput
 
+// CopyGatewayJSONRequestBody defines body for CopyGateway for application/json ContentType.
+type CopyGatewayJSONRequestBody = CopyInput
+
 // ExplainJSONRequestBody defines body for Explain for application/json ContentType.
 type ExplainJSONRequestBody = ExplainInput
 
@@ -2624,6 +2789,9 @@ type RotateKeyJSONRequestBody = RotateInput
 
 // PutGatewayPoliciesJSONRequestBody defines body for PutGatewayPolicies for application/json ContentType.
 type PutGatewayPoliciesJSONRequestBody = Policies
+
+// SendTestRequestJSONRequestBody defines body for SendTestRequest for application/json ContentType.
+type SendTestRequestJSONRequestBody = TestRequest
 
 // CreateRouteJSONRequestBody defines body for CreateRoute for application/json ContentType.
 type CreateRouteJSONRequestBody = RouteInput
@@ -2729,6 +2897,9 @@ type ServerInterface interface {
 	// PutConsumer Make or replace a consumer
 	// (PUT /v1/gateways/{gateway}/consumers/{name})
 	PutConsumer(ctx echo.Context, gateway GatewayParam, name NameParam, params PutConsumerParams) error
+	// CopyGateway Put this gateway's configuration into another or a new one
+	// (POST /v1/gateways/{gateway}/copy)
+	CopyGateway(ctx echo.Context, gateway GatewayParam, params CopyGatewayParams) error
 	// Explain What would happen to this request, by a live edge's own engine
 	// (POST /v1/gateways/{gateway}/explain)
 	Explain(ctx echo.Context, gateway GatewayParam) error
@@ -2765,6 +2936,9 @@ type ServerInterface interface {
 	// PutGatewayPolicies Replace the policies on the whole gateway
 	// (PUT /v1/gateways/{gateway}/policies)
 	PutGatewayPolicies(ctx echo.Context, gateway GatewayParam, params PutGatewayPoliciesParams) error
+	// SendTestRequest Send one real request through an edge, to this gateway's own host
+	// (POST /v1/gateways/{gateway}/requests)
+	SendTestRequest(ctx echo.Context, gateway GatewayParam) error
 	// GetRequest One request by its X-Request-Id, with the decision trace where it was kept
 	// (GET /v1/gateways/{gateway}/requests/{request_id})
 	GetRequest(ctx echo.Context, gateway GatewayParam, requestID RequestIDParam) error
@@ -2837,6 +3011,9 @@ type ServerInterface interface {
 	// RestoreVersion Make an old version the newest one again
 	// (POST /v1/gateways/{gateway}/versions/{version}/restore)
 	RestoreVersion(ctx echo.Context, gateway GatewayParam, version VersionNumberParam, params RestoreVersionParams) error
+	// GetInstallation Where this Tollgate answers and what it offers
+	// (GET /v1/installation)
+	GetInstallation(ctx echo.Context) error
 	// ListInvitations Open invitations
 	// (GET /v1/invitations)
 	ListInvitations(ctx echo.Context, params ListInvitationsParams) error
@@ -3392,6 +3569,57 @@ func (w *ServerInterfaceWrapper) PutConsumer(ctx echo.Context) error {
 	return err
 }
 
+// CopyGateway converts echo context to params.
+func (w *ServerInterfaceWrapper) CopyGateway(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CopyGatewayParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CopyGateway(ctx, gateway, params)
+	return err
+}
+
 // Explain converts echo context to params.
 func (w *ServerInterfaceWrapper) Explain(ctx echo.Context) error {
 	var err error
@@ -3858,6 +4086,22 @@ func (w *ServerInterfaceWrapper) PutGatewayPolicies(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PutGatewayPolicies(ctx, gateway, params)
+	return err
+}
+
+// SendTestRequest converts echo context to params.
+func (w *ServerInterfaceWrapper) SendTestRequest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendTestRequest(ctx, gateway)
 	return err
 }
 
@@ -4736,6 +4980,15 @@ func (w *ServerInterfaceWrapper) RestoreVersion(ctx echo.Context) error {
 	return err
 }
 
+// GetInstallation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetInstallation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetInstallation(ctx)
+	return err
+}
+
 // ListInvitations converts echo context to params.
 func (w *ServerInterfaceWrapper) ListInvitations(ctx echo.Context) error {
 	var err error
@@ -5364,6 +5617,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/audit", wrapper.ListAudit, options.OperationMiddlewares["listAudit"]...)
 	router.GET(options.BaseURL+"/v1/subscription", wrapper.GetSubscription, options.OperationMiddlewares["getSubscription"]...)
 	router.GET(options.BaseURL+"/v1/plans", wrapper.ListPlans, options.OperationMiddlewares["listPlans"]...)
+	router.GET(options.BaseURL+"/v1/installation", wrapper.GetInstallation, options.OperationMiddlewares["getInstallation"]...)
 	router.GET(options.BaseURL+"/v1/policies", wrapper.ListPolicyTypes, options.OperationMiddlewares["listPolicyTypes"]...)
 	router.GET(options.BaseURL+"/v1/gateways", wrapper.ListGateways, options.OperationMiddlewares["listGateways"]...)
 	router.POST(options.BaseURL+"/v1/gateways", wrapper.CreateGateway, options.OperationMiddlewares["createGateway"]...)
@@ -5409,7 +5663,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/versions/:version", wrapper.GetVersion, options.OperationMiddlewares["getVersion"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/versions/:version/restore", wrapper.RestoreVersion, options.OperationMiddlewares["restoreVersion"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/live", wrapper.GetLive, options.OperationMiddlewares["getLive"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/copy", wrapper.CopyGateway, options.OperationMiddlewares["copyGateway"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/explain", wrapper.Explain, options.OperationMiddlewares["explain"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/requests", wrapper.SendTestRequest, options.OperationMiddlewares["sendTestRequest"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/requests/:request_id", wrapper.GetRequest, options.OperationMiddlewares["getRequest"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/usage", wrapper.GetUsage, options.OperationMiddlewares["getUsage"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/logs", wrapper.GetLogs, options.OperationMiddlewares["getLogs"]...)
@@ -6250,6 +6506,47 @@ func (response PutConsumerdefaultApplicationProblemPlusJSONResponse) VisitPutCon
 	return err
 }
 
+type CopyGatewayRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  CopyGatewayParams
+	Body    *CopyGatewayJSONRequestBody
+}
+
+type CopyGatewayResponseObject interface {
+	VisitCopyGatewayResponse(w http.ResponseWriter) error
+}
+
+type CopyGateway200JSONResponse CopyResult
+
+func (response CopyGateway200JSONResponse) VisitCopyGatewayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CopyGatewaydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CopyGatewaydefaultApplicationProblemPlusJSONResponse) VisitCopyGatewayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ExplainRequestObject struct {
 	Gateway GatewayParam `json:"gateway"`
 	Body    *ExplainJSONRequestBody
@@ -6791,6 +7088,46 @@ type PutGatewayPoliciesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutGatewayPoliciesdefaultApplicationProblemPlusJSONResponse) VisitPutGatewayPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendTestRequestRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Body    *SendTestRequestJSONRequestBody
+}
+
+type SendTestRequestResponseObject interface {
+	VisitSendTestRequestResponse(w http.ResponseWriter) error
+}
+
+type SendTestRequest200JSONResponse TestAnswer
+
+func (response SendTestRequest200JSONResponse) VisitSendTestRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendTestRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SendTestRequestdefaultApplicationProblemPlusJSONResponse) VisitSendTestRequestResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7935,6 +8272,44 @@ type RestoreVersiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RestoreVersiondefaultApplicationProblemPlusJSONResponse) VisitRestoreVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInstallationRequestObject struct {
+}
+
+type GetInstallationResponseObject interface {
+	VisitGetInstallationResponse(w http.ResponseWriter) error
+}
+
+type GetInstallation200JSONResponse Installation
+
+func (response GetInstallation200JSONResponse) VisitGetInstallationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInstallationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetInstallationdefaultApplicationProblemPlusJSONResponse) VisitGetInstallationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9102,6 +9477,9 @@ type StrictServerInterface interface {
 	// PutConsumer Make or replace a consumer
 	// (PUT /v1/gateways/{gateway}/consumers/{name})
 	PutConsumer(ctx context.Context, request PutConsumerRequestObject) (PutConsumerResponseObject, error)
+	// CopyGateway Put this gateway's configuration into another or a new one
+	// (POST /v1/gateways/{gateway}/copy)
+	CopyGateway(ctx context.Context, request CopyGatewayRequestObject) (CopyGatewayResponseObject, error)
 	// Explain What would happen to this request, by a live edge's own engine
 	// (POST /v1/gateways/{gateway}/explain)
 	Explain(ctx context.Context, request ExplainRequestObject) (ExplainResponseObject, error)
@@ -9138,6 +9516,9 @@ type StrictServerInterface interface {
 	// PutGatewayPolicies Replace the policies on the whole gateway
 	// (PUT /v1/gateways/{gateway}/policies)
 	PutGatewayPolicies(ctx context.Context, request PutGatewayPoliciesRequestObject) (PutGatewayPoliciesResponseObject, error)
+	// SendTestRequest Send one real request through an edge, to this gateway's own host
+	// (POST /v1/gateways/{gateway}/requests)
+	SendTestRequest(ctx context.Context, request SendTestRequestRequestObject) (SendTestRequestResponseObject, error)
 	// GetRequest One request by its X-Request-Id, with the decision trace where it was kept
 	// (GET /v1/gateways/{gateway}/requests/{request_id})
 	GetRequest(ctx context.Context, request GetRequestRequestObject) (GetRequestResponseObject, error)
@@ -9210,6 +9591,9 @@ type StrictServerInterface interface {
 	// RestoreVersion Make an old version the newest one again
 	// (POST /v1/gateways/{gateway}/versions/{version}/restore)
 	RestoreVersion(ctx context.Context, request RestoreVersionRequestObject) (RestoreVersionResponseObject, error)
+	// GetInstallation Where this Tollgate answers and what it offers
+	// (GET /v1/installation)
+	GetInstallation(ctx context.Context, request GetInstallationRequestObject) (GetInstallationResponseObject, error)
 	// ListInvitations Open invitations
 	// (GET /v1/invitations)
 	ListInvitations(ctx context.Context, request ListInvitationsRequestObject) (ListInvitationsResponseObject, error)
@@ -9878,6 +10262,55 @@ func (sh *strictHandler) PutConsumer(ctx echo.Context, gateway GatewayParam, nam
 	return nil
 }
 
+// CopyGateway operation middleware
+func (sh *strictHandler) CopyGateway(ctx echo.Context, gateway GatewayParam, params CopyGatewayParams) error {
+	var request CopyGatewayRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	var body CopyGatewayJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CopyGateway(ctx.Request().Context(), request.(CopyGatewayRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CopyGateway")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CopyGatewayResponseObject); ok {
+		return validResponse.VisitCopyGatewayResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Explain operation middleware
 func (sh *strictHandler) Explain(ctx echo.Context, gateway GatewayParam) error {
 	var request ExplainRequestObject
@@ -10302,6 +10735,54 @@ func (sh *strictHandler) PutGatewayPolicies(ctx echo.Context, gateway GatewayPar
 		return err
 	} else if validResponse, ok := response.(PutGatewayPoliciesResponseObject); ok {
 		return validResponse.VisitPutGatewayPoliciesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SendTestRequest operation middleware
+func (sh *strictHandler) SendTestRequest(ctx echo.Context, gateway GatewayParam) error {
+	var request SendTestRequestRequestObject
+
+	request.Gateway = gateway
+
+	var body SendTestRequestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendTestRequest(ctx.Request().Context(), request.(SendTestRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendTestRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendTestRequestResponseObject); ok {
+		return validResponse.VisitSendTestRequestResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -11096,6 +11577,29 @@ func (sh *strictHandler) RestoreVersion(ctx echo.Context, gateway GatewayParam, 
 		return err
 	} else if validResponse, ok := response.(RestoreVersionResponseObject); ok {
 		return validResponse.VisitRestoreVersionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetInstallation operation middleware
+func (sh *strictHandler) GetInstallation(ctx echo.Context) error {
+	var request GetInstallationRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetInstallation(ctx.Request().Context(), request.(GetInstallationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetInstallation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetInstallationResponseObject); ok {
+		return validResponse.VisitGetInstallationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/tollgate/tollgate/services/publish"
 )
 
-func toGateway(g *gateway.Gateway) gen.Gateway {
+func (s *Server) toGateway(g *gateway.Gateway) gen.Gateway {
 	out := gen.Gateway{
-		ID: g.ID, Name: g.Name, Mode: gen.GatewayMode(g.Mode), Hostname: g.Hostname, Version: int64(g.Version),
+		ID: g.ID, Name: g.Name, Mode: gen.GatewayMode(g.Mode), Hostname: g.Hostname, URL: s.gatewayURL(g), Version: int64(g.Version),
 		ServerTiming: &g.Settings.ServerTiming, CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt,
 	}
 	if g.Settings.LogSample != nil {
@@ -22,9 +22,9 @@ func toGateway(g *gateway.Gateway) gen.Gateway {
 	return out
 }
 
-func gatewayAnswer(g *gateway.Gateway) gen.GatewayAnswerJSONResponse {
+func (s *Server) gatewayAnswer(g *gateway.Gateway) gen.GatewayAnswerJSONResponse {
 	return gen.GatewayAnswerJSONResponse{
-		Body:    toGateway(g),
+		Body:    s.toGateway(g),
 		Headers: gen.GatewayAnswerResponseHeaders{ETag: etag(g.Version), TollgateVersion: versionHeader(g.Version)},
 	}
 }

@@ -16,7 +16,7 @@ func (s *Server) ListGateways(ctx context.Context, r gen.ListGatewaysRequestObje
 	if err != nil {
 		return nil, err
 	}
-	return gen.ListGateways200JSONResponse{Items: each(l.Items, toGateway), NextCursor: optional(l.Next)}, nil
+	return gen.ListGateways200JSONResponse{Items: each(l.Items, s.toGateway), NextCursor: optional(l.Next)}, nil
 }
 
 // settings reads a gateway's settings from a body. The document's floats are
@@ -41,14 +41,14 @@ func (s *Server) CreateGateway(ctx context.Context, r gen.CreateGatewayRequestOb
 	if err != nil {
 		return nil, err
 	}
-	return gen.CreateGateway201JSONResponse{GatewayAnswerJSONResponse: gatewayAnswer(g)}, nil
+	return gen.CreateGateway201JSONResponse{GatewayAnswerJSONResponse: s.gatewayAnswer(g)}, nil
 }
 
 // GetGateway shows a gateway and where it is live. When Redis can't be reached,
 // it shows the gateway without the latter.
 func (s *Server) GetGateway(ctx context.Context, _ gen.GetGatewayRequestObject) (gen.GetGatewayResponseObject, error) {
 	c := callOf(ctx)
-	out := gatewayAnswer(c.gateway)
+	out := s.gatewayAnswer(c.gateway)
 	l, err := s.Status.Live(ctx, c.org, publish.LiveInput{Gateway: c.gateway.ID, Version: c.gateway.Version})
 	if err != nil && core.CodeOf(err) != core.CodeUnavailable {
 		return nil, err
@@ -80,7 +80,7 @@ func (s *Server) UpdateGateway(ctx context.Context, r gen.UpdateGatewayRequestOb
 	if err != nil {
 		return nil, err
 	}
-	return gen.UpdateGateway200JSONResponse{GatewayAnswerJSONResponse: gatewayAnswer(g)}, nil
+	return gen.UpdateGateway200JSONResponse{GatewayAnswerJSONResponse: s.gatewayAnswer(g)}, nil
 }
 
 // DeleteGateway deletes a gateway.

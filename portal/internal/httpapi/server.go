@@ -14,6 +14,8 @@ import (
 	"github.com/tollgate/tollgate/portal/api"
 	"github.com/tollgate/tollgate/portal/internal/authz"
 	"github.com/tollgate/tollgate/portal/internal/gen"
+	"github.com/tollgate/tollgate/portal/internal/pace"
+	"github.com/tollgate/tollgate/portal/internal/relay"
 	"github.com/tollgate/tollgate/portal/internal/session"
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/audit"
@@ -47,6 +49,14 @@ type Config struct {
 	// PublicURL is where browsers reach the portal. With https the session
 	// cookie is Secure and browsers are told to stay with it.
 	PublicURL *url.URL
+	// EdgePublicURL is where callers reach gateways: scheme, edge domain, port.
+	EdgePublicURL *url.URL
+	// Relay sends test requests; nil: there are none.
+	Relay *relay.Relay
+	// EchoURL is the echo backend that customers are offered; empty: none.
+	EchoURL string
+	// Mail says that mails are really sent.
+	Mail bool
 	// TrustedProxies may say in X-Forwarded-For who the client is.
 	TrustedProxies []netip.Prefix
 	// Observe is told of every answered operation: its id ("" for no operation),
@@ -69,6 +79,11 @@ type Server struct {
 	trusted    []netip.Prefix
 	observe    func(operation string, status int, took time.Duration)
 	draining   <-chan struct{}
+	edge       *url.URL
+	relay      *relay.Relay
+	relayPace  *pace.Limiter
+	echoURL    string
+	mail       bool
 	echo       *echo.Echo
 }
 
@@ -83,6 +98,8 @@ func New(cfg Config) (*Server, error) {
 		Services: cfg.Services, policies: cfg.Policies, operations: operations,
 		clock: cfg.Clock, log: cfg.Logger, csrf: http.NewCrossOriginProtection(),
 		secure: cfg.PublicURL.Scheme == "https", trusted: cfg.TrustedProxies, draining: cfg.Draining, observe: cfg.Observe, echo: echo.New(),
+		edge: cfg.EdgePublicURL, relay: cfg.Relay, relayPace: pace.New(relayEvery, relayBurst, relayKeys, cfg.Clock),
+		echoURL: cfg.EchoURL, mail: cfg.Mail,
 	}
 	if s.observe == nil {
 		s.observe = func(string, int, time.Duration) {}

@@ -22,6 +22,10 @@ const (
 	PortalAdminAddr       = "PORTAL_ADMIN_ADDR"
 	WorkerAddr            = "WORKER_ADDR"
 	EdgeDomain            = "EDGE_DOMAIN"
+	EdgePublicURL         = "EDGE_PUBLIC_URL"
+	EdgeURL               = "EDGE_URL"
+	EchoAddr              = "ECHO_ADDR"
+	EchoURL               = "ECHO_URL"
 	EdgeID                = "EDGE_ID"
 	TrustedProxies        = "TRUSTED_PROXIES"
 	PublicURL             = "PUBLIC_URL"
@@ -55,6 +59,10 @@ var table = []Setting{
 	{Name: PortalAdminAddr, Default: "127.0.0.1:8082", Help: "address of the portal's health and metrics"},
 	{Name: WorkerAddr, Default: "127.0.0.1:8081", Help: "address of the worker's health and metrics"},
 	{Name: EdgeDomain, Default: "localhost", Help: "domain under which gateways answer: demo.localhost"},
+	{Name: EdgePublicURL, Help: "scheme, edge domain and port under which callers reach gateways (default https:// and the edge domain)"},
+	{Name: EdgeURL, Help: "URL at which the portal reaches an edge, for test requests; without it there are none"},
+	{Name: EchoAddr, Help: "address of the echo backend that customers may point at; without it there is none"},
+	{Name: EchoURL, Help: "URL at which edges reach the echo backend, as customers are offered it"},
 	{Name: EdgeID, Help: "name of this edge; made and kept in the data directory when empty"},
 	{Name: TrustedProxies, Help: "CIDRs, comma separated, whose X-Forwarded-* and PROXY protocol are believed"},
 	{Name: PublicURL, Help: "URL under which people reach the portal, for links in mails"},
