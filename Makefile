@@ -12,17 +12,39 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 STEP = @printf '\033[1m== %s\033[0m\n'
 WITH_SERVICES = go run ./tests/cmd/withservices
 
-.PHONY: tools help run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
+WEB := portal/web
+NPM := npm --prefix $(WEB) --silent
+WEB_SOURCES := $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o -type f ! -name '*.test.ts*' ! -name '*.go' ! -name '*.md' -print 2>/dev/null)
+
+.PHONY: tools help web web-test run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
 
 help: ## Print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## Build and run everything in one process, with a demo gateway and a curl line that works
+web: $(WEB)/dist/index.html ## Build the web portal, which the portal carries inside (needs Node.js; WEB_BUILD=no leaves it out)
+
+# Only when the lock changed: a full install takes a minute.
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json
+	@$(WEB)/scripts/need-node.sh
+	$(STEP) 'installing the packages of the web portal'
+	@$(NPM) ci --no-progress --ignore-scripts && touch $@
+
+$(WEB)/dist/index.html: $(if $(filter no,$(WEB_BUILD)),,$(WEB)/node_modules/.installed $(WEB_SOURCES))
+ifneq ($(WEB_BUILD),no)
+	$(STEP) 'building the web portal'
+	@$(NPM) run build && touch $@
+endif
+
+web-test: $(WEB)/node_modules/.installed
+	$(STEP) 'checking and testing the web portal'
+	@$(NPM) run check && $(NPM) run test
+
+run: web ## Build and run everything in one process, with a demo gateway and a curl line that works
 	$(STEP) 'building tollgate (the first time takes some minutes)'
 	@mkdir -p $(BIN) && go build -ldflags '$(LDFLAGS)' -o $(BIN)/tollgate ./infra/tollgate
 	@exec ./$(BIN)/tollgate up --demo
 
-build: ## Build the one binary and the roles' small ones into bin/
+build: web ## Build the one binary and the roles' small ones into bin/
 	$(STEP) 'building'
 	@mkdir -p $(BIN)
 	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/tollgate ./infra/tollgate
@@ -34,7 +56,7 @@ build: ## Build the one binary and the roles' small ones into bin/
 services:
 	@tests/need.sh redis-server=redis-server postgres=postgresql nginx=nginx-light
 
-test: services build ## Run the whole suite, on real Redis and PostgreSQL that it starts itself
+test: services build web-test ## Run the whole suite, on real Redis and PostgreSQL that it starts itself
 	@for m in $(MODULES); do \
 		[ $$m = tests ] && continue; \
 		printf '\033[1m== testing %s\033[0m\n' $$m; \
@@ -52,9 +74,10 @@ build: $(BIN)/withservices
 $(BIN)/withservices:
 	@mkdir -p $(BIN) && go build -o $(BIN)/withservices ./tests/cmd/withservices
 
-gen: ## Write all generated code, lists and pages anew
+gen: $(WEB)/node_modules/.installed ## Write all generated code, lists and pages anew
 	$(STEP) 'generating'
 	@cd portal && go generate ./... ./client/...
+	@$(NPM) run gen
 	@go run ./gateway-edge/internal/policygen
 
 gen-check: ## Fail where generated files are not what `make gen` writes
@@ -65,9 +88,11 @@ TOOLS := $(BIN)/tools
 tools:
 	@mkdir -p $(TOOLS) && cd tests && GOWORK=off go build -o $(abspath $(TOOLS))/ mvdan.cc/gofumpt honnef.co/go/tools/cmd/staticcheck golang.org/x/tools/cmd/deadcode
 
-lint: tools ## gofumpt, go vet, staticcheck and dead code
+lint: tools $(WEB)/node_modules/.installed ## gofumpt, go vet, staticcheck, dead code and the types of the web portal
 	$(STEP) 'gofumpt'
 	@out=$$(git ls-files '*.go' | grep -v '_gen\.go$$\|\.gen\.go$$\|_gen_test\.go$$' | xargs $(TOOLS)/gofumpt -l); [ -z "$$out" ] || { echo "$$out"; echo 'run: $(TOOLS)/gofumpt -w on them'; exit 1; }
+	$(STEP) 'types of the web portal'
+	@$(NPM) run check
 	$(STEP) 'go vet and staticcheck'
 	@for m in $(MODULES); do (cd $$m && go vet ./... && $(abspath $(TOOLS))/staticcheck ./...) || exit 1; done
 

@@ -20,6 +20,7 @@ import (
 	"github.com/tollgate/tollgate/portal/internal/mail"
 	"github.com/tollgate/tollgate/portal/internal/relay"
 	"github.com/tollgate/tollgate/portal/internal/webui"
+	"github.com/tollgate/tollgate/portal/web"
 	"github.com/tollgate/tollgate/services/app"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/tenant"
@@ -65,7 +66,7 @@ func New(a *app.App, c Config) (*Portal, error) {
 	}
 	pages, err := webui.New(webui.Config{
 		Tenants: a.Tenants, Operations: api.Operations(), Errors: httpapi.Errors(), Logger: c.Logger,
-		Docs: docs.Files, Actor: api.Actor,
+		Docs: docs.Files, Web: web.Files(), Actor: api.Actor,
 	})
 	if err != nil {
 		return nil, err

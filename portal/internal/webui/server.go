@@ -27,6 +27,8 @@ type Config struct {
 	Errors []core.CodeInfo
 	// Docs holds nav.json and the Markdown pages.
 	Docs fs.FS
+	// Web holds the built web portal; see portal/web.
+	Web fs.FS
 	// Actor says who sends a request, for throttles and the audit log.
 	Actor func(*http.Request) core.Actor
 }
@@ -38,10 +40,11 @@ type Server struct {
 	actor   func(*http.Request) core.Actor
 	pages   *template.Template
 	docs    *documentation
+	web     *spa
 	mux     *http.ServeMux
 }
 
-// New makes the server and renders the documentation once.
+// New makes the server, renders the documentation once and reads the web build.
 func New(cfg Config) (*Server, error) {
 	pages, err := template.ParseFS(files, "templates/*.html")
 	if err != nil {
@@ -57,17 +60,40 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.docs.add("api", "Management API", reference)
 	s.docs.add("api-errors", "Errors of the management API", renderErrors(cfg.Errors))
-	s.mux.HandleFunc("GET /{$}", s.landing)
+	if s.web, err = loadWeb(cfg.Web); err != nil {
+		return nil, err
+	}
+	s.routes()
+	return s, nil
+}
+
+// routes says what is where.
+func (s *Server) routes() {
 	s.mux.HandleFunc("GET /docs/{page...}", s.doc)
 	s.mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
-	s.mux.HandleFunc("GET /assets/{file}", s.asset)
+	s.mux.HandleFunc("GET /static/{file}", s.static)
 	s.mux.HandleFunc("GET /openapi.yaml", s.openapi)
-	for path, f := range forms {
-		s.mux.HandleFunc("GET "+path, s.showForm(f))
-		s.mux.HandleFunc("POST "+path, s.takeForm(f))
+	s.mux.HandleFunc("GET /assets/{file}", s.webFile("", "public, max-age=31536000, immutable"))
+	for _, name := range []string{"scheme.js", "icon.svg"} {
+		s.mux.HandleFunc("GET /"+name, s.webFile(name, "public, max-age=3600"))
 	}
+	portal := s.page(s.web.portal)
+	s.mux.HandleFunc("GET /{$}", portal)
+	for _, name := range pages {
+		if f := forms["/"+name]; f != nil {
+			s.mux.HandleFunc("POST "+f.Path, s.takeForm(f))
+			if s.web.portal == nil { // the plain form does without the web portal
+				s.mux.HandleFunc("GET "+f.Path, s.showForm(f))
+				continue
+			}
+		}
+		s.mux.HandleFunc("GET /"+name, portal)
+		s.mux.HandleFunc("GET /"+name+"/{rest...}", portal)
+	}
+	developer := s.page(s.web.developer)
+	s.mux.HandleFunc("GET /p/{label}", developer)
+	s.mux.HandleFunc("GET /p/{label}/{rest...}", developer)
 	s.mux.HandleFunc("/", s.missing)
-	return s, nil
 }
 
 // ServeHTTP answers one request for a page.
@@ -108,10 +134,6 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 	http.Error(w, "The page can't be made at the moment.", http.StatusInternalServerError)
 }
 
-func (s *Server) landing(w http.ResponseWriter, _ *http.Request) {
-	s.render(w, http.StatusOK, "landing.html", view{Title: "Tollgate"}, nil)
-}
-
 func (s *Server) missing(w http.ResponseWriter, _ *http.Request) {
 	s.render(w, http.StatusNotFound, "message.html", view{Title: "Not found"}, message{
 		Title: "There is no such page", Text: "The address may be mistyped, or the page may have moved.",
@@ -121,7 +143,7 @@ func (s *Server) missing(w http.ResponseWriter, _ *http.Request) {
 // message is a page that only says something.
 type message struct{ Title, Text string }
 
-func (s *Server) asset(w http.ResponseWriter, r *http.Request) {
+func (s *Server) static(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=3600")
 	http.ServeFileFS(w, r, files, "assets/"+r.PathValue("file"))
 }

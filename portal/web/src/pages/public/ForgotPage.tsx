@@ -1,0 +1,5 @@
+import { PageHeader } from '@/ui';
+
+export default function ForgotPage() {
+  return <PageHeader title="Forgot your password" />;
+}

@@ -1,0 +1,5 @@
+import { PageHeader } from '@/ui';
+
+export default function JoinPage() {
+  return <PageHeader title="Join an organization" />;
+}

@@ -1,0 +1,5 @@
+import { PageHeader } from '@/ui';
+
+export default function SignupPage() {
+  return <PageHeader title="Sign up" />;
+}

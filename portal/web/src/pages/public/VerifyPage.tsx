@@ -1,0 +1,5 @@
+import { PageHeader } from '@/ui';
+
+export default function VerifyPage() {
+  return <PageHeader title="Confirm your address" />;
+}

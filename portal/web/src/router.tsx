@@ -1,0 +1,182 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  parseSearchWith,
+  redirect,
+  stringifySearchWith,
+} from '@tanstack/react-router';
+import { currentOrganization } from './api/organization';
+import { Problem } from './api/problem';
+import { queryClient } from './api/queries';
+import { meQuery, settleOrganization } from './api/session';
+import { PageBroken, PageMissing } from './shell/states';
+
+// The map of every page. A page is a file of its own, loaded when it is opened:
+// its default export is the component. `title` names it in the breadcrumbs.
+declare module '@tanstack/react-router' {
+  interface StaticDataRouteOption {
+    /** Name in the breadcrumbs; a function gets the path's parameters. */
+    title?: string | ((params: Record<string, string>) => string);
+    /** Shown to everybody: a missing session leads nowhere else. */
+    public?: boolean;
+  }
+}
+
+/** Search parameters are plain words: `?status=5xx`. */
+export type Search = Record<string, string | undefined>;
+
+const root = createRootRoute({
+  validateSearch: (search: Record<string, unknown>): Search => search as Search,
+  component: Outlet,
+  notFoundComponent: PageMissing,
+  errorComponent: PageBroken,
+});
+
+const outside = createRoute({
+  getParentRoute: () => root,
+  id: 'outside',
+  component: lazyRouteComponent(() => import('./shell/Outside')),
+  staticData: { public: true },
+});
+
+/** A page that needs no session. */
+const open = <P extends string>(path: P, page: Parameters<typeof lazyRouteComponent>[0]) =>
+  createRoute({ getParentRoute: () => outside, path, component: lazyRouteComponent(page), staticData: { public: true } });
+
+const landing = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/public/LandingPage')),
+  staticData: { public: true },
+});
+
+// Everything below needs a session; without one, the sign-in page comes first.
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  beforeLoad: async ({ location }) => {
+    try {
+      const me = await queryClient.ensureQueryData(meQuery);
+      settleOrganization(me, currentOrganization());
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 401) throw error;
+      throw redirect({ to: '/login', search: location.pathname === '/gateways' ? {} : { next: location.href } });
+    }
+  },
+  component: lazyRouteComponent(() => import('./shell/Shell')),
+});
+
+type PageImport = Parameters<typeof lazyRouteComponent>[0];
+type Title = NonNullable<import('@tanstack/react-router').StaticDataRouteOption['title']>;
+
+const page = <P extends string>(path: P, title: Title, load: PageImport) =>
+  createRoute({ getParentRoute: () => inside, path, component: lazyRouteComponent(load), staticData: { title } });
+
+const gateway = createRoute({
+  getParentRoute: () => inside,
+  path: '/gateways/$gw',
+  component: lazyRouteComponent(() => import('./shell/GatewayFrame')),
+  staticData: { title: (p) => p.gw ?? '' },
+});
+
+const within = <P extends string>(path: P, title: Title, load: PageImport) =>
+  createRoute({ getParentRoute: () => gateway, path, component: lazyRouteComponent(load), staticData: { title } });
+
+const first = createRoute({
+  getParentRoute: () => gateway,
+  path: '/',
+  beforeLoad: ({ params }) => {
+    throw redirect({ to: '/gateways/$gw/overview', params, replace: true });
+  },
+});
+
+const named = (p: Record<string, string>) => p.name ?? '';
+
+const organization = createRoute({ getParentRoute: () => inside, path: '/organization', staticData: { title: 'Organization' } });
+const account = createRoute({ getParentRoute: () => inside, path: '/account', staticData: { title: 'Account' } });
+
+const ofOrganization = <P extends string>(path: P, title: Title, load: PageImport) =>
+  createRoute({ getParentRoute: () => organization, path, component: lazyRouteComponent(load), staticData: { title } });
+const ofAccount = <P extends string>(path: P, title: Title, load: PageImport) =>
+  createRoute({ getParentRoute: () => account, path, component: lazyRouteComponent(load), staticData: { title } });
+
+const tree = root.addChildren([
+  landing,
+  outside.addChildren([
+    open('/signup', () => import('./pages/public/SignupPage')),
+    open('/login', () => import('./pages/public/LoginPage')),
+    open('/forgot', () => import('./pages/public/ForgotPage')),
+    open('/reset', () => import('./pages/public/ResetPage')),
+    open('/verify', () => import('./pages/public/VerifyPage')),
+    open('/join', () => import('./pages/public/JoinPage')),
+  ]),
+  inside.addChildren([
+    page('/welcome', 'Welcome', () => import('./pages/account/WelcomePage')),
+    page('/guide', 'First steps', () => import('./pages/guide/GuidePage')),
+    page('/gateways', 'Gateways', () => import('./pages/gateways/GatewaysPage')),
+    page('/new-gateway', 'New gateway', () => import('./pages/gateways/NewGatewayPage')),
+    gateway.addChildren([
+      first,
+      within('/overview', 'Overview', () => import('./pages/gateways/OverviewPage')),
+      within('/copy', 'Copy', () => import('./pages/gateways/CopyPage')),
+      within('/settings', 'Settings', () => import('./pages/gateways/SettingsPage')),
+      within('/routes', 'Routes', () => import('./pages/routes/RoutesPage')),
+      within('/new-route', 'New route', () => import('./pages/routes/NewRoutePage')),
+      within('/routes/$name', named, () => import('./pages/routes/RoutePage')),
+      within('/upstreams', 'Upstreams', () => import('./pages/upstreams/UpstreamsPage')),
+      within('/new-upstream', 'New upstream', () => import('./pages/upstreams/NewUpstreamPage')),
+      within('/upstreams/$name', named, () => import('./pages/upstreams/UpstreamPage')),
+      within('/policies', 'Policies', () => import('./pages/policies/PoliciesPage')),
+      within('/consumers', 'Consumers', () => import('./pages/consumers/ConsumersPage')),
+      within('/consumers/$name', named, () => import('./pages/consumers/ConsumerPage')),
+      within('/usage-plans', 'Usage plans', () => import('./pages/plans/UsagePlansPage')),
+      within('/usage-plans/$name', named, () => import('./pages/plans/UsagePlanPage')),
+      within('/keys', 'API keys', () => import('./pages/keys/KeysPage')),
+      within('/keys/$key', (p) => p.key ?? '', () => import('./pages/keys/KeyPage')),
+      within('/analytics', 'Analytics', () => import('./pages/analytics/AnalyticsPage')),
+      within('/alerts', 'Alerts', () => import('./pages/alerts/AlertsPage')),
+      within('/new-alert', 'New alert', () => import('./pages/alerts/NewAlertPage')),
+      within('/alerts/$name', named, () => import('./pages/alerts/AlertPage')),
+      within('/logs', 'Logs', () => import('./pages/logs/LogsPage')),
+      within('/explain', 'Explain', () => import('./pages/explain/ExplainPage')),
+      within('/requests/$id', 'Request', () => import('./pages/explain/RequestPage')),
+      within('/versions', 'Versions', () => import('./pages/versions/VersionsPage')),
+      within('/versions/$version', (p) => `Version ${p.version ?? ''}`, () => import('./pages/versions/VersionPage')),
+      within('/secrets', 'Secrets', () => import('./pages/secrets/SecretsPage')),
+      within('/certificates', 'Certificates', () => import('./pages/certificates/CertificatesPage')),
+      within('/developer-portal', 'Developer portal', () => import('./pages/developer/DeveloperPortalPage')),
+    ]),
+    organization.addChildren([
+      ofOrganization('/members', 'Members', () => import('./pages/organization/MembersPage')),
+      ofOrganization('/tokens', 'Management tokens', () => import('./pages/organization/TokensPage')),
+      ofOrganization('/audit', 'Audit log', () => import('./pages/organization/AuditPage')),
+      ofOrganization('/settings', 'Settings', () => import('./pages/organization/SettingsPage')),
+      ofOrganization('/subscription', 'Subscription', () => import('./pages/organization/SubscriptionPage')),
+    ]),
+    account.addChildren([
+      ofAccount('/profile', 'Profile', () => import('./pages/account/ProfilePage')),
+      ofAccount('/security', 'Sign-in and security', () => import('./pages/account/SecurityPage')),
+      ofAccount('/sessions', 'Sessions', () => import('./pages/account/SessionsPage')),
+    ]),
+  ]),
+]);
+
+const asWord = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+export const router = createRouter({
+  routeTree: tree,
+  defaultPreload: 'intent',
+  defaultPreloadDelay: 80,
+  scrollRestoration: true,
+  parseSearch: parseSearchWith((value) => value),
+  stringifySearch: stringifySearchWith(asWord),
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

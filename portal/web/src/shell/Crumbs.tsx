@@ -1,0 +1,34 @@
+import { Link, useMatches } from '@tanstack/react-router';
+import classes from './Shell.module.css';
+
+/** Where the page stands: each step a link, the last one the page itself. */
+export function Crumbs() {
+  const matches = useMatches();
+  const steps = matches.flatMap((match) => {
+    const { title } = match.staticData;
+    if (!title) return [];
+    const text = typeof title === 'function' ? title(match.params as Record<string, string>) : title;
+    return [{ id: match.id, text, to: match.pathname }];
+  });
+  const inGateway = matches.some((m) => m.pathname.startsWith('/gateways/'));
+  if (inGateway) steps.unshift({ id: 'gateways', text: 'Gateways', to: '/gateways' });
+  // A folder without a page of its own is a word, not a link.
+  const folder = new Set(['/organization', '/account']);
+  return (
+    <nav aria-label="Breadcrumbs">
+      <ol className={classes.crumbs}>
+        {steps.map((step, i) => (
+          <li key={step.id}>
+            {i === steps.length - 1 ? (
+              <span aria-current="page">{step.text}</span>
+            ) : folder.has(step.to.replace(/\/$/, '')) ? (
+              step.text
+            ) : (
+              <Link to={step.to}>{step.text}</Link>
+            )}
+          </li>
+        ))}
+      </ol>
+    </nav>
+  );
+}

@@ -1,0 +1,68 @@
+/** 12345 → "12,345". */
+export function count(n: number): string {
+  return n.toLocaleString('en');
+}
+
+/** 12345 → "12.3K": for axes and small places. */
+export function short(n: number): string {
+  return new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(n);
+}
+
+/** Bytes with a binary unit: 1536 → "1.5 KiB". */
+export function bytes(n: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  let i = 0;
+  while (n >= 1024 && i < units.length - 1) {
+    n /= 1024;
+    i++;
+  }
+  return `${i === 0 ? n : n.toLocaleString('en', { maximumFractionDigits: 1 })} ${units[i]}`;
+}
+
+/** Milliseconds as a person reads them: 0.42 → "0.42 ms", 1530 → "1.53 s". */
+export function milliseconds(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toLocaleString('en', { maximumFractionDigits: 2 })} s`;
+  return `${ms.toLocaleString('en', { maximumFractionDigits: ms < 10 ? 2 : 0 })} ms`;
+}
+
+/** A share of 1 as a percentage. */
+export function percent(share: number): string {
+  return new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: share < 0.1 ? 2 : 1 }).format(share);
+}
+
+/** Cents of a currency: 4900, "usd" → "$49". */
+export function money(cents: number, currency: string): string {
+  const digits = cents % 100 === 0 ? 0 : 2;
+  return new Intl.NumberFormat('en', {
+    style: 'currency',
+    currency: currency.toUpperCase(),
+    minimumFractionDigits: digits,
+  }).format(cents / 100);
+}
+
+const day = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' });
+const moment = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const exact = new Intl.DateTimeFormat('en', {
+  day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23',
+});
+
+/** "22 Nov 2026" in the reader's time zone. */
+export const date = (time: string | Date): string => day.format(new Date(time));
+/** Day, hour and minute. */
+export const dateTime = (time: string | Date): string => moment.format(new Date(time));
+/** To the millisecond, for log lines. */
+export const exactTime = (time: string | Date): string => exact.format(new Date(time));
+
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['year', 31_557_600], ['month', 2_629_800], ['day', 86_400], ['hour', 3_600], ['minute', 60],
+];
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+
+/** "3 minutes ago", "in 2 days", "now". */
+export function ago(time: string | Date, now: number = Date.now()): string {
+  const seconds = (new Date(time).getTime() - now) / 1000;
+  for (const [unit, size] of steps) {
+    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+  }
+  return Math.abs(seconds) < 10 ? 'now' : relative.format(Math.trunc(seconds), 'second');
+}
