@@ -67,6 +67,7 @@ type Batch struct {
 	Counters []Counter
 	Latency  []Latency
 	Statuses []StatusCount
+	Splits   []Split
 }
 
 // Bounds of a batch.
@@ -76,8 +77,9 @@ const (
 )
 
 const (
-	batchMagic = "TGU1"
-	batchMAC   = 32
+	batchMagic  = "TGU1"
+	splitsMagic = "TGU2" // with splits at the end
+	batchMAC    = 32
 )
 
 // ErrBadBatch says that a batch is malformed or its MAC does not verify.
@@ -85,11 +87,15 @@ var ErrBadBatch = errors.New("usage batch is malformed or was tampered with")
 
 // Encode writes the batch with a MAC that binds it to its edge and epoch.
 func (b *Batch) Encode(keys *EdgeKeys) ([]byte, error) {
-	if len(b.Counters) > MaxBatchCounters || len(b.Latency) > MaxBatchCounters || len(b.Statuses) > 4*MaxBatchCounters {
+	if max(len(b.Counters), len(b.Latency), len(b.Splits)) > MaxBatchCounters || len(b.Statuses) > 4*MaxBatchCounters {
 		return nil, fmt.Errorf("usage batch holds more than %d counters", MaxBatchCounters)
 	}
 	w := make([]byte, 0, 256+48*len(b.Counters))
-	w = append(w, batchMagic...)
+	if len(b.Splits) > 0 {
+		w = append(w, splitsMagic...)
+	} else {
+		w = append(w, batchMagic...)
+	}
 	w = binary.AppendUvarint(w, uint64(len(b.Edge)))
 	w = append(w, b.Edge...)
 	w = append(w, b.Incarnation[:]...)
@@ -116,6 +122,9 @@ func (b *Batch) Encode(keys *EdgeKeys) ([]byte, error) {
 	for i := range b.Statuses {
 		s := &b.Statuses[i]
 		put(s.Organization, s.Gateway, s.Route, uint64(s.Hour), uint64(s.Status), s.Count)
+	}
+	if len(b.Splits) > 0 {
+		w = appendSplits(w, b.Splits)
 	}
 	if len(w) > MaxBatchBytes {
 		return nil, fmt.Errorf("usage batch is %d bytes, at most %d are allowed", len(w), MaxBatchBytes)
@@ -144,7 +153,11 @@ func appendBuckets(w []byte, b *[LatencyBuckets]uint32) []byte {
 
 // DecodeBatch checks the MAC and reads a batch.
 func DecodeBatch(keys *EdgeKeys, p []byte) (*Batch, error) {
-	if len(p) < len(batchMagic)+batchMAC || len(p) > MaxBatchBytes+batchMAC || string(p[:4]) != batchMagic {
+	if len(p) < len(batchMagic)+batchMAC || len(p) > MaxBatchBytes+batchMAC {
+		return nil, ErrBadBatch
+	}
+	magic := string(p[:len(batchMagic)])
+	if magic != batchMagic && magic != splitsMagic {
 		return nil, ErrBadBatch
 	}
 	body, sum := p[:len(p)-batchMAC], p[len(p)-batchMAC:]
@@ -170,6 +183,10 @@ func DecodeBatch(keys *EdgeKeys, p []byte) (*Batch, error) {
 	}
 	for range r.count(4 * MaxBatchCounters) {
 		b.Statuses = append(b.Statuses, StatusCount{r.uint(), r.uint(), r.uint(), uint32(r.uint()), uint16(r.uint()), r.uint()})
+	}
+	if magic == splitsMagic {
+		b.Splits = r.splits()
+		r.bad = r.bad || len(b.Splits) == 0
 	}
 	if r.bad || len(r.b) != 0 {
 		return nil, ErrBadBatch

@@ -126,7 +126,10 @@ func (r *Registry) Upstream(key Key, doc *contract.Upstream) (*Upstream, error) 
 		return nil, err
 	}
 	for i, url := range urls {
-		t := &Target{URL: url, Weight: 1, index: i, upstream: u, state: u.group.state(url.String())}
+		t := &Target{
+			URL: url, ID: contract.TargetID(doc.Num, doc.Targets[i].URL), Weight: 1, index: i, upstream: u,
+			state: u.group.state(url.String()),
+		}
 		if w := doc.Targets[i].Weight; w != nil {
 			t.Weight = *w
 		}

@@ -34,6 +34,7 @@ type Upstream struct {
 // Target is one address of a version of an upstream.
 type Target struct {
 	URL      *match.URL
+	ID       uint64 // contract.TargetID, which it is counted under
 	Weight   int
 	Backend  Backend
 	index    int // among the upstream's targets

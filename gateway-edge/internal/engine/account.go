@@ -3,6 +3,7 @@ package engine
 import (
 	"sync/atomic"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -35,10 +36,25 @@ func (j *job) commit() {
 		return // no gateway answers for this host
 	}
 	if j.refused {
-		j.eng.cfg.Meter.Refuse(j.hot, j.counts, &j.id, e.Resp.Status)
+		j.eng.cfg.Meter.Refuse(j.hot, j.counts, &j.id, j.code, e.Resp.Status)
 		return
 	}
 	j.eng.cfg.Meter.Commit(j.hot, j.counts, &j.id, e.Resp.Status, e.Outcome.Billable)
+	if e.Resp.Origin == policy.FromBackend && j.target != nil {
+		j.eng.cfg.Meter.Answered(j.counts, j.target.ID, e.Resp.Status)
+	}
+}
+
+// answeredByTarget reports whether what the client got came from the last target tried.
+func (j *job) answeredByTarget() bool {
+	return j.target != nil && !j.refused && j.committed != 0 && j.e.Resp.Origin == policy.FromBackend
+}
+
+// failed counts a try that gave no answer which is passed on.
+func (j *job) failed(t *balance.Target) {
+	if j.counts != nil {
+		j.eng.cfg.Meter.Failed(j.counts, t.ID)
+	}
 }
 
 // end ends the exchange: every policy is told, then it is counted and logged.
@@ -55,7 +71,11 @@ func (j *job) end() {
 	}
 	edge, upstream := j.spent()
 	if j.counts != nil {
-		j.eng.cfg.Meter.Done(j.hot, j.counts, &j.id, j.headIn+j.bodyIn, j.headOut+j.bodyOut, edge, upstream)
+		in, out := j.headIn+j.bodyIn, j.headOut+j.bodyOut
+		j.eng.cfg.Meter.Done(j.hot, j.counts, &j.id, in, out, edge, upstream)
+		if j.answeredByTarget() {
+			j.eng.cfg.Meter.AnsweredDone(j.counts, j.target.ID, in, out, upstream)
+		}
 	}
 	if m := j.eng.cfg.Metrics; m != nil {
 		m.End(j.cl.protocol().metric(), o.Status, j.code, j.refused, edge, upstream)

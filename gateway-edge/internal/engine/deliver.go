@@ -23,6 +23,7 @@ func (j *job) deliver(ctx context.Context, o origin, t *balance.Target) {
 		o.finish(ok)
 		t.End(endOf(ok))
 		if !ok {
+			j.failed(t)
 			j.refuse(contract.CodeUpstreamReset, "")
 			body = j.reply()
 		}

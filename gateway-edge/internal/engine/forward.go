@@ -110,6 +110,7 @@ func (j *job) attempts(ctx context.Context, o origin, hash balance.Hash) bool {
 			}
 			o.finish(false)
 			t.End(balance.ResultError)
+			j.failed(t)
 			t = next
 		case got.kind == tryClient:
 			t.End(balance.ResultNone)
@@ -117,6 +118,7 @@ func (j *job) attempts(ctx context.Context, o origin, hash balance.Hash) bool {
 			return false
 		default:
 			t.End(got.result)
+			j.failed(t)
 			code = got.code
 			if t = nil; j.again(got, 0) {
 				t, _ = up.Pick(hash, &j.tried)

@@ -65,12 +65,13 @@ func (m *Meter) Commit(h *Hot, r *Route, id *contract.CounterID, status int, bil
 }
 
 // Refuse counts an error that the edge itself answered with. It is never billed.
-func (m *Meter) Refuse(h *Hot, r *Route, id *contract.CounterID, status int) {
+func (m *Meter) Refuse(h *Hot, r *Route, id *contract.CounterID, code contract.Code, status int) {
 	s := m.slot(h, id)
 	s.rec.class(status).Add(1)
 	s.rec.refused.Add(1)
 	s.mark()
 	m.route(r).status(status)
+	m.refused(r, code, status)
 }
 
 // Done is called once when the exchange ended: bytes of both bodies and heads
@@ -97,6 +98,7 @@ type Route struct {
 	organization, gateway, route uint64
 	test                         bool
 	cur                          atomic.Pointer[routeSlot]
+	splits                       splits
 }
 
 // NewRoute makes a Route. test says that its gateway's mode is "test": nothing

@@ -12,7 +12,10 @@ import (
 func request(m *Meter, h *Hot, r *Route, id *contract.CounterID) {
 	m.Admit(h, id)
 	m.Commit(h, r, id, 200, true)
+	target := 1<<40 + id.Key%3
+	m.Answered(r, target, 200)
 	m.Done(h, r, id, 300, 1200, 80, 1500)
+	m.AnsweredDone(r, target, 300, 1200, 1500)
 }
 
 func TestHotPathDoesNotAllocate(t *testing.T) {
@@ -23,7 +26,7 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() {
 		request(m, h, r, &id)
 		m.Credit(m.Admit(h, &id))
-		m.Refuse(h, r, &id, 429)
+		m.Refuse(h, r, &id, contract.CodeRateLimited, 429)
 	}); n != 0 {
 		t.Errorf("%v allocations a request, want 0", n)
 	}

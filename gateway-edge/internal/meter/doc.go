@@ -1,6 +1,7 @@
 // Package meter counts what passed: one cumulative counter for each
-// (organization, gateway, route, consumer, key, plan, hour), and latency and
-// status codes for each (gateway, route, hour).
+// (organization, gateway, route, consumer, key, plan, hour), latency and status
+// codes for each (gateway, route, hour), and for each of those what every target
+// answered and how often the edge itself refused with each code.
 //
 // Counters live in memory-mapped, preallocated files, so that a count costs a few
 // atomic additions (no system call, no allocation, no shared lock) and survives

@@ -65,7 +65,7 @@ func openFormer(dir string, key *[32]byte, log *slog.Logger) *former {
 		case e.Name() == sealedName:
 			sealed = true
 			continue
-		case !strings.HasSuffix(name, counterKind.ext) && !strings.HasSuffix(name, routeKind.ext):
+		case !strings.HasSuffix(name, counterKind.ext) && !strings.HasSuffix(name, routeKind.ext) && !strings.HasSuffix(name, splitKind.ext):
 			continue
 		}
 		h, info, err := peek(name, key)

@@ -21,6 +21,12 @@ type ledger struct {
 	sealed map[writer]uint32
 	status map[writer]map[uint16]uint64
 	edge   map[writer][contract.LatencyBuckets]uint32
+	splits map[splitKey]contract.Split
+}
+
+type splitKey struct {
+	w  writer
+	id contract.SplitID
 }
 
 type writer struct {
@@ -38,7 +44,7 @@ func newLedger(t testing.TB, rdb *redis.Client) *ledger {
 	return &ledger{
 		rdb: rdb, keys: testKeys(t), totals: map[ledgerKey]contract.Counts{}, seqs: map[ledgerKey]uint64{},
 		acked: map[writer]uint64{}, ahead: map[writer]map[uint64]bool{}, sealed: map[writer]uint32{},
-		status: map[writer]map[uint16]uint64{}, edge: map[writer][contract.LatencyBuckets]uint32{},
+		status: map[writer]map[uint16]uint64{}, edge: map[writer][contract.LatencyBuckets]uint32{}, splits: map[splitKey]contract.Split{},
 	}
 }
 
@@ -90,6 +96,13 @@ func (l *ledger) apply(b *contract.Batch) {
 			h[i] = max(h[i], x.Edge[i])
 		}
 		l.edge[w] = h
+	}
+	for _, s := range b.Splits {
+		k := splitKey{w, s.ID}
+		have := l.splits[k].Counts
+		s.Counts.C2xx, s.Counts.C5xx = max(s.Counts.C2xx, have.C2xx), max(s.Counts.C5xx, have.C5xx)
+		s.Counts.Failed, s.Counts.BytesOut = max(s.Counts.Failed, have.Failed), max(s.Counts.BytesOut, have.BytesOut)
+		l.splits[k] = s
 	}
 	if l.ahead[w] == nil {
 		l.ahead[w] = map[uint64]bool{}

@@ -23,6 +23,7 @@ type Meter struct {
 	hour     atomic.Uint32    // the present one, Unix seconds / 3600
 	counters *pool[counterID]
 	routes   *pool[routeID]
+	splits   *pool[contract.SplitID]
 
 	shipping sync.Mutex // held while a parcel is under way
 	saving   sync.Mutex // guards the journals and the end of files
@@ -60,6 +61,7 @@ func Open(c Config) (*Meter, error) {
 		cfg: c, now: time.Now,
 		counters: &pool[counterID]{kind: counterKind, dir: dir, header: h, key: &c.Keys.BatchMAC, log: c.Logger},
 		routes:   &pool[routeID]{kind: routeKind, dir: dir, header: h, key: &c.Keys.BatchMAC, log: c.Logger},
+		splits:   &pool[contract.SplitID]{kind: splitKind, dir: dir, header: h, key: &c.Keys.BatchMAC, log: c.Logger},
 	}
 	m.stream = stream{edge: c.Edge, epoch: c.Epoch, incarnation: c.Incarnation, stall: stallMin}
 	m.hour.Store(hourOf(c.Wall()))
@@ -69,6 +71,7 @@ func Open(c Config) (*Meter, error) {
 	}
 	m.counters.prepare()
 	m.routes.prepare()
+	m.splits.prepare()
 	return m, nil
 }
 
@@ -88,7 +91,7 @@ func bootID() (id [16]byte) {
 // Stats returns the meter's state.
 func (m *Meter) Stats() Stats {
 	s := Stats{}
-	for _, p := range []interface{ stats(*Stats) }{m.counters, m.routes} {
+	for _, p := range []interface{ stats(*Stats) }{m.counters, m.routes, m.splits} {
 		p.stats(&s)
 	}
 	m.mu.Lock()

@@ -94,7 +94,7 @@ func TestCountsAreExactUnderConcurrency(t *testing.T) {
 				switch i % 5 {
 				case 0:
 					m.Credit(ticket)
-					m.Refuse(&hots[k], r, &id, 503)
+					m.Refuse(&hots[k], r, &id, contract.CodeOverloaded, 503)
 				case 1:
 					m.Commit(&hots[k], r, &id, 404, true)
 				default:

@@ -158,8 +158,8 @@ func TestFormerEpochIsShippedSealedAndForgotten(t *testing.T) {
 	old := writer{cfg.Edge, cfg.Epoch, cfg.Incarnation}
 	cfg.Epoch, cfg.Incarnation = cfg.Epoch+1, [16]byte{9}
 	second := open(t, cfg)
-	if s := second.Stats(); s.Old != 6 {
-		t.Errorf("%d files of the former epoch, want 6", s.Old)
+	if s := second.Stats(); s.Old != 9 {
+		t.Errorf("%d files of the former epoch, want 9", s.Old)
 	}
 	l := newLedger(t, rdb)
 	for range 20 {

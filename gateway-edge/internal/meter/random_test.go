@@ -76,6 +76,7 @@ func (p *play) serve() {
 	r := p.routes[p.rng.IntN(2)]
 	id := contract.CounterID{Organization: 1, Gateway: 2, Route: r.route, Key: key}
 	request(p.m, p.hots[key], r, &id)
+	p.m.Failed(r, 1<<40+id.Key%3)
 	id.Hour = p.m.hour.Load()
 	p.want[id]++
 }
@@ -155,6 +156,17 @@ func (p *play) check(seed uint64) {
 		if got[id] != n {
 			p.Errorf("seed %d: %+v billed %d, want %d", seed, id, got[id], n)
 		}
+	}
+	var split contract.SplitCounts
+	for _, s := range p.ledger.splits {
+		split.C2xx, split.Failed, split.BytesOut = split.C2xx+s.Counts.C2xx, split.Failed+s.Counts.Failed, split.BytesOut+s.Counts.BytesOut
+	}
+	var served uint64
+	for _, n := range p.want {
+		served += n
+	}
+	if want := (contract.SplitCounts{C2xx: served, Failed: served, BytesOut: 1200 * served}); split != want {
+		p.Errorf("seed %d: targets have %+v, want %+v", seed, split, want)
 	}
 	if len(got) != len(p.want) {
 		p.Errorf("seed %d: %d counters, want %d", seed, len(got), len(p.want))

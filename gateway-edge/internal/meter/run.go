@@ -196,9 +196,11 @@ func (m *Meter) troubled(err error) {
 func (m *Meter) house() {
 	m.counters.prepare()
 	m.routes.prepare()
+	m.splits.prepare()
 	now := m.cfg.Wall()
 	housePool(m, m.counters, now)
 	housePool(m, m.routes, now)
+	housePool(m, m.splits, now)
 	m.houseFormers(hourOf(now))
 }
 

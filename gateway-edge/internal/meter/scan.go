@@ -98,6 +98,11 @@ func layoutOf(size uint32) layout {
 			greater64(d, s, 128, 256)
 			greater32(d, s, 256, routeSize)
 		}}
+	case splitSize:
+		return layout{splitSize, splitIDEnd, func(d, s []byte) {
+			greater64(d, s, 64, 128)
+			greater32(d, s, 128, splitSize)
+		}}
 	}
 	return layout{}
 }
@@ -132,10 +137,14 @@ func scan(b []byte, h header, p *parcel) error {
 		if !valid(r, k.idEnd) {
 			continue
 		}
-		if k.size == counterSize {
+		switch k.size {
+		case counterSize:
 			b := p.batch(func(b *contract.Batch) bool { return len(b.Counters) < batchCounters })
 			b.Counters = append(b.Counters, contract.Counter{ID: getCounterID(r), Counts: readCounts(r)})
-		} else {
+		case splitSize:
+			b := p.batch(func(b *contract.Batch) bool { return len(b.Splits) < batchSplits })
+			b.Splits = append(b.Splits, readSplit(r))
+		default:
 			b := p.batch(func(b *contract.Batch) bool { return len(b.Latency) < batchRoutes })
 			readRoute(b, r)
 		}

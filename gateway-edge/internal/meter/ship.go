@@ -121,6 +121,13 @@ func (m *Meter) pack(full bool) *parcel {
 			p.items = append(p.items, item{f, n, len(p.batches) - 1})
 		}
 	}
+	for _, f := range m.splits.list() {
+		for n := range f.take(full, m.stream.acked) {
+			b := p.batch(func(b *contract.Batch) bool { return len(b.Splits) < batchSplits })
+			b.Splits = append(b.Splits, readSplit(f.record(n)))
+			p.items = append(p.items, item{f, n, len(p.batches) - 1})
+		}
+	}
 	return p
 }
 
@@ -209,8 +216,10 @@ func (m *Meter) recordSeq(seq uint64) {
 	}
 }
 
-// files are the files of both kinds.
-func (m *Meter) files() []*file { return append(m.counters.list(), m.routes.list()...) }
+// files are the files of all kinds.
+func (m *Meter) files() []*file {
+	return append(append(m.counters.list(), m.routes.list()...), m.splits.list()...)
+}
 
 // sealedHour is the hour before which all are closed here.
 func (m *Meter) sealedHour() uint32 {

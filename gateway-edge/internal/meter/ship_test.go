@@ -31,8 +31,8 @@ func TestTotalsAreShippedAndAcknowledged(t *testing.T) {
 		if len(got) != 1 || got[0].Seq != round+1 || len(got[0].Counters) != 1 || got[0].Counters[0].Counts.Billed != round+1 {
 			t.Fatalf("round %d: shipped %+v", round, got)
 		}
-		if s := m.Stats(); s.Unacked != 2 {
-			t.Errorf("%d records are unacknowledged, want 2", s.Unacked)
+		if s := m.Stats(); s.Unacked != 3 {
+			t.Errorf("%d records are unacknowledged, want 3", s.Unacked)
 		}
 		l.apply(got[0])
 		l.acknowledge(t)
@@ -170,8 +170,8 @@ func TestFilesEndAndGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(names) != 5*2+2 {
-		t.Errorf("%d files %q, want two an hour, two spares, and no journal", len(names), names)
+	if len(names) != 5*3+3 {
+		t.Errorf("%d files %q, want three an hour, three spares, and no journal", len(names), names)
 	}
 	var bytes int64
 	for _, f := range m.files() {
@@ -181,13 +181,13 @@ func TestFilesEndAndGo(t *testing.T) {
 		}
 		f.ended = f.ended.Add(-unmapAfter) // the process has been running since
 	}
-	if bytes > 10*3*4096 {
+	if bytes > 15*3*4096 {
 		t.Errorf("ended files take %d bytes", bytes)
 	}
 	c.advance((keepHours - 2) * time.Hour)
 	m.tick()
 	m.house()
-	if n := len(m.files()); n != 4 {
+	if n := len(m.files()); n != 6 {
 		t.Errorf("%d files are left, want those of the last two hours", n)
 	}
 	if l.billed() != 5 {

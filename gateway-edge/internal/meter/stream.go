@@ -32,6 +32,7 @@ const (
 const (
 	batchCounters = 2048
 	batchRoutes   = 256
+	batchSplits   = 1024
 )
 
 // stream is one epoch's way to the database: the numbers of its batches and how
