@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/portal/internal/mail"
+	"github.com/tollgate/tollgate/portal/internal/signin"
 	"github.com/tollgate/tollgate/services/contract/settings"
+	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/tenant"
 )
 
@@ -30,6 +32,10 @@ type Config struct {
 	// SMTPURL is the mail server; empty: mails go to the log.
 	SMTPURL        string
 	TrustedProxies []netip.Prefix
+	// Providers are whom one can sign in with by OpenID Connect, GitHub by OAuth
+	// when it has a client id.
+	Providers []settings.Provider
+	GitHub    signin.GitHubConfig
 	// Drain bounds how long open requests may take after Run's context ended.
 	Drain time.Duration
 	// DevMails serves GET /dev/mails: whoever reads a mail owns its account. Only
@@ -43,6 +49,7 @@ type Config struct {
 var Settings = []string{
 	settings.PortalAddr, settings.PortalAdminAddr, settings.SMTPURL, settings.TrustedProxies, settings.DrainTimeout,
 	settings.LogFormat, settings.EdgeDomain, settings.EdgePublicURL, settings.EdgeURL, settings.EchoAddr, settings.EchoURL,
+	settings.GitHubClientID, settings.GitHubClientSecret, settings.GitHubURL,
 }
 
 // FromSettings makes a Config of what the operator set. Every mistake is in the
@@ -68,6 +75,15 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 			continue
 		}
 		c.TrustedProxies = append(c.TrustedProxies, p)
+	}
+	if c.Providers, err = v.Providers(); err != nil {
+		errs = append(errs, err)
+	}
+	c.GitHub = signin.GitHubConfig{
+		URL: v.String(settings.GitHubURL), ClientID: v.String(settings.GitHubClientID), ClientSecret: v.String(settings.GitHubClientSecret),
+	}
+	if (c.GitHub.ClientID == "") != (c.GitHub.ClientSecret == "") {
+		errs = append(errs, fmt.Errorf("TOLLGATE_%s and TOLLGATE_%s belong together", settings.GitHubClientID, settings.GitHubClientSecret))
 	}
 	if c.SMTPURL != "" {
 		if _, err := mail.NewSMTP(c.SMTPURL); err != nil {
@@ -152,6 +168,31 @@ func publicURL(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("portal: public URL %q is not an absolute http or https URL", text)
 	}
 	return u, nil
+}
+
+// providers makes the sign-in providers; callbacks stand under the public URL.
+func (c *Config) providers(public *url.URL, clock core.Clock) (*signin.Providers, error) {
+	callback := func(name string) string { return public.JoinPath("/v1/login/oidc", name, "callback").String() }
+	var list []signin.Provider
+	for _, p := range c.Providers {
+		one, err := signin.NewOIDC(signin.OIDCConfig{
+			Name: p.Name, Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret, RedirectURL: callback(p.Name), Clock: clock,
+		})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	if c.GitHub.ClientID != "" {
+		g := c.GitHub
+		g.RedirectURL = callback("github")
+		one, err := signin.NewGitHub(g)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	return signin.NewProviders(list...)
 }
 
 // mailer is where mails go; box is nil when they really are sent.

@@ -96,11 +96,20 @@ func (p *Portal) api(public *url.URL) (*httpapi.Server, error) {
 			return nil, err
 		}
 	}
+	providers, err := p.config.providers(public, clock)
+	if err != nil {
+		return nil, err
+	}
+	tickets, err := p.app.Config.Root.Derive("portal tickets v1")
+	if err != nil {
+		return nil, err
+	}
 	return httpapi.New(httpapi.Config{
 		Services: httpapi.Services{
 			Tenants: p.app.Tenants, Plans: p.app.Plans, Audit: p.app.Audits, Gateways: p.app.Gateways,
 			Consumers: p.app.Consumers, Keys: p.app.Keys, Status: p.app.Status, Usage: p.app.Usage,
 		},
+		Providers: providers, TicketKey: tickets,
 		Policies: policies, Clock: clock, Logger: p.log, PublicURL: public,
 		EdgePublicURL: p.config.EdgePublicURL, Relay: through, EchoURL: p.config.EchoURL, Mail: p.config.SMTPURL != "",
 		TrustedProxies: p.config.TrustedProxies, Observe: p.metrics.observe, Draining: p.drain,

@@ -88,6 +88,7 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 		{"retention", (&usage.Keeper{Ledger: a.ledger, Logs: a.ledger, Retention: a.retention(), Clock: a.Config.Clock, Logger: w.log}).Run},
 		{"budgets", (&redisbus.Budgets{Redis: a.redis, Ledger: a.ledger, Reports: redisbus.NewReports(a.redis, edge), Logger: w.log}).Run},
 		{"periods", w.every(time.Second, w.periods)},
+		{"deletions", w.every(time.Second, w.clearDeleted)},
 		{"housekeeping", w.every(time.Minute, w.housekeeping)},
 	}
 	if c.Addr != "" {
@@ -205,6 +206,39 @@ func sleep(ctx context.Context, d time.Duration) {
 func (w *Worker) periods(ctx context.Context) error {
 	_, err := w.app.Tenants.RollPeriods(ctx)
 	return err
+}
+
+// clearDeleted takes the gateways of deleted organizations away. The edges refuse
+// them already; what dies on the way is done again.
+func (w *Worker) clearDeleted(ctx context.Context) error {
+	all, err := w.app.Tenants.DeletedOrganizations(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if err := w.clear(ctx, all[i].ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Worker) clear(ctx context.Context, org core.OrganizationID) error {
+	for {
+		left, err := w.app.Gateways.List(ctx, org, core.Page{Limit: core.MaxPage})
+		if err != nil {
+			return err
+		}
+		if len(left.Items) == 0 {
+			return w.app.Tenants.ClearedOrganization(ctx, org)
+		}
+		for i := range left.Items {
+			err := w.app.Gateways.Delete(ctx, org, left.Items[i].ID, core.IfMatch{})
+			if err != nil && core.CodeOf(err) != core.CodeNotFound { // by another worker
+				return err
+			}
+		}
+	}
 }
 
 // housekeeping deletes what is past its time.

@@ -54,6 +54,85 @@ func (s *Service) Invite(ctx context.Context, org core.OrganizationID, in Invita
 	return inv, err
 }
 
+// ResendInvitation mails an invitation anew, with another 7 days; the older link
+// stops working.
+func (s *Service) ResendInvitation(ctx context.Context, org core.OrganizationID, id string, by Role) (Invitation, error) {
+	old, err := view(ctx, s, func(r Rows) (Invitation, error) { return r.FindInvitation(ctx, org, id) })
+	if err != nil {
+		return Invitation{}, err
+	}
+	if err := mayTouch(by, old.Role); err != nil {
+		return Invitation{}, err
+	}
+	if err := s.try(ctx, slowMail, slowMail.key("invite", string(org))); err != nil {
+		return Invitation{}, err
+	}
+	secret := newSecret()
+	actor := core.ActorFrom(ctx)
+	var inv Invitation
+	err = s.store.Tx(ctx, func(tx Tx) error {
+		o, err := tx.FindOrganization(ctx, org)
+		if err != nil {
+			return err
+		}
+		if inv, err = tx.FindInvitation(ctx, org, id); err != nil {
+			return err
+		}
+		inv.ExpiresAt = s.clock().Add(inviteLasts)
+		if err := tx.PutInvitation(ctx, &inv, s.linkHash(linkInvite, secret)); err != nil {
+			return err
+		}
+		link := s.linkURL("/join", secret)
+		if err := s.queue(ctx, tx, letter{Mail: inviteMail(inv.Email, o.Name, actor.Name, link)}); err != nil {
+			return err
+		}
+		return tx.Record(ctx, org, invitationChange("invitation.resend", &inv))
+	})
+	if err == nil {
+		s.poke()
+	}
+	return inv, err
+}
+
+// Offer is what an invitation offers.
+type Offer struct {
+	Invitation
+	OrganizationName string
+	HasAccount       bool // the address can sign in
+}
+
+// LookUpInvitation says what an invitation's link offers. Who holds the link has
+// read the mail, and so may know whether the address has an account.
+func (s *Service) LookUpInvitation(ctx context.Context, secret string) (Offer, error) {
+	client := clientKey(core.ActorFrom(ctx).Client)
+	key := slowLogin.key("invitation", client)
+	if err := s.try(ctx, slowLogin, key); err != nil {
+		return Offer{}, err
+	}
+	o, err := view(ctx, s, func(r Rows) (Offer, error) {
+		inv, err := r.LookUpInvitation(ctx, s.linkHash(linkInvite, secret), s.clock())
+		if core.CodeOf(err) == core.CodeNotFound {
+			return Offer{}, errLink("/invitation")
+		}
+		if err != nil {
+			return Offer{}, err
+		}
+		org, err := r.FindOrganization(ctx, inv.Organization)
+		if err != nil {
+			return Offer{}, err
+		}
+		_, err = r.FindUserByEmail(ctx, EmailKey(inv.Email))
+		if err != nil && core.CodeOf(err) != core.CodeNotFound {
+			return Offer{}, err
+		}
+		return Offer{Invitation: inv, OrganizationName: org.Name, HasAccount: err == nil}, nil
+	})
+	if err != nil {
+		return Offer{}, err
+	}
+	return o, s.forgive(ctx, key)
+}
+
 // DeleteInvitation takes an invitation back.
 func (s *Service) DeleteInvitation(ctx context.Context, org core.OrganizationID, id string) error {
 	return s.store.Tx(ctx, func(tx Tx) error {

@@ -14,6 +14,7 @@ const (
 	linkVerify = "verify"
 	linkReset  = "reset"
 	linkInvite = "invite"
+	linkEmail  = "email"
 )
 
 // How long what is mailed works.
@@ -21,6 +22,7 @@ const (
 	verifyLasts = 7 * 24 * time.Hour
 	resetLasts  = 30 * time.Minute
 	inviteLasts = 7 * 24 * time.Hour
+	emailLasts  = 24 * time.Hour
 )
 
 // Link is a one-time link in a mail; only the hash of its secret is kept.
@@ -28,6 +30,7 @@ type Link struct {
 	Hash      []byte
 	Kind      string
 	UserID    string
+	Data      string // of linkEmail: the new address
 	ExpiresAt time.Time
 }
 

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -87,12 +88,34 @@ func (s *Service) Reset(ctx context.Context, secret, password string) error {
 			return err
 		}
 		u.PasswordHash = hash
+		if err := tx.DeleteLinks(ctx, u.ID, linkEmail); err != nil {
+			return err
+		}
+		if !u.Verified() {
+			if err := s.disown(ctx, tx, &u); err != nil {
+				return err
+			}
+		}
 		// Who could read the mail has proved the address.
 		if err := s.verify(ctx, tx, &u); err != nil {
 			return err
 		}
 		return tx.DeleteSessions(ctx, u.ID, "")
 	})
+}
+
+// disown takes from an account whose address was never proved what its maker has
+// left in it, now that the address's owner claims it: management tokens, linked
+// identities and a second factor. Sessions end with every reset.
+func (s *Service) disown(ctx context.Context, tx Tx, u *User) error {
+	if err := tx.DeleteUserTokens(ctx, u.ID); err != nil {
+		return err
+	}
+	if err := tx.DeleteIdentities(ctx, u.ID); err != nil {
+		return err
+	}
+	u.SecondFactorAt = time.Time{}
+	return tx.DeleteTOTP(ctx, u.ID)
 }
 
 // takeLink uses a link up and returns its user.
@@ -107,9 +130,10 @@ func (s *Service) takeLink(ctx context.Context, tx Tx, kind, secret string) (Use
 	return tx.FindUser(ctx, l.UserID)
 }
 
-// ChangePassword sets a new password for somebody who knows the old one and
-// ends every session but the one with id keep.
-func (s *Service) ChangePassword(ctx context.Context, userID, old, password, keep string) error {
+// ChangePassword sets a new password for somebody who proves to be the user and
+// ends every session but the one with id keep. A code is asked for only where
+// there is no password.
+func (s *Service) ChangePassword(ctx context.Context, userID, password, keep string, p Proof) error {
 	u, err := s.User(ctx, userID)
 	if err != nil {
 		return err
@@ -119,24 +143,19 @@ func (s *Service) ChangePassword(ctx context.Context, userID, old, password, kee
 	if err := core.Invalid(errs.Err()); err != nil {
 		return err
 	}
-	key := slowLogin.key(EmailKey(u.Email), clientKey(core.ActorFrom(ctx).Client))
-	if err := s.try(ctx, slowLogin, key); err != nil {
-		return err
+	if u.HasPassword() {
+		err = s.provePassword(ctx, &u, p.Password)
+	} else {
+		err = s.prove(ctx, &u, p)
 	}
-	ok, err := s.passwords.matches(ctx, old, u.PasswordHash)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		e := core.Errorf(core.CodeInvalid, "the current password is wrong")
-		e.Fields.Add("/current_password", "is wrong")
-		return e
 	}
 	hash, err := s.passwords.hash(ctx, password)
 	if err != nil {
 		return err
 	}
-	return s.store.Tx(ctx, func(tx Tx) error {
+	err = s.store.Tx(ctx, func(tx Tx) error {
 		u, err := tx.FindUser(ctx, userID)
 		if err != nil {
 			return err
@@ -145,23 +164,39 @@ func (s *Service) ChangePassword(ctx context.Context, userID, old, password, kee
 		if err := tx.UpdateUser(ctx, &u); err != nil {
 			return err
 		}
-		if err := tx.DeleteThrottle(ctx, key); err != nil {
+		if err := tx.DeleteLinks(ctx, userID, linkReset, linkEmail); err != nil {
+			return err
+		}
+		if err := s.queue(ctx, tx, letter{Mail: noticeMail(u.Email, "Your password was changed",
+			"The password of your Tollgate account was changed, and your other sessions were ended.")}); err != nil {
 			return err
 		}
 		return tx.DeleteSessions(ctx, userID, keep)
 	})
+	if err == nil {
+		s.poke()
+	}
+	return err
 }
 
 // Verify proves a user's address with the secret of a link, and frees the
-// organizations that the user owns of the daily cap.
+// organizations that the user owns of the daily cap. The link of a change of
+// address changes it first.
 func (s *Service) Verify(ctx context.Context, secret string) error {
-	return s.store.Tx(ctx, func(tx Tx) error {
+	err := s.store.Tx(ctx, func(tx Tx) error {
 		u, err := s.takeLink(ctx, tx, linkVerify, secret)
+		if core.CodeOf(err) == core.CodeInvalid {
+			return s.takeEmail(ctx, tx, secret)
+		}
 		if err != nil {
 			return err
 		}
 		return s.verify(ctx, tx, &u)
 	})
+	if err == nil {
+		s.poke()
+	}
+	return err
 }
 
 // verify stores the user as verified, with what follows for its organizations.

@@ -190,3 +190,15 @@ func inviteMail(to, organization, inviter, link string) Mail {
 		"Follow this link within 7 days; it works once, and only for this address:\n\n" + link + "\n\n" +
 		"If you do not know the sender, do nothing.\n"}
 }
+
+func emailMail(to, link string) Mail {
+	return Mail{To: to, Subject: "Confirm your new address for Tollgate", Text: "Somebody, hopefully you, asked to use this address for their Tollgate account.\n\n" +
+		"Follow this link within 24 hours to confirm it; it works once:\n\n" + link + "\n\n" +
+		"If it was not you, do nothing.\n"}
+}
+
+// noticeMail tells the owner of an account what happened to it.
+func noticeMail(to, subject, text string) Mail {
+	return Mail{To: to, Subject: subject, Text: text + "\n\n" +
+		"If it was not you, set a new password at once and look at your sessions and linked sign-ins.\n"}
+}

@@ -34,7 +34,9 @@ type Member struct {
 	ID           string
 	Organization core.OrganizationID
 	UserID       string
-	Email        string // of the user
+	Email        string // of the user, as are Name and SecondFactor
+	Name         string
+	SecondFactor bool
 	Role         Role
 	Revision     uint64
 	CreatedAt    time.Time

@@ -24,9 +24,12 @@ type Organization struct {
 	Verified        bool
 	Suspended       bool
 	StrictFreshness bool // edges fail closed after 30 s without a heartbeat
-	Revision        uint64
-	CreatedAt       time.Time
-	UpdatedAt       time.Time
+	// DeletedAt is when its owner deleted it; zero: it lives. The row stays, since
+	// the ledger and invoices refer to it.
+	DeletedAt time.Time
+	Revision  uint64
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // OrganizationInput makes an organization.

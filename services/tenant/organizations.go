@@ -7,8 +7,23 @@ import (
 	"github.com/tollgate/tollgate/services/core"
 )
 
-// maxOrganizations bounds how many organizations one user may belong to.
-const maxOrganizations = 100
+const (
+	// maxOrganizations bounds how many organizations one user may belong to.
+	maxOrganizations = 100
+	// maxFreeOwned bounds how many of them may be on the default plan and the
+	// user's own: the plan's limits are each organization's.
+	maxFreeOwned = 10
+)
+
+// freeOwned counts the organizations on the default plan that the user owns.
+func (s *Service) freeOwned(all []Membership) (n int) {
+	for i := range all {
+		if all[i].Role == RoleOwner && all[i].Organization.Plan == s.plans.Default() {
+			n++
+		}
+	}
+	return n
+}
 
 // newOrganization is a row on the default plan, from today.
 func (s *Service) newOrganization(name string, owner *User) Organization {
@@ -60,6 +75,9 @@ func (s *Service) CreateOrganization(ctx context.Context, userID string, in Orga
 		if len(all) >= maxOrganizations {
 			return core.Errorf(core.CodeLimitReached, "a user can belong to %d organizations; leave one first", maxOrganizations)
 		}
+		if s.freeOwned(all) >= maxFreeOwned {
+			return core.Errorf(core.CodeLimitReached, "a user can own %d organizations on the plan %s; put one on another plan first", maxFreeOwned, s.plans.Default())
+		}
 		o = s.newOrganization(in.Name, &u)
 		return s.insertOrganization(ctx, tx, &o, &u)
 	})
@@ -83,8 +101,9 @@ func (s *Service) updateOrganization(ctx context.Context, tx Tx, o *Organization
 	})
 }
 
-// changeOrganization reads, changes and stores one organization.
-func (s *Service) changeOrganization(ctx context.Context, org core.OrganizationID, action string, change func(*Organization) (detail any, err error)) (Organization, error) {
+// changeOrganization reads, changes and stores one organization, and does more
+// in the same transaction.
+func (s *Service) changeOrganization(ctx context.Context, org core.OrganizationID, action string, change func(*Organization) (detail any, err error), more ...func(Tx) error) (Organization, error) {
 	var o Organization
 	err := s.store.Tx(ctx, func(tx Tx) (err error) {
 		if o, err = tx.FindOrganization(ctx, org); err != nil {
@@ -93,6 +112,11 @@ func (s *Service) changeOrganization(ctx context.Context, org core.OrganizationI
 		detail, err := change(&o)
 		if err != nil {
 			return err
+		}
+		for _, do := range more {
+			if err := do(tx); err != nil {
+				return err
+			}
 		}
 		return s.updateOrganization(ctx, tx, &o, action, detail)
 	})

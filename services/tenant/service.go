@@ -47,6 +47,7 @@ type Service struct {
 	pepper     [32]byte // of management tokens
 	linkKey    [32]byte
 	mailKey    [32]byte
+	totpKey    [32]byte
 	wake       chan struct{} // a mail was queued
 }
 
@@ -70,6 +71,7 @@ func New(cfg Config) (*Service, error) {
 		"management token pepper v1": &s.pepper,
 		"one-time link hash v1":      &s.linkKey,
 		"queued mail sealing v1":     &s.mailKey,
+		"second factor at rest v1":   &s.totpKey,
 	} {
 		if *key, err = cfg.Root.Derive(purpose); err != nil {
 			return nil, err

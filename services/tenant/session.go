@@ -10,8 +10,10 @@ type Session struct {
 	UserID    string
 	Data      []byte
 	Client    string // IP address at sign-in
-	UserAgent string
-	ExpiresAt time.Time
-	SeenAt    time.Time // to the minute
-	CreatedAt time.Time
+	// LastClient is the IP address when the session was seen last.
+	LastClient string
+	UserAgent  string
+	ExpiresAt  time.Time
+	SeenAt     time.Time // to the minute
+	CreatedAt  time.Time
 }

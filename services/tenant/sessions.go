@@ -16,10 +16,11 @@ func (s *Service) FindSession(ctx context.Context, tokenHash string) (Session, e
 	return view(ctx, s, func(r Rows) (Session, error) { return r.FindSession(ctx, tokenHash, s.clock()) })
 }
 
-// TouchSession notes that a sign-in was used now. It never brings one back that
-// was ended meanwhile.
+// TouchSession notes that a sign-in was used now, and from where. It never
+// brings one back that was ended meanwhile.
 func (s *Service) TouchSession(ctx context.Context, tokenHash string) error {
-	return s.store.Tx(ctx, func(tx Tx) error { return tx.TouchSession(ctx, tokenHash, s.clock()) })
+	client := core.ActorFrom(ctx).Client
+	return s.store.Tx(ctx, func(tx Tx) error { return tx.TouchSession(ctx, tokenHash, client, s.clock()) })
 }
 
 // EndSession deletes the sign-in with a token's hash; an unknown one is no error.
@@ -44,7 +45,7 @@ func (s *Service) RevokeSessions(ctx context.Context, userID, keep string) error
 	return s.store.Tx(ctx, func(tx Tx) error { return tx.DeleteSessions(ctx, userID, keep) })
 }
 
-// Purge deletes sessions, links and throttles that have expired.
+// Purge deletes sessions, links, throttles and what else has expired.
 func (s *Service) Purge(ctx context.Context) error {
 	return s.store.Tx(ctx, func(tx Tx) error {
 		now := s.clock()
@@ -52,6 +53,9 @@ func (s *Service) Purge(ctx context.Context) error {
 			return err
 		}
 		if err := tx.PurgeLinks(ctx, now); err != nil {
+			return err
+		}
+		if err := tx.PurgeSpent(ctx, now); err != nil {
 			return err
 		}
 		return tx.PurgeThrottles(ctx, now)

@@ -14,6 +14,7 @@ type SignupInput struct {
 	Password     string
 	Organization string // name; with an invitation it must be empty
 	Invitation   string // the secret of an invitation's link
+	NoToken      bool   // make no management token: a browser signs in
 }
 
 // Validate names every bad field.
@@ -30,7 +31,8 @@ func (in *SignupInput) Validate() error {
 	return core.Invalid(errs.Err())
 }
 
-// SignupResult is what a signup made. The token's secret is shown this once.
+// SignupResult is what a signup made. The token's secret is shown this once; with
+// NoToken it is none.
 type SignupResult struct {
 	User         User
 	Organization Organization
@@ -76,10 +78,11 @@ func (s *Service) Signup(ctx context.Context, in SignupInput) (*SignupResult, er
 		if err := s.place(ctx, tx, in, out); err != nil {
 			return err
 		}
-		t := &out.Token
-		t.Organization, t.UserID = out.Organization.ID, u.ID
-		if err := tx.InsertToken(ctx, &t.Token); err != nil {
-			return err
+		if t := &out.Token; !in.NoToken {
+			t.Organization, t.UserID = out.Organization.ID, u.ID
+			if err := tx.InsertToken(ctx, &t.Token); err != nil {
+				return err
+			}
 		}
 		if out.User.Verified() {
 			return nil

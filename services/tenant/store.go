@@ -37,6 +37,9 @@ type Rows interface {
 	LinkRows
 	MailRows
 	ThrottleRows
+	IdentityRows
+	FactorRows
+	SpentRows
 }
 
 // OrganizationRows holds organizations.
@@ -52,6 +55,10 @@ type OrganizationRows interface {
 	ListOrganizations(ctx context.Context, after string, limit int) ([]Organization, error)
 	// EndedPeriods returns organizations whose billing period ended by now.
 	EndedPeriods(ctx context.Context, now time.Time, limit int) ([]Organization, error)
+	// DeletedOrganizations returns those that were deleted but not cleared yet.
+	DeletedOrganizations(ctx context.Context, limit int) ([]Organization, error)
+	// ClearedOrganization notes that nothing is left to clear.
+	ClearedOrganization(ctx context.Context, org core.OrganizationID, now time.Time) error
 }
 
 // UserRows holds users.
@@ -60,8 +67,11 @@ type UserRows interface {
 	InsertUser(ctx context.Context, u *User) error
 	FindUser(ctx context.Context, id string) (User, error)
 	FindUserByEmail(ctx context.Context, emailKey string) (User, error)
-	// UpdateUser stores u and raises its revision.
+	// UpdateUser stores u and raises its revision; core.CodeEmailTaken for an
+	// address that another user has.
 	UpdateUser(ctx context.Context, u *User) error
+	// DeleteUser deletes a user with all that hangs on it.
+	DeleteUser(ctx context.Context, id string) error
 }
 
 // MemberRows holds members.
@@ -79,6 +89,8 @@ type MemberRows interface {
 	// UpdateMember stores m when its row still has m.Revision.
 	UpdateMember(ctx context.Context, m *Member) error
 	DeleteMember(ctx context.Context, org core.OrganizationID, id string) error
+	// DeleteEveryone deletes members, invitations and tokens of an organization.
+	DeleteEveryone(ctx context.Context, org core.OrganizationID) error
 }
 
 // InvitationRows holds open invitations.
@@ -87,6 +99,8 @@ type InvitationRows interface {
 	PutInvitation(ctx context.Context, inv *Invitation, tokenHash []byte) error
 	// TakeInvitation deletes and returns the one with the hash that has not expired.
 	TakeInvitation(ctx context.Context, tokenHash []byte, now time.Time) (Invitation, error)
+	// LookUpInvitation returns the one with the hash that has not expired.
+	LookUpInvitation(ctx context.Context, tokenHash []byte, now time.Time) (Invitation, error)
 	ListInvitations(ctx context.Context, org core.OrganizationID, after string, limit int) ([]Invitation, error)
 	FindInvitation(ctx context.Context, org core.OrganizationID, id string) (Invitation, error)
 	DeleteInvitation(ctx context.Context, org core.OrganizationID, id string) error
@@ -103,6 +117,8 @@ type TokenRows interface {
 	DeleteToken(ctx context.Context, org core.OrganizationID, id string) error
 	// DeleteTokensOf deletes the tokens that a user made in an organization.
 	DeleteTokensOf(ctx context.Context, org core.OrganizationID, userID string) error
+	// DeleteUserTokens deletes the tokens that a user made anywhere.
+	DeleteUserTokens(ctx context.Context, userID string) error
 }
 
 // SessionRows holds sign-ins.
@@ -111,7 +127,7 @@ type SessionRows interface {
 	PutSession(ctx context.Context, s *Session) error
 	FindSession(ctx context.Context, tokenHash string, now time.Time) (Session, error)
 	// TouchSession notes that a session was seen; one that is gone stays gone.
-	TouchSession(ctx context.Context, tokenHash string, now time.Time) error
+	TouchSession(ctx context.Context, tokenHash, client string, now time.Time) error
 	ListSessions(ctx context.Context, userID, after string, limit int, now time.Time) ([]Session, error)
 	DeleteSession(ctx context.Context, tokenHash string) error
 	DeleteSessionByID(ctx context.Context, userID, id string) error
@@ -126,6 +142,8 @@ type LinkRows interface {
 	PutLink(ctx context.Context, l *Link) error
 	// TakeLink deletes the link and returns it, if it has not expired.
 	TakeLink(ctx context.Context, kind string, hash []byte, now time.Time) (Link, error)
+	// DeleteLinks deletes a user's links of these kinds.
+	DeleteLinks(ctx context.Context, userID string, kinds ...string) error
 	PurgeLinks(ctx context.Context, now time.Time) error
 }
 
@@ -146,4 +164,38 @@ type ThrottleRows interface {
 	PutThrottle(ctx context.Context, t *Throttle) error
 	DeleteThrottle(ctx context.Context, key string) error
 	PurgeThrottles(ctx context.Context, now time.Time) error
+}
+
+// IdentityRows holds accounts of sign-in providers.
+type IdentityRows interface {
+	// InsertIdentity answers core.CodeConflict for one that is linked already.
+	InsertIdentity(ctx context.Context, i *LinkedIdentity) error
+	FindIdentity(ctx context.Context, issuer, subject string) (LinkedIdentity, error)
+	// ListIdentities returns a user's identities, the oldest first.
+	ListIdentities(ctx context.Context, userID string) ([]LinkedIdentity, error)
+	TouchIdentity(ctx context.Context, id string, now time.Time) error
+	DeleteIdentity(ctx context.Context, userID, id string) error
+	// DeleteIdentities deletes all identities of a user.
+	DeleteIdentities(ctx context.Context, userID string) error
+}
+
+// FactorRows holds second factors.
+type FactorRows interface {
+	// PutTOTP stores a user's secret in place of an older one.
+	PutTOTP(ctx context.Context, t *TOTP) error
+	FindTOTP(ctx context.Context, userID string) (TOTP, error)
+	// DeleteTOTP deletes a user's secret and recovery codes.
+	DeleteTOTP(ctx context.Context, userID string) error
+	// PutRecoveryCodes stores hashes in place of the user's older ones.
+	PutRecoveryCodes(ctx context.Context, userID string, hashes [][]byte) error
+	CountRecoveryCodes(ctx context.Context, userID string) (int, error)
+	// TakeRecoveryCode deletes the code with a hash, or answers core.CodeNotFound.
+	TakeRecoveryCode(ctx context.Context, userID string, hash []byte) error
+}
+
+// SpentRows remembers what was used and must not be used again.
+type SpentRows interface {
+	// Spend answers core.CodeConflict for a key that was spent before.
+	Spend(ctx context.Context, key string, expires time.Time) error
+	PurgeSpent(ctx context.Context, now time.Time) error
 }

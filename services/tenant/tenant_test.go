@@ -59,7 +59,7 @@ func TestPeriodsTileTime(t *testing.T) {
 
 func TestSlowdownIsBounded(t *testing.T) {
 	t.Parallel()
-	for _, d := range []slowdown{slowLogin, slowLoginClient, slowSignup, slowMail} {
+	for _, d := range []slowdown{slowLogin, slowLoginClient, slowSignup, slowMail, slowCode} {
 		last := time.Duration(0)
 		for n := range 200 {
 			w := d.wait(n)

@@ -35,6 +35,9 @@ var (
 	slowLoginClient = slowdown{"login-client", 30, time.Minute, time.Hour}
 	// One address: making accounts.
 	slowSignup = slowdown{"signup", 30, time.Minute, time.Hour}
+	// One account, wherever from: guessing the second factor. Only who has the
+	// password gets here, so that nobody else can make the owner wait.
+	slowCode = slowdown{"code", 5, 5 * time.Minute, time.Hour}
 	// One address: asking for mails to others.
 	slowMail = slowdown{"mail", 10, time.Minute, time.Hour}
 )

@@ -12,15 +12,27 @@ import (
 type User struct {
 	ID           string
 	Email        string // as it was given
-	PasswordHash string // argon2id
+	Name         string // shown to other members; may be empty
+	PasswordHash string // argon2id; empty for who signs in by a provider only
 	VerifiedAt   time.Time
-	Revision     uint64
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	// SecondFactorAt is when the second factor was turned on; zero: it is off.
+	SecondFactorAt time.Time
+	// LastOrganization is the id of the organization chosen last: a hint that
+	// gives no right.
+	LastOrganization string
+	Revision         uint64
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
 }
 
 // Verified says whether the user has proved the address.
 func (u *User) Verified() bool { return !u.VerifiedAt.IsZero() }
+
+// HasPassword says whether the user can sign in with a password.
+func (u *User) HasPassword() bool { return u.PasswordHash != "" }
+
+// SecondFactor says whether signing in needs a code, too.
+func (u *User) SecondFactor() bool { return !u.SecondFactorAt.IsZero() }
 
 // EmailKey is the form by which addresses are compared: lower case. Two
 // addresses that differ only in case are one account.

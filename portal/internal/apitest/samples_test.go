@@ -19,6 +19,17 @@ var samples = map[string]any{
 	"resetPassword":      object{"token": "t", "password": password},
 	"changePassword":     object{"current_password": password, "password": password},
 	"verifyEmail":        object{"token": "t"},
+	"loginSecondFactor":  object{"code": "123456"},
+	"updateMe":           object{"name": "Ada"},
+	"changeEmail":        object{"email": "new@example.com", "current_password": password},
+	"enrolTOTP":          object{"current_password": password},
+	"confirmTOTP":        object{"code": "123456"},
+	"renewRecoveryCodes": object{"current_password": password, "code": "123456"},
+	"disableTOTP":        object{"current_password": password, "code": "123456"},
+	"linkIdentity":       object{"provider": "corp", "current_password": password},
+	"deleteAccount":      object{"current_password": password},
+	"deleteOrganization": object{"name": "ada", "current_password": password},
+	"lookUpInvitation":   object{"invitation": "t"},
 	"createOrganization": object{"name": "New"},
 	"updateOrganization": object{"name": "Taken over", "freshness": "strict"},
 	"acceptInvitation":   object{"invitation": "t"},
@@ -94,7 +105,7 @@ func (c *caller) furnish() ids {
 	c.put(g+"/secrets/s", object{"value": "hush"}).want(201)
 	s := c.login()
 	return ids{
-		"gateway": strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef",
+		"gateway": strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef", "identity": "idn_00000000000000000000000000",
 		"key":        c.post(g+"/keys", object{"consumer": "c"}).want(201).str("id"),
 		"token":      c.post("/v1/tokens", object{"name": "spare", "scopes": []string{"*"}}).want(201).str("id"),
 		"invitation": c.post("/v1/invitations", object{"email": "guest@example.com", "role": "viewer"}).want(201).str("id"),

@@ -16,22 +16,25 @@ const (
 	Authenticated     Permission = "authenticated"
 	OrganizationRead  Permission = "organization:read"
 	OrganizationWrite Permission = "organization:write"
-	MembersRead       Permission = "members:read"
-	MembersWrite      Permission = "members:write"
-	TokensRead        Permission = "tokens:read"
-	TokensWrite       Permission = "tokens:write"
-	AuditRead         Permission = "audit:read"
-	BillingRead       Permission = "billing:read"
-	BillingWrite      Permission = "billing:write"
-	GatewaysRead      Permission = "gateways:read"
-	GatewaysWrite     Permission = "gateways:write"
-	SecretsWrite      Permission = "secrets:write"
-	ConsumersRead     Permission = "consumers:read"
-	ConsumersWrite    Permission = "consumers:write"
-	KeysRead          Permission = "keys:read"
-	KeysWrite         Permission = "keys:write"
-	UsageRead         Permission = "usage:read"
-	LogsRead          Permission = "logs:read"
+	// OrganizationExport reads everything at once, OrganizationDelete ends it.
+	OrganizationExport Permission = "organization:export"
+	OrganizationDelete Permission = "organization:delete"
+	MembersRead        Permission = "members:read"
+	MembersWrite       Permission = "members:write"
+	TokensRead         Permission = "tokens:read"
+	TokensWrite        Permission = "tokens:write"
+	AuditRead          Permission = "audit:read"
+	BillingRead        Permission = "billing:read"
+	BillingWrite       Permission = "billing:write"
+	GatewaysRead       Permission = "gateways:read"
+	GatewaysWrite      Permission = "gateways:write"
+	SecretsWrite       Permission = "secrets:write"
+	ConsumersRead      Permission = "consumers:read"
+	ConsumersWrite     Permission = "consumers:write"
+	KeysRead           Permission = "keys:read"
+	KeysWrite          Permission = "keys:write"
+	UsageRead          Permission = "usage:read"
+	LogsRead           Permission = "logs:read"
 )
 
 // All is the scope of a token that may do whatever its maker may.
@@ -40,12 +43,12 @@ const All = "*"
 // grants is the whole of authorization: a role may do what its row names.
 var grants = map[tenant.Role][]Permission{
 	tenant.RoleOwner: {
-		OrganizationRead, OrganizationWrite, MembersRead, MembersWrite, TokensRead, TokensWrite, AuditRead,
+		OrganizationRead, OrganizationWrite, OrganizationExport, OrganizationDelete, MembersRead, MembersWrite, TokensRead, TokensWrite, AuditRead,
 		BillingRead, BillingWrite, GatewaysRead, GatewaysWrite, SecretsWrite, ConsumersRead, ConsumersWrite,
 		KeysRead, KeysWrite, UsageRead, LogsRead,
 	},
 	tenant.RoleAdmin: {
-		OrganizationRead, OrganizationWrite, MembersRead, MembersWrite, TokensRead, TokensWrite, AuditRead,
+		OrganizationRead, OrganizationWrite, OrganizationExport, MembersRead, MembersWrite, TokensRead, TokensWrite, AuditRead,
 		BillingRead, GatewaysRead, GatewaysWrite, SecretsWrite, ConsumersRead, ConsumersWrite,
 		KeysRead, KeysWrite, UsageRead, LogsRead,
 	},

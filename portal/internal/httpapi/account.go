@@ -13,45 +13,31 @@ import (
 func (s *Server) Signup(ctx context.Context, r gen.SignupRequestObject) (gen.SignupResponseObject, error) {
 	made, err := s.Tenants.Signup(ctx, tenant.SignupInput{
 		Email: r.Body.Email, Password: r.Body.Password,
-		Organization: value(r.Body.Organization), Invitation: value(r.Body.Invitation),
+		Organization: value(r.Body.Organization), Invitation: value(r.Body.Invitation), NoToken: value(r.Body.Session),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return gen.Signup201JSONResponse{
-		User: toUser(&made.User), Organization: toOrganization(&made.Organization), Token: &made.Token.Secret,
-	}, nil
+	answer := gen.Signup201JSONResponse{User: toUser(&made.User), Organization: toOrganization(&made.Organization)}
+	if value(r.Body.Session) {
+		return signupAnswer{start: s.starter(ctx, &made.User), Signup201JSONResponse: answer}, nil
+	}
+	answer.Token = &made.Token.Secret
+	return answer, nil
 }
 
-// loginAnswer is the answer to a login after the cookie was set.
-type loginAnswer struct {
+// signupAnswer is the answer to a signup that signs in.
+type signupAnswer struct {
 	start func(http.ResponseWriter) error
-	gen.Login200JSONResponse
+	gen.Signup201JSONResponse
 }
 
-// VisitLoginResponse sets the session cookie and answers.
-func (a loginAnswer) VisitLoginResponse(w http.ResponseWriter) error {
+// VisitSignupResponse sets the session cookie and answers.
+func (a signupAnswer) VisitSignupResponse(w http.ResponseWriter) error {
 	if err := a.start(w); err != nil {
 		return err
 	}
-	return a.Login200JSONResponse.VisitLoginResponse(w)
-}
-
-// Login checks a password and starts a session.
-func (s *Server) Login(ctx context.Context, r gen.LoginRequestObject) (gen.LoginResponseObject, error) {
-	u, err := s.Tenants.Login(ctx, r.Body.Email, r.Body.Password)
-	if err != nil {
-		return nil, err
-	}
-	me, err := s.me(ctx, &u, nil)
-	if err != nil {
-		return nil, err
-	}
-	c := callOf(ctx)
-	return loginAnswer{
-		start:                func(w http.ResponseWriter) error { return s.sessions.Start(w, c.request.WithContext(ctx), u.ID) },
-		Login200JSONResponse: gen.Login200JSONResponse{MeAnswerJSONResponse: gen.MeAnswerJSONResponse(*me)},
-	}, nil
+	return a.Signup201JSONResponse.VisitSignupResponse(w)
 }
 
 // logoutAnswer takes the cookie back.
@@ -93,7 +79,8 @@ func (s *Server) ResetPassword(ctx context.Context, r gen.ResetPasswordRequestOb
 // ChangePassword sets a password by the old one.
 func (s *Server) ChangePassword(ctx context.Context, r gen.ChangePasswordRequestObject) (gen.ChangePasswordResponseObject, error) {
 	c := callOf(ctx)
-	if err := s.Tenants.ChangePassword(ctx, c.user.ID, r.Body.CurrentPassword, r.Body.Password, c.session.ID); err != nil {
+	proof := c.proof(r.Body.CurrentPassword, r.Body.Code)
+	if err := s.Tenants.ChangePassword(ctx, c.user.ID, r.Body.Password, c.session.ID, proof); err != nil {
 		return nil, err
 	}
 	return gen.ChangePassword204Response{}, nil
@@ -135,6 +122,9 @@ func (s *Server) me(ctx context.Context, u *tenant.User, token *tenant.Token) (*
 	for i := range all.Items {
 		if m := &all.Items[i]; token == nil || m.Organization.ID == token.Organization {
 			me.Organizations = append(me.Organizations, toMembership(m))
+			if string(m.Organization.ID) == u.LastOrganization {
+				me.Organization = &u.LastOrganization
+			}
 		}
 	}
 	if token != nil {

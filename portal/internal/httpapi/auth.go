@@ -23,7 +23,7 @@ func (s *Server) authenticate(ctx context.Context, c *call) error {
 	if header != "" {
 		return s.authenticateToken(ctx, c, header)
 	}
-	current, err := s.sessions.Load(c.request)
+	current, err := s.sessions.Load(c.request.WithContext(ctx))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/portal/internal/gen"
+	"github.com/tollgate/tollgate/portal/internal/session"
 	"github.com/tollgate/tollgate/services/audit"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/plan"
@@ -72,7 +73,10 @@ func eachErr[S, T any](items []S, to func(*S) (T, error)) ([]T, error) {
 }
 
 func toUser(u *tenant.User) gen.User {
-	return gen.User{ID: u.ID, Email: u.Email, Verified: u.Verified(), CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt}
+	return gen.User{
+		ID: u.ID, Email: u.Email, Name: u.Name, Verified: u.Verified(), HasPassword: u.HasPassword(), SecondFactor: u.SecondFactor(),
+		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
+	}
 }
 
 func toOrganization(o *tenant.Organization) gen.Organization {
@@ -97,7 +101,7 @@ func toMembership(m *tenant.Membership) gen.Membership {
 }
 
 func toMember(m *tenant.Member) gen.Member {
-	return gen.Member{ID: m.ID, UserID: m.UserID, Email: m.Email, Role: gen.Role(m.Role), CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt}
+	return gen.Member{ID: m.ID, UserID: m.UserID, Email: m.Email, Name: m.Name, Role: gen.Role(m.Role), CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt}
 }
 
 func memberAnswer(m *tenant.Member) gen.MemberAnswerJSONResponse {
@@ -128,7 +132,8 @@ func toNewToken(t *tenant.NewToken) gen.NewToken {
 func toSession(current string) func(*tenant.Session) gen.Session {
 	return func(s *tenant.Session) gen.Session {
 		return gen.Session{
-			ID: s.ID, Current: s.ID == current, Client: s.Client, UserAgent: s.UserAgent,
+			ID: s.ID, Current: s.ID == current, Client: s.Client, LastClient: s.LastClient,
+			UserAgent: s.UserAgent, Device: session.Device(s.UserAgent),
 			CreatedAt: s.CreatedAt, UpdatedAt: s.SeenAt, ExpiresAt: s.ExpiresAt,
 		}
 	}

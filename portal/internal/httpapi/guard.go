@@ -155,7 +155,13 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := s.validate(ctx, cl, params); err != nil {
 			return err
 		}
-		c.SetRequest(cl.request.WithContext(core.WithActor(ctx, cl.actor())))
+		ctx = core.WithActor(ctx, cl.actor())
+		if cl.endless() {
+			watched, stop := s.watch(ctx, cl)
+			defer stop()
+			ctx = watched
+		}
+		c.SetRequest(cl.request.WithContext(ctx))
 		return s.once(c, cl, next)
 	}
 }

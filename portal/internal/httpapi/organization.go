@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 
+	"github.com/tollgate/tollgate/portal/internal/authz"
 	"github.com/tollgate/tollgate/portal/internal/gen"
 	"github.com/tollgate/tollgate/services/audit"
 	"github.com/tollgate/tollgate/services/core"
@@ -64,7 +65,13 @@ func (s *Server) ListMembers(ctx context.Context, r gen.ListMembersRequestObject
 	if err != nil {
 		return nil, err
 	}
-	return gen.ListMembers200JSONResponse{Items: each(l.Items, toMember), NextCursor: optional(l.Next)}, nil
+	items := each(l.Items, toMember)
+	if c := callOf(ctx); authz.Allowed(c.role, c.scopes, authz.MembersWrite) {
+		for i := range items {
+			items[i].SecondFactor = &l.Items[i].SecondFactor
+		}
+	}
+	return gen.ListMembers200JSONResponse{Items: items, NextCursor: optional(l.Next)}, nil
 }
 
 // GetMember shows one member.
@@ -123,6 +130,38 @@ func (s *Server) CreateInvitation(ctx context.Context, r gen.CreateInvitationReq
 	return gen.CreateInvitation201JSONResponse{InvitationAnswerJSONResponse: gen.InvitationAnswerJSONResponse{
 		Body: toInvitation(&inv), Headers: gen.InvitationAnswerResponseHeaders{ETag: etag(1)},
 	}}, nil
+}
+
+// ResendInvitation mails an invitation again.
+func (s *Server) ResendInvitation(ctx context.Context, r gen.ResendInvitationRequestObject) (gen.ResendInvitationResponseObject, error) {
+	c := callOf(ctx)
+	inv, err := s.Tenants.ResendInvitation(ctx, c.org, r.Invitation, c.role)
+	if err != nil {
+		return nil, err
+	}
+	return gen.ResendInvitation200JSONResponse{InvitationAnswerJSONResponse: gen.InvitationAnswerJSONResponse{
+		Body: toInvitation(&inv), Headers: gen.InvitationAnswerResponseHeaders{ETag: etag(1)},
+	}}, nil
+}
+
+// LookUpInvitation shows what a link offers.
+func (s *Server) LookUpInvitation(ctx context.Context, r gen.LookUpInvitationRequestObject) (gen.LookUpInvitationResponseObject, error) {
+	o, err := s.Tenants.LookUpInvitation(ctx, r.Body.Invitation)
+	if err != nil {
+		return nil, err
+	}
+	return gen.LookUpInvitation200JSONResponse{
+		Organization: o.OrganizationName, Email: o.Email, Role: gen.Role(o.Role), ExpiresAt: o.ExpiresAt, HasAccount: o.HasAccount,
+	}, nil
+}
+
+// DeleteOrganization deletes the organization.
+func (s *Server) DeleteOrganization(ctx context.Context, r gen.DeleteOrganizationRequestObject) (gen.DeleteOrganizationResponseObject, error) {
+	c := callOf(ctx)
+	if err := s.Tenants.DeleteOrganization(ctx, c.org, c.user.ID, r.Body.Name, c.proof(r.Body.CurrentPassword, r.Body.Code)); err != nil {
+		return nil, err
+	}
+	return gen.DeleteOrganization204Response{}, nil
 }
 
 // DeleteInvitation takes an invitation back.

@@ -17,6 +17,7 @@ import (
 	"github.com/tollgate/tollgate/portal/internal/pace"
 	"github.com/tollgate/tollgate/portal/internal/relay"
 	"github.com/tollgate/tollgate/portal/internal/session"
+	"github.com/tollgate/tollgate/portal/internal/signin"
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/audit"
 	"github.com/tollgate/tollgate/services/core"
@@ -62,6 +63,10 @@ type Config struct {
 	// Observe is told of every answered operation: its id ("" for no operation),
 	// its status and how long it took. Nil: nobody is.
 	Observe func(operation string, status int, took time.Duration)
+	// Providers are whom one can sign in with; nil: nobody.
+	Providers *signin.Providers
+	// TicketKey seals cookies of sign-ins that are under way.
+	TicketKey [32]byte
 	// Draining is closed when the portal begins to drain: streams end with it.
 	Draining <-chan struct{}
 }
@@ -72,6 +77,8 @@ type Server struct {
 	policies   []gen.PolicyType
 	operations *authz.Operations
 	sessions   *session.Manager
+	tickets    *session.Tickets
+	providers  *signin.Providers
 	clock      core.Clock
 	log        *slog.Logger
 	csrf       *http.CrossOriginProtection
@@ -109,6 +116,10 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
 	s.sessions = session.New(cfg.Tenants, cfg.Clock, s.secure)
+	s.tickets = session.NewTickets(cfg.TicketKey, cfg.Clock, s.secure)
+	if s.providers = cfg.Providers; s.providers == nil {
+		s.providers = &signin.Providers{}
+	}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.handleError
 	s.echo.Use(s.arrive)

@@ -20,6 +20,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 
+	"github.com/tollgate/tollgate/portal/internal/authz"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 )
@@ -149,6 +150,7 @@ func (s *Server) checkParameters(ctx context.Context, c *call, params map[string
 	}
 	for name, values := range c.request.URL.Query() {
 		switch {
+		case !known[name] && openQuery(c.op):
 		case !known[name]:
 			fields.Add(pointerTo(name), unknownName("parameter", name, slices.Sorted(maps.Keys(known))))
 		case len(values) > 1:
@@ -167,6 +169,13 @@ func (s *Server) checkParameters(ctx context.Context, c *call, params map[string
 		collect(err, "", fields)
 	}
 	return nil
+}
+
+// openQuery says that an operation takes parameters which the document doesn't
+// name: RFC 6749 wants a callback to ignore what it doesn't know.
+func openQuery(op *authz.Operation) bool {
+	open, _ := op.Spec.Extensions["x-tollgate-open-query"].(bool)
+	return open
 }
 
 // collect turns the document's errors into field errors.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -46,9 +47,10 @@ func New(tenants Tenants, clock core.Clock, secure bool) *Manager {
 
 // Current is the session of a request.
 type Current struct {
-	ID     string
-	UserID string
-	ctx    context.Context // carries scs's own data
+	ID      string
+	UserID  string
+	Created time.Time       // when the user signed in
+	ctx     context.Context // carries scs's own data
 }
 
 // Keys of a session's values.
@@ -74,7 +76,11 @@ func (m *Manager) Load(r *http.Request) (*Current, error) {
 	if user == "" {
 		return nil, nil
 	}
-	return &Current{ID: m.scs.GetString(ctx, keyID), UserID: user, ctx: ctx}, nil
+	created, err := time.Parse(time.RFC3339Nano, m.scs.GetString(ctx, keyCreated))
+	if err != nil {
+		return nil, fmt.Errorf("session without a time: %w", err)
+	}
+	return &Current{ID: m.scs.GetString(ctx, keyID), UserID: user, Created: created, ctx: ctx}, nil
 }
 
 // maxUserAgent bounds what is kept of a browser's name.

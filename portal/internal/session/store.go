@@ -55,7 +55,7 @@ func (s *store) CommitCtx(ctx context.Context, hash string, data []byte, expires
 	}
 	return s.tenants.PutSession(ctx, tenant.Session{
 		TokenHash: hash, ID: text(keyID), UserID: text(keyUser), Data: data,
-		Client: text(keyClient), UserAgent: text(keyUserAgent),
+		Client: text(keyClient), LastClient: text(keyClient), UserAgent: text(keyUserAgent),
 		ExpiresAt: expires, SeenAt: s.clock(), CreatedAt: created,
 	})
 }

@@ -17,6 +17,8 @@ const prefix = "TOLLGATE_"
 type Values struct {
 	m   map[string]string
 	set map[string]bool
+	// oidc are the settings of sign-in providers, whose names the operator chooses.
+	oidc map[string]string
 	// Args are the arguments that are no flags.
 	Args []string
 	// Help is true when -h or --help was given.
@@ -27,7 +29,7 @@ type Values struct {
 // (KEY=value lines, as os.Environ gives them), with more as settings of this one
 // process. Every mistake is reported at once.
 func Load(names []string, args, environ []string, more ...Setting) (*Values, error) {
-	v := &Values{m: map[string]string{}, set: map[string]bool{}}
+	v := &Values{m: map[string]string{}, set: map[string]bool{}, oidc: map[string]string{}}
 	known := map[string]Setting{}
 	for _, n := range names {
 		s, ok := lookup(n)
@@ -58,27 +60,17 @@ func (v *Values) readEnv(known map[string]Setting, environ []string) (errs []err
 			v.m[name], v.set[name] = value, true
 			continue
 		}
-		if _, other := lookup(name); other || isOIDC(name) {
+		if _, _, ok := cutOIDC(name); ok {
+			v.oidc[name] = value
+			continue
+		}
+		if _, other := lookup(name); other {
 			continue // another role's
 		}
 		errs = append(errs, fmt.Errorf("%s is not a setting of Tollgate; did you mean %s?", key, prefix+closest(name, tableNames())))
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errs
-}
-
-// isOIDC accepts OIDC_<NAME>_ISSUER, _CLIENT_ID and _CLIENT_SECRET.
-func isOIDC(name string) bool {
-	rest, ok := strings.CutPrefix(name, "OIDC_")
-	if !ok {
-		return false
-	}
-	for _, suffix := range []string{"_ISSUER", "_CLIENT_ID", "_CLIENT_SECRET"} {
-		if p, ok := strings.CutSuffix(rest, suffix); ok && p != "" {
-			return true
-		}
-	}
-	return false
 }
 
 func (v *Values) readFlags(known map[string]Setting, args []string) (errs []error) {
@@ -99,7 +91,8 @@ func (v *Values) readFlags(known map[string]Setting, args []string) (errs []erro
 		flag, value, given := strings.Cut(strings.TrimLeft(a, "-"), "=")
 		name := strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 		s, ok := known[name]
-		if !ok {
+		_, _, oidc := cutOIDC(name)
+		if !ok && !oidc {
 			errs = append(errs, fmt.Errorf("unknown flag --%s; did you mean --%s?", flag, flagName(closest(name, keys(known)))))
 			continue
 		}
@@ -112,6 +105,10 @@ func (v *Values) readFlags(known map[string]Setting, args []string) (errs []erro
 			value = args[i]
 		default:
 			errs = append(errs, fmt.Errorf("--%s needs a value: %s", flag, s.Help))
+			continue
+		}
+		if oidc {
+			v.oidc[name] = value
 			continue
 		}
 		v.m[name], v.set[name] = value, true

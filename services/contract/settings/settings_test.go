@@ -73,3 +73,25 @@ func TestValuesSayWhatIsWrong(t *testing.T) {
 		t.Errorf("logger: %v", err)
 	}
 }
+
+func TestProviders(t *testing.T) {
+	t.Parallel()
+	v, err := Load(nil, []string{"--oidc-corp-client-secret", "flag"}, []string{
+		"TOLLGATE_OIDC_CORP_ISSUER=https://corp", "TOLLGATE_OIDC_CORP_CLIENT_ID=a", "TOLLGATE_OIDC_CORP_CLIENT_SECRET=env",
+		"TOLLGATE_OIDC_MY_IDP_ISSUER=https://my", "TOLLGATE_OIDC_MY_IDP_CLIENT_ID=b", "TOLLGATE_OIDC_MY_IDP_CLIENT_SECRET=c",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := v.Providers()
+	want := []Provider{{"corp", "https://corp", "a", "flag"}, {"my_idp", "https://my", "b", "c"}}
+	if err != nil || len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("providers %+v, %v, want %+v", got, err, want)
+	}
+	if v, err = Load(nil, nil, []string{"TOLLGATE_OIDC_CORP_ISSUER=https://corp"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Providers(); err == nil || !strings.Contains(err.Error(), "TOLLGATE_OIDC_CORP needs all of") {
+		t.Errorf("half a provider: %v", err)
+	}
+}

@@ -41,6 +41,7 @@ const (
 	SMTPURL               = "SMTP_URL"
 	GitHubClientID        = "GITHUB_CLIENT_ID"
 	GitHubClientSecret    = "GITHUB_CLIENT_SECRET"
+	GitHubURL             = "GITHUB_URL"
 	Operators             = "OPERATORS"
 	LogFormat             = "LOG_FORMAT"
 	APIURL                = "API_URL"
@@ -77,6 +78,7 @@ var table = []Setting{
 	{Name: StripeURL, Help: "another base URL of the Stripe API, for tests"},
 	{Name: GitHubClientID, Help: "OAuth client for signing in with GitHub"},
 	{Name: GitHubClientSecret, Help: "its secret", Secret: true},
+	{Name: GitHubURL, Default: "https://github.com", Help: "an Enterprise Server of GitHub's instead"},
 	{Name: Operators, Help: "e-mail addresses, comma separated, that may use the operator's console"},
 	{Name: LogFormat, Default: "json", Help: "json or text"},
 	{Name: APIURL, Help: "the portal that the command line talks to"},

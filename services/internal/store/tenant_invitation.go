@@ -52,6 +52,12 @@ func (r *tenantRows) TakeInvitation(_ context.Context, tokenHash []byte, now tim
 	return invitationFrom(&row), err
 }
 
+func (r *tenantRows) LookUpInvitation(_ context.Context, tokenHash []byte, now time.Time) (tenant.Invitation, error) {
+	var row invitationRow
+	err := take(r.db.Where("token_hash = ? AND expires_at > ?", tokenHash, core.Millis(now)), &row, "invitation", "")
+	return invitationFrom(&row), err
+}
+
 func (r *tenantRows) ListInvitations(_ context.Context, org core.OrganizationID, after string, limit int) ([]tenant.Invitation, error) {
 	var rows []invitationRow
 	err := r.db.Where("organization_id = ? AND id > ?", string(org), after).Order("id").Limit(limit).Find(&rows).Error

@@ -15,6 +15,7 @@ type linkRow struct {
 	Hash      []byte `gorm:"primaryKey"`
 	Kind      string
 	UserID    string
+	Data      string
 	ExpiresAt int64
 }
 
@@ -25,7 +26,7 @@ func (r *tenantRows) PutLink(_ context.Context, l *tenant.Link) error {
 	if err != nil {
 		return err
 	}
-	return r.db.Create(&linkRow{Hash: l.Hash, Kind: l.Kind, UserID: l.UserID, ExpiresAt: core.Millis(l.ExpiresAt)}).Error
+	return r.db.Create(&linkRow{Hash: l.Hash, Kind: l.Kind, UserID: l.UserID, Data: l.Data, ExpiresAt: core.Millis(l.ExpiresAt)}).Error
 }
 
 func (r *tenantRows) TakeLink(_ context.Context, kind string, hash []byte, now time.Time) (tenant.Link, error) {
@@ -36,7 +37,11 @@ func (r *tenantRows) TakeLink(_ context.Context, kind string, hash []byte, now t
 	}
 	// Of two who take it at once, one deletes no row.
 	err := changed(r.db.Where("hash = ?", hash).Delete(&linkRow{}), "link", "")
-	return tenant.Link{Hash: row.Hash, Kind: row.Kind, UserID: row.UserID, ExpiresAt: core.FromMillis(row.ExpiresAt)}, err
+	return tenant.Link{Hash: row.Hash, Kind: row.Kind, UserID: row.UserID, Data: row.Data, ExpiresAt: core.FromMillis(row.ExpiresAt)}, err
+}
+
+func (r *tenantRows) DeleteLinks(_ context.Context, userID string, kinds ...string) error {
+	return r.db.Where("user_id = ? AND kind IN ?", userID, kinds).Delete(&linkRow{}).Error
 }
 
 func (r *tenantRows) PurgeLinks(_ context.Context, now time.Time) error {

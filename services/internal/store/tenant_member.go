@@ -17,7 +17,9 @@ type memberRow struct {
 	Revision       uint64
 	CreatedAt      int64  `gorm:"autoCreateTime:false"`
 	UpdatedAt      int64  `gorm:"autoUpdateTime:false"`
-	Email          string `gorm:"->"` // of the user, by join
+	Email          string `gorm:"->"` // of the user, by join, as are the next
+	Name           string `gorm:"->"`
+	SecondFactorAt int64  `gorm:"->"`
 }
 
 func (memberRow) TableName() string { return "members" }
@@ -25,14 +27,14 @@ func (memberRow) TableName() string { return "members" }
 func memberFrom(r *memberRow) tenant.Member {
 	return tenant.Member{
 		ID: r.ID, Organization: core.OrganizationID(r.OrganizationID), UserID: r.UserID, Email: r.Email,
-		Role: tenant.Role(r.Role), Revision: r.Revision,
+		Name: r.Name, SecondFactor: r.SecondFactorAt > 0, Role: tenant.Role(r.Role), Revision: r.Revision,
 		CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
 	}
 }
 
 // members is a query for the members of an organization with their addresses.
 func (r *tenantRows) members(org core.OrganizationID) *gorm.DB {
-	return r.db.Table("members").Select("members.*, users.email").
+	return r.db.Table("members").Select("members.*, users.email, users.name, users.second_factor_at").
 		Joins("JOIN users ON users.id = members.user_id").
 		Where("members.organization_id = ?", string(org))
 }
@@ -109,4 +111,13 @@ func (r *tenantRows) UpdateMember(_ context.Context, m *tenant.Member) error {
 
 func (r *tenantRows) DeleteMember(_ context.Context, org core.OrganizationID, id string) error {
 	return changed(r.db.Where("organization_id = ? AND id = ?", string(org), id).Delete(&memberRow{}), "member", id)
+}
+
+func (r *tenantRows) DeleteEveryone(_ context.Context, org core.OrganizationID) error {
+	for _, row := range []any{&memberRow{}, &invitationRow{}, &tokenRow{}} {
+		if err := r.db.Where("organization_id = ?", string(org)).Delete(row).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -19,6 +19,8 @@ type organizationRow struct {
 	Verified        bool
 	Suspended       bool
 	StrictFreshness bool
+	DeletedAt       int64
+	ClearedAt       int64
 	Revision        uint64
 	CreatedAt       int64 `gorm:"autoCreateTime:false"`
 	UpdatedAt       int64 `gorm:"autoUpdateTime:false"`
@@ -31,7 +33,7 @@ func organizationFrom(r *organizationRow) tenant.Organization {
 		ID: core.OrganizationID(r.ID), Num: r.Num, Name: r.Name, Plan: r.Plan,
 		PlanSince: core.FromMillis(r.PlanSince), PeriodStart: core.FromMillis(r.PeriodStart), PeriodEnd: core.FromMillis(r.PeriodEnd),
 		Verified: r.Verified, Suspended: r.Suspended, StrictFreshness: r.StrictFreshness,
-		Revision: r.Revision, CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
+		DeletedAt: core.FromMillis(r.DeletedAt), Revision: r.Revision, CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
 	}
 }
 
@@ -40,7 +42,7 @@ func organizationTo(o *tenant.Organization) organizationRow {
 		ID: string(o.ID), Num: o.Num, Name: o.Name, Plan: o.Plan,
 		PlanSince: core.Millis(o.PlanSince), PeriodStart: core.Millis(o.PeriodStart), PeriodEnd: core.Millis(o.PeriodEnd),
 		Verified: o.Verified, Suspended: o.Suspended, StrictFreshness: o.StrictFreshness,
-		Revision: o.Revision, CreatedAt: core.Millis(o.CreatedAt), UpdatedAt: core.Millis(o.UpdatedAt),
+		DeletedAt: core.Millis(o.DeletedAt), Revision: o.Revision, CreatedAt: core.Millis(o.CreatedAt), UpdatedAt: core.Millis(o.UpdatedAt),
 	}
 }
 
@@ -62,7 +64,7 @@ func (r *tenantRows) UpdateOrganization(_ context.Context, o *tenant.Organizatio
 	row := organizationTo(o)
 	row.Revision++
 	q := r.db.Model(&organizationRow{}).Where("id = ? AND revision = ?", row.ID, o.Revision).
-		Select("name", "plan", "plan_since", "period_start", "period_end", "verified", "suspended", "strict_freshness", "revision", "updated_at").
+		Select("name", "plan", "plan_since", "period_start", "period_end", "verified", "suspended", "strict_freshness", "deleted_at", "revision", "updated_at").
 		Updates(&row)
 	if err := stale(q); err != nil {
 		return err
@@ -79,6 +81,17 @@ func (r *tenantRows) ListOrganizations(_ context.Context, after string, limit in
 
 func (r *tenantRows) EndedPeriods(_ context.Context, now time.Time, limit int) ([]tenant.Organization, error) {
 	var rows []organizationRow
-	err := r.db.Where("period_end <= ?", core.Millis(now)).Order("period_end").Limit(limit).Find(&rows).Error
+	err := r.db.Where("period_end <= ? AND deleted_at = 0", core.Millis(now)).Order("period_end").Limit(limit).Find(&rows).Error
 	return convert(rows, organizationFrom), err
+}
+
+func (r *tenantRows) DeletedOrganizations(_ context.Context, limit int) ([]tenant.Organization, error) {
+	var rows []organizationRow
+	err := r.db.Where("deleted_at > 0 AND cleared_at = 0").Order("id").Limit(limit).Find(&rows).Error
+	return convert(rows, organizationFrom), err
+}
+
+func (r *tenantRows) ClearedOrganization(_ context.Context, org core.OrganizationID, now time.Time) error {
+	return changed(r.db.Model(&organizationRow{}).Where("id = ? AND deleted_at > 0", string(org)).
+		UpdateColumn("cleared_at", core.Millis(now)), "organization", string(org))
 }

@@ -11,22 +11,23 @@ import (
 )
 
 type sessionRow struct {
-	TokenHash string `gorm:"primaryKey"`
-	ID        string
-	UserID    string
-	Data      []byte
-	Client    string
-	UserAgent string
-	ExpiresAt int64
-	SeenAt    int64
-	CreatedAt int64 `gorm:"autoCreateTime:false"`
+	TokenHash  string `gorm:"primaryKey"`
+	ID         string
+	UserID     string
+	Data       []byte
+	Client     string
+	LastClient string
+	UserAgent  string
+	ExpiresAt  int64
+	SeenAt     int64
+	CreatedAt  int64 `gorm:"autoCreateTime:false"`
 }
 
 func (sessionRow) TableName() string { return "sessions" }
 
 func sessionFrom(r *sessionRow) tenant.Session {
 	return tenant.Session{
-		TokenHash: r.TokenHash, ID: r.ID, UserID: r.UserID, Data: r.Data, Client: r.Client, UserAgent: r.UserAgent,
+		TokenHash: r.TokenHash, ID: r.ID, UserID: r.UserID, Data: r.Data, Client: r.Client, LastClient: r.LastClient, UserAgent: r.UserAgent,
 		ExpiresAt: core.FromMillis(r.ExpiresAt), SeenAt: core.FromMillis(r.SeenAt), CreatedAt: core.FromMillis(r.CreatedAt),
 	}
 }
@@ -36,7 +37,7 @@ func (r *tenantRows) PutSession(_ context.Context, s *tenant.Session) error {
 		Columns:   []clause.Column{{Name: "token_hash"}},
 		DoUpdates: clause.AssignmentColumns([]string{"data", "expires_at", "seen_at"}),
 	}).Create(&sessionRow{
-		TokenHash: s.TokenHash, ID: s.ID, UserID: s.UserID, Data: s.Data, Client: s.Client, UserAgent: s.UserAgent,
+		TokenHash: s.TokenHash, ID: s.ID, UserID: s.UserID, Data: s.Data, Client: s.Client, LastClient: s.LastClient, UserAgent: s.UserAgent,
 		ExpiresAt: core.Millis(s.ExpiresAt), SeenAt: core.Millis(s.SeenAt), CreatedAt: core.Millis(s.CreatedAt),
 	}).Error
 }
@@ -47,8 +48,9 @@ func (r *tenantRows) FindSession(_ context.Context, tokenHash string, now time.T
 	return sessionFrom(&row), err
 }
 
-func (r *tenantRows) TouchSession(_ context.Context, tokenHash string, now time.Time) error {
-	return r.db.Model(&sessionRow{}).Where("token_hash = ?", tokenHash).UpdateColumn("seen_at", core.Millis(now)).Error
+func (r *tenantRows) TouchSession(_ context.Context, tokenHash, client string, now time.Time) error {
+	return r.db.Model(&sessionRow{}).Where("token_hash = ?", tokenHash).
+		UpdateColumns(map[string]any{"seen_at": core.Millis(now), "last_client": client}).Error
 }
 
 func (r *tenantRows) ListSessions(_ context.Context, userID, after string, limit int, now time.Time) ([]tenant.Session, error) {

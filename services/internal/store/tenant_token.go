@@ -72,3 +72,7 @@ func (r *tenantRows) DeleteToken(_ context.Context, org core.OrganizationID, id 
 func (r *tenantRows) DeleteTokensOf(_ context.Context, org core.OrganizationID, userID string) error {
 	return r.db.Where("organization_id = ? AND user_id = ?", string(org), userID).Delete(&tokenRow{}).Error
 }
+
+func (r *tenantRows) DeleteUserTokens(_ context.Context, userID string) error {
+	return r.db.Where("user_id = ?", userID).Delete(&tokenRow{}).Error
+}

@@ -8,28 +8,33 @@ import (
 )
 
 type userRow struct {
-	ID           string `gorm:"primaryKey"`
-	Email        string
-	EmailKey     string
-	PasswordHash string
-	VerifiedAt   int64
-	Revision     uint64
-	CreatedAt    int64 `gorm:"autoCreateTime:false"`
-	UpdatedAt    int64 `gorm:"autoUpdateTime:false"`
+	ID               string `gorm:"primaryKey"`
+	Email            string
+	EmailKey         string
+	Name             string
+	PasswordHash     string
+	VerifiedAt       int64
+	SecondFactorAt   int64
+	LastOrganization string
+	Revision         uint64
+	CreatedAt        int64 `gorm:"autoCreateTime:false"`
+	UpdatedAt        int64 `gorm:"autoUpdateTime:false"`
 }
 
 func (userRow) TableName() string { return "users" }
 
 func userFrom(r *userRow) tenant.User {
 	return tenant.User{
-		ID: r.ID, Email: r.Email, PasswordHash: r.PasswordHash, VerifiedAt: core.FromMillis(r.VerifiedAt),
+		ID: r.ID, Email: r.Email, Name: r.Name, PasswordHash: r.PasswordHash, VerifiedAt: core.FromMillis(r.VerifiedAt),
+		SecondFactorAt: core.FromMillis(r.SecondFactorAt), LastOrganization: r.LastOrganization,
 		Revision: r.Revision, CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
 	}
 }
 
 func userTo(u *tenant.User) userRow {
 	return userRow{
-		ID: u.ID, Email: u.Email, EmailKey: tenant.EmailKey(u.Email), PasswordHash: u.PasswordHash,
+		ID: u.ID, Email: u.Email, EmailKey: tenant.EmailKey(u.Email), Name: u.Name, PasswordHash: u.PasswordHash,
+		SecondFactorAt: core.Millis(u.SecondFactorAt), LastOrganization: u.LastOrganization,
 		VerifiedAt: core.Millis(u.VerifiedAt), Revision: u.Revision,
 		CreatedAt: core.Millis(u.CreatedAt), UpdatedAt: core.Millis(u.UpdatedAt),
 	}
@@ -37,11 +42,19 @@ func userTo(u *tenant.User) userRow {
 
 func (r *tenantRows) InsertUser(_ context.Context, u *tenant.User) error {
 	row := userTo(u)
-	err := r.db.Create(&row).Error
+	return taken(r.db.Create(&row).Error)
+}
+
+// taken answers core.CodeEmailTaken for an address that another user has.
+func taken(err error) error {
 	if isDuplicate(err) {
 		return core.Errorf(core.CodeEmailTaken, "there is an account with this address already: sign in, or ask for a new password")
 	}
 	return err
+}
+
+func (r *tenantRows) DeleteUser(_ context.Context, id string) error {
+	return changed(r.db.Where("id = ?", id).Delete(&userRow{}), "user", id)
 }
 
 func (r *tenantRows) FindUser(_ context.Context, id string) (tenant.User, error) {
@@ -60,8 +73,11 @@ func (r *tenantRows) UpdateUser(_ context.Context, u *tenant.User) error {
 	row := userTo(u)
 	row.Revision++
 	q := r.db.Model(&userRow{}).Where("id = ? AND revision = ?", row.ID, u.Revision).
-		Select("email", "email_key", "password_hash", "verified_at", "revision", "updated_at").
+		Select("email", "email_key", "name", "password_hash", "verified_at", "second_factor_at", "last_organization", "revision", "updated_at").
 		Updates(&row)
+	if err := taken(q.Error); err != nil {
+		return err
+	}
 	if err := stale(q); err != nil {
 		return err
 	}
