@@ -1,6 +1,10 @@
 package policy
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/tollgate/tollgate/services/contract"
+)
 
 // PrincipalKind says how a caller was recognised.
 type PrincipalKind uint8
@@ -15,7 +19,7 @@ const (
 const (
 	LocalMeter = iota
 	LocalLimit
-	localFree2
+	LocalKeyLimits
 	localFree3
 	numLocals
 )
@@ -34,6 +38,11 @@ type Principal struct {
 	Expires      int64          // Unix milliseconds; 0: never
 	Rotated      bool           // the old key of a rotation
 	Test         bool
+	// Limits are the key's own, nil for none: each that is set stands in for the
+	// usage plan's of its kind. LimitsOf is the kid that they are counted under,
+	// 0 for Key.
+	Limits   *contract.KeyLimits
+	LimitsOf uint64
 
 	// Locals are slots for runtime state of the meter and the limits, stored
 	// once and read without a lock.

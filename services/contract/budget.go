@@ -41,6 +41,8 @@ type BudgetFilter struct {
 	// Unrecorded counters have subjects that usage rows don't tell apart: only the
 	// edges' claims count.
 	Unrecorded bool `json:"u,omitempty"`
+	// Chain takes in the keys that Key was rotated to.
+	Chain bool `json:"kc,omitempty"`
 }
 
 // BudgetClaim is what one epoch of an edge holds of one quota in one period, told

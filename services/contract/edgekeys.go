@@ -128,6 +128,10 @@ func (k *EdgeKeys) OpenSecret(context string, sealed []byte) ([]byte, error) {
 	return Open(k.Sealing, context, sealed)
 }
 
+// CertificateContext is what the private key of a gateway's certificate is sealed
+// for.
+func CertificateContext(gateway string) string { return gateway + "/certificate" }
+
 // Seal encrypts with AES-256-GCM under a random nonce, which leads the result.
 func Seal(key [32]byte, context string, plain []byte) ([]byte, error) {
 	a, err := newGCM(key)

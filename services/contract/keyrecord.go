@@ -60,8 +60,8 @@ const (
 )
 
 const (
-	recMagic = 0xA1 // schema 1
-	recMore  = 0xA2 // schema 2: more stands after the scopes
+	recMagic = 0xA1             // schema 1
+	recMore  = 0xA2             // schema 2: more stands after the scopes
 	recFixed = 1 + 8*7 + 4 + 32 // magic, numbers, state/test/pepper/rotated, hash
 	recMAC   = 16
 )

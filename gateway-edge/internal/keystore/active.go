@@ -38,7 +38,10 @@ func newActive(r *contract.KeyRecord) *active {
 		a.principal = &policy.Principal{
 			Kind: policy.KindAPIKey, Key: r.KID, KeyDisplay: display(r), Consumer: r.Consumer,
 			ConsumerName: r.ConsumerRef, UsagePlan: r.UsagePlan, Scopes: r.Scopes,
-			Expires: r.Expires, Rotated: r.Rotated, Test: r.Test,
+			Expires: r.Expires, Rotated: r.Rotated, Test: r.Test, LimitsOf: r.LimitsOf,
+		}
+		if !r.Limits.None() {
+			a.principal.Limits = &r.Limits
 		}
 	}
 	return a

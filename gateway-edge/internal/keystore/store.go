@@ -249,7 +249,12 @@ func samePrincipal(a, b *policy.Principal) bool {
 		}
 	}
 	return a.Consumer == b.Consumer && a.ConsumerName == b.ConsumerName && a.UsagePlan == b.UsagePlan &&
-		a.Expires == b.Expires && a.Rotated == b.Rotated && a.Test == b.Test
+		a.Expires == b.Expires && a.Rotated == b.Rotated && a.Test == b.Test &&
+		a.LimitsOf == b.LimitsOf && sameLimits(a.Limits, b.Limits)
+}
+
+func sameLimits(a, b *contract.KeyLimits) bool {
+	return a == b || a != nil && b != nil && a.Equal(b)
 }
 
 // promote makes a key of the slab one in use, if there is one. It reads memory

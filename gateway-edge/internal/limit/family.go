@@ -11,6 +11,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/limit/ledger"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
 )
 
 // plan is what one version of a configuration says about a family of counters.
@@ -21,10 +22,11 @@ type plan struct {
 	by     policy.By
 	local  bool // the edge's own
 	soft   bool // never refuses: an overage plan is counted and billed
+	own    bool // keys' own limits: a key that was rotated and its successors share one counter
 	limit  int64
 	rate   bucket
 	length string // calendar period of a quota; "": fixed
-	fixed  period
+	fixed  contract.Period
 	route  uint64
 	filter ledger.Filter
 	seq    uint64 // later versions are higher
@@ -126,7 +128,11 @@ func (f *family) principal(p *policy.Principal) *counter {
 			}
 		}
 	}
-	c := f.lookup(subjectOf(p, f.plan.by))
+	subject := subjectOf(p, f.plan.by)
+	if f.plan.own && p.LimitsOf != 0 {
+		subject = p.LimitsOf
+	}
+	c := f.lookup(subject)
 	hang(p, f.kin, c)
 	return c
 }
@@ -226,7 +232,7 @@ func (l *Limits) make(p *plan, subject uint64) *counter {
 		case policy.ByConsumer:
 			f.Consumer, f.NoConsumer = subject&^tokenSubject, subject == 0
 		case policy.ByKey:
-			f.Key, f.NoKey = subject&^tokenSubject, subject == 0
+			f.Key, f.NoKey, f.Chain = subject&^tokenSubject, subject == 0, p.own
 		}
 		f.Unrecorded = subject&tokenSubject != 0
 		c.body = newQuota(l, c, name, f)

@@ -293,16 +293,16 @@ func TestPeriods(t *testing.T) {
 		{"month", "2028-02-29T12:00:00Z", "m202802", "2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z"},
 		{"month", "2026-12-31T23:59:59Z", "m202612", "2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z"},
 	} {
-		got := calendarPeriod(c.length, at(c.at))
-		if want := (period{c.name, at(c.start).Unix(), at(c.end).Unix()}); got != want {
+		got := contract.CalendarPeriod(c.length, at(c.at))
+		if want := (contract.Period{Name: c.name, Start: at(c.start).Unix(), End: at(c.end).Unix()}); got != want {
 			t.Errorf("%s at %s: %+v, want %+v", c.length, c.at, got, want)
 		}
 	}
 	sub := fixedPeriod(at("2026-11-05T00:00:00Z").Unix(), at("2026-12-05T00:00:00Z").Unix())
-	if got := sub.at(at("2026-12-04T23:59:59Z").Unix()); got != sub {
+	if got := subscriptionAt(sub, at("2026-12-04T23:59:59Z").Unix()); got != sub {
 		t.Errorf("inside: %+v", got)
 	}
-	if got := sub.at(at("2027-01-06T00:00:00Z").Unix()); got.start != at("2027-01-05T00:00:00Z").Unix() || got.name == sub.name {
+	if got := subscriptionAt(sub, at("2027-01-06T00:00:00Z").Unix()); got.Start != at("2027-01-05T00:00:00Z").Unix() || got.Name == sub.Name {
 		t.Errorf("two months on: %+v", got)
 	}
 }

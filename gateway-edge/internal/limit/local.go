@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
 )
 
 // localRate is a rate of this edge's own. It implements body and policy.Cell.
@@ -125,14 +126,14 @@ func newLocalQuota(l *Limits, p *plan) *localQuota {
 
 func (q *localQuota) cell(now int64) policy.Cell {
 	per := q.period(now)
-	if s := q.start.Load(); s != per.start && q.start.CompareAndSwap(s, per.start) {
+	if s := q.start.Load(); s != per.Start && q.start.CompareAndSwap(s, per.Start) {
 		q.used.Store(0)
 	}
 	return q
 }
 
-func (q *localQuota) period(now int64) period {
-	return calendarPeriod(q.plan.Load().length, time.Unix(0, now+q.l.offset.Load()))
+func (q *localQuota) period(now int64) contract.Period {
+	return contract.CalendarPeriod(q.plan.Load().length, time.Unix(0, now+q.l.offset.Load()))
 }
 
 // adopt implements body.
@@ -159,15 +160,15 @@ func (q *localQuota) Credit() {
 
 // RetryAfter implements policy.Cell.
 func (q *localQuota) RetryAfter(now int64) time.Duration {
-	return max(time.Second, time.Duration(q.period(now).end*1e9-now-q.l.offset.Load()))
+	return max(time.Second, time.Duration(q.period(now).End*1e9-now-q.l.offset.Load()))
 }
 
 // State implements policy.Cell.
 func (q *localQuota) State(now int64) policy.CellState {
 	limit, per := q.plan.Load().limit, q.period(now)
 	return policy.CellState{
-		Limit: limit, Left: max(0, limit-q.used.Load()), Window: time.Duration(per.end-per.start) * time.Second,
-		Reset: max(0, time.Duration(per.end*1e9-now-q.l.offset.Load())),
+		Limit: limit, Left: max(0, limit-q.used.Load()), Window: time.Duration(per.End-per.Start) * time.Second,
+		Reset: max(0, time.Duration(per.End*1e9-now-q.l.offset.Load())),
 	}
 }
 

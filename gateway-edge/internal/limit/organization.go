@@ -77,7 +77,7 @@ func (o *Organization) build(doc *contract.Organization, test bool) []Limit {
 		add(".r", "rate", plan{kind: policy.CountRate, rate: bucketOf(*doc.Rate)})
 	}
 	if n := doc.RequestsPerDay; n > 0 {
-		add(".d", "quota_day", plan{kind: policy.CountQuota, limit: min(n, maxLimit), length: periodDay})
+		add(".d", "quota_day", plan{kind: policy.CountQuota, limit: min(n, maxLimit), length: contract.PeriodDay})
 	}
 	if n := doc.RequestsPerPeriod; n > 0 && doc.PeriodEnd > doc.PeriodStart {
 		add(".m", "quota", plan{
@@ -94,27 +94,43 @@ func (o *Organization) build(doc *contract.Organization, test bool) []Limit {
 // Plan makes the limits of a usage plan of a gateway: by consumer, over all
 // edges.
 func (l *Limits) Plan(s policy.Scope, u *contract.UsagePlan) ([]Limit, error) {
-	base := "g" + strconv.FormatUint(s.GatewayNum, 36) + ".p" + strconv.FormatUint(u.Num, 36)
+	return l.limitsOf(s, &contract.KeyLimits{RateLimit: u.RateLimit, Quota: u.Quota, Concurrency: u.Concurrency}, func(p *plan, suffix string) {
+		p.name, p.by = contract.PlanCounters(s.GatewayNum, u.Num, suffix), policy.ByConsumer
+	})
+}
+
+// Key makes the limits of one key of a gateway, which stand in for its usage
+// plan's of the same kinds: by key, over all edges.
+func (l *Limits) Key(s policy.Scope, k *contract.KeyLimits) ([]Limit, error) {
+	return l.limitsOf(s, k, func(p *plan, suffix string) {
+		p.name, p.by, p.own = contract.KeyCounters(s.GatewayNum, suffix), policy.ByKey, true
+	})
+}
+
+// limitsOf makes the families of rate, quota and concurrency, in this order; name
+// says where they belong.
+func (l *Limits) limitsOf(s policy.Scope, k *contract.KeyLimits, name func(p *plan, suffix string)) ([]Limit, error) {
 	var out []Limit
-	add := func(suffix, name string, p plan) {
-		p.name, p.by, p.local = base+suffix, policy.ByConsumer, !l.shared
+	add := func(suffix, title string, p plan) {
+		name(&p, suffix)
+		p.local = !l.shared
 		p.filter = ledger.Filter{Organization: s.OrganizationNum, Gateway: s.GatewayNum}
-		out = append(out, Limit{Family: l.family(&p), Kind: p.kind, Name: name})
+		out = append(out, Limit{Family: l.family(&p), Kind: p.kind, Name: title})
 	}
-	if u.RateLimit != nil {
-		if err := CheckRate(*u.RateLimit); err != nil {
+	if k.RateLimit != nil {
+		if err := CheckRate(*k.RateLimit); err != nil {
 			return nil, err
 		}
-		add(".r", "rate", plan{kind: policy.CountRate, rate: bucketOf(*u.RateLimit)})
+		add(contract.CounterRate, "rate", plan{kind: policy.CountRate, rate: bucketOf(*k.RateLimit)})
 	}
-	if q := u.Quota; q != nil {
+	if q := k.Quota; q != nil {
 		if err := checkSpec(&policy.CounterSpec{Kind: policy.CountQuota, By: policy.ByConsumer, Limit: q.Limit, Period: q.Period}); err != nil {
 			return nil, err
 		}
-		add(".q", "quota", plan{kind: policy.CountQuota, limit: q.Limit, length: q.Period})
+		add(contract.CounterQuota, "quota", plan{kind: policy.CountQuota, limit: q.Limit, length: q.Period})
 	}
-	if n := u.Concurrency; n > 0 {
-		add(".c", "concurrency", plan{kind: policy.CountConcurrency, limit: min(int64(n), maxSlots)})
+	if n := k.Concurrency; n > 0 {
+		add(contract.CounterConcurrency, "concurrency", plan{kind: policy.CountConcurrency, limit: min(int64(n), maxSlots)})
 	}
 	return out, nil
 }

@@ -38,12 +38,12 @@ func (q *quota) cell(now int64) policy.Cell {
 	return e
 }
 
-func (q *quota) period(wall int64) period {
+func (q *quota) period(wall int64) contract.Period {
 	p := q.c.plan.Load()
 	if p.length == "" {
-		return p.fixed.at(wall / 1e9)
+		return subscriptionAt(p.fixed, wall/1e9)
 	}
-	return calendarPeriod(p.length, time.Unix(0, wall))
+	return contract.CalendarPeriod(p.length, time.Unix(0, wall))
 }
 
 func (q *quota) roll(wall int64) *lease {
@@ -51,13 +51,13 @@ func (q *quota) roll(wall int64) *lease {
 	defer q.mu.Unlock()
 	per := q.period(wall)
 	e := q.cur.Load()
-	if e != nil && e.period == per.name {
+	if e != nil && e.period == per.Name {
 		return e
 	}
 	switch { // a clock that was set back finds the lease that it left
-	case q.next != nil && q.next.period == per.name:
+	case q.next != nil && q.next.period == per.Name:
 		e, q.next = q.next, nil
-	case q.prev != nil && q.prev.period == per.name:
+	case q.prev != nil && q.prev.period == per.Name:
 		e = q.prev
 	default:
 		e = q.newLease(per)
@@ -75,7 +75,7 @@ func (q *quota) ahead() {
 	if q.next != nil || e == nil || p.length == "" {
 		return
 	}
-	q.next = q.newLease(calendarPeriod(p.length, time.Unix(0, e.end)))
+	q.next = q.newLease(contract.CalendarPeriod(p.length, time.Unix(0, e.end)))
 	q.next.hungry.Store(true)
 	q.next.node.tend()
 	q.next.node.wake()
@@ -87,7 +87,7 @@ func (q *quota) adopt(p *plan) {
 	if e == nil {
 		return
 	}
-	if wall := q.l.now() + q.l.offset.Load(); q.period(wall).name != e.period {
+	if wall := q.l.now() + q.l.offset.Load(); q.period(wall).Name != e.period {
 		q.roll(wall) // another length of period: another counter
 		return
 	}
@@ -135,14 +135,14 @@ type lease struct {
 	former                         bool // what former epochs spent was said
 }
 
-func (q *quota) newLease(per period) *lease {
+func (q *quota) newLease(per contract.Period) *lease {
 	p := q.c.plan.Load()
 	e := &lease{
-		l: q.l, q: q, period: per.name, start: per.start * 1e9, end: per.end * 1e9, local: p.local,
+		l: q.l, q: q, period: per.Name, start: per.Start * 1e9, end: per.End * 1e9, local: p.local,
 		jitter: int64(contract.BudgetShard(q.l.edge+q.name)) * int64(8*time.Second) / contract.BudgetShards,
 	}
 	e.Slot = q.l.ledger.Slot(&ledger.Identity{
-		Counter: q.name, Period: per.name, Start: per.start, End: per.end, Local: p.local, Filter: q.filter,
+		Counter: q.name, Period: per.Name, Start: per.Start, End: per.End, Local: p.local, Filter: q.filter,
 	})
 	e.node.cell, e.node.r = e, q.l.refill
 	e.limit.Store(p.limit)

@@ -189,7 +189,7 @@ func TestQuotaSoft(t *testing.T) {
 			t.Fatalf("request %d: %v", i, v)
 		}
 	}
-	until(t, 5*time.Second, "1000 are counted", func() bool { return s.used("o5.m", fixedPeriod(start, 0).name) == 1000 })
+	until(t, 5*time.Second, "1000 are counted", func() bool { return s.used("o5.m", fixedPeriod(start, 0).Name) == 1000 })
 	hard := *doc
 	hard.Overage = false
 	org.Update(&hard)
@@ -228,8 +228,8 @@ func TestQuotaPeriodChange(t *testing.T) {
 	if n != quota {
 		t.Fatalf("admitted %d of %d", n, quota)
 	}
-	first := calendarPeriod("month", time.Now())
-	e.clock.Store(int64(time.Until(time.Unix(first.end, 0)) + time.Minute))
+	first := contract.CalendarPeriod("month", time.Now())
+	e.clock.Store(int64(time.Until(time.Unix(first.End, 0)) + time.Minute))
 	e.tell()
 	old.Credit()
 	if n, _ = spend(); n != quota {

@@ -11,7 +11,7 @@ const (
 	idleAfter   = 2 * time.Second        // unused units go back
 	pauseOthers = 50 * time.Millisecond  // others hold units that may come back
 	pauseSpent  = time.Second            // all is spent
-	lookEvery   = 500 * time.Millisecond // at an active lease
+	lookEvery   = time.Second            // at an active lease
 	aheadOf     = 10 * time.Second       // before a period's end: the next one's first lease
 	retryEvery  = 100 * time.Millisecond // a message whose fate is unknown
 

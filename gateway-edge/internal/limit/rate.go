@@ -59,13 +59,6 @@ type share struct {
 	early int64   // not before
 }
 
-// Rates from which shares are held, in tokens a second and at once. Below, one
-// script decides each admission.
-const (
-	shareRate  = 10
-	shareBurst = 8
-)
-
 func newRate(l *Limits, c *counter, name string) body {
 	p := c.plan.Load()
 	if p.rate.small() {
@@ -80,7 +73,7 @@ func newRate(l *Limits, c *counter, name string) body {
 func (r *rate) cell(int64) policy.Cell { return r }
 
 // small reports whether a bucket is too small for shares.
-func (b bucket) small() bool { return b.rate < shareRate || b.burst < shareBurst }
+func (b bucket) small() bool { return b.rate < contract.SharedRate || b.burst < contract.SharedBurst }
 
 // adopt implements body.
 func (r *rate) adopt(p *plan) {

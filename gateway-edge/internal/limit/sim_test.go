@@ -228,7 +228,7 @@ func until(t testing.TB, within time.Duration, what string, ok func() bool) {
 
 const quotaCounter = "g1.quota0.k.k7"
 
-func thisMonth() string { return calendarPeriod("month", time.Now()).name }
+func thisMonth() string { return contract.CalendarPeriod("month", time.Now()).Name }
 
 func TestQuotaThreeEdgesExact(t *testing.T) {
 	t.Parallel()

@@ -15,16 +15,12 @@ type certificate struct {
 	cert  *tls.Certificate
 }
 
-// CertificateContext is what the private key of a gateway's certificate is sealed
-// for (contract.EdgeKeys.SealSecret).
-func CertificateContext(gateway string) string { return gateway + "/certificate" }
-
 func (b *builder) certificates() ([]*certificate, error) {
 	var errs contract.FieldErrors
 	var out []*certificate
 	for i := range b.doc.Certificates {
 		d := &b.doc.Certificates[i]
-		keyPEM, err := b.s.cfg.Keys.OpenSecret(CertificateContext(b.doc.ID), d.SealedKey)
+		keyPEM, err := b.s.cfg.Keys.OpenSecret(contract.CertificateContext(b.doc.ID), d.SealedKey)
 		if err != nil {
 			errs.AddAt(contract.Pointer(i, "sealed_key"), err)
 			continue

@@ -23,6 +23,7 @@ const (
 	flagNoKey                  // only requests without a key
 	flagLive                   // only gateways that are billed
 	flagUnrecorded             // usage rows don't tell the subject
+	flagChain                  // of a key and those that it was rotated to
 )
 
 // Filter says which of the database's usage rows belong to a counter, so that it
@@ -32,6 +33,7 @@ type Filter struct {
 	NoConsumer, NoKey                           bool
 	Live                                        bool // without gateways of mode test
 	Unrecorded                                  bool // subjects that usage rows don't tell apart
+	Chain                                       bool // Key and the keys that it was rotated to
 }
 
 // Identity is what a record belongs to.
@@ -92,7 +94,7 @@ func encodeIdentity(b []byte, id *Identity, since int64) error {
 		le.PutUint64(b[8+8*i:], v)
 	}
 	var flags uint32
-	for i, on := range [...]bool{id.Local, f.NoConsumer, f.NoKey, f.Live, f.Unrecorded} {
+	for i, on := range [...]bool{id.Local, f.NoConsumer, f.NoKey, f.Live, f.Unrecorded, f.Chain} {
 		if on {
 			flags |= 1 << i
 		}
@@ -123,7 +125,7 @@ func decodeRecord(b []byte) (r Record, ok bool, err error) {
 	}
 	u := func(i int) uint64 { return le.Uint64(b[8+8*i:]) }
 	flags, n, m := le.Uint32(b[72:]), int(le.Uint16(b[76:])), int(le.Uint16(b[78:]))
-	if n == 0 || n+m > maxText || flags >= flagUnrecorded<<1 {
+	if n == 0 || n+m > maxText || flags >= flagChain<<1 {
 		return r, false, errRecord
 	}
 	r = Record{
@@ -133,7 +135,7 @@ func decodeRecord(b []byte) (r Record, ok bool, err error) {
 			Filter: Filter{
 				Organization: u(3), Gateway: u(4), Route: u(5), Consumer: u(6), Key: u(7),
 				NoConsumer: flags&flagNoConsumer != 0, NoKey: flags&flagNoKey != 0, Live: flags&flagLive != 0,
-				Unrecorded: flags&flagUnrecorded != 0,
+				Unrecorded: flags&flagUnrecorded != 0, Chain: flags&flagChain != 0,
 			},
 		},
 		Since: int64(u(2)),

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/limit"
@@ -20,16 +19,16 @@ func NewDescriptor() *policy.Descriptor {
 
 // step is the policy.
 type step struct {
+	l     *limit.Limits
 	org   *limit.Organization
-	test  bool
+	scope policy.Scope
 	plans map[uint64]*usagePlan // by number
 }
 
 // usagePlan is a usage plan as one route sees it.
 type usagePlan struct {
 	refusal string // why the plan's consumers may not use the route; "" when they may
-	limits  []limit.Limit
-	fields  []policy.LimitField // beside limits
+	told
 }
 
 // unknown is a plan that the gateway's document does not have: the key is newer
@@ -39,19 +38,16 @@ var unknown = &usagePlan{refusal: "the consumer's usage plan is not known at thi
 // Step makes the implicit step of one route. A usage plan that names routes is
 // good for those only: on others its consumers are answered 403.
 func Step(l *limit.Limits, org *limit.Organization, s policy.Scope, plans []contract.UsagePlan, route string) (policy.Policy, error) {
-	p := &step{org: org, test: s.Test, plans: make(map[uint64]*usagePlan, len(plans))}
+	p := &step{l: l, org: org, scope: s, plans: make(map[uint64]*usagePlan, len(plans))}
 	for i := range plans {
 		doc := &plans[i]
 		limits, err := l.Plan(s, doc)
 		if err != nil {
 			return nil, fmt.Errorf("usage plan %q: %w", doc.Name, err)
 		}
-		u := &usagePlan{limits: limits}
+		u := &usagePlan{told: tell(limits)}
 		if !lists(doc.Routes, route) {
 			u.refusal = "the consumer's usage plan does not include this route"
-		}
-		for _, m := range limits {
-			u.fields = append(u.fields, policy.NewLimitField(m.Name, m.Kind))
 		}
 		p.plans[doc.Num] = u
 	}
@@ -67,39 +63,19 @@ func lists(routes []string, route string) bool {
 	return len(routes) == 0
 }
 
-// maxTaken bounds the limits that one request is subject to here: four of the
-// organization, three of the usage plan.
-const maxTaken = 7
-
-// taken is what one exchange has debited, in order. Its memory is reused.
-type taken struct {
-	org  []limit.Limit
-	plan *usagePlan
-	n    int
-	cell [maxTaken]policy.Cell
-}
-
-var pool = sync.Pool{New: func() any { return new(taken) }}
-
-// limit returns the i-th limit, nil past the last one.
-func (t *taken) limit(i int) *limit.Limit {
-	if i < len(t.org) {
-		return &t.org[i]
-	}
-	if i -= len(t.org); t.plan != nil && i < len(t.plan.limits) {
-		return &t.plan.limits[i]
-	}
-	return nil
-}
-
 // OnRequest implements policy.Policy.
 func (p *step) OnRequest(x *policy.Exchange, s *policy.Slot) policy.Action {
-	u := p.planOf(x.Principal())
+	caller := x.Principal()
+	u := p.planOf(caller)
 	if u != nil && u.refusal != "" {
 		return x.RejectDetail(contract.CodeForbidden, 0, u.refusal)
 	}
+	own := p.ownOf(caller)
+	if own != nil && own.refusal != "" {
+		return x.RejectDetail(contract.CodeForbidden, 0, own.refusal)
+	}
 	t := pool.Get().(*taken)
-	t.org, t.plan = p.org.Limits(p.test), u
+	t.fill(p.org.Limits(p.scope.Test), u, own)
 	s.P = t
 	if x.Tracing() {
 		if code, ok := t.trace(x); !ok && x.Explaining() {
@@ -109,11 +85,12 @@ func (p *step) OnRequest(x *policy.Exchange, s *policy.Slot) policy.Action {
 			return x.Next()
 		}
 	}
-	for m := t.limit(t.n); m != nil; m = t.limit(t.n) {
+	for t.n < t.all {
+		m := t.on[t.n].limit
 		c := m.Family.Of(x)
 		switch v := c.Take(x.Now()); v {
 		case policy.Took:
-			t.cell[t.n] = c
+			t.on[t.n].cell = c
 			t.n++
 		case policy.Dry:
 			return x.Wait()
@@ -128,12 +105,13 @@ func (p *step) OnRequest(x *policy.Exchange, s *policy.Slot) policy.Action {
 // before stays taken.
 func (p *step) Await(b policy.Blocking, x *policy.Exchange, s *policy.Slot) policy.Action {
 	t := s.P.(*taken)
-	for m := t.limit(t.n); m != nil; m = t.limit(t.n) {
+	for t.n < t.all {
+		m := t.on[t.n].limit
 		c := m.Family.Of(x)
 		if v := c.Wait(b); v != policy.Took {
 			return t.refuse(x, m, c, v)
 		}
-		t.cell[t.n] = c
+		t.on[t.n].cell = c
 		t.n++
 	}
 	return x.Next()
@@ -153,22 +131,22 @@ func (p *step) planOf(c *policy.Principal) *usagePlan {
 // refuse answers 429 or 503. The organization's own limits are no business of
 // its consumers: their state is not told.
 func (t *taken) refuse(x *policy.Exchange, m *limit.Limit, c policy.Cell, v policy.Verdict) policy.Action {
-	if i := t.n - len(t.org); i >= 0 {
-		t.plan.fields[i].Add(x.Response().Header, c.State(x.Now()))
+	if f := t.on[t.n].field; f != nil {
+		f.Add(x.Response().Header, c.State(x.Now()))
 	}
 	return x.Reject(policy.LimitCode(m.Kind, v), c.RetryAfter(x.Now()))
 }
 
-// OnResponse implements policy.Responder: what is left of the usage plan's
-// limits.
+// OnResponse implements policy.Responder: what is left of the usage plan's and
+// the key's limits.
 func (p *step) OnResponse(x *policy.Exchange, s *policy.Slot) policy.Action {
 	t, _ := s.P.(*taken)
-	if t == nil || t.plan == nil {
+	if t == nil {
 		return x.Next()
 	}
-	for i := range t.plan.fields {
-		if c := t.cell[len(t.org)+i]; c != nil {
-			t.plan.fields[i].Add(x.Response().Header, c.State(x.Now()))
+	for i := range t.n {
+		if o := &t.on[i]; o.field != nil {
+			o.field.Add(x.Response().Header, o.cell.State(x.Now()))
 		}
 	}
 	return x.Next()
@@ -184,16 +162,17 @@ func (p *step) OnDone(x *policy.Exchange, s *policy.Slot) {
 	}
 	billable, refused := x.Outcome().Billable, x.LimitRefused()
 	for i := range t.n {
-		switch t.limit(i).Kind {
+		o := &t.on[i]
+		switch o.limit.Kind {
 		case policy.CountConcurrency:
-			t.cell[i].Credit()
+			o.cell.Credit()
 		case policy.CountQuota:
 			if !billable {
-				t.cell[i].Credit()
+				o.cell.Credit()
 			}
 		default:
 			if refused {
-				t.cell[i].Credit()
+				o.cell.Credit()
 			}
 		}
 	}
@@ -205,23 +184,17 @@ func (p *step) OnDone(x *policy.Exchange, s *policy.Slot) {
 // trace tells every limit's state and whether one of them would refuse.
 func (t *taken) trace(x *policy.Exchange) (contract.Code, bool) {
 	code, ok := contract.CodeInternal, true
-	for i := 0; ; i++ {
-		m := t.limit(i)
-		if m == nil {
-			return code, ok
-		}
+	for i := range t.all {
+		m := t.on[i].limit
 		st := m.Family.Of(x).State(x.Now())
-		from := "organization"
-		if i >= len(t.org) {
-			from = "usage_plan"
-		}
 		x.TraceLimit(contract.LimitTrace{
-			Name: m.Name, Limit: st.Limit, Left: st.Left, Window: window(st.Window), From: from,
+			Name: m.Name, Limit: st.Limit, Left: st.Left, Window: window(st.Window), From: t.on[i].from,
 		})
 		if st.Left == 0 && ok && !m.Soft {
 			code, ok = policy.LimitCode(m.Kind, policy.Denied), false
 		}
 	}
+	return code, ok
 }
 
 func window(d time.Duration) string {

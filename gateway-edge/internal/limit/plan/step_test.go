@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,6 +112,82 @@ func TestStep(t *testing.T) {
 			Steps: []policytest.Step{by(anna, sent)},
 		},
 	}})
+}
+
+// withLimits is a key of its own consumer, on plan 5.
+func withLimits(kid, consumer, of uint64, l contract.KeyLimits) *policy.Principal {
+	p := caller(kid, consumer, 5)
+	p.Limits, p.LimitsOf = &l, of
+	return p
+}
+
+func quota(n int64) contract.KeyLimits {
+	return contract.KeyLimits{Quota: &contract.Quota{Limit: n, Period: "day"}}
+}
+
+// TestKeyLimits: a key's own limits stand in for the plan's kind by kind, are
+// counted by key, and never lift the organization's.
+func TestKeyLimits(t *testing.T) {
+	plan := `{"org":{"num":1},"plans":[{"num":5,"name":"basic","quota":{"limit":1,"period":"day"}}]}`
+	told := func(limit, left string) policytest.Want {
+		return policytest.Want{Forwarded: true, Header: map[string]string{
+			"RateLimit-Policy": `"quota";q=` + limit + `;w=86400`, "RateLimit": `"quota";r=` + left + `;t=43200`,
+		}}
+	}
+	high := withLimits(20, 30, 0, quota(3))
+	low := withLimits(21, 30, 0, quota(1))
+	fresh := withLimits(22, 31, 23, quota(2)) // was rotated from 23
+	old := withLimits(23, 31, 0, quota(2))
+	slow := withLimits(24, 32, 0, contract.KeyLimits{RateLimit: &contract.Rate{Rate: 1, Per: "hour", Burst: 5}})
+	fast := withLimits(28, 35, 0, quota(9))
+	policytest.Run(t, descriptor(t), policytest.Suite{Cases: []policytest.Case{
+		{Name: "above the plan's, by key", Deps: deps, Config: plan, Steps: []policytest.Step{
+			by(high, told("3", "2")), by(high, sent), by(low, sent), by(low, refused(contract.CodeQuotaExceeded)),
+			by(high, sent), by(high, refused(contract.CodeQuotaExceeded)),
+			by(caller(25, 30, 5), sent), by(caller(25, 30, 5), refused(contract.CodeQuotaExceeded)), // the plan's own was not used
+		}},
+		{Name: "rotated keys share what is left", Deps: deps, Config: plan, Steps: []policytest.Step{
+			by(old, sent), by(fresh, sent), by(old, refused(contract.CodeQuotaExceeded)), by(fresh, refused(contract.CodeQuotaExceeded)),
+		}},
+		{
+			Name: "other kinds stay the plan's", Deps: deps,
+			Config: `{"org":{"num":1},"plans":[{"num":5,"name":"basic","rate_limit":{"rate":9,"per":"hour"},"quota":{"limit":1,"period":"day"}}]}`,
+			Steps:  []policytest.Step{by(slow, sent), by(slow, refused(contract.CodeQuotaExceeded)), by(fast, sent), by(fast, refused(contract.CodeRateLimited))},
+		},
+		{Name: "never above the organization's", Deps: deps, Config: `{"org":{"num":1,"requests_per_day":2},"plans":[{"num":5,"name":"basic"}]}`, Steps: []policytest.Step{
+			by(high, sent), by(high, sent), by(high, refused(contract.CodeQuotaExceeded)),
+		}},
+		{Name: "what this edge does not know fails closed", Deps: deps, Config: plan, Steps: []policytest.Step{
+			by(withLimits(26, 33, 0, contract.KeyLimits{Quota: &contract.Quota{Limit: 1, Period: "eon"}}), refused(contract.CodeForbidden)),
+		}},
+		{Name: "without allocation", Deps: deps, Hot: true, Config: plan, Steps: []policytest.Step{
+			by(withLimits(27, 34, 0, contract.KeyLimits{
+				RateLimit: &contract.Rate{Rate: 1_000_000, Burst: 10_000_000}, Quota: &contract.Quota{Limit: 1 << 40, Period: "month"}, Concurrency: 100,
+			}), sent),
+		}},
+	}})
+}
+
+// TestExplainNamesWhoseLimitItIs asks for the trace of a key with a quota of its own.
+func TestExplainNamesWhoseLimitItIs(t *testing.T) {
+	d := deps(t)
+	l := d.Counters.(*limit.Limits)
+	p, err := Step(l, l.Organization(&contract.Organization{Num: 1, RequestsPerDay: 50}), d.Scope,
+		[]contract.UsagePlan{{Num: 5, Name: "basic", Quota: &contract.Quota{Limit: 1, Period: "day"}, Concurrency: 2}}, "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := &taken{}
+	s := p.(*step)
+	c := withLimits(40, 41, 0, quota(7))
+	taken.fill(s.org.Limits(false), s.planOf(c), s.ownOf(c))
+	var got []string
+	for _, o := range taken.on[:taken.all] {
+		got = append(got, o.from+" "+o.limit.Name)
+	}
+	if want := "organization quota_day usage_plan concurrency key quota"; strings.Join(got, " ") != want {
+		t.Errorf("limits %v, want %s", got, want)
+	}
 }
 
 var anna0, ben0 = caller(1, 10, 0), caller(3, 11, 0)
