@@ -57,7 +57,11 @@ func (u *upstream1) init(j *job) {
 // send is origin.send.
 func (u *upstream1) send(ctx context.Context, t *balance.Target) try {
 	u.pool = transport.Of(t)
-	c, err := u.pool.Get(ctx, u.dialDeadline())
+	var err error
+	c := u.pool.Idle(u.j.sent)
+	if c == nil {
+		c, err = u.pool.Dial(ctx, u.dialDeadline())
+	}
 	for {
 		if err != nil {
 			return dialFailed(err)
@@ -225,6 +229,10 @@ func (u *upstream1) more() error {
 	return err
 }
 
+// now is the time at which an answer that was read whole ended, as far as it was
+// looked at: reading the clock again would cost more than it tells.
+func (j *job) now() int64 { return max(j.sent, j.answered, j.committed) }
+
 // failed says how a try ended that gave no answer.
 func (u *upstream1) failed(err error) (got try, untouched bool) {
 	j := u.j
@@ -279,7 +287,7 @@ func (u *upstream1) finish(whole bool) {
 	}
 	u.buf = nil
 	if ok {
-		u.pool.Put(c)
+		u.pool.Put(c, j.now())
 	} else {
 		u.pool.Discard(c)
 	}

@@ -146,9 +146,11 @@ func subjectOf(p *policy.Principal, by policy.By) uint64 {
 	switch {
 	case by == policy.ByKey && p.Key != 0:
 		return p.Key
-	case p.Consumer != 0 && by == policy.ByConsumer:
+	case by == policy.ByConsumer && p.Consumer != 0 && p.Consumer != contract.ConsumerUnmatched:
 		return p.Consumer
-	case p.Key == 0 && p.Consumer == 0 && p.ConsumerName != "":
+	case p.Key == 0 && p.Identity != 0:
+		return p.Identity | tokenSubject
+	case p.Key == 0 && p.ConsumerName != "":
 		h := sha256.Sum256([]byte(p.ConsumerName))
 		return binary.BigEndian.Uint64(h[:]) | tokenSubject
 	}

@@ -50,7 +50,7 @@ func farewell(b body, now int64) *call {
 		}
 	case *rate:
 		b.mu.Lock()
-		b.usedAt = now - 2*int64(shareIdle)
+		b.usedAt = now - 2*int64(shareKeep)
 		b.mu.Unlock()
 		if b.now.Load().until > now {
 			return b.ask(now)

@@ -8,7 +8,9 @@ import (
 
 // How a lease behaves over time.
 const (
-	idleAfter   = 2 * time.Second        // unused units go back
+	idleAfter   = 2 * time.Second        // unused units go back where they may be missed
+	keepAfter   = 30 * time.Second       // elsewhere: a consumer's next request should not wait for a new lease
+	plenty      = 10                     // times what is held here must be left in Redis for that
 	pauseOthers = 50 * time.Millisecond  // others hold units that may come back
 	pauseSpent  = time.Second            // all is spent
 	lookEvery   = time.Second            // at an active lease
@@ -36,7 +38,7 @@ func (e *lease) ask(now int64) *call {
 	}
 	hungry := e.hungry.Swap(false) || e.node.waiters.Load() > 0
 	over := now+e.l.offset.Load() >= e.end
-	quiet := !hungry && now-e.usedAt > int64(idleAfter)
+	quiet := !hungry && e.quiet(now)
 	left := e.Left.Load()
 	want := int64(0)
 	switch {
@@ -98,6 +100,16 @@ func (e *lease) notice(now int64) {
 	if spent := e.Spent(); spent != e.spentAt {
 		e.spentAt, e.usedAt = spent, now
 	}
+}
+
+// quiet reports whether nobody has used the lease for so long that what is left of
+// it goes back. Callers hold mu.
+func (e *lease) quiet(now int64) bool {
+	idle := int64(idleAfter)
+	if !e.loose.Load() && e.avail.Load() >= plenty*max(1, e.Left.Load()) {
+		idle = int64(keepAfter)
+	}
+	return now-e.usedAt > idle
 }
 
 // withdraw moves every unspent unit out of reach of requests. Callers hold mu.
@@ -200,7 +212,7 @@ func (e *lease) check(now int64) int64 {
 		}
 		e.node.wake()
 		return now + int64(retryEvery)
-	case wall >= e.end, now-e.usedAt > int64(idleAfter):
+	case wall >= e.end, e.quiet(now):
 		if rest {
 			return e.forget(now)
 		}

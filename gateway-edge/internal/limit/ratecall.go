@@ -13,7 +13,8 @@ const (
 	renewPart  = 0.6                    // of the term
 	earlyPause = 100 * time.Millisecond // between two early renewals
 	startPause = 10 * time.Millisecond  // the first of them, doubled each time
-	shareIdle  = 2 * time.Second        // a share nobody used is given back
+	shareIdle  = 2 * time.Second        // a share nobody used is given back where others could use it
+	shareKeep  = 10 * time.Second       // elsewhere: a consumer's next request should not wait for a new one
 
 	contendPause = 400 * time.Millisecond // as earlyPause, where all is given out
 	denyPause    = 20 * time.Millisecond
@@ -28,7 +29,7 @@ func (r *rate) ask(now int64) *call {
 	r.measure(now)
 	s := r.now.Load()
 	waiting := int64(r.node.waiters.Load())
-	quiet := waiting == 0 && now-r.usedAt > int64(shareIdle)
+	quiet := waiting == 0 && r.quiet(now)
 	if waiting == 0 && !quiet && now < s.until && now <= s.early && now < r.renewAt {
 		return nil // answered meanwhile
 	}
@@ -63,6 +64,16 @@ func (r *rate) ask(now int64) *call {
 			strconv.FormatFloat(level-keep, 'f', 6, 64), int64(keep), demand, max(1, waiting),
 		},
 	}
+}
+
+// quiet reports whether nobody has used the share for so long that it is given
+// back. Callers hold mu.
+func (r *rate) quiet(now int64) bool {
+	idle := int64(shareKeep)
+	if r.contends || r.direct.Load() {
+		idle = int64(shareIdle)
+	}
+	return now-r.usedAt > idle
 }
 
 // measure updates the demand from the takes counted. Callers hold mu.
@@ -201,7 +212,7 @@ func (r *rate) check(now int64) int64 {
 		return now + int64(lookEvery)/4
 	}
 	s := r.now.Load()
-	quiet := now-r.usedAt > int64(shareIdle)
+	quiet := r.quiet(now)
 	switch {
 	case quiet && (s.until <= now || s.part == 0):
 		return r.forget(now)

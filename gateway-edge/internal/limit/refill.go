@@ -208,8 +208,9 @@ func (r *refiller) turn() {
 		at := r.cursor % wheelSize
 		due := r.wheel[at]
 		r.wheel[at] = nil
+		now := r.l.now()
 		for _, n := range due {
-			if next := n.cell.check(r.l.now()); next != 0 {
+			if next := n.cell.check(now); next != 0 {
 				r.place(n, next)
 				continue
 			}

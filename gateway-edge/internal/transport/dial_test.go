@@ -85,7 +85,7 @@ func TestDialErrors(t *testing.T) {
 			t.Parallel()
 			p := ps.pool(t, c.url, func(s *balance.Spec) { s.Connect = 200 * time.Millisecond })
 			begin := time.Now()
-			_, err := p.Get(t.Context(), time.Now().Add(400*time.Millisecond))
+			_, err := take(p, t.Context(), time.Now().Add(400*time.Millisecond))
 			var e *Error
 			if !errors.As(err, &e) || e.Code != c.want || CodeOf(err) != c.want || e.Result() != balance.ResultConnect {
 				t.Errorf("%v, want %v", err, c.want)
@@ -122,7 +122,7 @@ func TestCancelledDial(t *testing.T) {
 	p := newPools(t, Config{}).pool(t, full(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(20*time.Millisecond, cancel)
-	_, err := p.Get(ctx, time.Time{})
+	_, err := take(p, ctx, time.Time{})
 	var e *Error
 	if !errors.As(err, &e) || e.Result() != balance.ResultNone {
 		t.Errorf("%v: a caller that went away counts against the target", err)

@@ -60,21 +60,12 @@ type Conn struct {
 // peekAfter is how long a connection must have been idle to be looked at before
 // it is used again. The watcher notices a close by itself; the look is for bytes
 // that nobody asked for, and costs a system call (half a microsecond).
-const peekAfter = int64(200 * time.Microsecond)
-
-// Get returns a connection: the idle one that was used last, else a new one. ctx
-// ends a dial (nil never does); deadline bounds it beside the connect timeout
-// (zero does not). The error is an *Error. An idle connection costs no allocation.
-func (p *Pool) Get(ctx context.Context, deadline time.Time) (*Conn, error) {
-	if c := p.Idle(); c != nil {
-		return c, nil
-	}
-	return p.Dial(ctx, deadline)
-}
+const peekAfter = int64(time.Millisecond)
 
 // Idle returns the idle connection that was used last, nil if there is none that
-// seems alive.
-func (p *Pool) Idle() *Conn {
+// seems alive: Dial makes one then. now is CLOCK_BOOTTIME in ns. It does not
+// allocate.
+func (p *Pool) Idle(now int64) *Conn {
 	for {
 		p.mu.Lock()
 		n := len(p.idle)
@@ -86,7 +77,7 @@ func (p *Pool) Idle() *Conn {
 		p.idle[n-1] = nil
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
-		if !c.dead.Load() && (p.pools.now()-c.since < peekAfter || c.probe.quiet(c.sock)) {
+		if !c.dead.Load() && (now-c.since < peekAfter || c.probe.quiet(c.sock)) {
 			c.Reused = true
 			return c
 		}
@@ -94,8 +85,9 @@ func (p *Pool) Idle() *Conn {
 	}
 }
 
-// Dial returns a new connection, never an idle one: after a reused one broke
-// before the first byte of an answer.
+// Dial returns a new connection: there is no idle one, or a reused one broke
+// before the first byte of an answer. ctx ends the dial (nil never does); deadline
+// bounds it beside the connect timeout (zero does not). The error is an *Error.
 func (p *Pool) Dial(ctx context.Context, deadline time.Time) (*Conn, error) {
 	if p.quota.open.Add(1) > int64(p.pools.cfg.MaxConns) {
 		p.quota.open.Add(-1)
@@ -157,9 +149,9 @@ func (p *Pool) connect(ctx context.Context, deadline time.Time) (net.Conn, sysca
 }
 
 // Put takes a connection back after a whole answer with nothing behind it. No
-// deadline may be set on it.
-func (p *Pool) Put(c *Conn) {
-	c.since = p.pools.now()
+// deadline may be set on it. now is CLOCK_BOOTTIME in ns.
+func (p *Pool) Put(c *Conn, now int64) {
+	c.since = now
 	p.mu.Lock()
 	// dead is read under the lock: the watcher sets it first and looks among the
 	// idle ones then.

@@ -85,7 +85,7 @@ func copyBack(c net.Conn) {
 
 func get(t testing.TB, p *Pool) *Conn {
 	t.Helper()
-	c, err := p.Get(t.Context(), time.Time{})
+	c, err := take(p, t.Context(), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,8 +126,8 @@ func TestPoolReuses(t *testing.T) {
 	if b == a {
 		t.Fatal("one connection for two")
 	}
-	p.Put(b)
-	p.Put(a)
+	p.Put(b, p.pools.now())
+	p.Put(a, p.pools.now())
 	if c := get(t, p); c != a || !c.Reused {
 		t.Error("not the one used last")
 	}
@@ -176,7 +176,7 @@ func TestClosedByBackend(t *testing.T) {
 	p := newPools(t, Config{}).pool(t, echo(t, func(c net.Conn) { conns <- c }))
 	a := get(t, p)
 	server := <-conns
-	p.Put(a)
+	p.Put(a, p.pools.now())
 	_ = server.Close()
 	eventually(t, "the closed connection stays", func() bool { return p.open.Load() == 0 })
 	b := get(t, p)
@@ -184,8 +184,8 @@ func TestClosedByBackend(t *testing.T) {
 	_ = server.(*net.TCPConn).SetLinger(0)
 	_ = server.Close()
 	eventually(t, "a reset goes unnoticed", func() bool { return b.dead.Load() })
-	p.Put(b)
-	if p.open.Load() != 0 || p.Idle() != nil {
+	p.Put(b, p.pools.now())
+	if p.open.Load() != 0 || p.Idle(p.pools.now()) != nil {
 		t.Error("a dead connection was kept")
 	}
 }
@@ -198,7 +198,7 @@ func TestUnaskedBytes(t *testing.T) {
 	p := newPools(t, Config{}).pool(t, echo(t, func(c net.Conn) { conns <- c }))
 	a := get(t, p)
 	server := <-conns
-	p.Put(a)
+	p.Put(a, p.pools.now())
 	if _, err := server.Write([]byte("HTTP/1.1 200 OK\r\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -219,14 +219,14 @@ func TestPoolLimits(t *testing.T) {
 		conns = append(conns, get(t, p))
 	}
 	last := get(t, other)
-	_, err := p.Get(t.Context(), time.Time{})
+	_, err := take(p, t.Context(), time.Time{})
 	var e *Error
 	if !errors.As(err, &e) || e.Code != contract.CodeOverloaded || e.Result() != balance.ResultNone {
 		t.Fatalf("a fourth connection of three: %v", err)
 	}
 	other.Discard(last)
 	for _, c := range conns {
-		p.Put(c)
+		p.Put(c, p.pools.now())
 	}
 	if n := p.open.Load(); n != 1 {
 		t.Errorf("%d idle of 1", n)
@@ -250,7 +250,7 @@ func TestRunEnds(t *testing.T) {
 	go func() { done <- ps.Run(ctx) }()
 	p := ps.pool(t, echo(t, copyBack))
 	a, b := get(t, p), get(t, p)
-	p.Put(a)
+	p.Put(a, p.pools.now())
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)
@@ -258,7 +258,7 @@ func TestRunEnds(t *testing.T) {
 	if n := p.open.Load(); n != 1 {
 		t.Errorf("%d open", n)
 	}
-	p.Put(b)
+	p.Put(b, p.pools.now())
 	if n := p.open.Load(); n != 0 {
 		t.Errorf("%d open", n)
 	}
@@ -290,7 +290,7 @@ func TestConcurrentUse(t *testing.T) {
 				if i%10 == 9 {
 					p.Discard(c)
 				} else {
-					p.Put(c)
+					p.Put(c, p.pools.now())
 				}
 			}
 		})
@@ -304,13 +304,13 @@ func TestConcurrentUse(t *testing.T) {
 
 func TestReuseAllocatesNothing(t *testing.T) {
 	p := newPools(t, Config{}).pool(t, echo(t, copyBack))
-	p.Put(get(t, p))
+	p.Put(get(t, p), p.pools.now())
 	if n := testing.AllocsPerRun(1000, func() {
-		c, err := p.Get(context.Background(), time.Time{})
+		c, err := take(p, context.Background(), time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Put(c)
+		p.Put(c, p.pools.now())
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -318,13 +318,21 @@ func TestReuseAllocatesNothing(t *testing.T) {
 
 func BenchmarkReuse(b *testing.B) {
 	p := newPools(b, Config{}).pool(b, echo(b, copyBack))
-	p.Put(get(b, p))
+	p.Put(get(b, p), p.pools.now())
 	b.ReportAllocs()
 	for b.Loop() {
-		c, err := p.Get(context.Background(), time.Time{})
+		c, err := take(p, context.Background(), time.Time{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		p.Put(c)
+		p.Put(c, p.pools.now())
 	}
+}
+
+// take returns an idle connection, else a new one.
+func take(p *Pool, ctx context.Context, deadline time.Time) (*Conn, error) {
+	if c := p.Idle(p.pools.now()); c != nil {
+		return c, nil
+	}
+	return p.Dial(ctx, deadline)
 }

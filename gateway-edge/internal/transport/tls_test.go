@@ -90,7 +90,7 @@ func TestTLS(t *testing.T) {
 				return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
 			}})
 			p := ps.pool(t, "https://backend.example:"+port, c.edit)
-			conn, err := p.Get(t.Context(), time.Time{})
+			conn, err := take(p, t.Context(), time.Time{})
 			if (err == nil) != c.ok || !c.ok && CodeOf(err) != contract.CodeUpstreamTLS {
 				t.Fatal(err)
 			}
@@ -102,7 +102,7 @@ func TestTLS(t *testing.T) {
 				if conn.Raw != nil {
 					t.Error("a TLS connection has a RawConn for the engine")
 				}
-				p.Put(conn)
+				p.Put(conn, p.pools.now())
 				if again := get(t, p); again != conn {
 					t.Error("not reused")
 				}
