@@ -60,7 +60,9 @@ const inside = createRoute({
   beforeLoad: async ({ location }) => {
     try {
       const me = await queryClient.ensureQueryData(meQuery);
-      settleOrganization(me, currentOrganization());
+      settleOrganization(me, currentOrganization() ?? me.organization);
+      // Who came by a sign-in provider has no organization yet.
+      if (me.organizations.length === 0 && !/^\/(welcome|account)\b/.test(location.pathname)) throw redirect({ to: '/welcome' });
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 401) throw error;
       throw redirect({ to: '/login', search: location.pathname === '/gateways' ? {} : { next: location.href } });

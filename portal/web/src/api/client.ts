@@ -52,7 +52,10 @@ const rules: Middleware = {
   },
 };
 
-const client = createFetchClient<paths>({ baseUrl: `${window.location.origin}/` });
+/** What the client reads; CSV and event streams are for links and fetch. */
+type Media = 'application/json' | 'application/problem+json';
+
+const client = createFetchClient<paths, Media>({ baseUrl: `${window.location.origin}/` });
 client.use(rules);
 
 // ETags of what was read, by the object that the page holds: a form saves with
@@ -91,7 +94,7 @@ const methods = new Set(['GET', 'PUT', 'POST', 'PATCH', 'DELETE']);
  * The typed client: `api.GET('/v1/gateways/{gateway}', {params: {path: {gateway}}})`.
  * It throws a Problem; `data` is what the API answered.
  */
-export const api: Client<paths> = new Proxy(client, {
+export const api: Client<paths, Media> = new Proxy(client, {
   get(target, name, receiver) {
     const member: unknown = Reflect.get(target, name, receiver);
     return typeof name === 'string' && methods.has(name) ? tagged(member as Call) : member;
@@ -99,4 +102,4 @@ export const api: Client<paths> = new Proxy(client, {
 });
 
 /** The same as hooks: `$api.useQuery('get', '/v1/gateways')`. */
-export const $api = createQueryClient(api);
+export const $api = createQueryClient<paths, Media>(api);

@@ -13,8 +13,8 @@ const developer = [
   'consumers:write',
   'keys:write',
 ] as const;
-const admin = [...developer, 'organization:write', 'members:write', 'billing:read'] as const;
-const owner = [...admin, 'billing:write'] as const;
+const admin = [...developer, 'organization:write', 'organization:export', 'members:write', 'billing:read'] as const;
+const owner = [...admin, 'billing:write', 'organization:delete'] as const;
 const billing = ['organization:read', 'members:read', 'billing:read', 'billing:write', 'usage:read'] as const;
 
 /** Permission is what an operation of the API asks for. */

@@ -35,8 +35,101 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign in with a password; sets the session cookie */
+        /**
+         * Sign in with a password; sets the session cookie
+         * @description With a second factor the answer is 202 and no session: `POST /v1/login/second-factor` finishes. A
+         *     provider's identity that was left waiting in this browser (`account_exists`) is linked on success.
+         */
         post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/login/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finish signing in with a code of the authenticator app, or a recovery code
+         * @description Belongs to the browser that sent the password within the last 5 minutes. A code works once; wrong
+         *     ones slow down further tries for the account, wherever they come from.
+         */
+        post: operations["loginSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/login/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whom one can sign in with beside a password */
+        get: operations["listLoginProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/login/oidc/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A sign-in provider's name */
+                provider: components["parameters"]["ProviderParam"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Send the browser to a sign-in provider
+         * @description For browsers: answers with a redirect and a cookie that ties what comes back to this browser. OpenID
+         *     Connect with PKCE (S256), state and nonce; GitHub by OAuth 2.0 with PKCE and state.
+         */
+        get: operations["startLogin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/login/oidc/{provider}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A sign-in provider's name */
+                provider: components["parameters"]["ProviderParam"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Where the provider sends the browser back to
+         * @description Redirects into the portal: to `return_to` with a session, to `/login?step=second` where a second
+         *     factor is needed, to `/login?error=…` for what a person can mend (`denied`, `unverified_email`,
+         *     `account_exists`, `provider_unavailable`). An account that exists already is never taken over by its
+         *     address alone: its owner signs in to it first, in the same browser, and the identity is linked then.
+         *     Whatever does not fit what this browser was sent out with is 400.
+         */
+        get: operations["finishLogin"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -165,6 +258,186 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
+        /** Change the user's name, or remember the organization chosen last */
+        patch: operations["updateMe"];
+        trace?: never;
+    };
+    "/v1/email/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask to change the e-mail address
+         * @description A mail with a link goes to the new address, and one that says so to the old. The address changes when
+         *     `POST /v1/email/verify` gets the link's token within 24 hours. Answers the same whether the new
+         *     address has an account or not.
+         */
+        post: operations["changeEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the account has a second factor */
+        get: operations["getTOTP"];
+        put?: never;
+        /**
+         * Begin to set up an authenticator app (RFC 6238)
+         * @description Nothing changes until `POST /v1/totp/confirm` gets a code within 15 minutes. Beginning again makes
+         *     another secret.
+         */
+        post: operations["enrolTOTP"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn the second factor on with a code of the app
+         * @description Ends every other session of the user. The recovery codes are shown this once.
+         */
+        post: operations["confirmTOTP"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/totp/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make new recovery codes; the old ones stop working */
+        post: operations["renewRecoveryCodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/totp/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turn the second factor off; needs the password and a code */
+        post: operations["disableTOTP"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Accounts of sign-in providers that are linked to the user */
+        get: operations["listIdentities"];
+        put?: never;
+        /**
+         * Begin to link an account of a sign-in provider
+         * @description Send the browser to the answer's `url`; it comes back to `return_to` with `?linked=` and the provider's name.
+         */
+        post: operations["linkIdentity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/identities/{identity}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identity: components["parameters"]["IdentityParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Unlink an account of a sign-in provider
+         * @description Refused (409) for the last way to sign in.
+         */
+        delete: operations["unlinkIdentity"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/account/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything that is kept of the user, without secrets */
+        get: operations["exportAccount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/account/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete the user for good
+         * @description Refused (409) while the user is the last owner of an organization: make another member owner, or
+         *     delete the organization first. Ends every session and every management token of the user.
+         */
+        post: operations["deleteAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -239,6 +512,48 @@ export interface paths {
         head?: never;
         /** Change its name or its rule for a cut-off Redis */
         patch: operations["updateOrganization"];
+        trace?: never;
+    };
+    "/v1/organization/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that is kept of the organization, without secrets
+         * @description Members, invitations, tokens, gateways with their configuration, consumers, keys, usage by day and the
+         *     audit log. Access logs have an operation of their own.
+         */
+        get: operations["exportOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/organization/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete the organization for good
+         * @description Its gateways stop answering, its keys and tokens stop working and its members lose it at once. What
+         *     was billed stays on record.
+         */
+        post: operations["deleteOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/members": {
@@ -318,6 +633,42 @@ export interface paths {
         post?: never;
         /** Take an invitation back */
         delete: operations["deleteInvitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/{invitation}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation: components["parameters"]["InvitationParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mail an invitation again; the older link stops working */
+        post: operations["resendInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/lookup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What an invitation's link offers, for who holds it */
+        post: operations["lookUpInvitation"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -408,6 +759,23 @@ export interface paths {
         };
         /** Subscription plans */
         get: operations["listPlans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/installation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where this Tollgate answers and what it offers */
+        get: operations["getInstallation"];
         put?: never;
         post?: never;
         delete?: never;
@@ -638,6 +1006,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        /** Uploaded certificates; private keys are never shown */
+        get: operations["listCertificates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/certificates/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        /** One certificate, without its private key */
+        get: operations["getCertificate"];
+        /**
+         * Upload a certificate with its chain and private key, or replace one
+         * @description Edges serve it to clients that name one of its hosts in the TLS handshake. The chain begins with the
+         *     certificate itself, each one signed by the next; the key must be the certificate's. It may serve hosts of
+         *     this gateway only.
+         */
+        put: operations["putCertificate"];
+        post?: never;
+        /** Delete a certificate; its hosts are served with the edges' own one again */
+        delete: operations["deleteCertificate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/usage-plans": {
         parameters: {
             query?: never;
@@ -767,7 +1184,7 @@ export interface paths {
         };
         /** One API key, without its secret */
         get: operations["getKey"];
-        /** Change a key's name, expiry, scopes or usage plan */
+        /** Change a key's name, expiry, scopes, usage plan or limits */
         put: operations["updateKey"];
         post?: never;
         delete?: never;
@@ -868,6 +1285,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/config/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What saving one route, one upstream or the gateway's policies would change; changes nothing
+         * @description The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
+         *     are into this body (`/route/match/path`).
+         */
+        post: operations["checkChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/versions": {
         parameters: {
             query?: never;
@@ -950,6 +1391,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put this gateway's configuration into another or a new one
+         * @description From staging to production, say. The other gateway is of the same organization; it gets one new
+         *     version, all or nothing. Consumers and keys stay where they are. Values of secrets are never copied:
+         *     the answer says which the policies need, and those that nobody has set yet can be sent along.
+         *     With `dry_run` nothing changes, and the answer says what would.
+         */
+        post: operations["copyGateway"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/explain": {
         parameters: {
             query?: never;
@@ -964,6 +1431,32 @@ export interface paths {
         put?: never;
         /** What would happen to this request, by a live edge's own engine */
         post: operations["explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send one real request through an edge, to this gateway's own host
+         * @description It is a request like any other: policies, limits, the log and the bill see it. What is given passes
+         *     through and is neither kept nor logged; the audit log notes method and path. At most 20 at once and
+         *     then one each second for one caller and gateway, bodies of at most 64 KiB, and 256 KiB of the
+         *     answer's. An edge that can't be reached is 503.
+         */
+        post: operations["sendTestRequest"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1003,7 +1496,9 @@ export interface paths {
         };
         /**
          * Requests, errors, bytes and latency over time
-         * @description At most 1,500 points a series, 200 series (the rest is summed in `other`) and 400 days.
+         * @description Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series and
+         *     400 days; groups come in pages, the largest first, and `other` sums what the page leaves out. What
+         *     is not counted together (the exact status codes of one consumer, say) is 422.
          */
         get: operations["getUsage"];
         put?: never;
@@ -1026,6 +1521,144 @@ export interface paths {
         };
         /** Access log, newest first; `follow=true` streams it as server-sent events */
         get: operations["getLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        /** Alerts with what they have come to */
+        get: operations["listAlerts"];
+        put?: never;
+        /**
+         * Make an alert
+         * @description With a webhook among its channels the answer holds the secret that signs its notices, once:
+         *     `Tollgate-Signature: t=<Unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. A notice that is sent
+         *     again has the same `Tollgate-Delivery`.
+         */
+        post: operations["createAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/alerts/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        /** One alert */
+        get: operations["getAlert"];
+        /** Make or replace an alert */
+        put: operations["putAlert"];
+        post?: never;
+        /** Delete an alert with its history */
+        delete: operations["deleteAlert"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/alerts/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a notice by every channel of the alert */
+        post: operations["testAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/alerts/{name}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replace the secret that signs the alert's webhooks; shown once */
+        post: operations["rotateAlertSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/alerts/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        /** When the alert fired and was over, newest first */
+        get: operations["listAlertHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/alerts/{name}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        /** The alert's notices and what became of them, newest first */
+        get: operations["listAlertDeliveries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1106,6 +1739,8 @@ export interface components {
             organization?: components["schemas"]["Title"];
             /** @description The token of an invitation's link; instead of organization */
             invitation?: string;
+            /** @description Sign in (the session cookie) instead of making a management token */
+            session?: boolean;
         };
         SignupResult: {
             user: components["schemas"]["User"];
@@ -1128,14 +1763,143 @@ export interface components {
             password: components["schemas"]["Password"];
         };
         PasswordChangeInput: {
-            current_password: string;
+            /** @description Where the account has a password */
+            current_password?: string;
+            /** @description A code of the app, where the account has a second factor and no password */
+            code?: string;
             password: components["schemas"]["Password"];
+        };
+        /**
+         * @description Shows that it is the user who asks: the password where the account has one, and a code where it has a
+         *     second factor. An account with neither must have signed in within the last 10 minutes.
+         */
+        Proof: {
+            current_password?: string;
+            /** @description A code of the authenticator app, or a recovery code */
+            code?: string;
+        };
+        CodeInput: {
+            code: string;
+        };
+        SecondFactorInput: {
+            /** @description Of the authenticator app */
+            code?: string;
+            recovery_code?: string;
+        };
+        SecondFactorNeeded: {
+            /** @enum {string} */
+            second_factor: "totp";
+            /**
+             * Format: date-time
+             * @description Then the password is asked for again
+             */
+            expires_at: string;
+        };
+        LoginProvider: {
+            /** @example google */
+            name: string;
+            /** @example Google */
+            title: string;
+            /** @enum {string} */
+            kind: "oidc" | "github";
+            /** @description Send the browser there, with `?return_to=` */
+            url: string;
+        };
+        LoginProviderList: {
+            items: components["schemas"]["LoginProvider"][];
+        };
+        TOTP: {
+            enabled: boolean;
+            /** Format: date-time */
+            enabled_at?: string;
+            recovery_codes_left: number;
+        };
+        TOTPEnrolment: {
+            /** @description Base 32 */
+            secret: string;
+            otpauth_uri: string;
+            /** @description The URI as a QR code: a string of 0 and 1 (dark) for each row of modules, without quiet zone */
+            qr: string[];
+            /** Format: date-time */
+            expires_at: string;
+        };
+        RecoveryCodes: {
+            recovery_codes: string[];
+        };
+        Identity: {
+            id: string;
+            provider: string;
+            title: string;
+            /** @description As the provider gave it when it was linked */
+            email: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Signed in with last
+             */
+            updated_at: string;
+        };
+        IdentityList: {
+            items: components["schemas"]["Identity"][];
+        };
+        IdentityInput: {
+            current_password?: string;
+            /** @description A code of the authenticator app, or a recovery code */
+            code?: string;
+            provider: string;
+            return_to?: string;
+        };
+        IdentityStart: {
+            url: string;
+        };
+        MePatch: {
+            /** @description Shown to other members; may be empty */
+            name?: string;
+            /** @description Id of the organization chosen last, one of the user's */
+            organization?: string;
+        };
+        EmailChangeInput: {
+            current_password?: string;
+            /** @description A code of the authenticator app, or a recovery code */
+            code?: string;
+            email: components["schemas"]["Email"];
+        };
+        OrganizationDeletion: {
+            current_password?: string;
+            /** @description A code of the authenticator app, or a recovery code */
+            code?: string;
+            /** @description The organization's name, letter by letter */
+            name: string;
+        };
+        InvitationOffer: {
+            /** @description Its name */
+            organization: string;
+            email: string;
+            role: components["schemas"]["Role"];
+            /** Format: date-time */
+            expires_at: string;
+            /** @description The address can sign in; else it signs up */
+            has_account: boolean;
+        };
+        Export: {
+            /** Format: date-time */
+            exported_at: string;
+            /** @enum {string} */
+            kind: "account" | "organization";
+        } & {
+            [key: string]: unknown;
         };
         User: {
             id: string;
             email: string;
+            /** @description May be empty */
+            name: string;
             /** @description The address was proved */
             verified: boolean;
+            /** @description False for an account that signs in by a provider only */
+            has_password: boolean;
+            second_factor: boolean;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -1144,6 +1908,8 @@ export interface components {
         Me: {
             user: components["schemas"]["User"];
             organizations: components["schemas"]["Membership"][];
+            /** @description Id of the organization chosen last, if the user is still in it */
+            organization?: string;
             token?: components["schemas"]["Token"];
         };
         Session: {
@@ -1152,7 +1918,14 @@ export interface components {
             current: boolean;
             /** @description Address at sign-in */
             client: string;
+            /** @description Address last seen, to the minute */
+            last_client: string;
             user_agent: string;
+            /**
+             * @description What the user agent says it is
+             * @example Firefox on Linux
+             */
+            device: string;
             /** Format: date-time */
             created_at: string;
             /**
@@ -1206,6 +1979,10 @@ export interface components {
             id: string;
             user_id: string;
             email: string;
+            /** @description May be empty */
+            name: string;
+            /** @description Has a second factor; shown to who may change members */
+            second_factor?: boolean;
             role: components["schemas"]["Role"];
             /** Format: date-time */
             created_at: string;
@@ -1326,6 +2103,11 @@ export interface components {
         AuditList: {
             items: components["schemas"]["AuditEntry"][];
             next_cursor?: string;
+            /**
+             * Format: int64
+             * @description What the whole list holds, where `count` asks for it
+             */
+            total?: number;
         };
         Plan: {
             name: string;
@@ -1378,6 +2160,21 @@ export interface components {
             /** Format: date-time */
             period_end: string;
         };
+        Installation: {
+            /** @description Gateway `shop` answers at `shop.` and this */
+            edge_domain: string;
+            /**
+             * @description Scheme, domain and port of gateways for their callers
+             * @example https://gw.example.com
+             */
+            edge_url: string;
+            /** @description A backend that answers with what it was sent, offered as an upstream's target; missing where there is none */
+            echo_url?: string;
+            /** @description The portal can send requests through an edge */
+            test_requests: boolean;
+            /** @description Mails are sent, so addresses have to be confirmed */
+            mail: boolean;
+        };
         PolicyType: {
             type: string;
             /** @enum {string} */
@@ -1413,6 +2210,11 @@ export interface components {
             name: string;
             mode: components["schemas"]["GatewayMode"];
             hostname: string;
+            /**
+             * @description Where callers reach it
+             * @example https://demo.gw.example.com
+             */
+            url: string;
             /**
              * Format: int64
              * @description Newest version of its configuration
@@ -1558,6 +2360,11 @@ export interface components {
         UpstreamList: {
             items: components["schemas"]["Upstream"][];
             next_cursor?: string;
+            /**
+             * Format: int64
+             * @description What the whole list holds, where `count` asks for it
+             */
+            total?: number;
         };
         /** @description Exactly one of `exact`, `prefix`, `regex` and `present` is given */
         FieldMatch: {
@@ -1638,6 +2445,11 @@ export interface components {
         RouteList: {
             items: components["schemas"]["Route"][];
             next_cursor?: string;
+            /**
+             * Format: int64
+             * @description What the whole list holds, where `count` asks for it
+             */
+            total?: number;
         };
         SecretInput: {
             value: string;
@@ -1652,6 +2464,47 @@ export interface components {
         };
         SecretList: {
             items: components["schemas"]["Secret"][];
+            next_cursor?: string;
+        };
+        CertificateInput: {
+            /** @description The certificate and those that sign it, in PEM, in this order */
+            chain_pem: string;
+            /** @description The certificate's private key in PEM, not encrypted: RSA of 2048 to 4096 bits, ECDSA P-256 or P-384, or Ed25519 */
+            key_pem: string;
+            /** @description Which of the gateway's hosts it serves; default all that it covers */
+            hosts?: string[];
+        };
+        Certificate: {
+            id: string;
+            name: string;
+            /** @description Hosts of the gateway that it is served for */
+            hosts: string[];
+            /** @description All names in the certificate */
+            names?: string[];
+            common_name: string;
+            issuer: string;
+            /** Format: date-time */
+            not_before: string;
+            /** Format: date-time */
+            not_after: string;
+            /** @description Whole days until not_after; negative once it is over */
+            days_left: number;
+            /**
+             * @description `expiring` in its last 30 days
+             * @enum {string}
+             */
+            state: "valid" | "expiring" | "expired";
+            fingerprint_sha256: string;
+            /** @description Such as ECDSA P-256 */
+            key_type: string;
+            chain_length?: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        CertificateList: {
+            items: components["schemas"]["Certificate"][];
             next_cursor?: string;
         };
         Rate: {
@@ -1703,6 +2556,64 @@ export interface components {
         UsagePlanList: {
             items: components["schemas"]["UsagePlan"][];
             next_cursor?: string;
+            /**
+             * Format: int64
+             * @description What the whole list holds, where `count` asks for it
+             */
+            total?: number;
+        };
+        ConsumerIdentity: {
+            /** @description The token's `iss`, exactly as it stands there */
+            issuer: string;
+            /** @description The claim that names the caller: `sub`, or what the jwt policy's `consumer_claim` says */
+            subject: string;
+        };
+        /** @description Each that is given stands in for the usage plan's of its kind. None may be above the organization's subscription. */
+        KeyLimits: {
+            rate_limit?: components["schemas"]["Rate"];
+            quota?: components["schemas"]["Quota"];
+            /** @description Requests at once; 0 for the usage plan's */
+            concurrency?: number;
+        };
+        Budget: {
+            /** @enum {string} */
+            name: "rate" | "quota" | "concurrency";
+            /** @enum {string} */
+            from: "key" | "usage_plan";
+            /**
+             * @description Whose requests are counted together
+             * @enum {string}
+             */
+            by: "key" | "consumer";
+            /**
+             * Format: int64
+             * @description Requests in a window; of concurrency, at once
+             */
+            limit: number;
+            /** @description `second`, `minute`, `hour`, `day`, `week` or `month`; none for concurrency */
+            window?: string;
+            /**
+             * Format: int64
+             * @description Of a rate
+             */
+            burst?: number;
+            /**
+             * Format: int64
+             * @description Not given where it is not known
+             */
+            used?: number;
+            /** Format: int64 */
+            remaining?: number;
+            /**
+             * Format: date-time
+             * @description Of a quota
+             */
+            resets_at?: string;
+            /**
+             * @description `live`: from the budgets that the edges spend, a few seconds old at most. `ledger`: they can't be reached; from recorded usage, which may lag. `unknown`: neither says.
+             * @enum {string}
+             */
+            source: "live" | "ledger" | "unknown";
         };
         ConsumerInput: {
             name?: components["schemas"]["Name"];
@@ -1712,6 +2623,8 @@ export interface components {
             metadata?: {
                 [key: string]: unknown;
             };
+            /** @description Callers with a token of one of these are this consumer; what is left out is taken away */
+            identities?: components["schemas"]["ConsumerIdentity"][];
         };
         Consumer: {
             name: components["schemas"]["Name"];
@@ -1721,7 +2634,11 @@ export interface components {
             metadata?: {
                 [key: string]: unknown;
             };
+            /** @description Callers with a token of one of these are this consumer; what is left out is taken away */
+            identities?: components["schemas"]["ConsumerIdentity"][];
             id: string;
+            /** @description What is left of its limits: of one consumer always, in lists with budgets=true */
+            budgets?: components["schemas"]["Budget"][];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -1730,6 +2647,11 @@ export interface components {
         ConsumerList: {
             items: components["schemas"]["Consumer"][];
             next_cursor?: string;
+            /**
+             * Format: int64
+             * @description What the whole list holds, where `count` asks for it
+             */
+            total?: number;
         };
         KeyInput: {
             consumer: components["schemas"]["Name"];
@@ -1742,6 +2664,7 @@ export interface components {
             scopes?: string[];
             /** @description Instead of the consumer's */
             usage_plan?: string;
+            limits?: components["schemas"]["KeyLimits"];
         };
         /** @description What is left out is taken away */
         KeyUpdate: {
@@ -1750,6 +2673,7 @@ export interface components {
             expires_at?: string;
             scopes?: string[];
             usage_plan?: string;
+            limits?: components["schemas"]["KeyLimits"];
         };
         RotateInput: {
             /** @description How long the old key goes on working, at most 720h; default 24h */
@@ -1779,8 +2703,16 @@ export interface components {
             revoked_at?: string;
             scopes?: string[];
             usage_plan?: string;
+            limits?: components["schemas"]["KeyLimits"];
+            /** @description What is left of its limits: of one key always, in lists with budgets=true */
+            budgets?: components["schemas"]["Budget"][];
             /** @description Id of the key that takes its place */
             rotated_to?: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute for 14 days and to the hour before; none: never
+             */
+            last_used_at?: string;
             /** @description Name of the user or token */
             created_by?: string;
             /** Format: date-time */
@@ -1807,8 +2739,16 @@ export interface components {
             revoked_at?: string;
             scopes?: string[];
             usage_plan?: string;
+            limits?: components["schemas"]["KeyLimits"];
+            /** @description What is left of its limits: of one key always, in lists with budgets=true */
+            budgets?: components["schemas"]["Budget"][];
             /** @description Id of the key that takes its place */
             rotated_to?: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute for 14 days and to the hour before; none: never
+             */
+            last_used_at?: string;
             /** @description Name of the user or token */
             created_by?: string;
             /** Format: date-time */
@@ -1830,6 +2770,11 @@ export interface components {
         KeyList: {
             items: components["schemas"]["Key"][];
             next_cursor?: string;
+            /**
+             * Format: int64
+             * @description What the whole list holds, where `count` asks for it
+             */
+            total?: number;
         };
         RevokeReceipt: {
             id: string;
@@ -1930,7 +2875,7 @@ export interface components {
         };
         Difference: {
             /** @enum {string} */
-            kind: "gateway" | "settings" | "policies" | "upstream" | "route" | "usage_plan" | "secret";
+            kind: "gateway" | "settings" | "policies" | "upstream" | "route" | "usage_plan" | "secret" | "certificate";
             /** @enum {string} */
             verb: "create" | "update" | "delete";
             id?: string;
@@ -1947,6 +2892,54 @@ export interface components {
              */
             version: number;
             changes: components["schemas"]["Difference"][];
+        };
+        /** @description Exactly one of `route`, `upstream` and `policies` is given */
+        CheckInput: {
+            /** @description Present name of the route or upstream; missing for a new one */
+            name?: string;
+            route?: components["schemas"]["RouteInput"];
+            upstream?: components["schemas"]["UpstreamInput"];
+            policies?: components["schemas"]["Policy"][];
+        };
+        CopyInput: {
+            /** @description The other gateway, by id or name */
+            to: string;
+            /** @description Make a gateway of that name when there is none */
+            create?: boolean;
+            mode?: components["schemas"]["GatewayMode"];
+            /** @description What to copy; default everything */
+            parts?: ("settings" | "policies" | "upstreams" | "routes" | "usage_plans")[];
+            /** @description An upstream that the other gateway has already keeps its own targets */
+            keep_targets?: boolean;
+            /** @description Set in the other gateway together with the copy; needs secrets:write */
+            secrets?: {
+                name: components["schemas"]["Name"];
+                value: string;
+            }[];
+            /** @description Only say what would change */
+            dry_run?: boolean;
+        };
+        CopyResult: {
+            dry_run: boolean;
+            /** @description The other gateway was made, or would be */
+            created: boolean;
+            /** @description Missing where a dry run would make it */
+            id?: string;
+            name: string;
+            mode: components["schemas"]["GatewayMode"];
+            /**
+             * Format: int64
+             * @description Of the other gateway: after the copy, or now
+             */
+            version: number;
+            changes: components["schemas"]["Difference"][];
+            /** @description Secrets that the other gateway's policies refer to */
+            secrets: {
+                name: string;
+                /** @description False: it must be set before the copy, or sent with it */
+                set: boolean;
+                used_by: string[];
+            }[];
         };
         Version: {
             /** Format: int64 */
@@ -2028,6 +3021,46 @@ export interface components {
             /** @description The client's address */
             client?: string;
         };
+        TestRequest: {
+            /** @description Default GET */
+            method?: string;
+            /**
+             * @description With its query, as it stands on the wire
+             * @example /orders/7?full=true
+             */
+            path: string;
+            /** @description Not those that frame the message, name its host or say where it comes from */
+            headers?: {
+                [key: string]: string[];
+            };
+            body?: string;
+        };
+        TestAnswer: {
+            status: number;
+            headers: {
+                [key: string]: string[];
+            };
+            /** @description Where it is UTF-8 text */
+            body?: string;
+            /** @description Where it is not */
+            body_base64?: string;
+            /**
+             * Format: int64
+             * @description Of what is shown
+             */
+            body_bytes: number;
+            /** @description There was more than 256 KiB, or it did not end within 30 s */
+            truncated: boolean;
+            /** @description Look it up at `requests/{request_id}` */
+            request_id?: string;
+            /**
+             * Format: double
+             * @description Until the answer began, seen from the portal
+             */
+            first_byte_ms: number;
+            /** Format: double */
+            total_ms: number;
+        };
         Trace: {
             edge: string;
             gateway: string;
@@ -2074,6 +3107,8 @@ export interface components {
             detail?: string;
         };
         LogRecord: {
+            /** @description Rises with the order of storing; `after` takes it */
+            id: string;
             /** Format: date-time */
             time: string;
             request_id: string;
@@ -2140,7 +3175,7 @@ export interface components {
             billed: number;
             /**
              * Format: int64
-             * @description Answered by the edge itself
+             * @description Errors that the edge itself answered with
              */
             refused: number;
             /**
@@ -2148,6 +3183,11 @@ export interface components {
              * @description Answers with a status of 400 or more, whoever made them
              */
             errors: number;
+            /**
+             * Format: int64
+             * @description Errors that backends made: errors less refused
+             */
+            upstream_errors: number;
             /** Format: int64 */
             status_2xx: number;
             /** Format: int64 */
@@ -2170,16 +3210,260 @@ export interface components {
             to: string;
             interval: string;
             group_by?: string;
+            /** @description The fields of a point that are counted for this question; the others say nothing */
+            measures: ("requests" | "billed" | "refused" | "errors" | "upstream_errors" | "status_2xx" | "status_3xx" | "status_4xx" | "status_5xx" | "bytes_in" | "bytes_out" | "edge_ms" | "upstream_ms")[];
             /** @description Largest first; one without an id where nothing is grouped */
-            series: {
-                /** @description Of the route, key or consumer; the status code */
-                id?: string;
-                name?: string;
-                total: components["schemas"]["UsagePoint"];
-                points: components["schemas"]["UsagePoint"][];
-            }[];
+            series: components["schemas"]["UsageSeries"][];
             total: components["schemas"]["UsagePoint"];
+            /** @description The total over time */
+            points: components["schemas"]["UsagePoint"][];
             other?: components["schemas"]["UsagePoint"];
+            /** @description Where the next groups begin */
+            next_cursor?: string;
+            previous?: components["schemas"]["UsagePeriod"];
+        };
+        UsageSeries: {
+            /** @description Of the route, key, consumer or target; the status code; the error code, or `backend_4xx` and `backend_5xx` */
+            id?: string;
+            /** @description A target's is its URL, a code's its title */
+            name?: string;
+            /** @description Of a target */
+            upstream?: string;
+            total: components["schemas"]["UsagePoint"];
+            previous?: components["schemas"]["UsagePoint"];
+            points: components["schemas"]["UsagePoint"][];
+        };
+        /** @description The period of the same length before this one */
+        UsagePeriod: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            total: components["schemas"]["UsagePoint"];
+            points: components["schemas"]["UsagePoint"][];
+        };
+        AlertChannel: {
+            /** @enum {string} */
+            type: "mail" | "webhook";
+            /** @description Addresses of a mail */
+            to?: string[];
+            /** @description Of a webhook: https */
+            url?: string;
+        };
+        AlertInput: {
+            name?: components["schemas"]["Name"];
+            description?: string;
+            /** @default true */
+            enabled: boolean;
+            /** @enum {string} */
+            kind: "error_rate" | "latency" | "quota" | "no_traffic";
+            /** @description Only this route; not for quotas */
+            route?: string;
+            /** @description Only this consumer; not for latency */
+            consumer?: string;
+            /** @description Whose consumers are watched, where `quota` is `usage_plan` */
+            usage_plan?: string;
+            /**
+             * @description Whose errors an error rate counts; default all
+             * @enum {string}
+             */
+            errors?: "all" | "edge" | "backend";
+            /**
+             * @description Whose time; default upstream
+             * @enum {string}
+             */
+            latency?: "upstream" | "edge";
+            /**
+             * @description Default p95
+             * @enum {string}
+             */
+            percentile?: "p50" | "p95" | "p99";
+            /**
+             * @description Whose quota
+             * @enum {string}
+             */
+            quota?: "consumer" | "usage_plan" | "organization";
+            /**
+             * Format: double
+             * @description Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+             */
+            threshold?: number;
+            /**
+             * Format: double
+             * @description May end below it (no_traffic: from it on); default 90 % of the threshold
+             */
+            clear_threshold?: number;
+            /**
+             * @description Whole minutes that the figure is taken over, 1m to 24h; default 5m
+             * @example 5m
+             */
+            window?: string;
+            /**
+             * @description Fires after it lasted so long; default 0s
+             * @example 2m
+             */
+            for?: string;
+            /**
+             * @description Ends after it was good for so long; default 0s
+             * @example 5m
+             */
+            clear_for?: string;
+            /**
+             * Format: int64
+             * @description Fewer requests in the window say nothing; default 20
+             */
+            min_requests?: number;
+            channels?: components["schemas"]["AlertChannel"][];
+        };
+        AlertState: {
+            /**
+             * @description `clearing` still fires; `unknown`: what is watched is gone
+             * @enum {string}
+             */
+            status: "ok" | "pending" | "firing" | "clearing" | "unknown" | "disabled";
+            /** Format: date-time */
+            since: string;
+            /**
+             * Format: double
+             * @description None where there is too little to say
+             */
+            value?: number;
+            /** @description Whose quota it is that is used most */
+            subject?: string;
+            detail?: string;
+            /** Format: date-time */
+            evaluated_at?: string;
+        };
+        Alert: {
+            name: components["schemas"]["Name"];
+            description?: string;
+            /** @default true */
+            enabled: boolean;
+            /** @enum {string} */
+            kind: "error_rate" | "latency" | "quota" | "no_traffic";
+            /** @description Only this route; not for quotas */
+            route?: string;
+            /** @description Only this consumer; not for latency */
+            consumer?: string;
+            /** @description Whose consumers are watched, where `quota` is `usage_plan` */
+            usage_plan?: string;
+            /**
+             * @description Whose errors an error rate counts; default all
+             * @enum {string}
+             */
+            errors?: "all" | "edge" | "backend";
+            /**
+             * @description Whose time; default upstream
+             * @enum {string}
+             */
+            latency?: "upstream" | "edge";
+            /**
+             * @description Default p95
+             * @enum {string}
+             */
+            percentile?: "p50" | "p95" | "p99";
+            /**
+             * @description Whose quota
+             * @enum {string}
+             */
+            quota?: "consumer" | "usage_plan" | "organization";
+            /**
+             * Format: double
+             * @description Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+             */
+            threshold: number;
+            /**
+             * Format: double
+             * @description May end below it (no_traffic: from it on); default 90 % of the threshold
+             */
+            clear_threshold: number;
+            /**
+             * @description Whole minutes that the figure is taken over, 1m to 24h; default 5m
+             * @example 5m
+             */
+            window?: string;
+            /**
+             * @description Fires after it lasted so long; default 0s
+             * @example 2m
+             */
+            for?: string;
+            /**
+             * @description Ends after it was good for so long; default 0s
+             * @example 5m
+             */
+            clear_for?: string;
+            /**
+             * Format: int64
+             * @description Fewer requests in the window say nothing; default 20
+             */
+            min_requests?: number;
+            channels: components["schemas"]["AlertChannel"][];
+            id: string;
+            state: components["schemas"]["AlertState"];
+            /** @description Signs webhooks; only in the answer that made it */
+            signing_secret?: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        AlertList: {
+            items: components["schemas"]["Alert"][];
+            next_cursor?: string;
+            /**
+             * Format: int64
+             * @description What the whole list holds, where `count` asks for it
+             */
+            total?: number;
+        };
+        AlertEvent: {
+            id: string;
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            transition: "firing" | "resolved" | "test";
+            /** Format: double */
+            value: number;
+            /** Format: double */
+            threshold: number;
+            detail: string;
+        };
+        AlertEventList: {
+            items: components["schemas"]["AlertEvent"][];
+            next_cursor?: string;
+        };
+        AlertDelivery: {
+            /** @description The notice's `Tollgate-Delivery` */
+            id: string;
+            /** @description Id of the transition or test */
+            event: string;
+            /** @enum {string} */
+            transition: "firing" | "resolved" | "test";
+            /** @enum {string} */
+            channel: "mail" | "webhook";
+            target: string;
+            /**
+             * @description A mail is `sent` when it is in the mail queue
+             * @enum {string}
+             */
+            state: "waiting" | "sent" | "failed";
+            attempts: number;
+            /** @description What the receiver answered last */
+            status_code?: number;
+            error?: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            sent_at?: string;
+            /**
+             * Format: date-time
+             * @description Of the next try
+             */
+            next_at?: string;
+        };
+        AlertDeliveryList: {
+            items: components["schemas"]["AlertDelivery"][];
+            next_cursor?: string;
         };
         HealthReport: {
             edges: {
@@ -2228,6 +3512,25 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Me"];
+            };
+        };
+        /** @description Recovery codes, shown once; each works once in place of a code of the app */
+        RecoveryCodesAnswer: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["RecoveryCodes"];
+            };
+        };
+        /** @description One JSON document */
+        ExportAnswer: {
+            headers: {
+                "Content-Disposition": components["headers"]["Disposition"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Export"];
             };
         };
         /** @description The organization */
@@ -2335,6 +3638,27 @@ export interface components {
                 "application/json": components["schemas"]["Secret"];
             };
         };
+        /** @description The certificate, without its private key */
+        CertificateAnswer: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                "Tollgate-Version": components["headers"]["Version"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Certificate"];
+            };
+        };
+        /** @description The alert */
+        AlertAnswer: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Alert"];
+            };
+        };
         /** @description The usage plan */
         UsagePlanAnswer: {
             headers: {
@@ -2391,6 +3715,12 @@ export interface components {
     parameters: {
         /** @description Items of a page */
         LimitParam: number;
+        /** @description Only what holds this text, in upper or lower case */
+        SearchParam: string;
+        /** @description Order; `-` turns it round. A cursor belongs to the order and the filters it came from */
+        SortParam: "name" | "-name" | "created_at" | "-created_at" | "updated_at" | "-updated_at";
+        /** @description Also count what the whole list holds, as `total` */
+        CountParam: boolean;
         /** @description `next_cursor` of the page before */
         CursorParam: string;
         /** @description Only if the resource still has this `ETag`; else 412 */
@@ -2401,11 +3731,16 @@ export interface components {
         GatewayParam: string;
         /** @description The resource's name */
         NameParam: string;
+        /** @description Also say what is left of each one's limits */
+        BudgetsParam: boolean;
         /** @description A key's id (`key_…`) */
         KeyParam: string;
         SessionParam: string;
         MemberParam: string;
         InvitationParam: string;
+        /** @description A sign-in provider's name */
+        ProviderParam: string;
+        IdentityParam: string;
         TokenParam: string;
         VersionNumberParam: number;
         RequestIDParam: string;
@@ -2416,6 +3751,10 @@ export interface components {
         ETag: string;
         /** @description Version of the gateway's configuration that this change made */
         Version: string;
+        /** @description Where the browser goes */
+        Location: string;
+        /** @description A file name for browsers */
+        Disposition: string;
     };
     pathItems: never;
 }
@@ -2463,6 +3802,118 @@ export interface operations {
         };
         responses: {
             200: components["responses"]["MeAnswer"];
+            /** @description The password is right; a second factor is needed within the time */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorNeeded"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    loginSecondFactor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorInput"];
+            };
+        };
+        responses: {
+            200: components["responses"]["MeAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listLoginProviders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Providers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginProviderList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    startLogin: {
+        parameters: {
+            query?: {
+                /** @description Where to go afterwards: a path of the portal such as `/gateways`; anything else means `/` */
+                return_to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description A sign-in provider's name */
+                provider: components["parameters"]["ProviderParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the provider */
+            303: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    finishLogin: {
+        parameters: {
+            query?: {
+                code?: string;
+                state?: string;
+                /** @description RFC 9207 */
+                iss?: string;
+                error?: string;
+            };
+            header?: never;
+            path: {
+                /** @description A sign-in provider's name */
+                provider: components["parameters"]["ProviderParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Into the portal */
+            303: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It does not belong to a sign-in that this browser began */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             default: components["responses"]["ProblemAnswer"];
         };
     };
@@ -2609,6 +4060,252 @@ export interface operations {
             default: components["responses"]["ProblemAnswer"];
         };
     };
+    updateMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MePatch"];
+            };
+        };
+        responses: {
+            200: components["responses"]["MeAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    changeEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChangeInput"];
+            };
+        };
+        responses: {
+            /** @description A mail is on its way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getTOTP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The second factor */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TOTP"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    enrolTOTP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Proof"];
+            };
+        };
+        responses: {
+            /** @description The secret, shown once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TOTPEnrolment"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    confirmTOTP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeInput"];
+            };
+        };
+        responses: {
+            200: components["responses"]["RecoveryCodesAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    renewRecoveryCodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Proof"];
+            };
+        };
+        responses: {
+            200: components["responses"]["RecoveryCodesAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    disableTOTP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Proof"];
+            };
+        };
+        responses: {
+            /** @description The password alone signs in again */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listIdentities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Identities */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    linkIdentity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentityInput"];
+            };
+        };
+        responses: {
+            /** @description Where to send the browser */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityStart"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    unlinkIdentity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identity: components["parameters"]["IdentityParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It no longer signs in */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    exportAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["ExportAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Proof"];
+            };
+        };
+        responses: {
+            /** @description The account is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
     listSessions: {
         parameters: {
             query?: {
@@ -2751,6 +4448,42 @@ export interface operations {
         };
         responses: {
             200: components["responses"]["OrganizationAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    exportOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["ExportAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationDeletion"];
+            };
+        };
+        responses: {
+            /** @description The organization is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             default: components["responses"]["ProblemAnswer"];
         };
     };
@@ -2928,6 +4661,49 @@ export interface operations {
             default: components["responses"]["ProblemAnswer"];
         };
     };
+    resendInvitation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                invitation: components["parameters"]["InvitationParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["InvitationAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    lookUpInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptInvitationInput"];
+            };
+        };
+        responses: {
+            /** @description The offer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationOffer"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
     listTokens: {
         parameters: {
             query?: {
@@ -3025,6 +4801,14 @@ export interface operations {
                 resource?: string;
                 /** @description Only what belongs to this gateway's id */
                 gateway?: string;
+                /** @description Only what holds this text, in upper or lower case */
+                q?: components["parameters"]["SearchParam"];
+                /** @description Also count what the whole list holds, as `total` */
+                count?: components["parameters"]["CountParam"];
+                /** @description Not before */
+                from?: string;
+                /** @description Before */
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -3081,6 +4865,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PlanList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getInstallation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The installation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installation"];
                 };
             };
             default: components["responses"]["ProblemAnswer"];
@@ -3224,6 +5029,12 @@ export interface operations {
                 limit?: components["parameters"]["LimitParam"];
                 /** @description `next_cursor` of the page before */
                 cursor?: components["parameters"]["CursorParam"];
+                /** @description Only what holds this text, in upper or lower case */
+                q?: components["parameters"]["SearchParam"];
+                /** @description Order; `-` turns it round. A cursor belongs to the order and the filters it came from */
+                sort?: components["parameters"]["SortParam"];
+                /** @description Also count what the whole list holds, as `total` */
+                count?: components["parameters"]["CountParam"];
             };
             header?: never;
             path: {
@@ -3341,6 +5152,18 @@ export interface operations {
                 limit?: components["parameters"]["LimitParam"];
                 /** @description `next_cursor` of the page before */
                 cursor?: components["parameters"]["CursorParam"];
+                /** @description Only what holds this text, in upper or lower case */
+                q?: components["parameters"]["SearchParam"];
+                /** @description Order; `-` turns it round. A cursor belongs to the order and the filters it came from */
+                sort?: components["parameters"]["SortParam"];
+                /** @description Also count what the whole list holds, as `total` */
+                count?: components["parameters"]["CountParam"];
+                /** @description Only routes to this upstream */
+                upstream?: components["schemas"]["Name"];
+                /** @description Only routes that name this method */
+                method?: string;
+                /** @description Only routes with a policy of this type */
+                policy?: string;
             };
             header?: never;
             path: {
@@ -3584,6 +5407,100 @@ export interface operations {
             default: components["responses"]["ProblemAnswer"];
         };
     };
+    listCertificates: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Certificates */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["CertificateAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    putCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CertificateInput"];
+            };
+        };
+        responses: {
+            200: components["responses"]["CertificateAnswer"];
+            201: components["responses"]["CertificateAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["DeletedAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
     listUsagePlans: {
         parameters: {
             query?: {
@@ -3591,6 +5508,12 @@ export interface operations {
                 limit?: components["parameters"]["LimitParam"];
                 /** @description `next_cursor` of the page before */
                 cursor?: components["parameters"]["CursorParam"];
+                /** @description Only what holds this text, in upper or lower case */
+                q?: components["parameters"]["SearchParam"];
+                /** @description Order; `-` turns it round. A cursor belongs to the order and the filters it came from */
+                sort?: components["parameters"]["SortParam"];
+                /** @description Also count what the whole list holds, as `total` */
+                count?: components["parameters"]["CountParam"];
             };
             header?: never;
             path: {
@@ -3708,6 +5631,16 @@ export interface operations {
                 limit?: components["parameters"]["LimitParam"];
                 /** @description `next_cursor` of the page before */
                 cursor?: components["parameters"]["CursorParam"];
+                /** @description Only what holds this text, in upper or lower case */
+                q?: components["parameters"]["SearchParam"];
+                /** @description Order; `-` turns it round. A cursor belongs to the order and the filters it came from */
+                sort?: components["parameters"]["SortParam"];
+                /** @description Also count what the whole list holds, as `total` */
+                count?: components["parameters"]["CountParam"];
+                /** @description Only consumers with this usage plan */
+                usage_plan?: components["schemas"]["Name"];
+                /** @description Also say what is left of each one's limits */
+                budgets?: components["parameters"]["BudgetsParam"];
             };
             header?: never;
             path: {
@@ -3827,6 +5760,18 @@ export interface operations {
                 cursor?: components["parameters"]["CursorParam"];
                 /** @description Only keys of this consumer */
                 consumer?: components["schemas"]["Name"];
+                /** @description Also say what is left of each one's limits */
+                budgets?: components["parameters"]["BudgetsParam"];
+                /** @description Only what holds this text, in upper or lower case */
+                q?: components["parameters"]["SearchParam"];
+                /** @description Order; `-` turns it round. A cursor belongs to the order and the filters it came from */
+                sort?: components["parameters"]["SortParam"];
+                /** @description Also count what the whole list holds, as `total` */
+                count?: components["parameters"]["CountParam"];
+                /** @description Only keys in this state */
+                state?: "active" | "pending" | "expired" | "revoked" | "deleted";
+                /** @description Only keys with this usage plan of their own */
+                usage_plan?: components["schemas"]["Name"];
             };
             header?: never;
             path: {
@@ -4039,6 +5984,34 @@ export interface operations {
             default: components["responses"]["ProblemAnswer"];
         };
     };
+    checkChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckInput"];
+            };
+        };
+        responses: {
+            /** @description The differences */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diff"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
     listVersions: {
         parameters: {
             query?: {
@@ -4142,6 +6115,39 @@ export interface operations {
             default: components["responses"]["ProblemAnswer"];
         };
     };
+    copyGateway: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+                /** @description Only if the other gateway still has this `ETag`; else 412 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CopyInput"];
+            };
+        };
+        responses: {
+            /** @description What was copied, or would be */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CopyResult"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
     explain: {
         parameters: {
             query?: never;
@@ -4165,6 +6171,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trace"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    sendTestRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestRequest"];
+            };
+        };
+        responses: {
+            /** @description What the edge answered, whatever its status */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestAnswer"];
                 };
             };
             default: components["responses"]["ProblemAnswer"];
@@ -4202,16 +6236,32 @@ export interface operations {
                 from?: string;
                 /** @description Default now */
                 to?: string;
-                /** @description Width of a point */
+                /** @description Width of a point; default the finest that gives at most 200 */
                 interval?: "minute" | "hour" | "day" | "total";
-                /** @description One series for each */
-                group_by?: "route" | "key" | "consumer" | "status";
+                /** @description One series for each. `code` splits errors: by the edge's own error code, and those of backends */
+                group_by?: "route" | "key" | "consumer" | "status" | "target" | "code";
                 /** @description Only this route */
                 route?: components["schemas"]["Name"];
                 /** @description Only this consumer */
                 consumer?: components["schemas"]["Name"];
                 /** @description Only this key's id */
                 key?: string;
+                /** @description Only answers of this status or class: `404`, `5xx` */
+                status?: string;
+                /** @description Only answers of this target, by the id that `group_by=target` gives it or its URL */
+                target?: string;
+                /** @description Only what the edge answered with this error code */
+                code?: string;
+                /** @description Also the period of the same length before it */
+                compare?: boolean;
+                /** @description What makes a group large; default requests */
+                sort?: "requests" | "errors" | "refused" | "upstream_errors" | "billed" | "bytes_in" | "bytes_out";
+                /** @description Groups of a page */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+                /** @description `csv`: a row for each group and point, as `Accept: text/csv` gives too */
+                format?: "json" | "csv";
             };
             header?: never;
             path: {
@@ -4229,6 +6279,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UsageReport"];
+                    "text/csv": string;
                 };
             };
             default: components["responses"]["ProblemAnswer"];
@@ -4243,6 +6294,16 @@ export interface operations {
                 cursor?: components["parameters"]["CursorParam"];
                 /** @description Stream new lines as `text/event-stream` */
                 follow?: boolean;
+                /** @description With `follow`: begin after the record with this id instead of now */
+                after?: string;
+                /** @description Text in the path, query, host, consumer, target, user agent or request id */
+                q?: string;
+                /** @description Only what was sent to this target's URL */
+                target?: string;
+                /** @description Only this request */
+                request_id?: string;
+                /** @description `csv`: up to 10,000 records at once */
+                format?: "json" | "csv";
                 /** @description A status or class: `404`, `5xx` */
                 status?: string;
                 /** @description Only this route */
@@ -4266,7 +6327,10 @@ export interface operations {
                 /** @description Not after */
                 to?: string;
             };
-            header?: never;
+            header?: {
+                /** @description As `after`: what a browser sends when it connects again */
+                "Last-Event-ID"?: string;
+            };
             path: {
                 /** @description A gateway's id or name */
                 gateway: components["parameters"]["GatewayParam"];
@@ -4282,7 +6346,256 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogList"];
+                    "text/csv": string;
                     "text/event-stream": string;
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+                /** @description Only what holds this text, in upper or lower case */
+                q?: components["parameters"]["SearchParam"];
+                /** @description Order; `-` turns it round. A cursor belongs to the order and the filters it came from */
+                sort?: components["parameters"]["SortParam"];
+                /** @description Also count what the whole list holds, as `total` */
+                count?: components["parameters"]["CountParam"];
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Alerts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    createAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertInput"];
+            };
+        };
+        responses: {
+            201: components["responses"]["AlertAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["AlertAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    putAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertInput"];
+            };
+        };
+        responses: {
+            200: components["responses"]["AlertAnswer"];
+            201: components["responses"]["AlertAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The alert is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    testAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The notices, which are on their way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDeliveryList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    rotateAlertSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        signing_secret: string;
+                    };
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listAlertHistory: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Transitions and tests */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertEventList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listAlertDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Notices */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDeliveryList"];
                 };
             };
             default: components["responses"]["ProblemAnswer"];

@@ -1,4 +1,4 @@
-import { $api, type Schemas } from './client';
+import { $api, api, type Schemas } from './client';
 import { grants, type Permission } from './grants';
 import { chooseOrganization, useOrganizationId } from './organization';
 import { queryClient } from './queries';
@@ -34,6 +34,8 @@ export function switchOrganization(id: string): void {
   chooseOrganization(id);
   forgetVersions();
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[1] !== '/v1/me' });
+  // Only a hint for the next sign-in elsewhere: it may fail.
+  api.PATCH('/v1/me', { body: { organization: id } }).catch(() => undefined);
 }
 
 /** Forgets everything of the user that was signed in. */

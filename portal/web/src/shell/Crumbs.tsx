@@ -14,6 +14,7 @@ export function Crumbs() {
   if (inGateway) steps.unshift({ id: 'gateways', text: 'Gateways', to: '/gateways' });
   // A folder without a page of its own is a word, not a link.
   const folder = new Set(['/organization', '/account']);
+  if (steps.length < 2) return null; // the page's title says it
   return (
     <nav aria-label="Breadcrumbs">
       <ol className={classes.crumbs}>

@@ -7,6 +7,7 @@ import { Brand } from './Brand';
 import { Crumbs } from './Crumbs';
 import { Rail } from './Rail';
 import classes from './Shell.module.css';
+import { VerifyBanner } from './VerifyBanner';
 
 /** The frame of every page behind the sign-in. */
 export default function Shell() {
@@ -40,6 +41,7 @@ export default function Shell() {
         </header>
         {/* Another organization: nothing of the former page is kept. */}
         <main id="content" ref={main} tabIndex={-1} className={classes.main} key={organization}>
+          <VerifyBanner />
           <Crumbs />
           <Outlet />
         </main>

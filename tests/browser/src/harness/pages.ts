@@ -1,0 +1,68 @@
+/** One page of the portal, as the tests visit it. */
+export interface PageCase {
+  name: string;
+  /** {gw} is the gateway; further words in braces are what the seed made. */
+  path: string;
+  /** Has a state without anything in it, visited with an empty organization or gateway. */
+  empty?: boolean;
+  /** Calls of the API whose failure the page must show; default everything but who is signed in. */
+  fails?: string;
+  /** Shows nothing that is read, so that nothing can fail. */
+  still?: boolean;
+  /** Visited signed out. */
+  outside?: boolean;
+}
+
+export const pages: PageCase[] = [
+  { name: 'landing', path: '/', outside: true, fails: '/v1/plans' },
+  { name: 'signup', path: '/signup', outside: true, still: true },
+  { name: 'login', path: '/login', outside: true, still: true },
+  { name: 'login second step', path: '/login?step=second', outside: true, still: true },
+  { name: 'login account exists', path: '/login?error=account_exists&provider=Google', outside: true, still: true },
+  { name: 'forgot', path: '/forgot', outside: true, still: true },
+  { name: 'reset', path: '/reset?token=abc', outside: true, still: true },
+  { name: 'verify', path: '/verify?token=abc', outside: true, still: true },
+  { name: 'join', path: '/join?token=abc', outside: true, fails: '/v1/invitations/lookup' },
+  { name: 'no such page', path: '/gateways/{gw}/nothing', still: true },
+  { name: 'guide', path: '/guide', still: true },
+  { name: 'guide begun', path: '/guide?gateway={gw}' },
+  { name: 'gateways', path: '/gateways', empty: true },
+  { name: 'new gateway', path: '/new-gateway', still: true },
+  { name: 'overview', path: '/gateways/{gw}/overview', empty: true },
+  { name: 'copy', path: '/gateways/{gw}/copy', still: true },
+  { name: 'gateway settings', path: '/gateways/{gw}/settings', still: true },
+  { name: 'routes', path: '/gateways/{gw}/routes', empty: true },
+  { name: 'new route', path: '/gateways/{gw}/new-route', still: true },
+  { name: 'route', path: '/gateways/{gw}/routes/{route}', fails: '/routes/' },
+  { name: 'upstreams', path: '/gateways/{gw}/upstreams', empty: true },
+  { name: 'new upstream', path: '/gateways/{gw}/new-upstream', still: true },
+  { name: 'upstream', path: '/gateways/{gw}/upstreams/{upstream}', fails: '/upstreams/' },
+  { name: 'policies', path: '/gateways/{gw}/policies', empty: true, fails: '/policies' },
+  { name: 'consumers', path: '/gateways/{gw}/consumers', empty: true },
+  { name: 'consumer', path: '/gateways/{gw}/consumers/{consumer}', fails: '/consumers/' },
+  { name: 'usage plans', path: '/gateways/{gw}/usage-plans', empty: true },
+  { name: 'usage plan', path: '/gateways/{gw}/usage-plans/{plan}', fails: '/usage-plans/' },
+  { name: 'keys', path: '/gateways/{gw}/keys', empty: true },
+  { name: 'key', path: '/gateways/{gw}/keys/{key}', fails: '/keys/' },
+  { name: 'analytics', path: '/gateways/{gw}/analytics', empty: true, fails: '/usage' },
+  { name: 'alerts', path: '/gateways/{gw}/alerts', empty: true },
+  { name: 'new alert', path: '/gateways/{gw}/new-alert', still: true },
+  { name: 'alert', path: '/gateways/{gw}/alerts/{alert}', fails: '/alerts/' },
+  { name: 'logs', path: '/gateways/{gw}/logs', empty: true, fails: '/logs' },
+  { name: 'explain', path: '/gateways/{gw}/explain', still: true },
+  { name: 'request', path: '/gateways/{gw}/requests/{request}', fails: '/requests/' },
+  { name: 'versions', path: '/gateways/{gw}/versions', fails: '/versions' },
+  { name: 'version', path: '/gateways/{gw}/versions/2', fails: '/versions/' },
+  { name: 'secrets', path: '/gateways/{gw}/secrets', empty: true, fails: '/secrets' },
+  { name: 'certificates', path: '/gateways/{gw}/certificates', empty: true, fails: '/certificates' },
+  { name: 'developer portal settings', path: '/gateways/{gw}/developer-portal', empty: true, fails: '/developer-portal' },
+  { name: 'members', path: '/organization/members', fails: '/v1/members' },
+  { name: 'tokens', path: '/organization/tokens', empty: true, fails: '/v1/tokens' },
+  { name: 'audit', path: '/organization/audit', fails: '/v1/audit' },
+  { name: 'organization settings', path: '/organization/settings', fails: '/v1/organization' },
+  { name: 'subscription', path: '/organization/subscription', fails: '/v1/subscription' },
+  { name: 'profile', path: '/account/profile', still: true },
+  { name: 'security', path: '/account/security', fails: '/v1/totp' },
+  { name: 'sessions', path: '/account/sessions', fails: '/v1/sessions' },
+  { name: 'developer portal', path: '/p/{label}', outside: true, fails: '/v1/developer/' },
+];

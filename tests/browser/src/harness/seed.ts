@@ -1,0 +1,89 @@
+import { request } from 'node:http';
+import type { Page } from 'playwright-core';
+import { signUp, within, type Api } from './api';
+import type { Backend } from './backend';
+import type { Tollgate } from './tollgate';
+
+/** Names that fill the braces of a page's path. */
+export type Words = Record<string, string>;
+
+/** An organization with one gateway that has some of everything, and traffic behind it. */
+export async function seedFull(page: Page, tollgate: Tollgate, backends: Backend[]): Promise<{ api: Api; words: Words }> {
+  const api = await signUp(page, tollgate.portal, 'ada@example.com', 'Difference Engines');
+  const gw = 'shop';
+  const base = `/v1/gateways/${gw}`;
+  const made = await api.post<{ hostname: string }>('/v1/gateways', { name: gw, mode: 'live' });
+  await api.post('/v1/gateways', { name: 'shop-staging', mode: 'test' });
+  await api.put(`${base}/upstreams/orders-backend`, { targets: backends.map((b) => ({ url: b.url })), algorithm: 'least_request', health: { type: 'http', path: '/' } });
+  await api.put(`${base}/upstreams/catalogue`, { targets: [{ url: backends[0]?.url, weight: 3 }, { url: 'http://127.0.0.1:9' }] });
+  await api.put(`${base}/secrets/signing-key`, { value: 'not a real one' });
+  await api.put(`${base}/usage-plans/starter`, { rate_limit: { rate: 20, burst: 40 }, quota: { limit: 1000, period: 'day' } });
+  await api.put(`${base}/usage-plans/partner`, { rate_limit: { rate: 200 }, concurrency: 50 });
+  await api.put(`${base}/routes/orders`, { match: { path: '/orders/*', methods: ['GET', 'POST'] }, upstream: 'orders-backend', policies: [{ type: 'api_key', config: {} }] });
+  await api.put(`${base}/routes/catalogue`, { match: { path: '/catalogue/{id}' }, upstream: 'catalogue', public: true });
+  await api.put(`${base}/routes/broken`, { match: { path: '/broken' }, upstream: 'orders-backend', public: true });
+  for (const [consumer, plan] of [['mobile-app', 'starter'], ['acme', 'partner'], ['warehouse', undefined]] as const) {
+    await api.put(`${base}/consumers/${consumer}`, { usage_plan: plan, metadata: { contact: `${consumer}@example.com` } });
+  }
+  const key = await api.post<{ id: string; key: string }>(`${base}/keys`, { consumer: 'mobile-app', name: 'production' });
+  await api.post(`${base}/keys`, { consumer: 'acme', name: 'partner portal' });
+  const revoked = await api.post<{ id: string }>(`${base}/keys`, { consumer: 'warehouse', name: 'old scanner' });
+  await api.post(`${base}/keys/${revoked.id}/revoke`);
+  await api.put(`${base}/alerts/many-errors`, {
+    kind: 'error_rate', threshold: 5, window: '5m', channels: [{ type: 'mail', to: ['ada@example.com'] }],
+  });
+  await api.post('/v1/tokens', { name: 'terraform', scopes: ['gateways:read', 'gateways:write'] });
+  await api.post('/v1/invitations', { email: 'charles@example.com', role: 'developer' });
+  await api.get(`${base}/live?wait=10s`);
+  const host = made.hostname;
+  await within(5000, async () => {
+    const response = await send(tollgate, host, '/orders/1', key.key);
+    if (response.status !== 200) throw new Error(`the edge answers ${response.status}`);
+  });
+  for (let i = 0; i < 40; i++) await send(tollgate, host, `/orders/${i}`, key.key);
+  for (let i = 0; i < 6; i++) await send(tollgate, host, `/catalogue/${i}`);
+  for (let i = 0; i < 3; i++) await send(tollgate, host, '/broken');
+  const refused = await send(tollgate, host, '/orders/1', 'tg_live_wrong');
+    await within(20_000, async () => {
+    await api.get(`${base}/requests/${refused.requestId}`);
+    const usage = await api.get<{ total: { requests: number } }>(`${base}/usage`);
+    if (usage.total.requests < 40) throw new Error(`the ledger has ${usage.total.requests} requests`);
+  });
+  return {
+    api,
+    words: {
+      gw, request: refused.requestId, key: key.id, route: 'orders', upstream: 'orders-backend', consumer: 'mobile-app', plan: 'starter', alert: 'many-errors', label: gw,
+    },
+  };
+}
+
+/** An organization whose only gateway has nothing in it. */
+export async function seedEmpty(page: Page, tollgate: Tollgate): Promise<{ api: Api; words: Words }> {
+  const api = await signUp(page, tollgate.portal, 'grace@example.com', 'Nothing Yet');
+  await api.post('/v1/gateways', { name: 'fresh', mode: 'live' });
+  return { api, words: { gw: 'fresh' } };
+}
+
+export interface Answer {
+  status: number;
+  requestId: string;
+  body: string;
+}
+
+/** One request to the edge, as a caller of the gateway sends it. */
+export function send(tollgate: Tollgate, host: string, path: string, key?: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    // Not fetch, which lets nobody set the Host; not every system resolves *.localhost.
+    const outgoing = request(tollgate.edge + path, { headers: { Host: host, ...(key ? { 'X-API-Key': key } : {}) } }, (incoming) => {
+      let body = '';
+      incoming.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      incoming.on('error', reject);
+      incoming.on('end', () => {
+        const id = incoming.headers['x-request-id'];
+        resolve({ status: incoming.statusCode ?? 0, requestId: typeof id === 'string' ? id : '', body });
+      });
+    });
+    outgoing.on('error', reject);
+    outgoing.end();
+  });
+}

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { axe } from './harness/axe';
+import { startBackend, type Backend } from './harness/backend';
+import { startBrowser, type Browser, type Scheme } from './harness/browser';
+import { Gallery } from './harness/gallery';
+import { pages, type PageCase } from './harness/pages';
+import { seedEmpty, seedFull, type Words } from './harness/seed';
+import { startTollgate, type Tollgate } from './harness/tollgate';
+
+// The short run looks at each page once in each theme; the long one at both
+// widths, and at the empty and the failed state too.
+const short = process.env.TOLLGATE_SHORT === '1';
+const widths = short ? [1440] : [1440, 390];
+const schemes: Scheme[] = ['light', 'dark'];
+
+let tollgate: Tollgate;
+let backends: Backend[];
+let full: Browser;
+let empty: Browser;
+let outside: Browser;
+let fullWords: Words;
+let emptyWords: Words;
+const gallery = new Gallery('pages');
+
+beforeAll(async () => {
+  [tollgate, full, empty, outside] = await Promise.all([startTollgate(), startBrowser(), startBrowser(), startBrowser()]);
+  backends = await Promise.all([startBackend('one'), startBackend('two')]);
+  const page = await full.open();
+  fullWords = (await seedFull(page, tollgate, backends)).words;
+  await page.close();
+  const other = await empty.open();
+  emptyWords = (await seedEmpty(other, tollgate)).words;
+  await other.close();
+});
+
+afterAll(async () => {
+  gallery.finish('Every page of the portal');
+  await Promise.all([full, empty, outside].map((b) => b?.close()));
+  await Promise.all((backends ?? []).map((b) => b.stop()));
+  await tollgate?.stop();
+});
+
+const fill = (path: string, words: Words): string => path.replace(/\{(\w+)\}/g, (_, word: string) => encodeURIComponent(words[word] ?? 'missing'));
+
+/** Waits until nothing is a skeleton any more and nothing moves. */
+async function settle(page: Page): Promise<void> {
+  await page.locator('h1, [role=alert]').first().waitFor();
+  await page.waitForFunction(() => document.querySelectorAll('.mantine-Skeleton-root').length === 0, undefined, { timeout: 15_000 });
+  await page.evaluate(() => document.fonts.ready.then(() => undefined));
+  await page.waitForTimeout(150);
+}
+
+/** What must hold for each page however it looks: no overflow, one h1, a title, axe's rules. */
+async function check(page: Page, where: string): Promise<void> {
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect.soft(overflow, `${where} is wider than the window`).toBeLessThanOrEqual(0);
+  expect.soft(await page.locator('h1').count(), `${where} must have one h1`).toBeLessThanOrEqual(1);
+  expect.soft((await page.title()).length, `${where} has no title`).toBeGreaterThan(4);
+  expect.soft(await axe(page), where).toEqual([]);
+}
+
+interface Visit {
+  browser: () => Browser;
+  words: () => Words;
+  state: 'full' | 'empty' | 'failed';
+  before?: (page: Page) => Promise<void>;
+  after?: (page: Page, where: string) => Promise<void>;
+}
+
+async function visit(found: PageCase, v: Visit): Promise<void> {
+  const browser = v.browser();
+  for (const width of widths) {
+    for (const scheme of schemes) {
+      const page = await browser.open(width, scheme);
+      try {
+        await v.before?.(page);
+        await page.goto(tollgate.portal + fill(found.path, v.words()));
+        await settle(page);
+        const where = `${found.name}, ${v.state}, ${width} px, ${scheme}`;
+        await gallery.take(page, found.name, `${v.state} ${width} ${scheme}`, true);
+        await check(page, where);
+        await v.after?.(page, where);
+      } finally {
+        await page.close();
+      }
+    }
+  }
+  expect.soft(browser.complaints(), `${found.name}: the browser's complaints`).toEqual([]);
+}
+
+describe('every page with something in it', () => {
+  it.each(pages)('$name', (found) => visit(found, { browser: () => (found.outside ? outside : full), words: () => fullWords, state: 'full' }));
+});
+
+if (!short) describe('every page with nothing in it', () => {
+  it.each(pages.filter((p) => p.empty))('$name', (found) => visit(found, { browser: () => empty, words: () => emptyWords, state: 'empty' }));
+});
+
+const problem = { type: '/docs/api-errors#store_unavailable', title: 'The database can’t be reached at the moment', status: 503, code: 'store_unavailable', request_id: '01990000-0000-7000-8000-000000000000' };
+
+if (!short) describe('every page that can’t be read', () => {
+  it.each(pages.filter((p) => !p.still))('$name', (found) =>
+    visit(found, {
+      browser: () => (found.outside ? outside : full),
+      words: () => fullWords,
+      state: 'failed',
+      before: (page) =>
+        page.route('**/v1/**', (route) => {
+          const url = new URL(route.request().url());
+          const frame = ['/v1/me', '/v1/installation', `/v1/gateways/${fullWords.gw}`, `/v1/gateways/${fullWords.gw}/live`].includes(url.pathname);
+          const spared = found.fails === undefined ? frame : !url.pathname.includes(found.fails) || url.pathname === '/v1/me';
+          return spared ? route.continue() : route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(problem) });
+        }),
+      after: async (page, where) => {
+        expect.soft(await page.getByText(problem.title).count(), `${where} does not say what failed`).toBeGreaterThan(0);
+        expect.soft(await page.getByText(problem.request_id).count(), `${where} does not show the request`).toBeGreaterThan(0);
+        expect.soft(await page.getByRole('button', { name: 'Try again' }).count(), `${where} offers no other try`).toBeGreaterThan(0);
+      },
+    }),
+  );
+});
