@@ -17,6 +17,345 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AlertErrors.
+const (
+	AlertErrorsAll     AlertErrors = "all"
+	AlertErrorsBackend AlertErrors = "backend"
+	AlertErrorsEdge    AlertErrors = "edge"
+)
+
+// Valid indicates whether the value is a known member of the AlertErrors enum.
+func (e AlertErrors) Valid() bool {
+	switch e {
+	case AlertErrorsAll:
+		return true
+	case AlertErrorsBackend:
+		return true
+	case AlertErrorsEdge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertKind.
+const (
+	AlertKindErrorRate AlertKind = "error_rate"
+	AlertKindLatency   AlertKind = "latency"
+	AlertKindNoTraffic AlertKind = "no_traffic"
+	AlertKindQuota     AlertKind = "quota"
+)
+
+// Valid indicates whether the value is a known member of the AlertKind enum.
+func (e AlertKind) Valid() bool {
+	switch e {
+	case AlertKindErrorRate:
+		return true
+	case AlertKindLatency:
+		return true
+	case AlertKindNoTraffic:
+		return true
+	case AlertKindQuota:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertLatency.
+const (
+	AlertLatencyEdge     AlertLatency = "edge"
+	AlertLatencyUpstream AlertLatency = "upstream"
+)
+
+// Valid indicates whether the value is a known member of the AlertLatency enum.
+func (e AlertLatency) Valid() bool {
+	switch e {
+	case AlertLatencyEdge:
+		return true
+	case AlertLatencyUpstream:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertPercentile.
+const (
+	AlertPercentileP50 AlertPercentile = "p50"
+	AlertPercentileP95 AlertPercentile = "p95"
+	AlertPercentileP99 AlertPercentile = "p99"
+)
+
+// Valid indicates whether the value is a known member of the AlertPercentile enum.
+func (e AlertPercentile) Valid() bool {
+	switch e {
+	case AlertPercentileP50:
+		return true
+	case AlertPercentileP95:
+		return true
+	case AlertPercentileP99:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertQuota.
+const (
+	AlertQuotaConsumer     AlertQuota = "consumer"
+	AlertQuotaOrganization AlertQuota = "organization"
+	AlertQuotaUsagePlan    AlertQuota = "usage_plan"
+)
+
+// Valid indicates whether the value is a known member of the AlertQuota enum.
+func (e AlertQuota) Valid() bool {
+	switch e {
+	case AlertQuotaConsumer:
+		return true
+	case AlertQuotaOrganization:
+		return true
+	case AlertQuotaUsagePlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertChannelType.
+const (
+	AlertChannelTypeMail    AlertChannelType = "mail"
+	AlertChannelTypeWebhook AlertChannelType = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the AlertChannelType enum.
+func (e AlertChannelType) Valid() bool {
+	switch e {
+	case AlertChannelTypeMail:
+		return true
+	case AlertChannelTypeWebhook:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertDeliveryChannel.
+const (
+	AlertDeliveryChannelMail    AlertDeliveryChannel = "mail"
+	AlertDeliveryChannelWebhook AlertDeliveryChannel = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the AlertDeliveryChannel enum.
+func (e AlertDeliveryChannel) Valid() bool {
+	switch e {
+	case AlertDeliveryChannelMail:
+		return true
+	case AlertDeliveryChannelWebhook:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertDeliveryState.
+const (
+	AlertDeliveryStateFailed  AlertDeliveryState = "failed"
+	AlertDeliveryStateSent    AlertDeliveryState = "sent"
+	AlertDeliveryStateWaiting AlertDeliveryState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the AlertDeliveryState enum.
+func (e AlertDeliveryState) Valid() bool {
+	switch e {
+	case AlertDeliveryStateFailed:
+		return true
+	case AlertDeliveryStateSent:
+		return true
+	case AlertDeliveryStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertDeliveryTransition.
+const (
+	AlertDeliveryTransitionFiring   AlertDeliveryTransition = "firing"
+	AlertDeliveryTransitionResolved AlertDeliveryTransition = "resolved"
+	AlertDeliveryTransitionTest     AlertDeliveryTransition = "test"
+)
+
+// Valid indicates whether the value is a known member of the AlertDeliveryTransition enum.
+func (e AlertDeliveryTransition) Valid() bool {
+	switch e {
+	case AlertDeliveryTransitionFiring:
+		return true
+	case AlertDeliveryTransitionResolved:
+		return true
+	case AlertDeliveryTransitionTest:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertEventTransition.
+const (
+	AlertEventTransitionFiring   AlertEventTransition = "firing"
+	AlertEventTransitionResolved AlertEventTransition = "resolved"
+	AlertEventTransitionTest     AlertEventTransition = "test"
+)
+
+// Valid indicates whether the value is a known member of the AlertEventTransition enum.
+func (e AlertEventTransition) Valid() bool {
+	switch e {
+	case AlertEventTransitionFiring:
+		return true
+	case AlertEventTransitionResolved:
+		return true
+	case AlertEventTransitionTest:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertInputErrors.
+const (
+	AlertInputErrorsAll     AlertInputErrors = "all"
+	AlertInputErrorsBackend AlertInputErrors = "backend"
+	AlertInputErrorsEdge    AlertInputErrors = "edge"
+)
+
+// Valid indicates whether the value is a known member of the AlertInputErrors enum.
+func (e AlertInputErrors) Valid() bool {
+	switch e {
+	case AlertInputErrorsAll:
+		return true
+	case AlertInputErrorsBackend:
+		return true
+	case AlertInputErrorsEdge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertInputKind.
+const (
+	AlertInputKindErrorRate AlertInputKind = "error_rate"
+	AlertInputKindLatency   AlertInputKind = "latency"
+	AlertInputKindNoTraffic AlertInputKind = "no_traffic"
+	AlertInputKindQuota     AlertInputKind = "quota"
+)
+
+// Valid indicates whether the value is a known member of the AlertInputKind enum.
+func (e AlertInputKind) Valid() bool {
+	switch e {
+	case AlertInputKindErrorRate:
+		return true
+	case AlertInputKindLatency:
+		return true
+	case AlertInputKindNoTraffic:
+		return true
+	case AlertInputKindQuota:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertInputLatency.
+const (
+	AlertInputLatencyEdge     AlertInputLatency = "edge"
+	AlertInputLatencyUpstream AlertInputLatency = "upstream"
+)
+
+// Valid indicates whether the value is a known member of the AlertInputLatency enum.
+func (e AlertInputLatency) Valid() bool {
+	switch e {
+	case AlertInputLatencyEdge:
+		return true
+	case AlertInputLatencyUpstream:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertInputPercentile.
+const (
+	AlertInputPercentileP50 AlertInputPercentile = "p50"
+	AlertInputPercentileP95 AlertInputPercentile = "p95"
+	AlertInputPercentileP99 AlertInputPercentile = "p99"
+)
+
+// Valid indicates whether the value is a known member of the AlertInputPercentile enum.
+func (e AlertInputPercentile) Valid() bool {
+	switch e {
+	case AlertInputPercentileP50:
+		return true
+	case AlertInputPercentileP95:
+		return true
+	case AlertInputPercentileP99:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertInputQuota.
+const (
+	AlertInputQuotaConsumer     AlertInputQuota = "consumer"
+	AlertInputQuotaOrganization AlertInputQuota = "organization"
+	AlertInputQuotaUsagePlan    AlertInputQuota = "usage_plan"
+)
+
+// Valid indicates whether the value is a known member of the AlertInputQuota enum.
+func (e AlertInputQuota) Valid() bool {
+	switch e {
+	case AlertInputQuotaConsumer:
+		return true
+	case AlertInputQuotaOrganization:
+		return true
+	case AlertInputQuotaUsagePlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertStateStatus.
+const (
+	AlertStateStatusClearing AlertStateStatus = "clearing"
+	AlertStateStatusDisabled AlertStateStatus = "disabled"
+	AlertStateStatusFiring   AlertStateStatus = "firing"
+	AlertStateStatusOk       AlertStateStatus = "ok"
+	AlertStateStatusPending  AlertStateStatus = "pending"
+	AlertStateStatusUnknown  AlertStateStatus = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the AlertStateStatus enum.
+func (e AlertStateStatus) Valid() bool {
+	switch e {
+	case AlertStateStatusClearing:
+		return true
+	case AlertStateStatusDisabled:
+		return true
+	case AlertStateStatusFiring:
+		return true
+	case AlertStateStatusOk:
+		return true
+	case AlertStateStatusPending:
+		return true
+	case AlertStateStatusUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AuditEntryActorKind.
 const (
 	AuditEntryActorKindSystem AuditEntryActorKind = "system"
@@ -32,6 +371,105 @@ func (e AuditEntryActorKind) Valid() bool {
 	case AuditEntryActorKindToken:
 		return true
 	case AuditEntryActorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BudgetBy.
+const (
+	BudgetByConsumer BudgetBy = "consumer"
+	BudgetByKey      BudgetBy = "key"
+)
+
+// Valid indicates whether the value is a known member of the BudgetBy enum.
+func (e BudgetBy) Valid() bool {
+	switch e {
+	case BudgetByConsumer:
+		return true
+	case BudgetByKey:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BudgetFrom.
+const (
+	BudgetFromKey       BudgetFrom = "key"
+	BudgetFromUsagePlan BudgetFrom = "usage_plan"
+)
+
+// Valid indicates whether the value is a known member of the BudgetFrom enum.
+func (e BudgetFrom) Valid() bool {
+	switch e {
+	case BudgetFromKey:
+		return true
+	case BudgetFromUsagePlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BudgetName.
+const (
+	BudgetNameConcurrency BudgetName = "concurrency"
+	BudgetNameQuota       BudgetName = "quota"
+	BudgetNameRate        BudgetName = "rate"
+)
+
+// Valid indicates whether the value is a known member of the BudgetName enum.
+func (e BudgetName) Valid() bool {
+	switch e {
+	case BudgetNameConcurrency:
+		return true
+	case BudgetNameQuota:
+		return true
+	case BudgetNameRate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BudgetSource.
+const (
+	BudgetSourceLedger  BudgetSource = "ledger"
+	BudgetSourceLive    BudgetSource = "live"
+	BudgetSourceUnknown BudgetSource = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the BudgetSource enum.
+func (e BudgetSource) Valid() bool {
+	switch e {
+	case BudgetSourceLedger:
+		return true
+	case BudgetSourceLive:
+		return true
+	case BudgetSourceUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CertificateState.
+const (
+	CertificateStateExpired  CertificateState = "expired"
+	CertificateStateExpiring CertificateState = "expiring"
+	CertificateStateValid    CertificateState = "valid"
+)
+
+// Valid indicates whether the value is a known member of the CertificateState enum.
+func (e CertificateState) Valid() bool {
+	switch e {
+	case CertificateStateExpired:
+		return true
+	case CertificateStateExpiring:
+		return true
+	case CertificateStateValid:
 		return true
 	default:
 		return false
@@ -67,18 +505,21 @@ func (e CopyInputParts) Valid() bool {
 
 // Defines values for DifferenceKind.
 const (
-	DifferenceKindGateway   DifferenceKind = "gateway"
-	DifferenceKindPolicies  DifferenceKind = "policies"
-	DifferenceKindRoute     DifferenceKind = "route"
-	DifferenceKindSecret    DifferenceKind = "secret"
-	DifferenceKindSettings  DifferenceKind = "settings"
-	DifferenceKindUpstream  DifferenceKind = "upstream"
-	DifferenceKindUsagePlan DifferenceKind = "usage_plan"
+	DifferenceKindCertificate DifferenceKind = "certificate"
+	DifferenceKindGateway     DifferenceKind = "gateway"
+	DifferenceKindPolicies    DifferenceKind = "policies"
+	DifferenceKindRoute       DifferenceKind = "route"
+	DifferenceKindSecret      DifferenceKind = "secret"
+	DifferenceKindSettings    DifferenceKind = "settings"
+	DifferenceKindUpstream    DifferenceKind = "upstream"
+	DifferenceKindUsagePlan   DifferenceKind = "usage_plan"
 )
 
 // Valid indicates whether the value is a known member of the DifferenceKind enum.
 func (e DifferenceKind) Valid() bool {
 	switch e {
+	case DifferenceKindCertificate:
+		return true
 	case DifferenceKindGateway:
 		return true
 	case DifferenceKindPolicies:
@@ -157,16 +598,16 @@ func (e Freshness) Valid() bool {
 
 // Defines values for GatewayMode.
 const (
-	Live GatewayMode = "live"
-	Test GatewayMode = "test"
+	GatewayModeLive GatewayMode = "live"
+	GatewayModeTest GatewayMode = "test"
 )
 
 // Valid indicates whether the value is a known member of the GatewayMode enum.
 func (e GatewayMode) Valid() bool {
 	switch e {
-	case Live:
+	case GatewayModeLive:
 		return true
-	case Test:
+	case GatewayModeTest:
 		return true
 	default:
 		return false
@@ -632,6 +1073,57 @@ func (e UpstreamInputWhenAllDown) Valid() bool {
 	}
 }
 
+// Defines values for UsageReportMeasures.
+const (
+	UsageReportMeasuresBilled         UsageReportMeasures = "billed"
+	UsageReportMeasuresBytesIn        UsageReportMeasures = "bytes_in"
+	UsageReportMeasuresBytesOut       UsageReportMeasures = "bytes_out"
+	UsageReportMeasuresEdgeMs         UsageReportMeasures = "edge_ms"
+	UsageReportMeasuresErrors         UsageReportMeasures = "errors"
+	UsageReportMeasuresRefused        UsageReportMeasures = "refused"
+	UsageReportMeasuresRequests       UsageReportMeasures = "requests"
+	UsageReportMeasuresStatus2Xx      UsageReportMeasures = "status_2xx"
+	UsageReportMeasuresStatus3Xx      UsageReportMeasures = "status_3xx"
+	UsageReportMeasuresStatus4Xx      UsageReportMeasures = "status_4xx"
+	UsageReportMeasuresStatus5Xx      UsageReportMeasures = "status_5xx"
+	UsageReportMeasuresUpstreamErrors UsageReportMeasures = "upstream_errors"
+	UsageReportMeasuresUpstreamMs     UsageReportMeasures = "upstream_ms"
+)
+
+// Valid indicates whether the value is a known member of the UsageReportMeasures enum.
+func (e UsageReportMeasures) Valid() bool {
+	switch e {
+	case UsageReportMeasuresBilled:
+		return true
+	case UsageReportMeasuresBytesIn:
+		return true
+	case UsageReportMeasuresBytesOut:
+		return true
+	case UsageReportMeasuresEdgeMs:
+		return true
+	case UsageReportMeasuresErrors:
+		return true
+	case UsageReportMeasuresRefused:
+		return true
+	case UsageReportMeasuresRequests:
+		return true
+	case UsageReportMeasuresStatus2Xx:
+		return true
+	case UsageReportMeasuresStatus3Xx:
+		return true
+	case UsageReportMeasuresStatus4Xx:
+		return true
+	case UsageReportMeasuresStatus5Xx:
+		return true
+	case UsageReportMeasuresUpstreamErrors:
+		return true
+	case UsageReportMeasuresUpstreamMs:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VersionAuthorKind.
 const (
 	VersionAuthorKindSystem VersionAuthorKind = "system"
@@ -674,21 +1166,246 @@ func (e VersionDetailAuthorKind) Valid() bool {
 	}
 }
 
+// Defines values for SortParam.
+const (
+	SortParamCreatedAt      SortParam = "created_at"
+	SortParamMinusCreatedAt SortParam = "-created_at"
+	SortParamMinusName      SortParam = "-name"
+	SortParamMinusUpdatedAt SortParam = "-updated_at"
+	SortParamName           SortParam = "name"
+	SortParamUpdatedAt      SortParam = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the SortParam enum.
+func (e SortParam) Valid() bool {
+	switch e {
+	case SortParamCreatedAt:
+		return true
+	case SortParamMinusCreatedAt:
+		return true
+	case SortParamMinusName:
+		return true
+	case SortParamMinusUpdatedAt:
+		return true
+	case SortParamName:
+		return true
+	case SortParamUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAlertsParamsSort.
+const (
+	ListAlertsParamsSortCreatedAt      ListAlertsParamsSort = "created_at"
+	ListAlertsParamsSortMinusCreatedAt ListAlertsParamsSort = "-created_at"
+	ListAlertsParamsSortMinusName      ListAlertsParamsSort = "-name"
+	ListAlertsParamsSortMinusUpdatedAt ListAlertsParamsSort = "-updated_at"
+	ListAlertsParamsSortName           ListAlertsParamsSort = "name"
+	ListAlertsParamsSortUpdatedAt      ListAlertsParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListAlertsParamsSort enum.
+func (e ListAlertsParamsSort) Valid() bool {
+	switch e {
+	case ListAlertsParamsSortCreatedAt:
+		return true
+	case ListAlertsParamsSortMinusCreatedAt:
+		return true
+	case ListAlertsParamsSortMinusName:
+		return true
+	case ListAlertsParamsSortMinusUpdatedAt:
+		return true
+	case ListAlertsParamsSortName:
+		return true
+	case ListAlertsParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListConsumersParamsSort.
+const (
+	ListConsumersParamsSortCreatedAt      ListConsumersParamsSort = "created_at"
+	ListConsumersParamsSortMinusCreatedAt ListConsumersParamsSort = "-created_at"
+	ListConsumersParamsSortMinusName      ListConsumersParamsSort = "-name"
+	ListConsumersParamsSortMinusUpdatedAt ListConsumersParamsSort = "-updated_at"
+	ListConsumersParamsSortName           ListConsumersParamsSort = "name"
+	ListConsumersParamsSortUpdatedAt      ListConsumersParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListConsumersParamsSort enum.
+func (e ListConsumersParamsSort) Valid() bool {
+	switch e {
+	case ListConsumersParamsSortCreatedAt:
+		return true
+	case ListConsumersParamsSortMinusCreatedAt:
+		return true
+	case ListConsumersParamsSortMinusName:
+		return true
+	case ListConsumersParamsSortMinusUpdatedAt:
+		return true
+	case ListConsumersParamsSortName:
+		return true
+	case ListConsumersParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListKeysParamsSort.
+const (
+	ListKeysParamsSortCreatedAt      ListKeysParamsSort = "created_at"
+	ListKeysParamsSortMinusCreatedAt ListKeysParamsSort = "-created_at"
+	ListKeysParamsSortMinusName      ListKeysParamsSort = "-name"
+	ListKeysParamsSortMinusUpdatedAt ListKeysParamsSort = "-updated_at"
+	ListKeysParamsSortName           ListKeysParamsSort = "name"
+	ListKeysParamsSortUpdatedAt      ListKeysParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListKeysParamsSort enum.
+func (e ListKeysParamsSort) Valid() bool {
+	switch e {
+	case ListKeysParamsSortCreatedAt:
+		return true
+	case ListKeysParamsSortMinusCreatedAt:
+		return true
+	case ListKeysParamsSortMinusName:
+		return true
+	case ListKeysParamsSortMinusUpdatedAt:
+		return true
+	case ListKeysParamsSortName:
+		return true
+	case ListKeysParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListKeysParamsState.
+const (
+	ListKeysParamsStateActive  ListKeysParamsState = "active"
+	ListKeysParamsStateDeleted ListKeysParamsState = "deleted"
+	ListKeysParamsStateExpired ListKeysParamsState = "expired"
+	ListKeysParamsStatePending ListKeysParamsState = "pending"
+	ListKeysParamsStateRevoked ListKeysParamsState = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the ListKeysParamsState enum.
+func (e ListKeysParamsState) Valid() bool {
+	switch e {
+	case ListKeysParamsStateActive:
+		return true
+	case ListKeysParamsStateDeleted:
+		return true
+	case ListKeysParamsStateExpired:
+		return true
+	case ListKeysParamsStatePending:
+		return true
+	case ListKeysParamsStateRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetLogsParamsFormat.
+const (
+	GetLogsParamsFormatCsv  GetLogsParamsFormat = "csv"
+	GetLogsParamsFormatJSON GetLogsParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the GetLogsParamsFormat enum.
+func (e GetLogsParamsFormat) Valid() bool {
+	switch e {
+	case GetLogsParamsFormatCsv:
+		return true
+	case GetLogsParamsFormatJSON:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetLogsParamsOutcome.
 const (
-	Failed  GetLogsParamsOutcome = "failed"
-	Ok      GetLogsParamsOutcome = "ok"
-	Refused GetLogsParamsOutcome = "refused"
+	GetLogsParamsOutcomeFailed  GetLogsParamsOutcome = "failed"
+	GetLogsParamsOutcomeOk      GetLogsParamsOutcome = "ok"
+	GetLogsParamsOutcomeRefused GetLogsParamsOutcome = "refused"
 )
 
 // Valid indicates whether the value is a known member of the GetLogsParamsOutcome enum.
 func (e GetLogsParamsOutcome) Valid() bool {
 	switch e {
-	case Failed:
+	case GetLogsParamsOutcomeFailed:
 		return true
-	case Ok:
+	case GetLogsParamsOutcomeOk:
 		return true
-	case Refused:
+	case GetLogsParamsOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRoutesParamsSort.
+const (
+	ListRoutesParamsSortCreatedAt      ListRoutesParamsSort = "created_at"
+	ListRoutesParamsSortMinusCreatedAt ListRoutesParamsSort = "-created_at"
+	ListRoutesParamsSortMinusName      ListRoutesParamsSort = "-name"
+	ListRoutesParamsSortMinusUpdatedAt ListRoutesParamsSort = "-updated_at"
+	ListRoutesParamsSortName           ListRoutesParamsSort = "name"
+	ListRoutesParamsSortUpdatedAt      ListRoutesParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListRoutesParamsSort enum.
+func (e ListRoutesParamsSort) Valid() bool {
+	switch e {
+	case ListRoutesParamsSortCreatedAt:
+		return true
+	case ListRoutesParamsSortMinusCreatedAt:
+		return true
+	case ListRoutesParamsSortMinusName:
+		return true
+	case ListRoutesParamsSortMinusUpdatedAt:
+		return true
+	case ListRoutesParamsSortName:
+		return true
+	case ListRoutesParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListUpstreamsParamsSort.
+const (
+	ListUpstreamsParamsSortCreatedAt      ListUpstreamsParamsSort = "created_at"
+	ListUpstreamsParamsSortMinusCreatedAt ListUpstreamsParamsSort = "-created_at"
+	ListUpstreamsParamsSortMinusName      ListUpstreamsParamsSort = "-name"
+	ListUpstreamsParamsSortMinusUpdatedAt ListUpstreamsParamsSort = "-updated_at"
+	ListUpstreamsParamsSortName           ListUpstreamsParamsSort = "name"
+	ListUpstreamsParamsSortUpdatedAt      ListUpstreamsParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListUpstreamsParamsSort enum.
+func (e ListUpstreamsParamsSort) Valid() bool {
+	switch e {
+	case ListUpstreamsParamsSortCreatedAt:
+		return true
+	case ListUpstreamsParamsSortMinusCreatedAt:
+		return true
+	case ListUpstreamsParamsSortMinusName:
+		return true
+	case ListUpstreamsParamsSortMinusUpdatedAt:
+		return true
+	case ListUpstreamsParamsSortName:
+		return true
+	case ListUpstreamsParamsSortUpdatedAt:
 		return true
 	default:
 		return false
@@ -721,15 +1438,19 @@ func (e GetUsageParamsInterval) Valid() bool {
 
 // Defines values for GetUsageParamsGroupBy.
 const (
+	GetUsageParamsGroupByCode     GetUsageParamsGroupBy = "code"
 	GetUsageParamsGroupByConsumer GetUsageParamsGroupBy = "consumer"
 	GetUsageParamsGroupByKey      GetUsageParamsGroupBy = "key"
 	GetUsageParamsGroupByRoute    GetUsageParamsGroupBy = "route"
 	GetUsageParamsGroupByStatus   GetUsageParamsGroupBy = "status"
+	GetUsageParamsGroupByTarget   GetUsageParamsGroupBy = "target"
 )
 
 // Valid indicates whether the value is a known member of the GetUsageParamsGroupBy enum.
 func (e GetUsageParamsGroupBy) Valid() bool {
 	switch e {
+	case GetUsageParamsGroupByCode:
+		return true
 	case GetUsageParamsGroupByConsumer:
 		return true
 	case GetUsageParamsGroupByKey:
@@ -737,6 +1458,89 @@ func (e GetUsageParamsGroupBy) Valid() bool {
 	case GetUsageParamsGroupByRoute:
 		return true
 	case GetUsageParamsGroupByStatus:
+		return true
+	case GetUsageParamsGroupByTarget:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetUsageParamsSort.
+const (
+	GetUsageParamsSortBilled         GetUsageParamsSort = "billed"
+	GetUsageParamsSortBytesIn        GetUsageParamsSort = "bytes_in"
+	GetUsageParamsSortBytesOut       GetUsageParamsSort = "bytes_out"
+	GetUsageParamsSortErrors         GetUsageParamsSort = "errors"
+	GetUsageParamsSortRefused        GetUsageParamsSort = "refused"
+	GetUsageParamsSortRequests       GetUsageParamsSort = "requests"
+	GetUsageParamsSortUpstreamErrors GetUsageParamsSort = "upstream_errors"
+)
+
+// Valid indicates whether the value is a known member of the GetUsageParamsSort enum.
+func (e GetUsageParamsSort) Valid() bool {
+	switch e {
+	case GetUsageParamsSortBilled:
+		return true
+	case GetUsageParamsSortBytesIn:
+		return true
+	case GetUsageParamsSortBytesOut:
+		return true
+	case GetUsageParamsSortErrors:
+		return true
+	case GetUsageParamsSortRefused:
+		return true
+	case GetUsageParamsSortRequests:
+		return true
+	case GetUsageParamsSortUpstreamErrors:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetUsageParamsFormat.
+const (
+	GetUsageParamsFormatCsv  GetUsageParamsFormat = "csv"
+	GetUsageParamsFormatJSON GetUsageParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the GetUsageParamsFormat enum.
+func (e GetUsageParamsFormat) Valid() bool {
+	switch e {
+	case GetUsageParamsFormatCsv:
+		return true
+	case GetUsageParamsFormatJSON:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListUsagePlansParamsSort.
+const (
+	ListUsagePlansParamsSortCreatedAt      ListUsagePlansParamsSort = "created_at"
+	ListUsagePlansParamsSortMinusCreatedAt ListUsagePlansParamsSort = "-created_at"
+	ListUsagePlansParamsSortMinusName      ListUsagePlansParamsSort = "-name"
+	ListUsagePlansParamsSortMinusUpdatedAt ListUsagePlansParamsSort = "-updated_at"
+	ListUsagePlansParamsSortName           ListUsagePlansParamsSort = "name"
+	ListUsagePlansParamsSortUpdatedAt      ListUsagePlansParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListUsagePlansParamsSort enum.
+func (e ListUsagePlansParamsSort) Valid() bool {
+	switch e {
+	case ListUsagePlansParamsSortCreatedAt:
+		return true
+	case ListUsagePlansParamsSortMinusCreatedAt:
+		return true
+	case ListUsagePlansParamsSortMinusName:
+		return true
+	case ListUsagePlansParamsSortMinusUpdatedAt:
+		return true
+	case ListUsagePlansParamsSortName:
+		return true
+	case ListUsagePlansParamsSortUpdatedAt:
 		return true
 	default:
 		return false
@@ -748,6 +1552,260 @@ type AcceptInvitationInput struct {
 	// Invitation The token of the invitation's link
 	Invitation string `json:"invitation"`
 }
+
+// Alert defines model for Alert.
+type Alert struct {
+	Channels []AlertChannel `json:"channels"`
+
+	// ClearFor Ends after it was good for so long; default 0s
+	//
+	// Example: 5m
+	ClearFor *string `json:"clear_for,omitempty"`
+
+	// ClearThreshold May end below it (no_traffic: from it on); default 90 % of the threshold
+	ClearThreshold float64 `json:"clear_threshold"`
+
+	// Consumer Only this consumer; not for latency
+	Consumer    *string   `json:"consumer,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	Description *string   `json:"description,omitempty"`
+	Enabled     bool      `json:"enabled"`
+
+	// Errors Whose errors an error rate counts; default all
+	Errors *AlertErrors `json:"errors,omitempty"`
+
+	// For Fires after it lasted so long; default 0s
+	//
+	// Example: 2m
+	For  *string   `json:"for,omitempty"`
+	ID   string    `json:"id"`
+	Kind AlertKind `json:"kind"`
+
+	// Latency Whose time; default upstream
+	Latency *AlertLatency `json:"latency,omitempty"`
+
+	// MinRequests Fewer requests in the window say nothing; default 20
+	MinRequests *int64 `json:"min_requests,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name Name `json:"name"`
+
+	// Percentile Default p95
+	Percentile *AlertPercentile `json:"percentile,omitempty"`
+
+	// Quota Whose quota
+	Quota *AlertQuota `json:"quota,omitempty"`
+
+	// Route Only this route; not for quotas
+	Route *string `json:"route,omitempty"`
+
+	// SigningSecret Signs webhooks; only in the answer that made it
+	SigningSecret *string    `json:"signing_secret,omitempty"`
+	State         AlertState `json:"state"`
+
+	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+	Threshold float64   `json:"threshold"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// UsagePlan Whose consumers are watched, where `quota` is `usage_plan`
+	UsagePlan *string `json:"usage_plan,omitempty"`
+
+	// Window Whole minutes that the figure is taken over, 1m to 24h; default 5m
+	//
+	// Example: 5m
+	Window *string `json:"window,omitempty"`
+}
+
+// AlertErrors Whose errors an error rate counts; default all
+type AlertErrors string
+
+// AlertKind defines model for Alert.Kind.
+type AlertKind string
+
+// AlertLatency Whose time; default upstream
+type AlertLatency string
+
+// AlertPercentile Default p95
+type AlertPercentile string
+
+// AlertQuota Whose quota
+type AlertQuota string
+
+// AlertChannel defines model for AlertChannel.
+type AlertChannel struct {
+	// To Addresses of a mail
+	To   *[]string        `json:"to,omitempty"`
+	Type AlertChannelType `json:"type"`
+
+	// URL Of a webhook: https
+	URL *string `json:"url,omitempty"`
+}
+
+// AlertChannelType defines model for AlertChannel.Type.
+type AlertChannelType string
+
+// AlertDelivery defines model for AlertDelivery.
+type AlertDelivery struct {
+	Attempts  int                  `json:"attempts"`
+	Channel   AlertDeliveryChannel `json:"channel"`
+	CreatedAt time.Time            `json:"created_at"`
+	Error     *string              `json:"error,omitempty"`
+
+	// Event Id of the transition or test
+	Event string `json:"event"`
+
+	// ID The notice's `Tollgate-Delivery`
+	ID string `json:"id"`
+
+	// NextAt Of the next try
+	NextAt *time.Time `json:"next_at,omitempty"`
+	SentAt *time.Time `json:"sent_at,omitempty"`
+
+	// State A mail is `sent` when it is in the mail queue
+	State AlertDeliveryState `json:"state"`
+
+	// StatusCode What the receiver answered last
+	StatusCode *int                    `json:"status_code,omitempty"`
+	Target     string                  `json:"target"`
+	Transition AlertDeliveryTransition `json:"transition"`
+}
+
+// AlertDeliveryChannel defines model for AlertDelivery.Channel.
+type AlertDeliveryChannel string
+
+// AlertDeliveryState A mail is `sent` when it is in the mail queue
+type AlertDeliveryState string
+
+// AlertDeliveryTransition defines model for AlertDelivery.Transition.
+type AlertDeliveryTransition string
+
+// AlertDeliveryList defines model for AlertDeliveryList.
+type AlertDeliveryList struct {
+	Items      []AlertDelivery `json:"items"`
+	NextCursor *string         `json:"next_cursor,omitempty"`
+}
+
+// AlertEvent defines model for AlertEvent.
+type AlertEvent struct {
+	At         time.Time            `json:"at"`
+	Detail     string               `json:"detail"`
+	ID         string               `json:"id"`
+	Threshold  float64              `json:"threshold"`
+	Transition AlertEventTransition `json:"transition"`
+	Value      float64              `json:"value"`
+}
+
+// AlertEventTransition defines model for AlertEvent.Transition.
+type AlertEventTransition string
+
+// AlertEventList defines model for AlertEventList.
+type AlertEventList struct {
+	Items      []AlertEvent `json:"items"`
+	NextCursor *string      `json:"next_cursor,omitempty"`
+}
+
+// AlertInput defines model for AlertInput.
+type AlertInput struct {
+	Channels *[]AlertChannel `json:"channels,omitempty"`
+
+	// ClearFor Ends after it was good for so long; default 0s
+	//
+	// Example: 5m
+	ClearFor *string `json:"clear_for,omitempty"`
+
+	// ClearThreshold May end below it (no_traffic: from it on); default 90 % of the threshold
+	ClearThreshold *float64 `json:"clear_threshold,omitempty"`
+
+	// Consumer Only this consumer; not for latency
+	Consumer    *string `json:"consumer,omitempty"`
+	Description *string `json:"description,omitempty"`
+	Enabled     *bool   `json:"enabled,omitempty"`
+
+	// Errors Whose errors an error rate counts; default all
+	Errors *AlertInputErrors `json:"errors,omitempty"`
+
+	// For Fires after it lasted so long; default 0s
+	//
+	// Example: 2m
+	For  *string        `json:"for,omitempty"`
+	Kind AlertInputKind `json:"kind"`
+
+	// Latency Whose time; default upstream
+	Latency *AlertInputLatency `json:"latency,omitempty"`
+
+	// MinRequests Fewer requests in the window say nothing; default 20
+	MinRequests *int64 `json:"min_requests,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name *Name `json:"name,omitempty"`
+
+	// Percentile Default p95
+	Percentile *AlertInputPercentile `json:"percentile,omitempty"`
+
+	// Quota Whose quota
+	Quota *AlertInputQuota `json:"quota,omitempty"`
+
+	// Route Only this route; not for quotas
+	Route *string `json:"route,omitempty"`
+
+	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+	Threshold *float64 `json:"threshold,omitempty"`
+
+	// UsagePlan Whose consumers are watched, where `quota` is `usage_plan`
+	UsagePlan *string `json:"usage_plan,omitempty"`
+
+	// Window Whole minutes that the figure is taken over, 1m to 24h; default 5m
+	//
+	// Example: 5m
+	Window *string `json:"window,omitempty"`
+}
+
+// AlertInputErrors Whose errors an error rate counts; default all
+type AlertInputErrors string
+
+// AlertInputKind defines model for AlertInput.Kind.
+type AlertInputKind string
+
+// AlertInputLatency Whose time; default upstream
+type AlertInputLatency string
+
+// AlertInputPercentile Default p95
+type AlertInputPercentile string
+
+// AlertInputQuota Whose quota
+type AlertInputQuota string
+
+// AlertList defines model for AlertList.
+type AlertList struct {
+	Items      []Alert `json:"items"`
+	NextCursor *string `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
+}
+
+// AlertState defines model for AlertState.
+type AlertState struct {
+	Detail      *string    `json:"detail,omitempty"`
+	EvaluatedAt *time.Time `json:"evaluated_at,omitempty"`
+	Since       time.Time  `json:"since"`
+
+	// Status `clearing` still fires; `unknown`: what is watched is gone
+	Status AlertStateStatus `json:"status"`
+
+	// Subject Whose quota it is that is used most
+	Subject *string `json:"subject,omitempty"`
+
+	// Value None where there is too little to say
+	Value *float64 `json:"value,omitempty"`
+}
+
+// AlertStateStatus `clearing` still fires; `unknown`: what is watched is gone
+type AlertStateStatus string
 
 // AuditEntry defines model for AuditEntry.
 type AuditEntry struct {
@@ -781,6 +1839,107 @@ type AuditEntryActorKind string
 type AuditList struct {
 	Items      []AuditEntry `json:"items"`
 	NextCursor *string      `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
+}
+
+// Budget defines model for Budget.
+type Budget struct {
+	// Burst Of a rate
+	Burst *int64 `json:"burst,omitempty"`
+
+	// By Whose requests are counted together
+	By   BudgetBy   `json:"by"`
+	From BudgetFrom `json:"from"`
+
+	// Limit Requests in a window; of concurrency, at once
+	Limit     int64      `json:"limit"`
+	Name      BudgetName `json:"name"`
+	Remaining *int64     `json:"remaining,omitempty"`
+
+	// ResetsAt Of a quota
+	ResetsAt *time.Time `json:"resets_at,omitempty"`
+
+	// Source `live`: from the budgets that the edges spend, a few seconds old at most. `ledger`: they can't be reached; from recorded usage, which may lag. `unknown`: neither says.
+	Source BudgetSource `json:"source"`
+
+	// Used Not given where it is not known
+	Used *int64 `json:"used,omitempty"`
+
+	// Window `second`, `minute`, `hour`, `day`, `week` or `month`; none for concurrency
+	Window *string `json:"window,omitempty"`
+}
+
+// BudgetBy Whose requests are counted together
+type BudgetBy string
+
+// BudgetFrom defines model for Budget.From.
+type BudgetFrom string
+
+// BudgetName defines model for Budget.Name.
+type BudgetName string
+
+// BudgetSource `live`: from the budgets that the edges spend, a few seconds old at most. `ledger`: they can't be reached; from recorded usage, which may lag. `unknown`: neither says.
+type BudgetSource string
+
+// Certificate defines model for Certificate.
+type Certificate struct {
+	ChainLength *int      `json:"chain_length,omitempty"`
+	CommonName  string    `json:"common_name"`
+	CreatedAt   time.Time `json:"created_at"`
+
+	// DaysLeft Whole days until not_after; negative once it is over
+	DaysLeft          int    `json:"days_left"`
+	FingerprintSha256 string `json:"fingerprint_sha256"`
+
+	// Hosts Hosts of the gateway that it is served for
+	Hosts  []string `json:"hosts"`
+	ID     string   `json:"id"`
+	Issuer string   `json:"issuer"`
+
+	// KeyType Such as ECDSA P-256
+	KeyType string `json:"key_type"`
+	Name    string `json:"name"`
+
+	// Names All names in the certificate
+	Names     *[]string `json:"names,omitempty"`
+	NotAfter  time.Time `json:"not_after"`
+	NotBefore time.Time `json:"not_before"`
+
+	// State `expiring` in its last 30 days
+	State     CertificateState `json:"state"`
+	UpdatedAt time.Time        `json:"updated_at"`
+}
+
+// CertificateState `expiring` in its last 30 days
+type CertificateState string
+
+// CertificateInput defines model for CertificateInput.
+type CertificateInput struct {
+	// ChainPem The certificate and those that sign it, in PEM, in this order
+	ChainPem string `json:"chain_pem"`
+
+	// Hosts Which of the gateway's hosts it serves; default all that it covers
+	Hosts *[]string `json:"hosts,omitempty"`
+
+	// KeyPem The certificate's private key in PEM, not encrypted: RSA of 2048 to 4096 bits, ECDSA P-256 or P-384, or Ed25519
+	KeyPem string `json:"key_pem"`
+}
+
+// CertificateList defines model for CertificateList.
+type CertificateList struct {
+	Items      []Certificate `json:"items"`
+	NextCursor *string       `json:"next_cursor,omitempty"`
+}
+
+// CheckInput Exactly one of `route`, `upstream` and `policies` is given
+type CheckInput struct {
+	// Name Present name of the route or upstream; missing for a new one
+	Name     *string        `json:"name,omitempty"`
+	Policies *[]Policy      `json:"policies,omitempty"`
+	Route    *RouteInput    `json:"route,omitempty"`
+	Upstream *UpstreamInput `json:"upstream,omitempty"`
 }
 
 // CodeInput defines model for CodeInput.
@@ -800,8 +1959,13 @@ type Config struct {
 
 // Consumer defines model for Consumer.
 type Consumer struct {
+	// Budgets What is left of its limits: of one consumer always, in lists with budgets=true
+	Budgets   *[]Budget `json:"budgets,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	ID        string    `json:"id"`
+
+	// Identities Callers with a token of one of these are this consumer; what is left out is taken away
+	Identities *[]ConsumerIdentity `json:"identities,omitempty"`
 
 	// Metadata Whatever helps you recognise it, at most 16 KiB
 	Metadata *json.RawMessage `json:"metadata,omitempty"`
@@ -816,8 +1980,20 @@ type Consumer struct {
 	UsagePlan *string `json:"usage_plan,omitempty"`
 }
 
+// ConsumerIdentity defines model for ConsumerIdentity.
+type ConsumerIdentity struct {
+	// Issuer The token's `iss`, exactly as it stands there
+	Issuer string `json:"issuer"`
+
+	// Subject The claim that names the caller: `sub`, or what the jwt policy's `consumer_claim` says
+	Subject string `json:"subject"`
+}
+
 // ConsumerInput defines model for ConsumerInput.
 type ConsumerInput struct {
+	// Identities Callers with a token of one of these are this consumer; what is left out is taken away
+	Identities *[]ConsumerIdentity `json:"identities,omitempty"`
+
 	// Metadata Whatever helps you recognise it, at most 16 KiB
 	Metadata *json.RawMessage `json:"metadata,omitempty"`
 
@@ -834,6 +2010,9 @@ type ConsumerInput struct {
 type ConsumerList struct {
 	Items      []Consumer `json:"items"`
 	NextCursor *string    `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
 }
 
 // CopyInput defines model for CopyInput.
@@ -1220,6 +2399,8 @@ type Keepalive struct {
 
 // Key defines model for Key.
 type Key struct {
+	// Budgets What is left of its limits: of one key always, in lists with budgets=true
+	Budgets   *[]Budget `json:"budgets,omitempty"`
 	Consumer  string    `json:"consumer"`
 	CreatedAt time.Time `json:"created_at"`
 
@@ -1227,6 +2408,12 @@ type Key struct {
 	CreatedBy *string    `json:"created_by,omitempty"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	ID        string     `json:"id"`
+
+	// LastUsedAt When it was last used, to the minute for 14 days and to the hour before; none: never
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+
+	// Limits Each that is given stands in for the usage plan's of its kind. None may be above the organization's subscription.
+	Limits    *KeyLimits `json:"limits,omitempty"`
 	Name      *string    `json:"name,omitempty"`
 	NotBefore *time.Time `json:"not_before,omitempty"`
 
@@ -1255,6 +2442,9 @@ type KeyInput struct {
 	Consumer  Name       `json:"consumer"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
+	// Limits Each that is given stands in for the usage plan's of its kind. None may be above the organization's subscription.
+	Limits *KeyLimits `json:"limits,omitempty"`
+
 	// Name Whatever helps you recognise it
 	Name      *string    `json:"name,omitempty"`
 	NotBefore *time.Time `json:"not_before,omitempty"`
@@ -1264,15 +2454,29 @@ type KeyInput struct {
 	UsagePlan *string `json:"usage_plan,omitempty"`
 }
 
+// KeyLimits Each that is given stands in for the usage plan's of its kind. None may be above the organization's subscription.
+type KeyLimits struct {
+	// Concurrency Requests at once; 0 for the usage plan's
+	Concurrency *int   `json:"concurrency,omitempty"`
+	Quota       *Quota `json:"quota,omitempty"`
+	RateLimit   *Rate  `json:"rate_limit,omitempty"`
+}
+
 // KeyList defines model for KeyList.
 type KeyList struct {
 	Items      []Key   `json:"items"`
 	NextCursor *string `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
 }
 
 // KeyUpdate What is left out is taken away
 type KeyUpdate struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Limits Each that is given stands in for the usage plan's of its kind. None may be above the organization's subscription.
+	Limits    *KeyLimits `json:"limits,omitempty"`
 	Name      *string    `json:"name,omitempty"`
 	Scopes    *[]string  `json:"scopes,omitempty"`
 	UsagePlan *string    `json:"usage_plan,omitempty"`
@@ -1333,8 +2537,11 @@ type LogRecord struct {
 	Edge     string  `json:"edge"`
 
 	// EdgeMs Added by the edge
-	EdgeMs    *float64  `json:"edge_ms,omitempty"`
-	Host      string    `json:"host"`
+	EdgeMs *float64 `json:"edge_ms,omitempty"`
+	Host   string   `json:"host"`
+
+	// ID Rises with the order of storing; `after` takes it
+	ID        string    `json:"id"`
 	Key       *string   `json:"key,omitempty"`
 	Method    string    `json:"method"`
 	Path      string    `json:"path"`
@@ -1554,6 +2761,8 @@ type NamedUsagePlan struct {
 
 // NewKey defines model for NewKey.
 type NewKey struct {
+	// Budgets What is left of its limits: of one key always, in lists with budgets=true
+	Budgets   *[]Budget `json:"budgets,omitempty"`
 	Consumer  string    `json:"consumer"`
 	CreatedAt time.Time `json:"created_at"`
 
@@ -1563,7 +2772,13 @@ type NewKey struct {
 	ID        string     `json:"id"`
 
 	// Key The key itself; never shown again
-	Key       *string    `json:"key,omitempty"`
+	Key *string `json:"key,omitempty"`
+
+	// LastUsedAt When it was last used, to the minute for 14 days and to the hour before; none: never
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+
+	// Limits Each that is given stands in for the usage plan's of its kind. None may be above the organization's subscription.
+	Limits    *KeyLimits `json:"limits,omitempty"`
 	Name      *string    `json:"name,omitempty"`
 	NotBefore *time.Time `json:"not_before,omitempty"`
 
@@ -1955,6 +3170,9 @@ type RouteInput struct {
 type RouteList struct {
 	Items      []Route `json:"items"`
 	NextCursor *string `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
 }
 
 // SecondFactorInput defines model for SecondFactorInput.
@@ -2311,6 +3529,9 @@ type UpstreamInputWhenAllDown string
 type UpstreamList struct {
 	Items      []Upstream `json:"items"`
 	NextCursor *string    `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
 }
 
 // UpstreamTLS defines model for UpstreamTLS.
@@ -2320,6 +3541,14 @@ type UpstreamTLS struct {
 
 	// SkipVerify Refused unless the operator allows private upstreams
 	SkipVerify *bool `json:"skip_verify,omitempty"`
+}
+
+// UsagePeriod The period of the same length before this one
+type UsagePeriod struct {
+	From   time.Time    `json:"from"`
+	Points []UsagePoint `json:"points"`
+	To     time.Time    `json:"to"`
+	Total  UsagePoint   `json:"total"`
 }
 
 // UsagePlan defines model for UsagePlan.
@@ -2361,6 +3590,9 @@ type UsagePlanInput struct {
 type UsagePlanList struct {
 	Items      []UsagePlan `json:"items"`
 	NextCursor *string     `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
 }
 
 // UsagePoint defines model for UsagePoint.
@@ -2375,7 +3607,7 @@ type UsagePoint struct {
 	// Errors Answers with a status of 400 or more, whoever made them
 	Errors int64 `json:"errors"`
 
-	// Refused Answered by the edge itself
+	// Refused Errors that the edge itself answered with
 	Refused int64 `json:"refused"`
 
 	// Requests Everything answered, refusals included
@@ -2388,27 +3620,54 @@ type UsagePoint struct {
 	// Time Where the point begins
 	Time time.Time `json:"time"`
 
+	// UpstreamErrors Errors that backends made: errors less refused
+	UpstreamErrors int64 `json:"upstream_errors"`
+
 	// UpstreamMs Milliseconds, from merged histograms: at most 12 % off
 	UpstreamMs *Latency `json:"upstream_ms,omitempty"`
 }
 
 // UsageReport defines model for UsageReport.
 type UsageReport struct {
-	From     time.Time   `json:"from"`
-	GroupBy  *string     `json:"group_by,omitempty"`
-	Interval string      `json:"interval"`
-	Other    *UsagePoint `json:"other,omitempty"`
+	From     time.Time `json:"from"`
+	GroupBy  *string   `json:"group_by,omitempty"`
+	Interval string    `json:"interval"`
+
+	// Measures The fields of a point that are counted for this question; the others say nothing
+	Measures []UsageReportMeasures `json:"measures"`
+
+	// NextCursor Where the next groups begin
+	NextCursor *string     `json:"next_cursor,omitempty"`
+	Other      *UsagePoint `json:"other,omitempty"`
+
+	// Points The total over time
+	Points []UsagePoint `json:"points"`
+
+	// Previous The period of the same length before this one
+	Previous *UsagePeriod `json:"previous,omitempty"`
 
 	// Series Largest first; one without an id where nothing is grouped
-	Series []struct {
-		// ID Of the route, key or consumer; the status code
-		ID     *string      `json:"id,omitempty"`
-		Name   *string      `json:"name,omitempty"`
-		Points []UsagePoint `json:"points"`
-		Total  UsagePoint   `json:"total"`
-	} `json:"series"`
-	To    time.Time  `json:"to"`
-	Total UsagePoint `json:"total"`
+	Series []UsageSeries `json:"series"`
+	To     time.Time     `json:"to"`
+	Total  UsagePoint    `json:"total"`
+}
+
+// UsageReportMeasures defines model for UsageReport.Measures.
+type UsageReportMeasures string
+
+// UsageSeries defines model for UsageSeries.
+type UsageSeries struct {
+	// ID Of the route, key, consumer or target; the status code; the error code, or `backend_4xx` and `backend_5xx`
+	ID *string `json:"id,omitempty"`
+
+	// Name A target's is its URL, a code's its title
+	Name     *string      `json:"name,omitempty"`
+	Points   []UsagePoint `json:"points"`
+	Previous *UsagePoint  `json:"previous,omitempty"`
+	Total    UsagePoint   `json:"total"`
+
+	// Upstream Of a target
+	Upstream *string `json:"upstream,omitempty"`
 }
 
 // User defines model for User.
@@ -2471,6 +3730,12 @@ type VersionList struct {
 	NextCursor *string   `json:"next_cursor,omitempty"`
 }
 
+// BudgetsParam defines model for BudgetsParam.
+type BudgetsParam = bool
+
+// CountParam defines model for CountParam.
+type CountParam = bool
+
 // CursorParam defines model for CursorParam.
 type CursorParam = string
 
@@ -2507,14 +3772,26 @@ type ProviderParam = string
 // RequestIDParam defines model for RequestIDParam.
 type RequestIDParam = string
 
+// SearchParam defines model for SearchParam.
+type SearchParam = string
+
 // SessionParam defines model for SessionParam.
 type SessionParam = string
+
+// SortParam defines model for SortParam.
+type SortParam string
 
 // TokenParam defines model for TokenParam.
 type TokenParam = string
 
 // VersionNumberParam defines model for VersionNumberParam.
 type VersionNumberParam = int64
+
+// AlertAnswer defines model for AlertAnswer.
+type AlertAnswer = Alert
+
+// CertificateAnswer defines model for CertificateAnswer.
+type CertificateAnswer = Certificate
 
 // ConfigAnswer defines model for ConfigAnswer.
 type ConfigAnswer = Config
@@ -2592,6 +3869,18 @@ type ListAuditParams struct {
 
 	// Gateway Only what belongs to this gateway's id
 	Gateway *string `form:"gateway,omitempty" json:"gateway,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+
+	// From Not before
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 }
 
 // ListGatewaysParams defines parameters for ListGateways.
@@ -2621,6 +3910,90 @@ type UpdateGatewayParams struct {
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
+// ListAlertsParams defines parameters for ListAlerts.
+type ListAlertsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListAlertsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+}
+
+// ListAlertsParamsSort defines parameters for ListAlerts.
+type ListAlertsParamsSort string
+
+// CreateAlertParams defines parameters for CreateAlert.
+type CreateAlertParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteAlertParams defines parameters for DeleteAlert.
+type DeleteAlertParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutAlertParams defines parameters for PutAlert.
+type PutAlertParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// ListAlertDeliveriesParams defines parameters for ListAlertDeliveries.
+type ListAlertDeliveriesParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListAlertHistoryParams defines parameters for ListAlertHistory.
+type ListAlertHistoryParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// TestAlertParams defines parameters for TestAlert.
+type TestAlertParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCertificatesParams defines parameters for ListCertificates.
+type ListCertificatesParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteCertificateParams defines parameters for DeleteCertificate.
+type DeleteCertificateParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutCertificateParams defines parameters for PutCertificate.
+type PutCertificateParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
 // PutConfigParams defines parameters for PutConfig.
 type PutConfigParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
@@ -2634,7 +4007,25 @@ type ListConsumersParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListConsumersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+
+	// UsagePlan Only consumers with this usage plan
+	UsagePlan *Name `form:"usage_plan,omitempty" json:"usage_plan,omitempty"`
+
+	// Budgets Also say what is left of each one's limits
+	Budgets *BudgetsParam `form:"budgets,omitempty" json:"budgets,omitempty"`
 }
+
+// ListConsumersParamsSort defines parameters for ListConsumers.
+type ListConsumersParamsSort string
 
 // CreateConsumerParams defines parameters for CreateConsumer.
 type CreateConsumerParams struct {
@@ -2673,7 +4064,31 @@ type ListKeysParams struct {
 
 	// Consumer Only keys of this consumer
 	Consumer *Name `form:"consumer,omitempty" json:"consumer,omitempty"`
+
+	// Budgets Also say what is left of each one's limits
+	Budgets *BudgetsParam `form:"budgets,omitempty" json:"budgets,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListKeysParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+
+	// State Only keys in this state
+	State *ListKeysParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// UsagePlan Only keys with this usage plan of their own
+	UsagePlan *Name `form:"usage_plan,omitempty" json:"usage_plan,omitempty"`
 }
+
+// ListKeysParamsSort defines parameters for ListKeys.
+type ListKeysParamsSort string
+
+// ListKeysParamsState defines parameters for ListKeys.
+type ListKeysParamsState string
 
 // CreateKeyParams defines parameters for CreateKey.
 type CreateKeyParams struct {
@@ -2722,6 +4137,21 @@ type GetLogsParams struct {
 	// Follow Stream new lines as `text/event-stream`
 	Follow *bool `form:"follow,omitempty" json:"follow,omitempty"`
 
+	// After With `follow`: begin after the record with this id instead of now
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Q Text in the path, query, host, consumer, target, user agent or request id
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Target Only what was sent to this target's URL
+	Target *string `form:"target,omitempty" json:"target,omitempty"`
+
+	// RequestID Only this request
+	RequestID *string `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// Format `csv`: up to 10,000 records at once
+	Format *GetLogsParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
 	// Status A status or class: `404`, `5xx`
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
@@ -2754,7 +4184,13 @@ type GetLogsParams struct {
 
 	// To Not after
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// LastEventID As `after`: what a browser sends when it connects again
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
+
+// GetLogsParamsFormat defines parameters for GetLogs.
+type GetLogsParamsFormat string
 
 // GetLogsParamsOutcome defines parameters for GetLogs.
 type GetLogsParamsOutcome string
@@ -2772,7 +4208,28 @@ type ListRoutesParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListRoutesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+
+	// Upstream Only routes to this upstream
+	Upstream *Name `form:"upstream,omitempty" json:"upstream,omitempty"`
+
+	// Method Only routes that name this method
+	Method *string `form:"method,omitempty" json:"method,omitempty"`
+
+	// Policy Only routes with a policy of this type
+	Policy *string `form:"policy,omitempty" json:"policy,omitempty"`
 }
+
+// ListRoutesParamsSort defines parameters for ListRoutes.
+type ListRoutesParamsSort string
 
 // CreateRouteParams defines parameters for CreateRoute.
 type CreateRouteParams struct {
@@ -2820,7 +4277,19 @@ type ListUpstreamsParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListUpstreamsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
 }
+
+// ListUpstreamsParamsSort defines parameters for ListUpstreams.
+type ListUpstreamsParamsSort string
 
 // CreateUpstreamParams defines parameters for CreateUpstream.
 type CreateUpstreamParams struct {
@@ -2848,10 +4317,10 @@ type GetUsageParams struct {
 	// To Default now
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
-	// Interval Width of a point
+	// Interval Width of a point; default the finest that gives at most 200
 	Interval *GetUsageParamsInterval `form:"interval,omitempty" json:"interval,omitempty"`
 
-	// GroupBy One series for each
+	// GroupBy One series for each. `code` splits errors: by the edge's own error code, and those of backends
 	GroupBy *GetUsageParamsGroupBy `form:"group_by,omitempty" json:"group_by,omitempty"`
 
 	// Route Only this route
@@ -2862,6 +4331,30 @@ type GetUsageParams struct {
 
 	// Key Only this key's id
 	Key *string `form:"key,omitempty" json:"key,omitempty"`
+
+	// Status Only answers of this status or class: `404`, `5xx`
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Target Only answers of this target, by the id that `group_by=target` gives it or its URL
+	Target *string `form:"target,omitempty" json:"target,omitempty"`
+
+	// Code Only what the edge answered with this error code
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+
+	// Compare Also the period of the same length before it
+	Compare *bool `form:"compare,omitempty" json:"compare,omitempty"`
+
+	// Sort What makes a group large; default requests
+	Sort *GetUsageParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Limit Groups of a page
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Format `csv`: a row for each group and point, as `Accept: text/csv` gives too
+	Format *GetUsageParamsFormat `form:"format,omitempty" json:"format,omitempty"`
 }
 
 // GetUsageParamsInterval defines parameters for GetUsage.
@@ -2870,6 +4363,12 @@ type GetUsageParamsInterval string
 // GetUsageParamsGroupBy defines parameters for GetUsage.
 type GetUsageParamsGroupBy string
 
+// GetUsageParamsSort defines parameters for GetUsage.
+type GetUsageParamsSort string
+
+// GetUsageParamsFormat defines parameters for GetUsage.
+type GetUsageParamsFormat string
+
 // ListUsagePlansParams defines parameters for ListUsagePlans.
 type ListUsagePlansParams struct {
 	// Limit Items of a page
@@ -2877,7 +4376,19 @@ type ListUsagePlansParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListUsagePlansParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
 }
+
+// ListUsagePlansParamsSort defines parameters for ListUsagePlans.
+type ListUsagePlansParamsSort string
 
 // CreateUsagePlanParams defines parameters for CreateUsagePlan.
 type CreateUsagePlanParams struct {
@@ -3042,8 +4553,20 @@ type CreateGatewayJSONRequestBody = GatewayInput
 // UpdateGatewayJSONRequestBody defines body for UpdateGateway for application/json ContentType.
 type UpdateGatewayJSONRequestBody = GatewayInput
 
+// CreateAlertJSONRequestBody defines body for CreateAlert for application/json ContentType.
+type CreateAlertJSONRequestBody = AlertInput
+
+// PutAlertJSONRequestBody defines body for PutAlert for application/json ContentType.
+type PutAlertJSONRequestBody = AlertInput
+
+// PutCertificateJSONRequestBody defines body for PutCertificate for application/json ContentType.
+type PutCertificateJSONRequestBody = CertificateInput
+
 // PutConfigJSONRequestBody defines body for PutConfig for application/json ContentType.
 type PutConfigJSONRequestBody = Config
+
+// CheckChangeJSONRequestBody defines body for CheckChange for application/json ContentType.
+type CheckChangeJSONRequestBody = CheckInput
 
 // DiffConfigJSONRequestBody defines body for DiffConfig for application/json ContentType.
 type DiffConfigJSONRequestBody = Config
@@ -3431,6 +4954,114 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/gateways/{gateway} (the `UpdateGateway` operationId).
 	UpdateGateway(ctx context.Context, gateway GatewayParam, params *UpdateGatewayParams, body UpdateGatewayJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAlerts Alerts with what they have come to
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/alerts (the `ListAlerts` operationId).
+	ListAlerts(ctx context.Context, gateway GatewayParam, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAlertWithBody Make an alert
+	//
+	// With a webhook among its channels the answer holds the secret that signs its notices, once:
+	// `Tollgate-Signature: t=<Unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. A notice that is sent
+	// again has the same `Tollgate-Delivery`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/alerts (the `CreateAlert` operationId).
+	CreateAlertWithBody(ctx context.Context, gateway GatewayParam, params *CreateAlertParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAlert Make an alert
+	//
+	// With a webhook among its channels the answer holds the secret that signs its notices, once:
+	// `Tollgate-Signature: t=<Unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. A notice that is sent
+	// again has the same `Tollgate-Delivery`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/alerts (the `CreateAlert` operationId).
+	CreateAlert(ctx context.Context, gateway GatewayParam, params *CreateAlertParams, body CreateAlertJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteAlert Delete an alert with its history
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/alerts/{name} (the `DeleteAlert` operationId).
+	DeleteAlert(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteAlertParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAlert One alert
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/alerts/{name} (the `GetAlert` operationId).
+	GetAlert(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutAlertWithBody Make or replace an alert
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/alerts/{name} (the `PutAlert` operationId).
+	PutAlertWithBody(ctx context.Context, gateway GatewayParam, name NameParam, params *PutAlertParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutAlert Make or replace an alert
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/alerts/{name} (the `PutAlert` operationId).
+	PutAlert(ctx context.Context, gateway GatewayParam, name NameParam, params *PutAlertParams, body PutAlertJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAlertDeliveries The alert's notices and what became of them, newest first
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/alerts/{name}/deliveries (the `ListAlertDeliveries` operationId).
+	ListAlertDeliveries(ctx context.Context, gateway GatewayParam, name NameParam, params *ListAlertDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAlertHistory When the alert fired and was over, newest first
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/alerts/{name}/history (the `ListAlertHistory` operationId).
+	ListAlertHistory(ctx context.Context, gateway GatewayParam, name NameParam, params *ListAlertHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateAlertSecret Replace the secret that signs the alert's webhooks; shown once
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/alerts/{name}/secret (the `RotateAlertSecret` operationId).
+	RotateAlertSecret(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestAlert Send a notice by every channel of the alert
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/alerts/{name}/test (the `TestAlert` operationId).
+	TestAlert(ctx context.Context, gateway GatewayParam, name NameParam, params *TestAlertParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListCertificates Uploaded certificates; private keys are never shown
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/certificates (the `ListCertificates` operationId).
+	ListCertificates(ctx context.Context, gateway GatewayParam, params *ListCertificatesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteCertificate Delete a certificate; its hosts are served with the edges' own one again
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/certificates/{name} (the `DeleteCertificate` operationId).
+	DeleteCertificate(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteCertificateParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCertificate One certificate, without its private key
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/certificates/{name} (the `GetCertificate` operationId).
+	GetCertificate(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutCertificateWithBody Upload a certificate with its chain and private key, or replace one
+	//
+	// Edges serve it to clients that name one of its hosts in the TLS handshake. The chain begins with the
+	// certificate itself, each one signed by the next; the key must be the certificate's. It may serve hosts of
+	// this gateway only.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/certificates/{name} (the `PutCertificate` operationId).
+	PutCertificateWithBody(ctx context.Context, gateway GatewayParam, name NameParam, params *PutCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutCertificate Upload a certificate with its chain and private key, or replace one
+	//
+	// Edges serve it to clients that name one of its hosts in the TLS handshake. The chain begins with the
+	// certificate itself, each one signed by the next; the key must be the certificate's. It may serve hosts of
+	// this gateway only.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/certificates/{name} (the `PutCertificate` operationId).
+	PutCertificate(ctx context.Context, gateway GatewayParam, name NameParam, params *PutCertificateParams, body PutCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetConfig The whole gateway as one document
 	//
 	// Corresponds with GET /v1/gateways/{gateway}/config (the `GetConfig` operationId).
@@ -3453,6 +5084,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/gateways/{gateway}/config (the `PutConfig` operationId).
 	PutConfig(ctx context.Context, gateway GatewayParam, params *PutConfigParams, body PutConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckChangeWithBody What saving one route, one upstream or the gateway's policies would change; changes nothing
+	//
+	// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
+	// are into this body (`/route/match/path`).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/check (the `CheckChange` operationId).
+	CheckChangeWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckChange What saving one route, one upstream or the gateway's policies would change; changes nothing
+	//
+	// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
+	// are into this body (`/route/match/path`).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/check (the `CheckChange` operationId).
+	CheckChange(ctx context.Context, gateway GatewayParam, body CheckChangeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DiffConfigWithBody What PUT config would change; changes nothing
 	//
@@ -3584,14 +5235,14 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/gateways/{gateway}/keys/{key} (the `GetKey` operationId).
 	GetKey(ctx context.Context, gateway GatewayParam, key KeyParam, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// UpdateKeyWithBody Change a key's name, expiry, scopes or usage plan
+	// UpdateKeyWithBody Change a key's name, expiry, scopes, usage plan or limits
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/gateways/{gateway}/keys/{key} (the `UpdateKey` operationId).
 	UpdateKeyWithBody(ctx context.Context, gateway GatewayParam, key KeyParam, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// UpdateKey Change a key's name, expiry, scopes or usage plan
+	// UpdateKey Change a key's name, expiry, scopes, usage plan or limits
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3799,7 +5450,9 @@ type ClientInterface interface {
 
 	// GetUsage Requests, errors, bytes and latency over time
 	//
-	// At most 1,500 points a series, 200 series (the rest is summed in `other`) and 400 days.
+	// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series and
+	// 400 days; groups come in pages, the largest first, and `other` sums what the page leaves out. What
+	// is not counted together (the exact status codes of one consumer, say) is 422.
 	//
 	// Corresponds with GET /v1/gateways/{gateway}/usage (the `GetUsage` operationId).
 	GetUsage(ctx context.Context, gateway GatewayParam, params *GetUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4636,6 +6289,274 @@ func (c *Client) UpdateGateway(ctx context.Context, gateway GatewayParam, params
 	return c.Client.Do(req)
 }
 
+// ListAlerts Alerts with what they have come to
+//
+// Corresponds with GET /v1/gateways/{gateway}/alerts (the `ListAlerts` operationId).
+func (c *Client) ListAlerts(ctx context.Context, gateway GatewayParam, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAlertsRequest(c.Server, gateway, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAlertWithBody Make an alert
+//
+// With a webhook among its channels the answer holds the secret that signs its notices, once:
+// `Tollgate-Signature: t=<Unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. A notice that is sent
+// again has the same `Tollgate-Delivery`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/alerts (the `CreateAlert` operationId).
+func (c *Client) CreateAlertWithBody(ctx context.Context, gateway GatewayParam, params *CreateAlertParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAlertRequestWithBody(c.Server, gateway, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAlert Make an alert
+//
+// With a webhook among its channels the answer holds the secret that signs its notices, once:
+// `Tollgate-Signature: t=<Unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. A notice that is sent
+// again has the same `Tollgate-Delivery`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/alerts (the `CreateAlert` operationId).
+func (c *Client) CreateAlert(ctx context.Context, gateway GatewayParam, params *CreateAlertParams, body CreateAlertJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAlertRequest(c.Server, gateway, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteAlert Delete an alert with its history
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/alerts/{name} (the `DeleteAlert` operationId).
+func (c *Client) DeleteAlert(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteAlertParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAlertRequest(c.Server, gateway, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAlert One alert
+//
+// Corresponds with GET /v1/gateways/{gateway}/alerts/{name} (the `GetAlert` operationId).
+func (c *Client) GetAlert(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAlertRequest(c.Server, gateway, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutAlertWithBody Make or replace an alert
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/alerts/{name} (the `PutAlert` operationId).
+func (c *Client) PutAlertWithBody(ctx context.Context, gateway GatewayParam, name NameParam, params *PutAlertParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutAlertRequestWithBody(c.Server, gateway, name, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutAlert Make or replace an alert
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/alerts/{name} (the `PutAlert` operationId).
+func (c *Client) PutAlert(ctx context.Context, gateway GatewayParam, name NameParam, params *PutAlertParams, body PutAlertJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutAlertRequest(c.Server, gateway, name, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAlertDeliveries The alert's notices and what became of them, newest first
+//
+// Corresponds with GET /v1/gateways/{gateway}/alerts/{name}/deliveries (the `ListAlertDeliveries` operationId).
+func (c *Client) ListAlertDeliveries(ctx context.Context, gateway GatewayParam, name NameParam, params *ListAlertDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAlertDeliveriesRequest(c.Server, gateway, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAlertHistory When the alert fired and was over, newest first
+//
+// Corresponds with GET /v1/gateways/{gateway}/alerts/{name}/history (the `ListAlertHistory` operationId).
+func (c *Client) ListAlertHistory(ctx context.Context, gateway GatewayParam, name NameParam, params *ListAlertHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAlertHistoryRequest(c.Server, gateway, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateAlertSecret Replace the secret that signs the alert's webhooks; shown once
+//
+// Corresponds with POST /v1/gateways/{gateway}/alerts/{name}/secret (the `RotateAlertSecret` operationId).
+func (c *Client) RotateAlertSecret(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateAlertSecretRequest(c.Server, gateway, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestAlert Send a notice by every channel of the alert
+//
+// Corresponds with POST /v1/gateways/{gateway}/alerts/{name}/test (the `TestAlert` operationId).
+func (c *Client) TestAlert(ctx context.Context, gateway GatewayParam, name NameParam, params *TestAlertParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestAlertRequest(c.Server, gateway, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListCertificates Uploaded certificates; private keys are never shown
+//
+// Corresponds with GET /v1/gateways/{gateway}/certificates (the `ListCertificates` operationId).
+func (c *Client) ListCertificates(ctx context.Context, gateway GatewayParam, params *ListCertificatesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListCertificatesRequest(c.Server, gateway, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteCertificate Delete a certificate; its hosts are served with the edges' own one again
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/certificates/{name} (the `DeleteCertificate` operationId).
+func (c *Client) DeleteCertificate(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteCertificateParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteCertificateRequest(c.Server, gateway, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCertificate One certificate, without its private key
+//
+// Corresponds with GET /v1/gateways/{gateway}/certificates/{name} (the `GetCertificate` operationId).
+func (c *Client) GetCertificate(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCertificateRequest(c.Server, gateway, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutCertificateWithBody Upload a certificate with its chain and private key, or replace one
+//
+// Edges serve it to clients that name one of its hosts in the TLS handshake. The chain begins with the
+// certificate itself, each one signed by the next; the key must be the certificate's. It may serve hosts of
+// this gateway only.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/certificates/{name} (the `PutCertificate` operationId).
+func (c *Client) PutCertificateWithBody(ctx context.Context, gateway GatewayParam, name NameParam, params *PutCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutCertificateRequestWithBody(c.Server, gateway, name, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutCertificate Upload a certificate with its chain and private key, or replace one
+//
+// Edges serve it to clients that name one of its hosts in the TLS handshake. The chain begins with the
+// certificate itself, each one signed by the next; the key must be the certificate's. It may serve hosts of
+// this gateway only.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/certificates/{name} (the `PutCertificate` operationId).
+func (c *Client) PutCertificate(ctx context.Context, gateway GatewayParam, name NameParam, params *PutCertificateParams, body PutCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutCertificateRequest(c.Server, gateway, name, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetConfig The whole gateway as one document
 //
 // Corresponds with GET /v1/gateways/{gateway}/config (the `GetConfig` operationId).
@@ -4679,6 +6600,46 @@ func (c *Client) PutConfigWithBody(ctx context.Context, gateway GatewayParam, pa
 // Corresponds with PUT /v1/gateways/{gateway}/config (the `PutConfig` operationId).
 func (c *Client) PutConfig(ctx context.Context, gateway GatewayParam, params *PutConfigParams, body PutConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutConfigRequest(c.Server, gateway, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckChangeWithBody What saving one route, one upstream or the gateway's policies would change; changes nothing
+//
+// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
+// are into this body (`/route/match/path`).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/check (the `CheckChange` operationId).
+func (c *Client) CheckChangeWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckChangeRequestWithBody(c.Server, gateway, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckChange What saving one route, one upstream or the gateway's policies would change; changes nothing
+//
+// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
+// are into this body (`/route/match/path`).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/check (the `CheckChange` operationId).
+func (c *Client) CheckChange(ctx context.Context, gateway GatewayParam, body CheckChangeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckChangeRequest(c.Server, gateway, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4999,7 +6960,7 @@ func (c *Client) GetKey(ctx context.Context, gateway GatewayParam, key KeyParam,
 	return c.Client.Do(req)
 }
 
-// UpdateKeyWithBody Change a key's name, expiry, scopes or usage plan
+// UpdateKeyWithBody Change a key's name, expiry, scopes, usage plan or limits
 //
 // Takes any type of body and a specified content type.
 //
@@ -5016,7 +6977,7 @@ func (c *Client) UpdateKeyWithBody(ctx context.Context, gateway GatewayParam, ke
 	return c.Client.Do(req)
 }
 
-// UpdateKey Change a key's name, expiry, scopes or usage plan
+// UpdateKey Change a key's name, expiry, scopes, usage plan or limits
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5534,7 +7495,9 @@ func (c *Client) PutUpstream(ctx context.Context, gateway GatewayParam, name Nam
 
 // GetUsage Requests, errors, bytes and latency over time
 //
-// At most 1,500 points a series, 200 series (the rest is summed in `other`) and 400 days.
+// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series and
+// 400 days; groups come in pages, the largest first, and `other` sums what the page leaves out. What
+// is not counted together (the exact status codes of one consumer, say) is 422.
 //
 // Corresponds with GET /v1/gateways/{gateway}/usage (the `GetUsage` operationId).
 func (c *Client) GetUsage(ctx context.Context, gateway GatewayParam, params *GetUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7035,6 +8998,54 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 
 		}
 
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Count != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "count", *params.Count, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -7422,6 +9433,839 @@ func NewUpdateGatewayRequestWithBody(server string, gateway GatewayParam, params
 	return req, nil
 }
 
+// NewListAlertsRequest constructs an http.Request for the ListAlerts method
+func NewListAlertsRequest(server string, gateway GatewayParam, params *ListAlertsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/alerts", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Count != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "count", *params.Count, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateAlertRequest calls the generic CreateAlert builder with application/json body
+func NewCreateAlertRequest(server string, gateway GatewayParam, params *CreateAlertParams, body CreateAlertJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateAlertRequestWithBody(server, gateway, params, "application/json", bodyReader)
+}
+
+// NewCreateAlertRequestWithBody constructs an http.Request for the CreateAlert method, with any body, and a specified content type
+func NewCreateAlertRequestWithBody(server string, gateway GatewayParam, params *CreateAlertParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/alerts", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteAlertRequest constructs an http.Request for the DeleteAlert method
+func NewDeleteAlertRequest(server string, gateway GatewayParam, name NameParam, params *DeleteAlertParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/alerts/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetAlertRequest constructs an http.Request for the GetAlert method
+func NewGetAlertRequest(server string, gateway GatewayParam, name NameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/alerts/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutAlertRequest calls the generic PutAlert builder with application/json body
+func NewPutAlertRequest(server string, gateway GatewayParam, name NameParam, params *PutAlertParams, body PutAlertJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutAlertRequestWithBody(server, gateway, name, params, "application/json", bodyReader)
+}
+
+// NewPutAlertRequestWithBody constructs an http.Request for the PutAlert method, with any body, and a specified content type
+func NewPutAlertRequestWithBody(server string, gateway GatewayParam, name NameParam, params *PutAlertParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/alerts/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListAlertDeliveriesRequest constructs an http.Request for the ListAlertDeliveries method
+func NewListAlertDeliveriesRequest(server string, gateway GatewayParam, name NameParam, params *ListAlertDeliveriesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/alerts/%s/deliveries", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListAlertHistoryRequest constructs an http.Request for the ListAlertHistory method
+func NewListAlertHistoryRequest(server string, gateway GatewayParam, name NameParam, params *ListAlertHistoryParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/alerts/%s/history", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRotateAlertSecretRequest constructs an http.Request for the RotateAlertSecret method
+func NewRotateAlertSecretRequest(server string, gateway GatewayParam, name NameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/alerts/%s/secret", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewTestAlertRequest constructs an http.Request for the TestAlert method
+func NewTestAlertRequest(server string, gateway GatewayParam, name NameParam, params *TestAlertParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/alerts/%s/test", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListCertificatesRequest constructs an http.Request for the ListCertificates method
+func NewListCertificatesRequest(server string, gateway GatewayParam, params *ListCertificatesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/certificates", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteCertificateRequest constructs an http.Request for the DeleteCertificate method
+func NewDeleteCertificateRequest(server string, gateway GatewayParam, name NameParam, params *DeleteCertificateParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/certificates/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetCertificateRequest constructs an http.Request for the GetCertificate method
+func NewGetCertificateRequest(server string, gateway GatewayParam, name NameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/certificates/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutCertificateRequest calls the generic PutCertificate builder with application/json body
+func NewPutCertificateRequest(server string, gateway GatewayParam, name NameParam, params *PutCertificateParams, body PutCertificateJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutCertificateRequestWithBody(server, gateway, name, params, "application/json", bodyReader)
+}
+
+// NewPutCertificateRequestWithBody constructs an http.Request for the PutCertificate method, with any body, and a specified content type
+func NewPutCertificateRequestWithBody(server string, gateway GatewayParam, name NameParam, params *PutCertificateParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/certificates/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetConfigRequest constructs an http.Request for the GetConfig method
 func NewGetConfigRequest(server string, gateway GatewayParam) (*http.Request, error) {
 	var err error
@@ -7514,6 +10358,53 @@ func NewPutConfigRequestWithBody(server string, gateway GatewayParam, params *Pu
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewCheckChangeRequest calls the generic CheckChange builder with application/json body
+func NewCheckChangeRequest(server string, gateway GatewayParam, body CheckChangeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCheckChangeRequestWithBody(server, gateway, "application/json", bodyReader)
+}
+
+// NewCheckChangeRequestWithBody constructs an http.Request for the CheckChange method, with any body, and a specified content type
+func NewCheckChangeRequestWithBody(server string, gateway GatewayParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/config/check", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -7615,6 +10506,66 @@ func NewListConsumersRequest(server string, gateway GatewayParam, params *ListCo
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Count != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "count", *params.Count, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UsagePlan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "usage_plan", *params.UsagePlan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Budgets != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "budgets", *params.Budgets, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8082,6 +11033,78 @@ func NewListKeysRequest(server string, gateway GatewayParam, params *ListKeysPar
 		if params.Consumer != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "consumer", *params.Consumer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Budgets != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "budgets", *params.Budgets, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Count != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "count", *params.Count, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UsagePlan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "usage_plan", *params.UsagePlan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8573,6 +11596,66 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 
 		}
 
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Target != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "target", *params.Target, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RequestID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "request_id", *params.RequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Status != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -8714,6 +11797,21 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -8953,6 +12051,78 @@ func NewListRoutesRequest(server string, gateway GatewayParam, params *ListRoute
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Count != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "count", *params.Count, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Upstream != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "upstream", *params.Upstream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Method != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Policy != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "policy", *params.Policy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -9502,6 +12672,42 @@ func NewListUpstreamsRequest(server string, gateway GatewayParam, params *ListUp
 
 		}
 
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Count != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "count", *params.Count, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -9863,6 +13069,102 @@ func NewGetUsageRequest(server string, gateway GatewayParam, params *GetUsagePar
 
 		}
 
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Target != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "target", *params.Target, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Compare != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "compare", *params.Compare, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -9927,6 +13229,42 @@ func NewListUsagePlansRequest(server string, gateway GatewayParam, params *ListU
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Count != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "count", *params.Count, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -12552,6 +15890,134 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/gateways/{gateway} (the `UpdateGateway` operationId).
 	UpdateGatewayWithResponse(ctx context.Context, gateway GatewayParam, params *UpdateGatewayParams, body UpdateGatewayJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateGatewayResponse, error)
 
+	// ListAlertsWithResponse Alerts with what they have come to
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/alerts (the `ListAlerts` operationId).
+	ListAlertsWithResponse(ctx context.Context, gateway GatewayParam, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*ListAlertsResponse, error)
+
+	// CreateAlertWithBodyWithResponse Make an alert
+	//
+	// With a webhook among its channels the answer holds the secret that signs its notices, once:
+	// `Tollgate-Signature: t=<Unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. A notice that is sent
+	// again has the same `Tollgate-Delivery`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/alerts (the `CreateAlert` operationId).
+	CreateAlertWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *CreateAlertParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAlertResponse, error)
+
+	// CreateAlertWithResponse Make an alert
+	//
+	// With a webhook among its channels the answer holds the secret that signs its notices, once:
+	// `Tollgate-Signature: t=<Unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. A notice that is sent
+	// again has the same `Tollgate-Delivery`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/alerts (the `CreateAlert` operationId).
+	CreateAlertWithResponse(ctx context.Context, gateway GatewayParam, params *CreateAlertParams, body CreateAlertJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAlertResponse, error)
+
+	// DeleteAlertWithResponse Delete an alert with its history
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/alerts/{name} (the `DeleteAlert` operationId).
+	DeleteAlertWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteAlertParams, reqEditors ...RequestEditorFn) (*DeleteAlertResponse, error)
+
+	// GetAlertWithResponse One alert
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/alerts/{name} (the `GetAlert` operationId).
+	GetAlertWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*GetAlertResponse, error)
+
+	// PutAlertWithBodyWithResponse Make or replace an alert
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/alerts/{name} (the `PutAlert` operationId).
+	PutAlertWithBodyWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutAlertParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutAlertResponse, error)
+
+	// PutAlertWithResponse Make or replace an alert
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/alerts/{name} (the `PutAlert` operationId).
+	PutAlertWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutAlertParams, body PutAlertJSONRequestBody, reqEditors ...RequestEditorFn) (*PutAlertResponse, error)
+
+	// ListAlertDeliveriesWithResponse The alert's notices and what became of them, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/alerts/{name}/deliveries (the `ListAlertDeliveries` operationId).
+	ListAlertDeliveriesWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *ListAlertDeliveriesParams, reqEditors ...RequestEditorFn) (*ListAlertDeliveriesResponse, error)
+
+	// ListAlertHistoryWithResponse When the alert fired and was over, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/alerts/{name}/history (the `ListAlertHistory` operationId).
+	ListAlertHistoryWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *ListAlertHistoryParams, reqEditors ...RequestEditorFn) (*ListAlertHistoryResponse, error)
+
+	// RotateAlertSecretWithResponse Replace the secret that signs the alert's webhooks; shown once
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/alerts/{name}/secret (the `RotateAlertSecret` operationId).
+	RotateAlertSecretWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*RotateAlertSecretResponse, error)
+
+	// TestAlertWithResponse Send a notice by every channel of the alert
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/alerts/{name}/test (the `TestAlert` operationId).
+	TestAlertWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *TestAlertParams, reqEditors ...RequestEditorFn) (*TestAlertResponse, error)
+
+	// ListCertificatesWithResponse Uploaded certificates; private keys are never shown
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/certificates (the `ListCertificates` operationId).
+	ListCertificatesWithResponse(ctx context.Context, gateway GatewayParam, params *ListCertificatesParams, reqEditors ...RequestEditorFn) (*ListCertificatesResponse, error)
+
+	// DeleteCertificateWithResponse Delete a certificate; its hosts are served with the edges' own one again
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/certificates/{name} (the `DeleteCertificate` operationId).
+	DeleteCertificateWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteCertificateParams, reqEditors ...RequestEditorFn) (*DeleteCertificateResponse, error)
+
+	// GetCertificateWithResponse One certificate, without its private key
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/certificates/{name} (the `GetCertificate` operationId).
+	GetCertificateWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*GetCertificateResponse, error)
+
+	// PutCertificateWithBodyWithResponse Upload a certificate with its chain and private key, or replace one
+	//
+	// Edges serve it to clients that name one of its hosts in the TLS handshake. The chain begins with the
+	// certificate itself, each one signed by the next; the key must be the certificate's. It may serve hosts of
+	// this gateway only.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/certificates/{name} (the `PutCertificate` operationId).
+	PutCertificateWithBodyWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutCertificateResponse, error)
+
+	// PutCertificateWithResponse Upload a certificate with its chain and private key, or replace one
+	//
+	// Edges serve it to clients that name one of its hosts in the TLS handshake. The chain begins with the
+	// certificate itself, each one signed by the next; the key must be the certificate's. It may serve hosts of
+	// this gateway only.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/certificates/{name} (the `PutCertificate` operationId).
+	PutCertificateWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutCertificateParams, body PutCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*PutCertificateResponse, error)
+
 	// GetConfigWithResponse The whole gateway as one document
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -12576,6 +16042,26 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/gateways/{gateway}/config (the `PutConfig` operationId).
 	PutConfigWithResponse(ctx context.Context, gateway GatewayParam, params *PutConfigParams, body PutConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*PutConfigResponse, error)
+
+	// CheckChangeWithBodyWithResponse What saving one route, one upstream or the gateway's policies would change; changes nothing
+	//
+	// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
+	// are into this body (`/route/match/path`).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/check (the `CheckChange` operationId).
+	CheckChangeWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckChangeResponse, error)
+
+	// CheckChangeWithResponse What saving one route, one upstream or the gateway's policies would change; changes nothing
+	//
+	// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
+	// are into this body (`/route/match/path`).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/check (the `CheckChange` operationId).
+	CheckChangeWithResponse(ctx context.Context, gateway GatewayParam, body CheckChangeJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckChangeResponse, error)
 
 	// DiffConfigWithBodyWithResponse What PUT config would change; changes nothing
 	//
@@ -12719,14 +16205,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/gateways/{gateway}/keys/{key} (the `GetKey` operationId).
 	GetKeyWithResponse(ctx context.Context, gateway GatewayParam, key KeyParam, reqEditors ...RequestEditorFn) (*GetKeyResponse, error)
 
-	// UpdateKeyWithBodyWithResponse Change a key's name, expiry, scopes or usage plan
+	// UpdateKeyWithBodyWithResponse Change a key's name, expiry, scopes, usage plan or limits
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/gateways/{gateway}/keys/{key} (the `UpdateKey` operationId).
 	UpdateKeyWithBodyWithResponse(ctx context.Context, gateway GatewayParam, key KeyParam, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
 
-	// UpdateKeyWithResponse Change a key's name, expiry, scopes or usage plan
+	// UpdateKeyWithResponse Change a key's name, expiry, scopes, usage plan or limits
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12962,7 +16448,9 @@ type ClientWithResponsesInterface interface {
 
 	// GetUsageWithResponse Requests, errors, bytes and latency over time
 	//
-	// At most 1,500 points a series, 200 series (the rest is summed in `other`) and 400 days.
+	// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series and
+	// 400 days; groups come in pages, the largest first, and `other` sums what the page leaves out. What
+	// is not counted together (the exact status codes of one consumer, say) is 422.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -14109,6 +17597,693 @@ func (r UpdateGatewayResponse) ContentType() string {
 	return ""
 }
 
+type ListAlertsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AlertList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAlertsResponse) GetJSON200() *AlertList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAlertsResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAlertsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAlertsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAlertsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAlertsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateAlertResponse201Headers the declared response headers of an HTTP 201 response for CreateAlert
+type CreateAlertResponse201Headers struct {
+	ETag *string
+}
+
+type CreateAlertResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *AlertAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateAlertResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateAlertResponse) GetJSON201() *AlertAnswer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateAlertResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateAlertResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateAlertResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateAlertResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateAlertResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteAlertResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteAlertResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteAlertResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteAlertResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteAlertResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteAlertResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetAlertResponse200Headers the declared response headers of an HTTP 200 response for GetAlert
+type GetAlertResponse200Headers struct {
+	ETag *string
+}
+
+type GetAlertResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AlertAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetAlertResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAlertResponse) GetJSON200() *AlertAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetAlertResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAlertResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAlertResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAlertResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAlertResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutAlertResponse200Headers the declared response headers of an HTTP 200 response for PutAlert
+type PutAlertResponse200Headers struct {
+	ETag *string
+}
+
+// PutAlertResponse201Headers the declared response headers of an HTTP 201 response for PutAlert
+type PutAlertResponse201Headers struct {
+	ETag *string
+}
+
+type PutAlertResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AlertAnswer
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *AlertAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutAlertResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutAlertResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutAlertResponse) GetJSON200() *AlertAnswer {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutAlertResponse) GetJSON201() *AlertAnswer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutAlertResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutAlertResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutAlertResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutAlertResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutAlertResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListAlertDeliveriesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AlertDeliveryList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAlertDeliveriesResponse) GetJSON200() *AlertDeliveryList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAlertDeliveriesResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAlertDeliveriesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAlertDeliveriesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAlertDeliveriesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAlertDeliveriesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListAlertHistoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AlertEventList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAlertHistoryResponse) GetJSON200() *AlertEventList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAlertHistoryResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAlertHistoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAlertHistoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAlertHistoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAlertHistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateAlertSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *struct {
+		SigningSecret string `json:"signing_secret"`
+	}
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateAlertSecretResponse) GetJSON200() *struct {
+	SigningSecret string `json:"signing_secret"`
+} {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateAlertSecretResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateAlertSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateAlertSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateAlertSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateAlertSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TestAlertResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *AlertDeliveryList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r TestAlertResponse) GetJSON202() *AlertDeliveryList {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TestAlertResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TestAlertResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TestAlertResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TestAlertResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TestAlertResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListCertificatesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CertificateList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListCertificatesResponse) GetJSON200() *CertificateList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListCertificatesResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListCertificatesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListCertificatesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListCertificatesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListCertificatesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteCertificateResponse204Headers the declared response headers of an HTTP 204 response for DeleteCertificate
+type DeleteCertificateResponse204Headers struct {
+	TollgateVersion *string
+}
+
+type DeleteCertificateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteCertificateResponse204Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteCertificateResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteCertificateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteCertificateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteCertificateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteCertificateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetCertificateResponse200Headers the declared response headers of an HTTP 200 response for GetCertificate
+type GetCertificateResponse200Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type GetCertificateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CertificateAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetCertificateResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetCertificateResponse) GetJSON200() *CertificateAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetCertificateResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetCertificateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCertificateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCertificateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetCertificateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutCertificateResponse200Headers the declared response headers of an HTTP 200 response for PutCertificate
+type PutCertificateResponse200Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+// PutCertificateResponse201Headers the declared response headers of an HTTP 201 response for PutCertificate
+type PutCertificateResponse201Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type PutCertificateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CertificateAnswer
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *CertificateAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutCertificateResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutCertificateResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutCertificateResponse) GetJSON200() *CertificateAnswer {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutCertificateResponse) GetJSON201() *CertificateAnswer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutCertificateResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutCertificateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutCertificateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutCertificateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutCertificateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetConfigResponse200Headers the declared response headers of an HTTP 200 response for GetConfig
 type GetConfigResponse200Headers struct {
 	ETag            *string
@@ -14215,6 +18390,54 @@ func (r PutConfigResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutConfigResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CheckChangeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Diff
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CheckChangeResponse) GetJSON200() *Diff {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CheckChangeResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CheckChangeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CheckChangeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CheckChangeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CheckChangeResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -19061,6 +23284,230 @@ func (c *ClientWithResponses) UpdateGatewayWithResponse(ctx context.Context, gat
 	return ParseUpdateGatewayResponse(rsp)
 }
 
+// ListAlertsWithResponse Alerts with what they have come to
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/alerts (the `ListAlerts` operationId).
+func (c *ClientWithResponses) ListAlertsWithResponse(ctx context.Context, gateway GatewayParam, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*ListAlertsResponse, error) {
+	rsp, err := c.ListAlerts(ctx, gateway, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAlertsResponse(rsp)
+}
+
+// CreateAlertWithBodyWithResponse Make an alert
+//
+// With a webhook among its channels the answer holds the secret that signs its notices, once:
+// `Tollgate-Signature: t=<Unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. A notice that is sent
+// again has the same `Tollgate-Delivery`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/alerts (the `CreateAlert` operationId).
+func (c *ClientWithResponses) CreateAlertWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *CreateAlertParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAlertResponse, error) {
+	rsp, err := c.CreateAlertWithBody(ctx, gateway, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAlertResponse(rsp)
+}
+
+// CreateAlertWithResponse Make an alert
+//
+// With a webhook among its channels the answer holds the secret that signs its notices, once:
+// `Tollgate-Signature: t=<Unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. A notice that is sent
+// again has the same `Tollgate-Delivery`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/alerts (the `CreateAlert` operationId).
+func (c *ClientWithResponses) CreateAlertWithResponse(ctx context.Context, gateway GatewayParam, params *CreateAlertParams, body CreateAlertJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAlertResponse, error) {
+	rsp, err := c.CreateAlert(ctx, gateway, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAlertResponse(rsp)
+}
+
+// DeleteAlertWithResponse Delete an alert with its history
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/alerts/{name} (the `DeleteAlert` operationId).
+func (c *ClientWithResponses) DeleteAlertWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteAlertParams, reqEditors ...RequestEditorFn) (*DeleteAlertResponse, error) {
+	rsp, err := c.DeleteAlert(ctx, gateway, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteAlertResponse(rsp)
+}
+
+// GetAlertWithResponse One alert
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/alerts/{name} (the `GetAlert` operationId).
+func (c *ClientWithResponses) GetAlertWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*GetAlertResponse, error) {
+	rsp, err := c.GetAlert(ctx, gateway, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAlertResponse(rsp)
+}
+
+// PutAlertWithBodyWithResponse Make or replace an alert
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/alerts/{name} (the `PutAlert` operationId).
+func (c *ClientWithResponses) PutAlertWithBodyWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutAlertParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutAlertResponse, error) {
+	rsp, err := c.PutAlertWithBody(ctx, gateway, name, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutAlertResponse(rsp)
+}
+
+// PutAlertWithResponse Make or replace an alert
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/alerts/{name} (the `PutAlert` operationId).
+func (c *ClientWithResponses) PutAlertWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutAlertParams, body PutAlertJSONRequestBody, reqEditors ...RequestEditorFn) (*PutAlertResponse, error) {
+	rsp, err := c.PutAlert(ctx, gateway, name, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutAlertResponse(rsp)
+}
+
+// ListAlertDeliveriesWithResponse The alert's notices and what became of them, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/alerts/{name}/deliveries (the `ListAlertDeliveries` operationId).
+func (c *ClientWithResponses) ListAlertDeliveriesWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *ListAlertDeliveriesParams, reqEditors ...RequestEditorFn) (*ListAlertDeliveriesResponse, error) {
+	rsp, err := c.ListAlertDeliveries(ctx, gateway, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAlertDeliveriesResponse(rsp)
+}
+
+// ListAlertHistoryWithResponse When the alert fired and was over, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/alerts/{name}/history (the `ListAlertHistory` operationId).
+func (c *ClientWithResponses) ListAlertHistoryWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *ListAlertHistoryParams, reqEditors ...RequestEditorFn) (*ListAlertHistoryResponse, error) {
+	rsp, err := c.ListAlertHistory(ctx, gateway, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAlertHistoryResponse(rsp)
+}
+
+// RotateAlertSecretWithResponse Replace the secret that signs the alert's webhooks; shown once
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/alerts/{name}/secret (the `RotateAlertSecret` operationId).
+func (c *ClientWithResponses) RotateAlertSecretWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*RotateAlertSecretResponse, error) {
+	rsp, err := c.RotateAlertSecret(ctx, gateway, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateAlertSecretResponse(rsp)
+}
+
+// TestAlertWithResponse Send a notice by every channel of the alert
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/alerts/{name}/test (the `TestAlert` operationId).
+func (c *ClientWithResponses) TestAlertWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *TestAlertParams, reqEditors ...RequestEditorFn) (*TestAlertResponse, error) {
+	rsp, err := c.TestAlert(ctx, gateway, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestAlertResponse(rsp)
+}
+
+// ListCertificatesWithResponse Uploaded certificates; private keys are never shown
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/certificates (the `ListCertificates` operationId).
+func (c *ClientWithResponses) ListCertificatesWithResponse(ctx context.Context, gateway GatewayParam, params *ListCertificatesParams, reqEditors ...RequestEditorFn) (*ListCertificatesResponse, error) {
+	rsp, err := c.ListCertificates(ctx, gateway, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListCertificatesResponse(rsp)
+}
+
+// DeleteCertificateWithResponse Delete a certificate; its hosts are served with the edges' own one again
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/certificates/{name} (the `DeleteCertificate` operationId).
+func (c *ClientWithResponses) DeleteCertificateWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteCertificateParams, reqEditors ...RequestEditorFn) (*DeleteCertificateResponse, error) {
+	rsp, err := c.DeleteCertificate(ctx, gateway, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteCertificateResponse(rsp)
+}
+
+// GetCertificateWithResponse One certificate, without its private key
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/certificates/{name} (the `GetCertificate` operationId).
+func (c *ClientWithResponses) GetCertificateWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*GetCertificateResponse, error) {
+	rsp, err := c.GetCertificate(ctx, gateway, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCertificateResponse(rsp)
+}
+
+// PutCertificateWithBodyWithResponse Upload a certificate with its chain and private key, or replace one
+//
+// Edges serve it to clients that name one of its hosts in the TLS handshake. The chain begins with the
+// certificate itself, each one signed by the next; the key must be the certificate's. It may serve hosts of
+// this gateway only.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/certificates/{name} (the `PutCertificate` operationId).
+func (c *ClientWithResponses) PutCertificateWithBodyWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutCertificateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutCertificateResponse, error) {
+	rsp, err := c.PutCertificateWithBody(ctx, gateway, name, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutCertificateResponse(rsp)
+}
+
+// PutCertificateWithResponse Upload a certificate with its chain and private key, or replace one
+//
+// Edges serve it to clients that name one of its hosts in the TLS handshake. The chain begins with the
+// certificate itself, each one signed by the next; the key must be the certificate's. It may serve hosts of
+// this gateway only.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/certificates/{name} (the `PutCertificate` operationId).
+func (c *ClientWithResponses) PutCertificateWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutCertificateParams, body PutCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*PutCertificateResponse, error) {
+	rsp, err := c.PutCertificate(ctx, gateway, name, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutCertificateResponse(rsp)
+}
+
 // GetConfigWithResponse The whole gateway as one document
 //
 // Returns a wrapper object for the known response body format(s).
@@ -19102,6 +23549,38 @@ func (c *ClientWithResponses) PutConfigWithResponse(ctx context.Context, gateway
 		return nil, err
 	}
 	return ParsePutConfigResponse(rsp)
+}
+
+// CheckChangeWithBodyWithResponse What saving one route, one upstream or the gateway's policies would change; changes nothing
+//
+// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
+// are into this body (`/route/match/path`).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/check (the `CheckChange` operationId).
+func (c *ClientWithResponses) CheckChangeWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckChangeResponse, error) {
+	rsp, err := c.CheckChangeWithBody(ctx, gateway, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckChangeResponse(rsp)
+}
+
+// CheckChangeWithResponse What saving one route, one upstream or the gateway's policies would change; changes nothing
+//
+// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
+// are into this body (`/route/match/path`).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/check (the `CheckChange` operationId).
+func (c *ClientWithResponses) CheckChangeWithResponse(ctx context.Context, gateway GatewayParam, body CheckChangeJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckChangeResponse, error) {
+	rsp, err := c.CheckChange(ctx, gateway, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckChangeResponse(rsp)
 }
 
 // DiffConfigWithBodyWithResponse What PUT config would change; changes nothing
@@ -19354,7 +23833,7 @@ func (c *ClientWithResponses) GetKeyWithResponse(ctx context.Context, gateway Ga
 	return ParseGetKeyResponse(rsp)
 }
 
-// UpdateKeyWithBodyWithResponse Change a key's name, expiry, scopes or usage plan
+// UpdateKeyWithBodyWithResponse Change a key's name, expiry, scopes, usage plan or limits
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19367,7 +23846,7 @@ func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context,
 	return ParseUpdateKeyResponse(rsp)
 }
 
-// UpdateKeyWithResponse Change a key's name, expiry, scopes or usage plan
+// UpdateKeyWithResponse Change a key's name, expiry, scopes, usage plan or limits
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19789,7 +24268,9 @@ func (c *ClientWithResponses) PutUpstreamWithResponse(ctx context.Context, gatew
 
 // GetUsageWithResponse Requests, errors, bytes and latency over time
 //
-// At most 1,500 points a series, 200 series (the rest is summed in `other`) and 400 days.
+// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series and
+// 400 days; groups come in pages, the largest first, and `other` sums what the page leaves out. What
+// is not counted together (the exact status codes of one consumer, say) is 422.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -21295,6 +25776,562 @@ func ParseUpdateGatewayResponse(rsp *http.Response) (*UpdateGatewayResponse, err
 	return response, nil
 }
 
+// ParseListAlertsResponse parses an HTTP response from a ListAlertsWithResponse call
+func ParseListAlertsResponse(rsp *http.Response) (*ListAlertsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAlertsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AlertList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateAlertResponse parses an HTTP response from a CreateAlertWithResponse call
+func ParseCreateAlertResponse(rsp *http.Response) (*CreateAlertResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateAlertResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest AlertAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateAlertResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteAlertResponse parses an HTTP response from a DeleteAlertWithResponse call
+func ParseDeleteAlertResponse(rsp *http.Response) (*DeleteAlertResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteAlertResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetAlertResponse parses an HTTP response from a GetAlertWithResponse call
+func ParseGetAlertResponse(rsp *http.Response) (*GetAlertResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAlertResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AlertAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetAlertResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutAlertResponse parses an HTTP response from a PutAlertWithResponse call
+func ParsePutAlertResponse(rsp *http.Response) (*PutAlertResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutAlertResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AlertAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest AlertAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutAlertResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutAlertResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAlertDeliveriesResponse parses an HTTP response from a ListAlertDeliveriesWithResponse call
+func ParseListAlertDeliveriesResponse(rsp *http.Response) (*ListAlertDeliveriesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAlertDeliveriesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AlertDeliveryList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListAlertHistoryResponse parses an HTTP response from a ListAlertHistoryWithResponse call
+func ParseListAlertHistoryResponse(rsp *http.Response) (*ListAlertHistoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAlertHistoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AlertEventList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateAlertSecretResponse parses an HTTP response from a RotateAlertSecretWithResponse call
+func ParseRotateAlertSecretResponse(rsp *http.Response) (*RotateAlertSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateAlertSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest struct {
+			SigningSecret string `json:"signing_secret"`
+		}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTestAlertResponse parses an HTTP response from a TestAlertWithResponse call
+func ParseTestAlertResponse(rsp *http.Response) (*TestAlertResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TestAlertResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest AlertDeliveryList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListCertificatesResponse parses an HTTP response from a ListCertificatesWithResponse call
+func ParseListCertificatesResponse(rsp *http.Response) (*ListCertificatesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListCertificatesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CertificateList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteCertificateResponse parses an HTTP response from a DeleteCertificateWithResponse call
+func ParseDeleteCertificateResponse(rsp *http.Response) (*DeleteCertificateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteCertificateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteCertificateResponse204Headers
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetCertificateResponse parses an HTTP response from a GetCertificateWithResponse call
+func ParseGetCertificateResponse(rsp *http.Response) (*GetCertificateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCertificateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CertificateAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetCertificateResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutCertificateResponse parses an HTTP response from a PutCertificateWithResponse call
+func ParsePutCertificateResponse(rsp *http.Response) (*PutCertificateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutCertificateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CertificateAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest CertificateAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutCertificateResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutCertificateResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetConfigResponse parses an HTTP response from a GetConfigWithResponse call
 func ParseGetConfigResponse(rsp *http.Response) (*GetConfigResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -21396,6 +26433,39 @@ func ParsePutConfigResponse(rsp *http.Response) (*PutConfigResponse, error) {
 			headers.TollgateVersion = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCheckChangeResponse parses an HTTP response from a CheckChangeWithResponse call
+func ParseCheckChangeResponse(rsp *http.Response) (*CheckChangeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CheckChangeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Diff
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil
@@ -23002,6 +28072,9 @@ func ParseGetUsageResponse(rsp *http.Response) (*GetUsageResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
 
 	}
 

@@ -41,12 +41,21 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-func TestSortKeysSortByCreation(t *testing.T) {
+func TestKIDRange(t *testing.T) {
 	t.Parallel()
-	old := SortKey(&Key{KID: 9, CreatedAt: time.UnixMilli(999)})
-	for _, k := range []Key{{KID: 1, CreatedAt: time.UnixMilli(1000)}, {KID: 10, CreatedAt: time.UnixMilli(999)}} {
-		if s := SortKey(&k); s <= old {
-			t.Errorf("%q does not follow %q", s, old)
+	kid := uint64(839299365868340223 / 3)
+	text := contract.FormatKID(kid)
+	for _, q := range []string{text, text[:1], text[:5], "key_" + text, "tg_live_" + text[:7], "tg_test_" + text + "_secretsecret"} {
+		if from, to := kidRange(kidText(q)); kid < from || kid > to {
+			t.Errorf("%q is %d to %d, which leaves %d out", q, from, to, kid)
+		}
+	}
+	if from, to := kidRange(text[:9]); to-from != 61 {
+		t.Errorf("9 digits leave %d kids", to-from+1)
+	}
+	for _, q := range []string{"", "acme corp", "00000000001", "tg_live_"} {
+		if from, to := kidRange(kidText(q)); from != 0 || to != 0 {
+			t.Errorf("%q is %d to %d", q, from, to)
 		}
 	}
 }

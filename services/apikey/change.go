@@ -1,6 +1,7 @@
 package apikey
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -15,6 +16,7 @@ type Update struct {
 	UsagePlan *string // empty: the consumer's
 	Scopes    *[]string
 	Expires   *time.Time // zero: never
+	Limits    *contract.KeyLimits
 }
 
 func (in *Update) validate(now time.Time) error {
@@ -28,6 +30,9 @@ func (in *Update) validate(now time.Time) error {
 	if in.Expires != nil {
 		errs.AddAt("/expires_at", checkExpiry(*in.Expires, now))
 	}
+	if in.Limits != nil {
+		errs = append(errs, checkLimits(in.Limits)...)
+	}
 	return core.Invalid(errs.Err())
 }
 
@@ -36,6 +41,15 @@ func (s *Service) Update(ctx context.Context, org core.OrganizationID, in Update
 	now := s.clock()
 	if err := in.validate(now); err != nil {
 		return nil, err
+	}
+	if in.Limits != nil {
+		limits, err := s.limits.Limits(ctx, org)
+		if err != nil {
+			return nil, err
+		}
+		if err := core.Invalid(within(in.Limits, limits).Err()); err != nil {
+			return nil, err
+		}
 	}
 	return s.edit(ctx, org, in.Target, "key.update", func(tx Tx, k *Key) error {
 		if err := usable(k, now); err != nil {
@@ -49,6 +63,9 @@ func (s *Service) Update(ctx context.Context, org core.OrganizationID, in Update
 		}
 		if in.Expires != nil {
 			k.Expires = *in.Expires
+		}
+		if in.Limits != nil {
+			k.Limits = *in.Limits
 		}
 		if in.UsagePlan != nil {
 			k.UsagePlan = Ref{}
@@ -131,7 +148,7 @@ func (s *Service) Rotate(ctx context.Context, org core.OrganizationID, in Rotate
 		}
 		fresh := Key{
 			Name: k.Name, Gateway: k.Gateway, Consumer: k.Consumer, UsagePlan: k.UsagePlan, Scopes: k.Scopes, Test: k.Test,
-			State: contract.KeyActive, Expires: in.Expires, Version: 1, CreatedBy: core.ActorFrom(ctx).Name,
+			State: contract.KeyActive, Expires: in.Expires, Limits: k.Limits, LimitsOf: cmp.Or(k.LimitsOf, k.KID), Version: 1, CreatedBy: core.ActorFrom(ctx).Name,
 		}
 		issued, err := s.issue(ctx, tx, org, &fresh, "key.create")
 		if err != nil {

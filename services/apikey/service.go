@@ -53,6 +53,7 @@ type Create struct {
 	Scopes    []string
 	NotBefore time.Time
 	Expires   time.Time // zero: never
+	Limits    contract.KeyLimits
 }
 
 func (in *Create) validate(now time.Time) error {
@@ -62,6 +63,7 @@ func (in *Create) validate(now time.Time) error {
 	}
 	errs.AddAt("/name", checkName(in.Name))
 	errs = append(errs, checkScopes(in.Scopes)...)
+	errs = append(errs, checkLimits(&in.Limits)...)
 	errs.AddAt("/expires_at", checkExpiry(in.Expires, now))
 	if !in.Expires.IsZero() && !in.NotBefore.Before(in.Expires) {
 		errs.Add("/not_before", "must be before expires_at")
@@ -99,6 +101,9 @@ func (s *Service) Create(ctx context.Context, org core.OrganizationID, in Create
 	if err != nil {
 		return nil, err
 	}
+	if err := core.Invalid(within(&in.Limits, limits).Err()); err != nil {
+		return nil, err
+	}
 	var out *Issued
 	err = s.store.Tx(ctx, func(tx Tx) error {
 		if err := s.room(tx, org, limits); err != nil {
@@ -110,7 +115,7 @@ func (s *Service) Create(ctx context.Context, org core.OrganizationID, in Create
 		}
 		k := Key{
 			Name: in.Name, Gateway: g.Ref, Scopes: in.Scopes, Test: g.Test, State: contract.KeyActive,
-			NotBefore: in.NotBefore, Expires: in.Expires, Version: 1, CreatedBy: core.ActorFrom(ctx).Name,
+			NotBefore: in.NotBefore, Expires: in.Expires, Limits: in.Limits, Version: 1, CreatedBy: core.ActorFrom(ctx).Name,
 		}
 		if err := references(tx, org, &k, in.Consumer, in.UsagePlan); err != nil {
 			return err
@@ -189,35 +194,6 @@ func change(action string, k *Key) core.Change {
 		Detail:  map[string]any{"prefix": k.Prefix, "consumer": k.Consumer.Name},
 		Publish: []core.Publish{{Kind: core.PublishKey, ID: k.ID, KID: k.KID, Gateway: k.Gateway.ID, Version: k.Version}},
 	}
-}
-
-// List is the input of Service.List.
-type List struct {
-	Gateway  string
-	Consumer string // name; empty: all
-	Page     core.Page
-}
-
-// List returns a page of a gateway's keys, oldest first.
-func (s *Service) List(ctx context.Context, org core.OrganizationID, in List) (core.List[Key], error) {
-	limit, after, err := in.Page.After()
-	if err != nil {
-		return core.List[Key]{}, err
-	}
-	g, err := s.store.Gateway(ctx, org, in.Gateway)
-	if err != nil {
-		return core.List[Key]{}, err
-	}
-	items, err := s.store.Keys(ctx, org, g.ID, Filter{Consumer: in.Consumer, Limit: limit + 1, After: after})
-	if err != nil {
-		return core.List[Key]{}, err
-	}
-	return core.NextPage(items, limit, func(k Key) string { return SortKey(&k) }), nil
-}
-
-// SortKey orders keys by creation; ties by kid.
-func SortKey(k *Key) string {
-	return fmt.Sprintf("%015d.%s", core.Millis(k.CreatedAt), contract.FormatKID(k.KID))
 }
 
 // Get finds a key by its id.

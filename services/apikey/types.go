@@ -19,6 +19,8 @@ type Key struct {
 	Gateway   Ref
 	Consumer  Ref // empty when the consumer is gone
 	UsagePlan Ref // the key's own; empty: its consumer's holds
+	// Plan is the usage plan in force, nil for none.
+	Plan      *contract.UsagePlan
 	Scopes    []string
 	Test      bool
 	State     byte // contract.KeyActive, KeyRevoked, KeyDeleted
@@ -26,6 +28,11 @@ type Key struct {
 	Expires   time.Time // zero: never
 	Revoked   time.Time
 	RotatedTo uint64 // kid of the key that replaces it; 0: none
+	// Limits are its own; each stands in for the usage plan's of its kind.
+	Limits contract.KeyLimits
+	// LimitsOf is the kid that Limits are counted under: of the first key of a
+	// chain of rotations. 0: the key's own.
+	LimitsOf  uint64
 	Version   uint64 // its revision
 	CreatedBy string
 	CreatedAt time.Time
@@ -92,13 +99,6 @@ type GatewayRef struct {
 	Test bool
 }
 
-// Filter chooses keys of a gateway.
-type Filter struct {
-	Consumer string // name; empty: all
-	Limit    int
-	After    string // sort key of the last one: SortKey
-}
-
 // Store keeps keys. What does not exist, or is another organization's, is
 // CodeNotFound.
 type Store interface {
@@ -106,8 +106,8 @@ type Store interface {
 	// Gateway finds by id or name.
 	Gateway(ctx context.Context, org core.OrganizationID, ref string) (GatewayRef, error)
 	Key(ctx context.Context, org core.OrganizationID, gateway string, kid uint64) (*Key, error)
-	// Keys are in the order of their creation.
-	Keys(ctx context.Context, org core.OrganizationID, gateway string, f Filter) ([]Key, error)
+	// Keys finds a page of keys.
+	Keys(ctx context.Context, org core.OrganizationID, gateway string, f Filter) (core.Found[Key], error)
 }
 
 // Tx is one transaction on keys.

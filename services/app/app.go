@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/migrations"
+	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/audit"
+	"github.com/tollgate/tollgate/services/budget"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/internal/redisbus"
@@ -32,6 +35,8 @@ type App struct {
 	Consumers *gateway.Consumers
 	Keys      *apikey.Service
 	Usage     *usage.Service
+	Alerts    *alert.Service
+	Budgets   *budget.Service
 	Status    *publish.Status
 	Checker   *publish.Checker
 
@@ -57,6 +62,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if err := checkSchema(ctx, c.DatabaseURL); err != nil {
 		return nil, err
 	}
+	redisbus.Speak(c.Logger)
 	client, err := redisbus.Open(c.RedisURL)
 	if err != nil {
 		return nil, err
@@ -104,14 +110,15 @@ func (a *App) services() (err error) {
 		return err
 	}
 	a.Audits = audit.New(store.Audits{DB: a.db}, c.Clock)
-	a.Checker = &publish.Checker{Guard: match.Guard{AllowPrivate: c.AllowPrivate, Own: c.OwnAddrs, Local: localAddrs()}}
+	guard := match.Guard{AllowPrivate: c.AllowPrivate, Own: c.OwnAddrs, Local: localAddrs()}
+	a.Checker = &publish.Checker{Guard: guard}
 	a.Gateways, err = gateway.New(gateway.Options{
 		Store: store.Gateways{DB: a.db}, Limits: a.Tenants, Checker: a.Checker, Keys: c.Root, EdgeDomain: c.EdgeDomain, Clock: c.Clock,
 	})
 	if err != nil {
 		return err
 	}
-	if a.Consumers, err = gateway.NewConsumers(store.Consumers{DB: a.db}, a.Tenants); err != nil {
+	if a.Consumers, err = gateway.NewConsumers(store.Consumers{DB: a.db}, a.Tenants, c.Root); err != nil {
 		return err
 	}
 	a.Keys, err = apikey.New(apikey.Options{Store: store.Keys{DB: a.db}, Limits: a.Tenants, Keys: c.Root, Clock: c.Clock})
@@ -122,6 +129,18 @@ func (a *App) services() (err error) {
 	a.Usage = usage.New(usage.Config{
 		Store: a.ledger, Asker: &redisbus.Asker{Redis: a.redis, Keys: &c.Root.Edge, Clock: c.Clock}, Clock: c.Clock, Logger: c.Logger,
 	})
+	a.Budgets, err = budget.New(budget.Config{
+		Live: &redisbus.BudgetReader{Redis: a.redis}, Records: a.ledger, Clock: c.Clock, Logger: c.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.Alerts, err = alert.New(alert.Options{
+		Store: store.Alerts{DB: a.db}, Guard: webhookGuard{&guard}, Root: c.Root, PublicURL: strings.TrimRight(c.PublicURL, "/"), Clock: c.Clock,
+	})
+	if err != nil {
+		return err
+	}
 	a.Status, err = publish.NewStatus(store.Publisher{DB: a.db}, redisbus.NewReports(a.redis, &c.Root.Edge), c.Clock)
 	return err
 }

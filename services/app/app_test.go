@@ -103,8 +103,11 @@ func TestWorker(t *testing.T) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	if status, body := get(t, base+"/metrics"); status != http.StatusOK || !strings.Contains(body, "tollgate_publisher_leading 1") {
-		t.Errorf("metrics %d %.200s", status, body)
+	status, body := get(t, base+"/metrics")
+	for _, want := range []string{"tollgate_publisher_leading 1", "tollgate_usage_batches_total 0", "tollgate_usage_bad_batches_total 0"} {
+		if status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("metrics %d lack %s", status, want)
+		}
 	}
 	cancel()
 	running.Wait()

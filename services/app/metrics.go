@@ -78,5 +78,18 @@ func (w *Worker) metrics() *prometheus.Registry {
 	counter("failures_total", "Passes that failed and were tried again.", func(s publish.Stats) uint64 { return s.Failures })
 	counter("refills_total", "Times that Redis was filled again.", func(s publish.Stats) uint64 { return s.Refills })
 	counter("deposed_total", "Times that another worker took over.", func(s publish.Stats) uint64 { return s.Deposed })
+	w.usageMetrics(r)
 	return r
+}
+
+// usageMetrics registers the figures of what becomes of edges' counters.
+func (w *Worker) usageMetrics(r *prometheus.Registry) {
+	counter := func(name, help string, value func(redisbus.UsageStats) uint64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "tollgate", Subsystem: "usage", Name: name, Help: help},
+			func() float64 { return float64(value(w.usage.Stats())) }))
+	}
+	counter("batches_total", "Batches of edges' counters that were applied to the ledger.", func(s redisbus.UsageStats) uint64 { return s.Batches })
+	counter("counters_total", "Counters in the batches applied.", func(s redisbus.UsageStats) uint64 { return s.Counters })
+	counter("bad_batches_total", "Batches dropped: malformed, forged or out of range.", func(s redisbus.UsageStats) uint64 { return s.Bad })
+	counter("failed_transactions_total", "Transactions on the ledger that failed and were repeated.", func(s redisbus.UsageStats) uint64 { return s.Failed })
 }

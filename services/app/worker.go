@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/contract/settings"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/internal/redisbus"
@@ -49,6 +50,7 @@ type Worker struct {
 	config    WorkerConfig
 	log       *slog.Logger
 	publisher *publish.Publisher
+	usage     *redisbus.UsageReader
 	loops     []loop
 	listener  net.Listener
 	ready     chan struct{}
@@ -81,12 +83,15 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.usage = &redisbus.UsageReader{Redis: a.redis, Keys: edge, Ledger: a.ledger, Consumer: name, Logger: w.log}
 	w.loops = []loop{
 		{"publisher", w.publisher.Run},
-		{"usage", (&redisbus.UsageReader{Redis: a.redis, Keys: edge, Ledger: a.ledger, Consumer: name, Logger: w.log}).Run},
+		{"usage", w.usage.Run},
 		{"logs", (&redisbus.LogReader{Redis: a.redis, Keys: edge, Store: a.ledger, Consumer: name, Logger: w.log}).Run},
 		{"retention", (&usage.Keeper{Ledger: a.ledger, Logs: a.ledger, Retention: a.retention(), Clock: a.Config.Clock, Logger: w.log}).Run},
 		{"budgets", (&redisbus.Budgets{Redis: a.redis, Ledger: a.ledger, Reports: redisbus.NewReports(a.redis, edge), Logger: w.log}).Run},
+		{"alerts", (&alert.Evaluator{Service: a.Alerts, Figures: figures{a, store.AlertFigures{Usage: a.ledger}}, Logger: w.log}).Run},
+		{"notices", alert.NewSender(a.Alerts, letters{a.Tenants}, w.log).Run},
 		{"periods", w.every(time.Second, w.periods)},
 		{"deletions", w.every(time.Second, w.clearDeleted)},
 		{"housekeeping", w.every(time.Minute, w.housekeeping)},

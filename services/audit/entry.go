@@ -3,8 +3,10 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 )
 
@@ -28,6 +30,10 @@ type Filter struct {
 	Actor    string // id
 	Resource string // id
 	Gateway  string // id
+	From, To time.Time
+	// Query is text in the action, the resource's name or id, or the actor's
+	// name or address, in upper or lower case.
+	Query string
 }
 
 // Store is what the domain needs of the database.
@@ -35,6 +41,8 @@ type Store interface {
 	// List returns at most limit entries of the organization, newest first, that
 	// are older than the one with id before ("" for the newest).
 	List(ctx context.Context, org core.OrganizationID, f Filter, before string, limit int) ([]Entry, error)
+	// Count counts what List would return without before and limit.
+	Count(ctx context.Context, org core.OrganizationID, f Filter) (int64, error)
 	OnceStore
 }
 
@@ -50,14 +58,25 @@ func New(store Store, clock core.Clock) *Service {
 }
 
 // List returns a page of the organization's log, newest first.
-func (s *Service) List(ctx context.Context, org core.OrganizationID, f Filter, page core.Page) (core.List[Entry], error) {
+func (s *Service) List(ctx context.Context, org core.OrganizationID, f Filter, page core.Listing) (core.List[Entry], error) {
 	limit, before, err := page.After()
 	if err != nil {
 		return core.List[Entry]{}, err
+	}
+	if f.Query = strings.ToLower(page.Query); len(f.Query) > core.MaxQuery {
+		return core.List[Entry]{}, core.Invalid(contract.FieldErrors{{Pointer: "/q", Detail: "is longer than 200 bytes"}})
 	}
 	items, err := s.store.List(ctx, org, f, before, limit+1)
 	if err != nil {
 		return core.List[Entry]{}, err
 	}
-	return core.NextPage(items, limit, func(e Entry) string { return e.ID }), nil
+	l := core.NextPage(items, limit, func(e Entry) string { return e.ID })
+	if page.Count {
+		n, err := s.store.Count(ctx, org, f)
+		if err != nil {
+			return core.List[Entry]{}, err
+		}
+		l.Total = &n
+	}
+	return l, nil
 }

@@ -9,7 +9,7 @@ import (
 // knows nothing of them.
 const (
 	SplitTarget uint32 = 1 // Value is a TargetID: what a target answered
-	SplitCode   uint32 = 2 // Value is a Code: what the edge itself answered
+	SplitCode   uint32 = 2 // Value is a CodeID: what the edge itself answered
 )
 
 // SplitID is the identity of one split: one target, or one error code, of one
@@ -41,9 +41,39 @@ type Split struct {
 // of its weight and its place in the list, and is another one for the same URL in
 // another upstream. It is never 0.
 func TargetID(upstream uint64, url string) uint64 {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(url)), upstream)
-	sum := sha256.Sum256(append(b, url...))
-	// 63 bits, as the database's integers hold.
+	return splitValue(append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(url)), upstream), url...))
+}
+
+// CodeID is the numeric identity of an error code: of its name, since the order
+// of codes changes from release to release. It is never 0.
+func CodeID(c Code) uint64 {
+	if c >= numCodes {
+		c = CodeInternal
+	}
+	return codeIDs[c]
+}
+
+// CodeByID finds a code by its CodeID.
+func CodeByID(id uint64) (Code, bool) {
+	for i, have := range codeIDs {
+		if have == id {
+			return Code(i), true
+		}
+	}
+	return 0, false
+}
+
+var codeIDs = func() (ids [numCodes]uint64) {
+	for i := range ids {
+		ids[i] = splitValue([]byte("code " + codes[i].Name))
+	}
+	return ids
+}()
+
+// splitValue is an odd number of 63 bits, as the database's integers hold, made
+// of a name.
+func splitValue(name []byte) uint64 {
+	sum := sha256.Sum256(name)
 	return binary.BigEndian.Uint64(sum[:8])>>1 | 1
 }
 

@@ -16,7 +16,7 @@ func TestSplitsCrossRedis(t *testing.T) {
 	}
 	s := Split{ID: SplitID{5, 11, 9, TargetID(3, "http://10.0.0.1:80"), 100, SplitTarget}, Counts: SplitCounts{1, 2, 3, 4, 5, 6, 1 << 40}}
 	s.Upstream[0], s.Upstream[95] = 4, 6
-	b.Splits = []Split{s, {ID: SplitID{5, 11, 0, uint64(CodeNoRoute), 100, SplitCode}, Counts: SplitCounts{C4xx: 9}}}
+	b.Splits = []Split{s, {ID: SplitID{5, 11, 0, CodeID(CodeNoRoute), 100, SplitCode}, Counts: SplitCounts{C4xx: 9}}}
 	p, err := b.Encode(&keys.Edge)
 	if err != nil {
 		t.Fatal(err)
@@ -42,5 +42,24 @@ func TestTargetID(t *testing.T) {
 	}
 	if a == TargetID(2, "http://a") || a == TargetID(1, "http://b") {
 		t.Error("two targets share their number")
+	}
+}
+
+func TestCodeIDs(t *testing.T) {
+	t.Parallel()
+	seen := map[uint64]bool{}
+	for _, c := range Codes() {
+		id := CodeID(c)
+		if back, ok := CodeByID(id); !ok || back != c || id&1 == 0 || id>>63 != 0 || seen[id] {
+			t.Errorf("%s is %d, which is %s", c, id, back)
+		}
+		seen[id] = true
+	}
+	// The ledger holds it for ever.
+	if id := CodeID(CodeNoRoute); id != 8527025350390440517 {
+		t.Errorf("no_route is %d", id)
+	}
+	if _, ok := CodeByID(2); ok {
+		t.Error("an even number is no code")
 	}
 }

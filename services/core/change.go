@@ -41,4 +41,11 @@ type Limits struct {
 	Gateways  int    // in the organization
 	Consumers int    // in one gateway
 	Keys      int    // active ones in the organization
+
+	// What the organization's traffic may be in all: no limit below it may be above.
+	RequestsPerSecond int64
+	Burst             int64
+	Concurrency       int
+	// RequestsPerPeriod is a hard cap; 0 where the plan goes on and bills it.
+	RequestsPerPeriod int64
 }

@@ -64,6 +64,8 @@ const (
 	PrefixRoute        = "rt"
 	PrefixUsagePlan    = "upl"
 	PrefixSecret       = "sec"
+	PrefixCertificate  = "crt"
+	PrefixIdentity     = "idn" // "idn_" and 10 characters, as of a key
 	PrefixConsumer     = "con"
 	PrefixKey          = "key" // "key_" and the 10 characters of the kid
 	PrefixAudit        = "aud"

@@ -17,10 +17,12 @@ type Page struct {
 	Cursor string // opaque: next_cursor of the page before; empty: from the start
 }
 
-// List is one page of a list. Next is empty on the last one.
+// List is one page of a list. Next is empty on the last one. Total is what the
+// whole list holds, where that was asked for.
 type List[T any] struct {
 	Items []T
 	Next  string
+	Total *int64
 }
 
 const cursorPrefix = "1:" // of the cursor's own format
@@ -58,6 +60,10 @@ func NextPage[T any](items []T, limit int, key func(T) string) List[T] {
 		return List[T]{Items: items}
 	}
 	items = items[:limit]
-	next := base64.RawURLEncoding.EncodeToString([]byte(cursorPrefix + key(items[limit-1])))
-	return List[T]{Items: items, Next: next}
+	return List[T]{Items: items, Next: Cursor(key(items[limit-1]))}
+}
+
+// Cursor makes a cursor of the sort key that the page after it begins after.
+func Cursor(key string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(cursorPrefix + key))
 }

@@ -16,6 +16,8 @@ type draft struct {
 	name    string // of the gateway
 	config  Config
 	secrets secretEdit
+
+	certificates certificateEdit
 }
 
 // secretEdit is the secrets that are set, and at most one that is removed.
@@ -148,6 +150,9 @@ func (s *Service) write(ctx context.Context, tx Tx, e edit, d *draft, out *done)
 		return err
 	}
 	if err := d.secrets.write(tx, g); err != nil {
+		return err
+	}
+	if err := d.certificates.write(tx, g); err != nil {
 		return err
 	}
 	policies, err := json.Marshal(nonNil(d.config.Policies))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -16,28 +17,40 @@ type Collection[T any] struct {
 	d *part[T]
 }
 
-// List returns a page of a gateway's items by name.
-func (c *Collection[T]) List(ctx context.Context, org core.OrganizationID, ref string, page core.Page) (core.List[Item[T]], error) {
+// ListInput asks for a page of a gateway's items. Upstream (a name), Method and
+// Policy (a type) narrow routes.
+type ListInput struct {
+	Gateway string
+	core.Listing
+	Upstream, Method, Policy string
+}
+
+// List returns a page of a gateway's items, by name where nothing else is asked.
+func (c *Collection[T]) List(ctx context.Context, org core.OrganizationID, in ListInput) (core.List[Item[T]], error) {
 	var none core.List[Item[T]]
-	limit, after, err := page.After()
+	w, err := in.Window(core.SortName, core.SortCreated, core.SortUpdated)
 	if err != nil {
 		return none, err
 	}
-	g, err := c.s.store.Gateway(ctx, org, ref)
+	g, err := c.s.store.Gateway(ctx, org, in.Gateway)
 	if err != nil {
 		return none, err
 	}
-	entries, err := c.s.store.Entries(ctx, org, g.ID, EntryQuery{Kind: c.d.kind, Limit: limit + 1, After: after})
+	found, err := c.s.store.ListEntries(ctx, org, g.ID, EntryList{
+		Kind: c.d.kind, Window: w, Upstream: in.Upstream, Method: in.Method, Policy: in.Policy,
+	})
 	if err != nil {
 		return none, err
 	}
-	items := make([]Item[T], len(entries))
-	for i := range entries {
-		if items[i], err = c.d.item(&entries[i]); err != nil {
+	items := make([]Item[T], len(found.Items))
+	for i := range found.Items {
+		if items[i], err = c.d.item(&found.Items[i]); err != nil {
 			return none, err
 		}
 	}
-	return core.NextPage(items, limit, func(it Item[T]) string { return *c.d.name(&it.Value) }), nil
+	return core.Cut(&w, core.Found[Item[T]]{Items: items, Total: found.Total}, func(it *Item[T]) (string, time.Time, time.Time, string) {
+		return *c.d.name(&it.Value), it.CreatedAt, it.UpdatedAt, *c.d.id(&it.Value)
+	}), nil
 }
 
 // Get finds an item by its name.

@@ -58,6 +58,7 @@ func Compile(src *Source, edgeDomain string) (*contract.Gateway, error) {
 	for i := range src.Secrets {
 		doc.Secrets[src.Secrets[i].Name] = src.Secrets[i].EdgeSealed
 	}
+	doc.Certificates = documentCertificates(src.Certificates)
 	slices.SortFunc(doc.Upstreams, func(a, b contract.Upstream) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(doc.Routes, func(a, b contract.Route) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(doc.UsagePlans, func(a, b contract.UsagePlan) int { return cmp.Compare(a.Name, b.Name) })
@@ -94,5 +95,6 @@ func (s *Service) document(g *Gateway, d *draft) *contract.Gateway {
 	for _, p := range d.secrets.puts {
 		doc.Secrets[p.Name] = p.EdgeSealed
 	}
+	doc.Certificates = documentCertificates(d.certificates.after(d.source.Certificates))
 	return doc
 }

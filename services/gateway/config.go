@@ -69,24 +69,10 @@ func applied(d *done) *Applied {
 // DiffConfig says what PutConfig would change, after the same checks, and
 // changes nothing.
 func (s *Service) DiffConfig(ctx context.Context, org core.OrganizationID, ref string, c Config) (*Diff, error) {
-	g, err := s.store.Gateway(ctx, org, ref)
-	if err != nil {
-		return nil, err
-	}
-	src, err := s.store.Source(ctx, org, g.ID)
-	if err != nil {
-		return nil, err
-	}
-	before, err := src.Config()
-	if err != nil {
-		return nil, err
-	}
-	d := &draft{source: src, name: src.Gateway.Name, config: c.clone()}
-	changes, err := s.review(edit{}, &src.Gateway, before, d)
-	if err != nil {
-		return nil, err
-	}
-	return &Diff{Version: src.Gateway.Version, Changes: changes}, nil
+	return s.preview(ctx, org, ref, edit{apply: func(d *draft) error {
+		d.config = c.clone()
+		return nil
+	}})
 }
 
 // Policies returns the gateway's own policies, and the version.

@@ -10,12 +10,13 @@ import (
 	"github.com/tollgate/tollgate/services/core"
 )
 
-// ConsumerStore keeps consumers. Lists are in the order of names.
+// ConsumerStore keeps consumers.
 type ConsumerStore interface {
 	Tx(ctx context.Context, fn func(ConsumerTx) error) error
 	// Gateway finds a gateway by id or name.
 	Gateway(ctx context.Context, org core.OrganizationID, ref string) (*Gateway, error)
-	Consumers(ctx context.Context, org core.OrganizationID, gateway string, limit int, after string) ([]Consumer, error)
+	// Consumers finds a page of consumers.
+	Consumers(ctx context.Context, org core.OrganizationID, gateway string, w ConsumerWindow) (core.Found[Consumer], error)
 	// Consumer finds by name; CodeNotFound.
 	Consumer(ctx context.Context, org core.OrganizationID, gateway, name string) (*Consumer, error)
 }
@@ -32,6 +33,10 @@ type ConsumerTx interface {
 	// CodeNameTaken.
 	PutConsumer(org core.OrganizationID, gateway string, c *Consumer) error
 	DeleteConsumer(org core.OrganizationID, gateway, id string) error
+	// SetIdentities makes the consumer's identities those in want and returns what
+	// to publish; with touch those that stay are published anew. One that another
+	// consumer has is CodeInvalid at its place in /identities.
+	SetIdentities(org core.OrganizationID, g *Gateway, c *Consumer, want []IdentityRecord, touch bool) ([]core.Publish, error)
 	// TouchKeys raises the version of a consumer's keys, so that their records
 	// are published anew, and returns what to publish. With drop the keys become
 	// contract.KeyDeleted.
@@ -43,31 +48,15 @@ type ConsumerTx interface {
 type Consumers struct {
 	store  ConsumerStore
 	limits Limits
+	pepper *[32]byte
 }
 
-// NewConsumers makes the service; both arguments are required.
-func NewConsumers(store ConsumerStore, limits Limits) (*Consumers, error) {
-	if store == nil || limits == nil {
-		return nil, errors.New("consumers service: store and limits are required")
+// NewConsumers makes the service; all arguments are required.
+func NewConsumers(store ConsumerStore, limits Limits, keys *contract.RootKeys) (*Consumers, error) {
+	if store == nil || limits == nil || keys == nil {
+		return nil, errors.New("consumers service: store, limits and keys are required")
 	}
-	return &Consumers{store: store, limits: limits}, nil
-}
-
-// List returns a page of a gateway's consumers by name.
-func (s *Consumers) List(ctx context.Context, org core.OrganizationID, ref string, page core.Page) (core.List[Consumer], error) {
-	limit, after, err := page.After()
-	if err != nil {
-		return core.List[Consumer]{}, err
-	}
-	g, err := s.store.Gateway(ctx, org, ref)
-	if err != nil {
-		return core.List[Consumer]{}, err
-	}
-	items, err := s.store.Consumers(ctx, org, g.ID, limit+1, after)
-	if err != nil {
-		return core.List[Consumer]{}, err
-	}
-	return core.NextPage(items, limit, func(c Consumer) string { return c.Name }), nil
+	return &Consumers{store: store, limits: limits, pepper: &keys.Edge.Pepper}, nil
 }
 
 // Get finds a consumer by name.
@@ -86,6 +75,7 @@ type PutConsumer struct {
 	NewName    string // empty: the same
 	UsagePlan  string // name; empty: none
 	Metadata   json.RawMessage
+	Identities []Identity
 	IfMatch    core.IfMatch
 	CreateOnly bool
 }
@@ -108,6 +98,7 @@ func (in *PutConsumer) validate() error {
 	} else if err := json.Unmarshal(in.Metadata, &object); err != nil {
 		errs.Add("/metadata", "must be an object")
 	}
+	errs = append(errs, checkIdentities(in.Identities)...)
 	return core.Invalid(errs.Err())
 }
 
@@ -163,7 +154,12 @@ func (s *Consumers) put(ctx context.Context, tx ConsumerTx, g *Gateway, c *Consu
 	if err := tx.PutConsumer(g.Organization, g.ID, c); err != nil {
 		return err
 	}
+	c.Identities = in.Identities
 	out.Consumer = *c
+	identities, err := tx.SetIdentities(g.Organization, g, c, s.identityRecords(g, in.Identities), republish)
+	if err != nil {
+		return err
+	}
 	change := core.Change{
 		Action: "consumer.update", ResourceType: "consumer", ResourceID: c.ID, ResourceName: c.Name, Gateway: g.ID,
 		Detail: map[string]any{"usage_plan": c.UsagePlan},
@@ -172,11 +168,11 @@ func (s *Consumers) put(ctx context.Context, tx ConsumerTx, g *Gateway, c *Consu
 		change.Action = "consumer.create"
 	}
 	if republish {
-		var err error
 		if change.Publish, err = tx.TouchKeys(g.Organization, c.ID, false); err != nil {
 			return err
 		}
 	}
+	change.Publish = append(change.Publish, identities...)
 	return tx.Record(ctx, g.Organization, change)
 }
 
@@ -213,12 +209,18 @@ func (s *Consumers) Delete(ctx context.Context, org core.OrganizationID, in Dele
 		if err != nil {
 			return err
 		}
+		keys := len(publish)
+		identities, err := tx.SetIdentities(org, g, c, nil, false)
+		if err != nil {
+			return err
+		}
+		publish = append(publish, identities...)
 		if err := tx.DeleteConsumer(org, g.ID, c.ID); err != nil {
 			return err
 		}
 		return tx.Record(ctx, org, core.Change{
 			Action: "consumer.delete", ResourceType: "consumer", ResourceID: c.ID, ResourceName: c.Name, Gateway: g.ID,
-			Detail: map[string]any{"keys": len(publish)}, Publish: publish,
+			Detail: map[string]any{"keys": keys}, Publish: publish,
 		})
 	})
 }

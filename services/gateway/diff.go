@@ -25,7 +25,8 @@ func diff(name string, before *Config, d *draft) ([]Change, error) {
 	if v := d.secrets.remove; v != nil {
 		out = append(out, Change{Kind: ChangeSecret, ID: v.ID, Name: v.Name, Before: present})
 	}
-	return out, nil
+	certificates, err := d.certificates.changed(d.source)
+	return append(out, certificates...), err
 }
 
 // present stands for a secret's value, which no history holds.

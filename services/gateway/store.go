@@ -55,7 +55,11 @@ type Store interface {
 	// Source reads all of a gateway at one moment.
 	Source(ctx context.Context, org core.OrganizationID, gateway string) (*Source, error)
 	Entries(ctx context.Context, org core.OrganizationID, gateway string, q EntryQuery) ([]Entry, error)
+	// ListEntries finds a page of entries.
+	ListEntries(ctx context.Context, org core.OrganizationID, gateway string, q EntryList) (core.Found[Entry], error)
 	Secrets(ctx context.Context, org core.OrganizationID, gateway string) ([]Secret, error)
+	// Certificates lists certificates by name, without their keys and facts.
+	Certificates(ctx context.Context, org core.OrganizationID, gateway string) ([]Certificate, error)
 	// History reads versions from newest to oldest, without delta and document.
 	History(ctx context.Context, org core.OrganizationID, gateway string, limit int, before uint64) ([]HistoryEntry, error)
 	// Lineup reads what is needed to rebuild a version: the newest entry with a
@@ -63,12 +67,19 @@ type Store interface {
 	Lineup(ctx context.Context, org core.OrganizationID, gateway string, version uint64) ([]HistoryEntry, error)
 }
 
-// EntryQuery chooses entries of one kind: one by name, or a page.
+// EntryQuery chooses entries of one kind: one by name, or all by their names.
 type EntryQuery struct {
 	Kind  Kind
 	Name  string
 	Limit int
-	After string
+}
+
+// EntryList chooses a page of entries of one kind. Upstream, Method and Policy
+// narrow routes; empty ones narrow nothing.
+type EntryList struct {
+	Kind                     Kind
+	Window                   core.Window
+	Upstream, Method, Policy string
 }
 
 // Source is everything that a gateway's document is made of.
@@ -77,6 +88,8 @@ type Source struct {
 	Policies json.RawMessage
 	Entries  [3][]Entry // by Kind, in the order of names
 	Secrets  []SecretValue
+	// Certificates are in the order of names.
+	Certificates []CertificateValue
 }
 
 // Tx is one transaction on gateways; its methods work on the transaction's
@@ -104,6 +117,8 @@ type Tx interface {
 	PlanUsers(org core.OrganizationID, gateway string, plans []string) (int, error)
 	PutSecret(org core.OrganizationID, gateway string, s *SecretValue) error
 	DeleteSecret(org core.OrganizationID, gateway, id string) error
+	PutCertificate(org core.OrganizationID, gateway string, c *CertificateValue) error
+	DeleteCertificate(org core.OrganizationID, gateway, id string) error
 	AddVersion(org core.OrganizationID, gateway string, v *HistoryEntry) error
 	// SinceDocument counts the versions after the newest one with a document.
 	SinceDocument(org core.OrganizationID, gateway string) (int, error)

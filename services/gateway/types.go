@@ -88,6 +88,10 @@ type Consumer struct {
 	Name      string
 	UsagePlan string // name; empty: none
 	Metadata  json.RawMessage
+	// Identities are those of its callers who come with a token.
+	Identities []Identity
+	// Plan is its usage plan, nil for none.
+	Plan      *contract.UsagePlan
 	Revision  uint64
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -102,6 +106,8 @@ const (
 	ChangeRoute     = "route"
 	ChangeUsagePlan = "usage_plan"
 	ChangeSecret    = "secret" // that it changed, never to what
+
+	ChangeCertificate = "certificate" // hosts, fingerprint and end
 )
 
 // Change is one difference between two configurations. Before is missing for

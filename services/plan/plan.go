@@ -38,7 +38,14 @@ type Overage struct {
 
 // Limits are the parts of the plan that bound what may be configured.
 func (p *Plan) Limits() core.Limits {
-	return core.Limits{Plan: p.Name, Gateways: p.Gateways, Consumers: p.Consumers, Keys: p.Keys}
+	l := core.Limits{
+		Plan: p.Name, Gateways: p.Gateways, Consumers: p.Consumers, Keys: p.Keys,
+		RequestsPerSecond: p.RequestsPerSecond, Burst: p.Burst, Concurrency: p.Concurrency, RequestsPerPeriod: p.IncludedRequests,
+	}
+	if p.Overage != nil {
+		l.RequestsPerPeriod = 0
+	}
+	return l
 }
 
 // Apply writes the plan's limits into what edges are told of an organization.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
@@ -17,258 +18,386 @@ func (s *Service) Series(ctx context.Context, org core.OrganizationID, in Series
 	if err := in.check(s.cfg.Clock()); err != nil {
 		return Series{}, err
 	}
-	gateway, err := s.cfg.Store.Gateway(ctx, org, in.Gateway)
+	page, err := in.groups()
 	if err != nil {
 		return Series{}, err
 	}
-	q := SeriesQuery{Gateway: gateway.Num, From: in.From, To: in.To, Interval: in.Interval}
+	a, err := s.question(ctx, org, &in)
+	if err != nil {
+		return Series{}, err
+	}
+	out := Series{From: in.From, To: in.To, Interval: in.Interval, GroupBy: in.GroupBy, Measures: a.measures()}
+	b := builder{q: a.q}
+	if err := s.total(ctx, a, &b, &out.Total, &out.Points); err != nil {
+		return Series{}, err
+	}
+	if in.GroupBy == GroupNone {
+		out.Groups = []GroupSeries{{Total: out.Total, Points: out.Points}}
+	} else if err := s.split(ctx, a, &b, page, &out); err != nil {
+		return Series{}, err
+	}
+	if in.Compare {
+		err = s.compare(ctx, a, &out)
+	}
+	return out, err
+}
+
+// question resolves the names of an input.
+func (s *Service) question(ctx context.Context, org core.OrganizationID, in *SeriesInput) (*question, error) {
+	gateway, err := s.gatewayOf(ctx, org, in.Gateway)
+	if err != nil {
+		return nil, err
+	}
+	a := &question{org: org, gateway: gateway, in: in, q: SeriesQuery{
+		Gateway: gateway.Num, From: in.From, To: in.To, Interval: in.Interval, GroupBy: in.GroupBy,
+	}}
 	for _, narrow := range []struct {
 		by  Group
 		ref string
 		to  *uint64
-	}{{GroupRoute, in.Route, &q.Route}, {GroupConsumer, in.Consumer, &q.Consumer}, {GroupKey, in.Key, &q.Key}} {
+	}{{GroupRoute, in.Route, &a.q.Route}, {GroupConsumer, in.Consumer, &a.q.Consumer}, {GroupKey, in.Key, &a.q.Key}} {
 		if narrow.ref == "" {
 			continue
 		}
 		if *narrow.to, err = s.cfg.Store.Resolve(ctx, org, gateway, narrow.by, narrow.ref); err != nil {
-			return Series{}, err
+			return nil, err
 		}
 	}
-	b := builder{in: &in, q: q, out: Series{From: in.From, To: in.To, Interval: in.Interval, GroupBy: in.GroupBy}}
-	if err := s.total(ctx, org, &b); err != nil {
-		return Series{}, err
+	a.statusFrom, a.statusTo, _ = statusRange(in.Status)
+	switch {
+	case in.exactStatus() || in.GroupBy == GroupStatus:
+		a.source = sourceStatuses
+	case in.Target != "" || in.GroupBy == GroupTarget:
+		a.source = sourceTargets
+		a.value, err = s.target(ctx, a)
+	case in.Code != "" || in.GroupBy == GroupCode:
+		a.source = sourceCodes
+		if in.Code != "" {
+			code, ok := contract.CodeByName(in.Code)
+			if !ok {
+				return nil, core.Invalid(contract.FieldErrors{{Pointer: "/code", Detail: "is not an error code of the edge"}})
+			}
+			a.value = contract.CodeID(code)
+		}
 	}
-	switch in.GroupBy {
-	case GroupNone:
-	case GroupStatus:
-		err = s.byStatus(ctx, org, &b)
-	default:
-		err = s.byResource(ctx, org, gateway, &b)
-	}
-	return b.out, err
+	return a, err
 }
 
-// builder puts an answer together.
+// target finds the target that a question is narrowed to: by its id, or by its
+// URL where only one of the gateway's has it.
+func (s *Service) target(ctx context.Context, a *question) (uint64, error) {
+	ref := a.in.Target
+	if ref == "" {
+		return 0, nil
+	}
+	names, err := s.cfg.Store.Targets(ctx, a.org, a.gateway)
+	if err != nil {
+		return 0, err
+	}
+	found := uint64(0)
+	for num, n := range names {
+		if targetID(num) == ref {
+			return num, nil
+		}
+		if n.URL == ref {
+			if found != 0 {
+				return 0, core.Invalid(contract.FieldErrors{{Pointer: "/target", Detail: "stands in more than one upstream: name it by its id"}})
+			}
+			found = num
+		}
+	}
+	if found == 0 {
+		return 0, core.NotFound("target", ref)
+	}
+	return found, nil
+}
+
+// total fills the sum over all groups.
+func (s *Service) total(ctx context.Context, a *question, b *builder, total *Point, points *[]Point) error {
+	q := b.q
+	q.GroupBy, q.Only = GroupNone, nil
+	var err error
+	if a.source == sourceCounters {
+		b.cells, err = s.counters(ctx, a, q)
+	} else {
+		err = s.gather(ctx, a, b)
+	}
+	if err != nil {
+		return err
+	}
+	*total, *points = Point{Time: q.From}, b.points()
+	for i := range b.cells {
+		c := &b.cells[i]
+		if n, ok := b.index(c.time); ok {
+			(*points)[n].plus(&c.Point)
+			total.plus(&c.Point)
+		}
+	}
+	if !a.timed() {
+		return nil
+	}
+	var sums []LatencySum
+	if a.source == sourceTargets {
+		q.GroupBy = GroupTarget
+		if a.value != 0 {
+			q.Only = []uint64{a.value}
+		}
+		sums, err = s.cfg.Store.TargetLatencies(ctx, a.org, q)
+		b.times = sums
+	} else {
+		sums, err = s.cfg.Store.Latencies(ctx, a.org, q)
+	}
+	b.time(total, *points, sums)
+	return err
+}
+
+// gather reads the cells of a source whose groups are few.
+func (s *Service) gather(ctx context.Context, a *question, b *builder) (err error) {
+	at := *a
+	at.q = b.q
+	switch a.source {
+	case sourceStatuses:
+		b.cells, err = s.statuses(ctx, &at)
+	case sourceTargets:
+		b.cells, err = s.targets(ctx, &at)
+	default:
+		b.cells, err = s.codes(ctx, &at)
+	}
+	return err
+}
+
+// split fills a page of groups.
+func (s *Service) split(ctx context.Context, a *question, b *builder, page groupPage, out *Series) error {
+	by := a.in.measure()
+	var top []TopGroup
+	var err error
+	if a.source == sourceCounters {
+		top, err = s.cfg.Store.Top(ctx, a.org, b.q, by, page.after, page.limit+1)
+	} else {
+		top = b.top(a.in.Sort, page.after, page.limit+1)
+	}
+	if err != nil || len(top) == 0 {
+		return err
+	}
+	if len(top) > page.limit {
+		top = top[:page.limit]
+		out.Next = page.cursor(top[page.limit-1])
+	}
+	nums := make([]uint64, len(top))
+	for i := range top {
+		nums[i] = top[i].Group
+		out.Groups = append(out.Groups, GroupSeries{num: nums[i], Total: Point{Time: a.in.From}, Points: b.points()})
+	}
+	if err := s.fill(ctx, a, b, nums, out.Groups); err != nil {
+		return err
+	}
+	if err := s.labels(ctx, a, out.Groups); err != nil {
+		return err
+	}
+	rest := out.Total
+	rest.Edge, rest.Upstream = nil, nil
+	for i := range out.Groups {
+		rest.subtract(&out.Groups[i].Total)
+	}
+	if rest.Requests != 0 {
+		out.Other = &rest
+	}
+	return nil
+}
+
+// fill puts the cells and times of a builder's range into groups.
+func (s *Service) fill(ctx context.Context, a *question, b *builder, nums []uint64, groups []GroupSeries) error {
+	q := b.q
+	q.Only = nums
+	cells, times := b.cells, b.times
+	var err error
+	if a.source == sourceCounters {
+		if cells, err = s.counters(ctx, a, q); err != nil {
+			return err
+		}
+		if a.timed() && q.GroupBy == GroupRoute {
+			times, err = s.cfg.Store.Latencies(ctx, a.org, q)
+		}
+	}
+	place := make(map[uint64]*GroupSeries, len(nums))
+	for i, n := range nums {
+		place[n] = &groups[i]
+	}
+	for i := range cells {
+		c := &cells[i]
+		if g := place[c.group]; g != nil {
+			if n, ok := b.index(c.time); ok {
+				g.Points[n].plus(&c.Point)
+				g.Total.plus(&c.Point)
+			}
+		}
+	}
+	by := map[uint64][]LatencySum{}
+	for _, l := range times {
+		by[l.Group] = append(by[l.Group], l)
+	}
+	for n, sums := range by {
+		if g := place[n]; g != nil {
+			b.time(&g.Total, g.Points, sums)
+		}
+	}
+	return err
+}
+
+// compare adds the range before a series' own.
+func (s *Service) compare(ctx context.Context, a *question, out *Series) error {
+	b := builder{q: a.q}
+	b.q.From, b.q.To = a.q.From.Add(a.q.From.Sub(a.q.To)), a.q.From
+	p := &Previous{From: b.q.From, To: b.q.To}
+	if err := s.total(ctx, a, &b, &p.Total, &p.Points); err != nil {
+		return err
+	}
+	out.Previous = p
+	if a.q.GroupBy == GroupNone || len(out.Groups) == 0 {
+		for i := range out.Groups {
+			out.Groups[i].Previous = &p.Total
+		}
+		return nil
+	}
+	nums, before := make([]uint64, len(out.Groups)), make([]GroupSeries, len(out.Groups))
+	for i := range out.Groups {
+		nums[i] = out.Groups[i].num
+		before[i] = GroupSeries{Total: Point{Time: b.q.From}, Points: b.points()}
+	}
+	if err := s.fill(ctx, a, &b, nums, before); err != nil {
+		return err
+	}
+	for i := range before {
+		out.Groups[i].Previous = &before[i].Total
+	}
+	return nil
+}
+
+// groupPage is which groups an answer shows.
+type groupPage struct {
+	limit int
+	after *TopGroup
+	sort  Measure
+}
+
+// groups checks the page of groups.
+func (in *SeriesInput) groups() (groupPage, error) {
+	if in.Page.Limit == 0 {
+		in.Page.Limit = defaultGroups
+	}
+	limit, after, err := in.Page.After()
+	p := groupPage{limit: limit, sort: in.measure()}
+	if err != nil || after == "" {
+		return p, err
+	}
+	steps := strings.Split(after, " ")
+	if len(steps) == 3 && steps[0] == string(p.sort) {
+		amount, err1 := strconv.ParseInt(steps[1], 10, 64)
+		group, err2 := strconv.ParseUint(steps[2], 10, 63)
+		if err1 == nil && err2 == nil {
+			p.after = &TopGroup{Group: group, Amount: amount}
+			return p, nil
+		}
+	}
+	return p, core.Invalid(contract.FieldErrors{{Pointer: "/cursor", Detail: "is not a cursor of these groups in this order"}})
+}
+
+func (p *groupPage) cursor(last TopGroup) string {
+	return core.Cursor(fmt.Sprint(p.sort, " ", last.Amount, " ", last.Group))
+}
+
+// measure is what groups are ordered by: of a class of statuses only its own
+// count exists.
+func (in *SeriesInput) measure() Measure {
+	if from, to, _ := statusRange(in.Status); to-from == 100 && from >= 200 {
+		return []Measure{Measure2xx, Measure3xx, Measure4xx, Measure5xx}[from/100-2]
+	}
+	if in.Sort == "" {
+		return MeasureRequests
+	}
+	return in.Sort
+}
+
+// builder puts the cells of one range together.
 type builder struct {
-	in  *SeriesInput
-	q   SeriesQuery
-	out Series
+	q     SeriesQuery // of the range
+	cells []cell
+	times []LatencySum // of targets
 }
 
 // index is the place of a moment among the points.
 func (b *builder) index(unix int64) (int, bool) {
-	if b.in.Interval == IntervalTotal {
+	if b.q.Interval == IntervalTotal {
 		return 0, true
 	}
-	i := time.Unix(unix, 0).Sub(b.in.From) / b.in.Interval.width(0)
-	return int(i), i >= 0 && unix < b.in.To.Unix()
+	i := time.Unix(unix, 0).Sub(b.q.From) / b.q.Interval.width(0)
+	return int(i), unix >= b.q.From.Unix() && unix < b.q.To.Unix()
 }
 
 // points makes empty points for the whole range.
 func (b *builder) points() []Point {
-	if b.in.Interval == IntervalTotal {
-		return []Point{{Time: b.in.From}}
+	if b.q.Interval == IntervalTotal {
+		return []Point{{Time: b.q.From}}
 	}
-	w := b.in.Interval.width(0)
-	out := make([]Point, 0, b.in.To.Sub(b.in.From)/w)
-	for t := b.in.From; t.Before(b.in.To); t = t.Add(w) {
+	w := b.q.Interval.width(0)
+	out := make([]Point, 0, b.q.To.Sub(b.q.From)/w)
+	for t := b.q.From; t.Before(b.q.To); t = t.Add(w) {
 		out = append(out, Point{Time: t})
 	}
 	return out
 }
 
-// group adds an empty group.
-func (b *builder) group(id, name string) *GroupSeries {
-	b.out.Groups = append(b.out.Groups, GroupSeries{ID: id, Name: name, Total: Point{Time: b.in.From}, Points: b.points()})
-	return &b.out.Groups[len(b.out.Groups)-1]
-}
-
-// timed says whether latency exists for the query: it is counted by route.
-func (b *builder) timed() bool { return b.q.Consumer == 0 && b.q.Key == 0 }
-
-// total fills the sum over all groups. Without a split it is the only group.
-func (s *Service) total(ctx context.Context, org core.OrganizationID, b *builder) error {
-	q := b.q
-	q.GroupBy = GroupNone
-	sums, err := s.cfg.Store.Counters(ctx, org, q)
-	if err != nil {
-		return err
-	}
-	var latencies []LatencySum
-	if b.timed() {
-		if latencies, err = s.cfg.Store.Latencies(ctx, org, q); err != nil {
-			return err
-		}
-	}
-	g := b.group("", "")
-	for _, c := range sums {
-		b.count(g, c)
-	}
-	b.time(g, latencies)
-	b.out.Total = g.Total
-	if b.in.GroupBy != GroupNone {
-		b.out.Groups = b.out.Groups[:0]
-	}
-	return nil
-}
-
-func (b *builder) count(g *GroupSeries, c CounterSum) {
-	if i, ok := b.index(c.Time); ok {
-		g.Points[i].add(&c.Counts)
-		g.Total.add(&c.Counts)
-	}
-}
-
-// time fills a group's percentiles.
-func (b *builder) time(g *GroupSeries, sums []LatencySum) {
+// time fills percentiles. Histograms of one interval are merged.
+func (b *builder) time(total *Point, points []Point, sums []LatencySum) {
 	var edge, upstream Histogram
+	each := map[int]*[2]Histogram{}
 	for i := range sums {
 		l := &sums[i]
-		if n, ok := b.index(l.Time); ok {
-			g.Points[n].Edge, g.Points[n].Upstream = l.Edge.Percentiles(), l.Upstream.Percentiles()
-			edge.Add(&l.Edge)
-			upstream.Add(&l.Upstream)
-		}
-	}
-	g.Total.Edge, g.Total.Upstream = edge.Percentiles(), upstream.Percentiles()
-}
-
-// byResource splits by route, key or consumer.
-func (s *Service) byResource(ctx context.Context, org core.OrganizationID, gateway Gateway, b *builder) error {
-	q := b.q
-	q.GroupBy = b.in.GroupBy
-	top, err := s.cfg.Store.Top(ctx, org, q, MaxGroups)
-	if err != nil || len(top) == 0 {
-		return err
-	}
-	q.Only = top
-	sums, err := s.cfg.Store.Counters(ctx, org, q)
-	if err != nil {
-		return err
-	}
-	names, err := s.cfg.Store.Names(ctx, org, gateway, q.GroupBy, top)
-	if err != nil {
-		return err
-	}
-	var latencies []LatencySum
-	if q.GroupBy == GroupRoute && b.timed() {
-		if latencies, err = s.cfg.Store.Latencies(ctx, org, q); err != nil {
-			return err
-		}
-	}
-	place := make(map[uint64]int, len(top))
-	for i, n := range top {
-		place[n] = i
-		r := names[n]
-		if r.ID == "" && n != 0 {
-			r.ID = strconv.FormatUint(n, 10)
-		}
-		b.group(r.ID, r.Name)
-	}
-	for _, c := range sums {
-		if i, ok := place[c.Group]; ok {
-			b.count(&b.out.Groups[i], c)
-		}
-	}
-	slices.SortFunc(latencies, func(x, y LatencySum) int { return cmp.Compare(x.Group, y.Group) })
-	for from := 0; from < len(latencies); {
-		to := from + 1
-		for to < len(latencies) && latencies[to].Group == latencies[from].Group {
-			to++
-		}
-		if i, ok := place[latencies[from].Group]; ok {
-			b.time(&b.out.Groups[i], latencies[from:to])
-		}
-		from = to
-	}
-	b.other()
-	return nil
-}
-
-// other is what the groups shown leave over of the total.
-func (b *builder) other() {
-	rest := b.out.Total
-	rest.Edge, rest.Upstream = nil, nil
-	for i := range b.out.Groups {
-		rest.subtract(&b.out.Groups[i].Total)
-	}
-	if rest.Requests != 0 {
-		b.out.Other = &rest
-	}
-}
-
-// byStatus splits by exact status code.
-func (s *Service) byStatus(ctx context.Context, org core.OrganizationID, b *builder) error {
-	sums, err := s.cfg.Store.Statuses(ctx, org, b.q)
-	if err != nil {
-		return err
-	}
-	place := map[uint16]int{}
-	for _, c := range sums {
-		i, ok := place[c.Status]
+		n, ok := b.index(l.Time)
 		if !ok {
-			i = len(b.out.Groups)
-			place[c.Status] = i
-			name := ""
-			id := strconv.Itoa(int(c.Status))
-			if c.Status == 0 {
-				id, name = "other", "other status codes"
-			}
-			b.group(id, name)
+			continue
 		}
-		g := &b.out.Groups[i]
-		if n, ok := b.index(c.Time); ok {
-			g.Points[n].status(c.Status, int64(c.Count))
-			g.Total.status(c.Status, int64(c.Count))
+		if each[n] == nil {
+			each[n] = &[2]Histogram{}
+		}
+		each[n][0].Add(&l.Edge)
+		each[n][1].Add(&l.Upstream)
+		edge.Add(&l.Edge)
+		upstream.Add(&l.Upstream)
+	}
+	for n, h := range each {
+		points[n].Edge, points[n].Upstream = h[0].Percentiles(), h[1].Percentiles()
+	}
+	total.Edge, total.Upstream = edge.Percentiles(), upstream.Percentiles()
+}
+
+// top orders the groups of the builder's cells.
+func (b *builder) top(by Measure, after *TopGroup, limit int) []TopGroup {
+	sums := map[uint64]*Point{}
+	for i := range b.cells {
+		c := &b.cells[i]
+		if sums[c.group] == nil {
+			sums[c.group] = &Point{}
+		}
+		sums[c.group].plus(&c.Point)
+	}
+	var all []TopGroup
+	for n, p := range sums {
+		g := TopGroup{Group: n, Amount: by.of(p)}
+		if *p != (Point{}) && (after == nil || compareTop(g, *after) > 0) {
+			all = append(all, g)
 		}
 	}
-	slices.SortStableFunc(b.out.Groups, func(x, y GroupSeries) int { return cmp.Compare(y.Total.Requests, x.Total.Requests) })
-	return nil
+	slices.SortFunc(all, compareTop)
+	return all[:min(len(all), limit)]
 }
 
-func (p *Point) add(c *contract.Counts) {
-	p.Status2xx += int64(c.C2xx)
-	p.Status3xx += int64(c.C3xx)
-	p.Status4xx += int64(c.C4xx)
-	p.Status5xx += int64(c.C5xx)
-	p.Requests += int64(c.C2xx + c.C3xx + c.C4xx + c.C5xx)
-	p.Errors += int64(c.C4xx + c.C5xx)
-	p.Billed += int64(c.Billed)
-	p.Refused += int64(c.Refused)
-	p.BytesIn += int64(c.BytesIn)
-	p.BytesOut += int64(c.BytesOut)
-}
-
-func (p *Point) subtract(q *Point) {
-	p.Requests -= q.Requests
-	p.Billed -= q.Billed
-	p.Refused -= q.Refused
-	p.Errors -= q.Errors
-	p.Status2xx -= q.Status2xx
-	p.Status3xx -= q.Status3xx
-	p.Status4xx -= q.Status4xx
-	p.Status5xx -= q.Status5xx
-	p.BytesIn -= q.BytesIn
-	p.BytesOut -= q.BytesOut
-}
-
-// status counts answers of one code. Code 0 stands for codes that were not told
-// apart: they have no class.
-func (p *Point) status(code uint16, n int64) {
-	p.Requests += n
-	switch {
-	case code == 0:
-	case code < 300:
-		p.Status2xx += n
-	case code < 400:
-		p.Status3xx += n
-	case code < 500:
-		p.Status4xx += n
-		p.Errors += n
-	default:
-		p.Status5xx += n
-		p.Errors += n
+// compareTop puts the greater amount first, then the smaller number.
+func compareTop(a, b TopGroup) int {
+	if c := cmp.Compare(b.Amount, a.Amount); c != 0 {
+		return c
 	}
+	return cmp.Compare(a.Group, b.Group)
 }
 
 // gatewayOf resolves a reference, which must not be empty.

@@ -42,6 +42,11 @@ func (b *Batch) Check() error {
 		l := &b.Latency[i]
 		ok = ok && max(l.Organization, l.Gateway, l.Route) <= math.MaxInt64
 	}
+	for i := range b.Splits {
+		d, c := &b.Splits[i].ID, &b.Splits[i].Counts
+		ok = ok && max(d.Organization, d.Gateway, d.Route, d.Value) <= math.MaxInt64 &&
+			max(c.C2xx, c.C3xx, c.C4xx, c.C5xx, c.Failed, c.BytesIn, c.BytesOut) <= maxTotal
+	}
 	if !ok {
 		return ErrRange
 	}
@@ -54,6 +59,7 @@ type Round struct {
 	Counters  []CounterTotal
 	Statuses  []StatusTotal
 	Latencies []LatencyTotal
+	Splits    []SplitTotal
 }
 
 // CounterTotal is one writer's total of a counter, with the number of the batch
@@ -74,6 +80,17 @@ type StatusTotal struct {
 type LatencyTotal struct {
 	Writer Writer
 	contract.Latency
+}
+
+// SplitTotal is one writer's total of a target or an error code.
+type SplitTotal struct {
+	Writer Writer
+	contract.Split
+}
+
+type splitKey struct {
+	w  Writer
+	id contract.SplitID
 }
 
 type counterKey struct {
@@ -108,6 +125,7 @@ func Fold(batches []Batch) []Round {
 
 func foldMinute(list []*Batch) (r Round) {
 	counters, statuses, latencies := map[counterKey]int{}, map[routeKey]int{}, map[routeKey]int{}
+	splits := map[splitKey]int{}
 	for _, b := range list {
 		w := b.Writer()
 		for _, c := range b.Counters {
@@ -141,6 +159,15 @@ func foldMinute(list []*Batch) (r Round) {
 			latencies[k] = len(r.Latencies)
 			r.Latencies = append(r.Latencies, LatencyTotal{w, l})
 		}
+		for _, s := range b.Splits {
+			k := splitKey{w, s.ID}
+			if i, ok := splits[k]; ok {
+				r.Splits[i].merge(&s)
+				continue
+			}
+			splits[k] = len(r.Splits)
+			r.Splits = append(r.Splits, SplitTotal{w, s})
+		}
 	}
 	return r
 }
@@ -157,6 +184,18 @@ func (t *CounterTotal) merge(seq uint64, c contract.Counts) {
 	have.C4xx, have.C5xx = max(have.C4xx, c.C4xx), max(have.C5xx, c.C5xx)
 	have.Refused = max(have.Refused, c.Refused)
 	have.BytesIn, have.BytesOut = max(have.BytesIn, c.BytesIn), max(have.BytesOut, c.BytesOut)
+}
+
+// merge takes the greater of each total.
+func (t *SplitTotal) merge(s *contract.Split) {
+	have, c := &t.Counts, &s.Counts
+	have.C2xx, have.C3xx = max(have.C2xx, c.C2xx), max(have.C3xx, c.C3xx)
+	have.C4xx, have.C5xx = max(have.C4xx, c.C4xx), max(have.C5xx, c.C5xx)
+	have.Failed = max(have.Failed, c.Failed)
+	have.BytesIn, have.BytesOut = max(have.BytesIn, c.BytesIn), max(have.BytesOut, c.BytesOut)
+	for i := range t.Upstream {
+		t.Upstream[i] = max(t.Upstream[i], s.Upstream[i])
+	}
 }
 
 // aheadBits is how many batches after Acked are remembered when they are applied

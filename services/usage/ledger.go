@@ -44,6 +44,8 @@ type LedgerQuery struct {
 	FromHour, ToHour uint32
 	// Plan selects one subscription plan; 0 any.
 	Plan uint32
+	// Chain takes in the keys that Key was rotated to.
+	Chain bool
 	// LiveOnly leaves out gateways of mode test.
 	LiveOnly bool
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -26,6 +25,8 @@ func (f *LogFilter) check(gateway uint64, limit int) (LogQuery, error) {
 		{"/code", f.Code},
 		{"/request_id", f.RequestID},
 		{"/client", f.Client},
+		{"/target", f.Target},
+		{"/q", f.Query},
 	} {
 		if len(t.text) > maxFilterText {
 			bad.Add(t.at, "is longer than 512 bytes")
@@ -93,98 +94,52 @@ func (s *Service) Logs(ctx context.Context, org core.OrganizationID, in LogsInpu
 	if err != nil {
 		return none, err
 	}
-	items, err := s.cfg.Store.Logs(ctx, org, q, before)
+	items, more, err := s.found(ctx, org, q, before)
 	if err != nil {
 		return none, err
 	}
-	return core.NextPage(items, limit, func(e LogEntry) string { return strconv.FormatInt(e.ID, 10) }), nil
+	l := core.NextPage(items, limit, func(e LogEntry) string { return strconv.FormatInt(e.ID, 10) })
+	if l.Next == "" && more > 0 {
+		l.Next = core.Cursor(strconv.FormatInt(more, 10))
+	}
+	return l, nil
 }
 
-// Timing and bounds of Follow.
+// Bounds of a search that a store does roughly.
 const (
-	followEvery = 500 * time.Millisecond
-	followQuiet = 15 * time.Second
-	followBatch = 500
-	// followOverlap is how far back each look goes: of two transactions the one
-	// with the lower ids may become visible last.
-	followOverlap = 200
+	searchBatch  = 500
+	searchRounds = 20
 )
 
-// Follow calls emit with the records stored from now on, oldest first, until ctx
-// ends (nil) or emit returns an error, which it returns. A call without records
-// is a sign of life: the first call, which says that from here on nothing is
-// missed, and one every 15 s of silence.
-func (s *Service) Follow(ctx context.Context, org core.OrganizationID, gateway string, f LogFilter, emit func([]LogEntry) error) error {
-	g, err := s.gatewayOf(ctx, org, gateway)
-	if err != nil {
-		return err
+// found reads up to q.Limit records that a filter chooses. more is where to go
+// on when the search ended before it had them.
+func (s *Service) found(ctx context.Context, org core.OrganizationID, q LogQuery, before int64) (items []LogEntry, more int64, err error) {
+	f := &q.Filter
+	if f.Query == "" && f.Target == "" {
+		items, err = s.cfg.Store.Logs(ctx, org, q, before)
+		return items, 0, err
 	}
-	q, err := f.check(g.Num, followBatch)
-	if err != nil {
-		return err
-	}
-	last, err := s.cfg.Store.LastLog(ctx, org, g.Num)
-	if err != nil {
-		return err
-	}
-	tail := tail{last: last, seen: map[int64]bool{}}
-	old, err := s.cfg.Store.LogsAfter(ctx, org, q, last-followOverlap)
-	if err != nil {
-		return err
-	}
-	tail.fresh(old)
-	if err := emit(nil); err != nil {
-		return err
-	}
-	t := time.NewTicker(followEvery)
-	defer t.Stop()
-	quiet := time.Duration(0)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		}
-		items, err := s.cfg.Store.LogsAfter(ctx, org, q, tail.last-followOverlap)
-		if ctx.Err() != nil {
-			return nil
-		}
+	want := q.Limit
+	q.Limit = searchBatch
+	for range searchRounds {
+		batch, err := s.cfg.Store.Logs(ctx, org, q, before)
 		if err != nil {
-			return err
+			return nil, 0, err
 		}
-		items = tail.fresh(items)
-		if quiet += followEvery; len(items) == 0 && quiet < followQuiet {
-			continue
+		for i := range batch {
+			if f.holds(&batch[i].LogRecord) {
+				items = append(items, batch[i])
+			}
 		}
-		quiet = 0
-		if err := emit(items); err != nil {
-			return err
+		if len(items) >= want {
+			return items[:want], 0, nil
 		}
+		if len(batch) < searchBatch {
+			return items, 0, nil
+		}
+		before = batch[len(batch)-1].ID
 	}
-}
-
-// tail remembers what was seen of the newest records.
-type tail struct {
-	last int64
-	seen map[int64]bool
-}
-
-// fresh returns the items not seen before, and marks them.
-func (t *tail) fresh(items []LogEntry) []LogEntry {
-	out := items[:0]
-	for _, e := range items {
-		if !t.seen[e.ID] {
-			t.seen[e.ID] = true
-			out = append(out, e)
-			t.last = max(t.last, e.ID)
-		}
-	}
-	for id := range t.seen {
-		if id <= t.last-followOverlap {
-			delete(t.seen, id)
-		}
-	}
-	return out
+	return items, before, nil
 }
 
 // Request returns what is kept of one request: every one that the edge refused

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
@@ -20,6 +21,10 @@ type LogFilter struct {
 	Code      string // the edge's own error code
 	RequestID string
 	Client    string
+	Target    string // URL
+	// Query is text in the path, query, host, consumer, target, user agent or
+	// request id, in upper or lower case.
+	Query string
 	// Outcome is "refused" (the edge's own errors), "failed" (status of 500 or
 	// more, or aborted) or "ok".
 	Outcome string
@@ -66,11 +71,30 @@ func OutcomeOf(r *contract.LogRecord) int {
 	return OutcomeOK
 }
 
+// holds reports whether a record has what a store can only look for roughly.
+func (f *LogFilter) holds(r *contract.LogRecord) bool {
+	if f.Target != "" && r.Target != f.Target {
+		return false
+	}
+	if f.Query == "" {
+		return true
+	}
+	q := strings.ToLower(f.Query)
+	for _, s := range []string{r.Path, r.Query, r.Host, r.Consumer, r.Target, r.UserAgent, r.RequestID} {
+		if strings.Contains(strings.ToLower(s), q) {
+			return true
+		}
+	}
+	return false
+}
+
 // LogStore keeps access log records.
 type LogStore interface {
 	// AppendLogs stores records; one that is stored already is skipped.
 	AppendLogs(ctx context.Context, records []contract.LogRecord) error
-	// Logs reads records with an id below before (0: from the newest), newest first.
+	// Logs reads records with an id below before (0: from the newest), newest
+	// first. Of Filter.Query and Target it may know only that a record's text holds
+	// them somewhere: the service looks again.
 	Logs(ctx context.Context, org core.OrganizationID, q LogQuery, before int64) ([]LogEntry, error)
 	// LogsAfter reads records with an id above after, oldest first.
 	LogsAfter(ctx context.Context, org core.OrganizationID, q LogQuery, after int64) ([]LogEntry, error)

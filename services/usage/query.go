@@ -29,12 +29,15 @@ const (
 	GroupKey      Group = "key"
 	GroupConsumer Group = "consumer"
 	GroupStatus   Group = "status"
+	GroupTarget   Group = "target"
+	GroupCode     Group = "code"
 )
 
 // Bounds of a query.
 const (
 	MaxPoints     = 1500 // points a group
-	MaxGroups     = 200  // groups an answer; the rest is summed in Other
+	MaxGroups     = 200  // groups a page
+	defaultGroups = 20
 	MaxRange      = 400 * 24 * time.Hour
 	MinuteHistory = 14 * 24 * time.Hour // how long minutes are kept
 )
@@ -47,8 +50,14 @@ type SeriesInput struct {
 	From, To time.Time
 	Interval Interval
 	GroupBy  Group
-	// Route, Consumer (names or ids) and Key (its id or kid) narrow the answer.
-	Route, Consumer, Key string
+	// Route, Consumer (names or ids) and Key (its id or kid) narrow the answer, and
+	// so do Status ("404", "4xx"), Target (its id or URL) and Code (an error code
+	// of the edge's own).
+	Route, Consumer, Key, Status, Target, Code string
+	// Compare asks for the range of the same length before this one, too.
+	Compare bool
+	Sort    Measure   // of groups; empty: MeasureRequests
+	Page    core.Page // of groups
 }
 
 // Series is the answer.
@@ -56,19 +65,36 @@ type Series struct {
 	From, To time.Time
 	Interval Interval
 	GroupBy  Group
+	// Measures are the fields of points that are counted for the question; the
+	// others say nothing.
+	Measures []Measure
 	Groups   []GroupSeries // largest first; one without ID when not split
 	Total    Point         // over all groups and times; Time is From
-	// Other sums the groups beyond MaxGroups; nil when there are none.
-	Other *Point
+	Points   []Point       // Total, by interval
+	// Other sums the groups that are not on this page; nil when there are none.
+	Other    *Point
+	Next     string    // cursor of the next groups
+	Previous *Previous // nil unless asked for
+}
+
+// Previous is the range of the same length before a series' own.
+type Previous struct {
+	From, To time.Time
+	Total    Point
+	Points   []Point
 }
 
 // GroupSeries is one group's part. A group whose resource was deleted keeps its
-// numeric identity as its ID and has no Name.
+// numeric identity as its ID and has no Name. One without ID is what belongs to
+// none: public traffic has no consumer, what the edge answers itself no target.
 type GroupSeries struct {
-	ID     string // route, key or consumer id; the status code
-	Name   string
-	Total  Point
-	Points []Point // one for each interval, empty ones included
+	ID       string
+	Name     string
+	Upstream string // of a target
+	Total    Point
+	Previous *Point // its total in the range before; nil unless asked for
+	Points   []Point
+	num      uint64
 }
 
 // Point is what passed in one interval. Requests are all answers; Refused are
@@ -83,8 +109,8 @@ type Point struct {
 	Status2xx, Status3xx, Status4xx, Status5xx int64
 	BytesIn, BytesOut                          int64
 	// Edge is the time that the edge added, Upstream what it waited for the
-	// backend. They exist for a gateway and by route; nil elsewhere, and where
-	// nothing passed.
+	// backend. They exist for a gateway, a route and (Upstream) a target; nil
+	// elsewhere, and where nothing passed.
 	Edge, Upstream *Percentiles
 }
 
@@ -118,26 +144,74 @@ func (in *SeriesInput) check(now time.Time) error {
 	default:
 		bad.Add("/interval", "must be minute, hour, day or total")
 	}
-	switch in.GroupBy {
-	case GroupNone, GroupRoute, GroupKey, GroupConsumer, GroupStatus:
-	case "target":
-		bad.Add("/group_by", "usage is not counted by target; the access log and the health page show targets")
-	default:
-		bad.Add("/group_by", "must be route, key, consumer or status")
-	}
-	if in.GroupBy == GroupStatus && (in.Key != "" || in.Consumer != "") {
-		bad.Add("/group_by", "status codes are counted by route: they can't be narrowed to a key or consumer")
-	}
+	in.checkSplit(&bad)
 	if len(bad) == 0 {
-		in.From, in.To = in.Interval.floor(in.From), in.Interval.ceil(in.To)
-		if n := in.To.Sub(in.From) / in.Interval.width(in.To.Sub(in.From)); n > MaxPoints {
-			bad.Add("/interval", fmt.Sprintf("gives %d points, at most %d are allowed: widen it or shorten the range", n, MaxPoints))
-		}
-		if in.Interval == IntervalMinute && in.From.Before(now.Add(-MinuteHistory)) {
-			bad.Add("/interval", "minutes are kept for 14 days: ask for hours or days")
-		}
+		in.align(now, &bad)
 	}
 	return core.Invalid(bad.Err())
+}
+
+// align rounds the range to the interval and bounds the points.
+func (in *SeriesInput) align(now time.Time, bad *contract.FieldErrors) {
+	in.From, in.To = in.Interval.floor(in.From), in.Interval.ceil(in.To)
+	span := in.To.Sub(in.From)
+	if n := span / in.Interval.width(span); n > MaxPoints {
+		bad.Add("/interval", fmt.Sprintf("gives %d points, at most %d are allowed: widen it or shorten the range", n, MaxPoints))
+	}
+	if in.Interval != IntervalMinute {
+		return
+	}
+	switch kept := now.Add(-MinuteHistory); {
+	case in.From.Before(kept):
+		bad.Add("/interval", "minutes are kept for 14 days: ask for hours or days")
+	case in.Compare && in.From.Add(-span).Before(kept):
+		bad.Add("/compare", "minutes are kept for 14 days, which the range before this one is older than: ask for hours or days")
+	}
+}
+
+// checkSplit refuses what is not counted together.
+func (in *SeriesInput) checkSplit(bad *contract.FieldErrors) {
+	switch in.GroupBy {
+	case GroupNone, GroupRoute, GroupKey, GroupConsumer, GroupStatus, GroupTarget, GroupCode:
+	default:
+		bad.Add("/group_by", "must be route, key, consumer, status, target or code")
+	}
+	if _, ok := measureNames[in.Sort]; !ok && in.Sort != "" {
+		bad.Add("/sort", "must be requests, errors, refused, upstream_errors, billed, bytes_in or bytes_out")
+	}
+	if _, _, ok := statusRange(in.Status); !ok {
+		bad.Add("/status", `must be a status such as "404" or a class such as "4xx"`)
+		return
+	}
+	used := make([]source, 0, 4)
+	for _, u := range []struct {
+		on bool
+		s  source
+	}{
+		{in.exactStatus() || in.GroupBy == GroupStatus, sourceStatuses},
+		{in.Target != "" || in.GroupBy == GroupTarget, sourceTargets},
+		{in.Code != "" || in.GroupBy == GroupCode, sourceCodes},
+	} {
+		if u.on {
+			used = append(used, u.s)
+		}
+	}
+	people := in.Consumer != "" || in.Key != "" || in.GroupBy == GroupKey || in.GroupBy == GroupConsumer
+	switch {
+	case len(used) > 1:
+		bad.Add("/group_by", "exact status codes, targets and error codes are counted apart: a question can hold one of them (a class such as 4xx goes with targets)")
+	case len(used) == 1 && people:
+		bad.Add("/group_by", "exact status codes, targets and error codes are counted by route, not by consumer or key (a class such as 4xx is)")
+	case len(used) == 1 && in.GroupBy == GroupRoute:
+		bad.Add("/group_by", "exact status codes, targets and error codes are not split by route: narrow the question to one route instead")
+	case in.Code != "" && in.Status != "":
+		bad.Add("/status", "an error code has its own status")
+	}
+}
+
+func (in *SeriesInput) exactStatus() bool {
+	from, to, _ := statusRange(in.Status)
+	return to-from == 1
 }
 
 func fitting(span time.Duration) Interval {
@@ -163,8 +237,8 @@ func (i Interval) width(span time.Duration) time.Duration {
 	return span
 }
 
-// floor rounds down to the interval; totals go by the minute near now, and by
-// the hour otherwise, as the ledger does.
+// floor rounds down to the interval; a total goes by the hour, as the ledger
+// does.
 func (i Interval) floor(t time.Time) time.Time {
 	if i == IntervalTotal {
 		return t.Truncate(time.Hour)

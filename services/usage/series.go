@@ -11,16 +11,26 @@ import (
 // SeriesStore reads the ledger for series. The organization owns the gateway that
 // a query names by number: an implementation checks it in the same statement.
 type SeriesStore interface {
-	// Top returns the numbers of the groups with the most requests.
-	Top(ctx context.Context, org core.OrganizationID, q SeriesQuery, limit int) ([]uint64, error)
+	// Top returns the groups with the most of a measure over the whole range, the
+	// greatest first, then by number; only those after a place, when one is given.
+	Top(ctx context.Context, org core.OrganizationID, q SeriesQuery, by Measure, after *TopGroup, limit int) ([]TopGroup, error)
 	// Counters sums counters by interval, and by group when the query is split.
 	Counters(ctx context.Context, org core.OrganizationID, q SeriesQuery) ([]CounterSum, error)
 	// Statuses sums exact status codes by interval.
 	Statuses(ctx context.Context, org core.OrganizationID, q SeriesQuery) ([]StatusSum, error)
+	// Splits sums what targets answered, or error codes refused (a dimension of
+	// contract), by interval and value.
+	Splits(ctx context.Context, org core.OrganizationID, q SeriesQuery, dim uint32) ([]SplitSum, error)
 	// Latencies merges histograms by interval and, when split by route, by route.
 	Latencies(ctx context.Context, org core.OrganizationID, q SeriesQuery) ([]LatencySum, error)
+	// TargetLatencies merges the histograms of targets by interval and target.
+	TargetLatencies(ctx context.Context, org core.OrganizationID, q SeriesQuery) ([]LatencySum, error)
+	// Targets names all targets that a gateway has or had.
+	Targets(ctx context.Context, org core.OrganizationID, gateway Gateway) (map[uint64]TargetName, error)
 	// Names returns id and name of routes, consumers or keys by their number.
 	Names(ctx context.Context, org core.OrganizationID, gateway Gateway, by Group, nums []uint64) (map[uint64]Named, error)
+	// LastUses tells when keys of a gateway were last counted.
+	LastUses(ctx context.Context, org core.OrganizationID, gateway uint64, kids []uint64) (map[uint64]time.Time, error)
 	// Resolve returns the number of a route, consumer or key by id or name;
 	// CodeNotFound when there is none in the gateway.
 	Resolve(ctx context.Context, org core.OrganizationID, gateway Gateway, by Group, ref string) (uint64, error)
@@ -31,7 +41,7 @@ type SeriesQuery struct {
 	Gateway              uint64
 	From, To             time.Time
 	Interval             Interval
-	GroupBy              Group    // GroupNone, GroupRoute, GroupKey or GroupConsumer
+	GroupBy              Group    // GroupNone, GroupRoute, GroupKey, GroupConsumer, or GroupTarget in TargetLatencies
 	Only                 []uint64 // groups; nil is all
 	Route, Consumer, Key uint64   // 0: any
 }
@@ -42,6 +52,22 @@ type CounterSum struct {
 	Group  uint64 // number of the route, consumer or key; 0: none
 	Counts contract.Counts
 }
+
+// TopGroup is a group and how much of a measure it has.
+type TopGroup struct {
+	Group  uint64
+	Amount int64
+}
+
+// SplitSum is the sum of one target or error code in one interval.
+type SplitSum struct {
+	Time   int64
+	Value  uint64
+	Counts contract.SplitCounts
+}
+
+// TargetName is what a target is called.
+type TargetName struct{ Upstream, URL string }
 
 // StatusSum is how often one status code was answered in one interval.
 type StatusSum struct {

@@ -39,7 +39,10 @@ type Config struct {
 }
 
 // Service answers questions about usage.
-type Service struct{ cfg Config }
+type Service struct {
+	cfg     Config
+	follows follows
+}
 
 // New makes a Service.
 func New(c Config) *Service {

@@ -251,7 +251,8 @@ func TestLogsArePagedAndFollowed(t *testing.T) {
 		_ = w.ledger.AppendLogs(context.WithoutCancel(t.Context()), []contract.LogRecord{logRecord(w, "new1", now, 504), logRecord(w, "skip", now, 200), logRecord(w, "new2", now, 504)})
 	}()
 	close(started)
-	err := w.svc.Follow(t.Context(), w.org, "shop", usage.LogFilter{Status: "5xx"}, func(items []usage.LogEntry) error {
+	err := w.svc.Follow(t.Context(), w.org, usage.FollowInput{Gateway: "shop", Filter: usage.LogFilter{Status: "5xx"}}, func(tail usage.Tail) error {
+		items := tail.Entries
 		for _, e := range items {
 			followed = append(followed, e.RequestID)
 		}

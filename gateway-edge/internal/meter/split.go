@@ -112,8 +112,8 @@ func (s *splitSlot) mark() {
 	}
 }
 
-// find returns a slot, or nil. A TargetID is a hash and a code is small: their
-// low bits spread well enough.
+// find returns a slot, or nil. Values are hashes whose last bit is set: the bits
+// above it spread well enough.
 func (t *splitTable) find(dim uint32, value uint64) *splitSlot {
 	mask := len(t.slots) - 1
 	for i := int(value>>1) & mask; ; i = (i + 1) & mask {
@@ -226,5 +226,5 @@ func (m *Meter) Failed(r *Route, target uint64) {
 
 // refused counts an error that the edge itself answered with.
 func (m *Meter) refused(r *Route, code contract.Code, status int) {
-	m.split(r, contract.SplitCode, uint64(code)).status(status)
+	m.split(r, contract.SplitCode, contract.CodeID(code)).status(status)
 }

@@ -17,6 +17,345 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AlertErrors.
+const (
+	AlertErrorsAll     AlertErrors = "all"
+	AlertErrorsBackend AlertErrors = "backend"
+	AlertErrorsEdge    AlertErrors = "edge"
+)
+
+// Valid indicates whether the value is a known member of the AlertErrors enum.
+func (e AlertErrors) Valid() bool {
+	switch e {
+	case AlertErrorsAll:
+		return true
+	case AlertErrorsBackend:
+		return true
+	case AlertErrorsEdge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertKind.
+const (
+	AlertKindErrorRate AlertKind = "error_rate"
+	AlertKindLatency   AlertKind = "latency"
+	AlertKindNoTraffic AlertKind = "no_traffic"
+	AlertKindQuota     AlertKind = "quota"
+)
+
+// Valid indicates whether the value is a known member of the AlertKind enum.
+func (e AlertKind) Valid() bool {
+	switch e {
+	case AlertKindErrorRate:
+		return true
+	case AlertKindLatency:
+		return true
+	case AlertKindNoTraffic:
+		return true
+	case AlertKindQuota:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertLatency.
+const (
+	AlertLatencyEdge     AlertLatency = "edge"
+	AlertLatencyUpstream AlertLatency = "upstream"
+)
+
+// Valid indicates whether the value is a known member of the AlertLatency enum.
+func (e AlertLatency) Valid() bool {
+	switch e {
+	case AlertLatencyEdge:
+		return true
+	case AlertLatencyUpstream:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertPercentile.
+const (
+	AlertPercentileP50 AlertPercentile = "p50"
+	AlertPercentileP95 AlertPercentile = "p95"
+	AlertPercentileP99 AlertPercentile = "p99"
+)
+
+// Valid indicates whether the value is a known member of the AlertPercentile enum.
+func (e AlertPercentile) Valid() bool {
+	switch e {
+	case AlertPercentileP50:
+		return true
+	case AlertPercentileP95:
+		return true
+	case AlertPercentileP99:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertQuota.
+const (
+	AlertQuotaConsumer     AlertQuota = "consumer"
+	AlertQuotaOrganization AlertQuota = "organization"
+	AlertQuotaUsagePlan    AlertQuota = "usage_plan"
+)
+
+// Valid indicates whether the value is a known member of the AlertQuota enum.
+func (e AlertQuota) Valid() bool {
+	switch e {
+	case AlertQuotaConsumer:
+		return true
+	case AlertQuotaOrganization:
+		return true
+	case AlertQuotaUsagePlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertChannelType.
+const (
+	AlertChannelTypeMail    AlertChannelType = "mail"
+	AlertChannelTypeWebhook AlertChannelType = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the AlertChannelType enum.
+func (e AlertChannelType) Valid() bool {
+	switch e {
+	case AlertChannelTypeMail:
+		return true
+	case AlertChannelTypeWebhook:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertDeliveryChannel.
+const (
+	AlertDeliveryChannelMail    AlertDeliveryChannel = "mail"
+	AlertDeliveryChannelWebhook AlertDeliveryChannel = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the AlertDeliveryChannel enum.
+func (e AlertDeliveryChannel) Valid() bool {
+	switch e {
+	case AlertDeliveryChannelMail:
+		return true
+	case AlertDeliveryChannelWebhook:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertDeliveryState.
+const (
+	AlertDeliveryStateFailed  AlertDeliveryState = "failed"
+	AlertDeliveryStateSent    AlertDeliveryState = "sent"
+	AlertDeliveryStateWaiting AlertDeliveryState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the AlertDeliveryState enum.
+func (e AlertDeliveryState) Valid() bool {
+	switch e {
+	case AlertDeliveryStateFailed:
+		return true
+	case AlertDeliveryStateSent:
+		return true
+	case AlertDeliveryStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertDeliveryTransition.
+const (
+	AlertDeliveryTransitionFiring   AlertDeliveryTransition = "firing"
+	AlertDeliveryTransitionResolved AlertDeliveryTransition = "resolved"
+	AlertDeliveryTransitionTest     AlertDeliveryTransition = "test"
+)
+
+// Valid indicates whether the value is a known member of the AlertDeliveryTransition enum.
+func (e AlertDeliveryTransition) Valid() bool {
+	switch e {
+	case AlertDeliveryTransitionFiring:
+		return true
+	case AlertDeliveryTransitionResolved:
+		return true
+	case AlertDeliveryTransitionTest:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertEventTransition.
+const (
+	AlertEventTransitionFiring   AlertEventTransition = "firing"
+	AlertEventTransitionResolved AlertEventTransition = "resolved"
+	AlertEventTransitionTest     AlertEventTransition = "test"
+)
+
+// Valid indicates whether the value is a known member of the AlertEventTransition enum.
+func (e AlertEventTransition) Valid() bool {
+	switch e {
+	case AlertEventTransitionFiring:
+		return true
+	case AlertEventTransitionResolved:
+		return true
+	case AlertEventTransitionTest:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertInputErrors.
+const (
+	AlertInputErrorsAll     AlertInputErrors = "all"
+	AlertInputErrorsBackend AlertInputErrors = "backend"
+	AlertInputErrorsEdge    AlertInputErrors = "edge"
+)
+
+// Valid indicates whether the value is a known member of the AlertInputErrors enum.
+func (e AlertInputErrors) Valid() bool {
+	switch e {
+	case AlertInputErrorsAll:
+		return true
+	case AlertInputErrorsBackend:
+		return true
+	case AlertInputErrorsEdge:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertInputKind.
+const (
+	AlertInputKindErrorRate AlertInputKind = "error_rate"
+	AlertInputKindLatency   AlertInputKind = "latency"
+	AlertInputKindNoTraffic AlertInputKind = "no_traffic"
+	AlertInputKindQuota     AlertInputKind = "quota"
+)
+
+// Valid indicates whether the value is a known member of the AlertInputKind enum.
+func (e AlertInputKind) Valid() bool {
+	switch e {
+	case AlertInputKindErrorRate:
+		return true
+	case AlertInputKindLatency:
+		return true
+	case AlertInputKindNoTraffic:
+		return true
+	case AlertInputKindQuota:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertInputLatency.
+const (
+	AlertInputLatencyEdge     AlertInputLatency = "edge"
+	AlertInputLatencyUpstream AlertInputLatency = "upstream"
+)
+
+// Valid indicates whether the value is a known member of the AlertInputLatency enum.
+func (e AlertInputLatency) Valid() bool {
+	switch e {
+	case AlertInputLatencyEdge:
+		return true
+	case AlertInputLatencyUpstream:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertInputPercentile.
+const (
+	AlertInputPercentileP50 AlertInputPercentile = "p50"
+	AlertInputPercentileP95 AlertInputPercentile = "p95"
+	AlertInputPercentileP99 AlertInputPercentile = "p99"
+)
+
+// Valid indicates whether the value is a known member of the AlertInputPercentile enum.
+func (e AlertInputPercentile) Valid() bool {
+	switch e {
+	case AlertInputPercentileP50:
+		return true
+	case AlertInputPercentileP95:
+		return true
+	case AlertInputPercentileP99:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertInputQuota.
+const (
+	AlertInputQuotaConsumer     AlertInputQuota = "consumer"
+	AlertInputQuotaOrganization AlertInputQuota = "organization"
+	AlertInputQuotaUsagePlan    AlertInputQuota = "usage_plan"
+)
+
+// Valid indicates whether the value is a known member of the AlertInputQuota enum.
+func (e AlertInputQuota) Valid() bool {
+	switch e {
+	case AlertInputQuotaConsumer:
+		return true
+	case AlertInputQuotaOrganization:
+		return true
+	case AlertInputQuotaUsagePlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertStateStatus.
+const (
+	AlertStateStatusClearing AlertStateStatus = "clearing"
+	AlertStateStatusDisabled AlertStateStatus = "disabled"
+	AlertStateStatusFiring   AlertStateStatus = "firing"
+	AlertStateStatusOk       AlertStateStatus = "ok"
+	AlertStateStatusPending  AlertStateStatus = "pending"
+	AlertStateStatusUnknown  AlertStateStatus = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the AlertStateStatus enum.
+func (e AlertStateStatus) Valid() bool {
+	switch e {
+	case AlertStateStatusClearing:
+		return true
+	case AlertStateStatusDisabled:
+		return true
+	case AlertStateStatusFiring:
+		return true
+	case AlertStateStatusOk:
+		return true
+	case AlertStateStatusPending:
+		return true
+	case AlertStateStatusUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AuditEntryActorKind.
 const (
 	AuditEntryActorKindSystem AuditEntryActorKind = "system"
@@ -32,6 +371,105 @@ func (e AuditEntryActorKind) Valid() bool {
 	case AuditEntryActorKindToken:
 		return true
 	case AuditEntryActorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BudgetBy.
+const (
+	BudgetByConsumer BudgetBy = "consumer"
+	BudgetByKey      BudgetBy = "key"
+)
+
+// Valid indicates whether the value is a known member of the BudgetBy enum.
+func (e BudgetBy) Valid() bool {
+	switch e {
+	case BudgetByConsumer:
+		return true
+	case BudgetByKey:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BudgetFrom.
+const (
+	BudgetFromKey       BudgetFrom = "key"
+	BudgetFromUsagePlan BudgetFrom = "usage_plan"
+)
+
+// Valid indicates whether the value is a known member of the BudgetFrom enum.
+func (e BudgetFrom) Valid() bool {
+	switch e {
+	case BudgetFromKey:
+		return true
+	case BudgetFromUsagePlan:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BudgetName.
+const (
+	BudgetNameConcurrency BudgetName = "concurrency"
+	BudgetNameQuota       BudgetName = "quota"
+	BudgetNameRate        BudgetName = "rate"
+)
+
+// Valid indicates whether the value is a known member of the BudgetName enum.
+func (e BudgetName) Valid() bool {
+	switch e {
+	case BudgetNameConcurrency:
+		return true
+	case BudgetNameQuota:
+		return true
+	case BudgetNameRate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BudgetSource.
+const (
+	BudgetSourceLedger  BudgetSource = "ledger"
+	BudgetSourceLive    BudgetSource = "live"
+	BudgetSourceUnknown BudgetSource = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the BudgetSource enum.
+func (e BudgetSource) Valid() bool {
+	switch e {
+	case BudgetSourceLedger:
+		return true
+	case BudgetSourceLive:
+		return true
+	case BudgetSourceUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CertificateState.
+const (
+	CertificateStateExpired  CertificateState = "expired"
+	CertificateStateExpiring CertificateState = "expiring"
+	CertificateStateValid    CertificateState = "valid"
+)
+
+// Valid indicates whether the value is a known member of the CertificateState enum.
+func (e CertificateState) Valid() bool {
+	switch e {
+	case CertificateStateExpired:
+		return true
+	case CertificateStateExpiring:
+		return true
+	case CertificateStateValid:
 		return true
 	default:
 		return false
@@ -67,18 +505,21 @@ func (e CopyInputParts) Valid() bool {
 
 // Defines values for DifferenceKind.
 const (
-	DifferenceKindGateway   DifferenceKind = "gateway"
-	DifferenceKindPolicies  DifferenceKind = "policies"
-	DifferenceKindRoute     DifferenceKind = "route"
-	DifferenceKindSecret    DifferenceKind = "secret"
-	DifferenceKindSettings  DifferenceKind = "settings"
-	DifferenceKindUpstream  DifferenceKind = "upstream"
-	DifferenceKindUsagePlan DifferenceKind = "usage_plan"
+	DifferenceKindCertificate DifferenceKind = "certificate"
+	DifferenceKindGateway     DifferenceKind = "gateway"
+	DifferenceKindPolicies    DifferenceKind = "policies"
+	DifferenceKindRoute       DifferenceKind = "route"
+	DifferenceKindSecret      DifferenceKind = "secret"
+	DifferenceKindSettings    DifferenceKind = "settings"
+	DifferenceKindUpstream    DifferenceKind = "upstream"
+	DifferenceKindUsagePlan   DifferenceKind = "usage_plan"
 )
 
 // Valid indicates whether the value is a known member of the DifferenceKind enum.
 func (e DifferenceKind) Valid() bool {
 	switch e {
+	case DifferenceKindCertificate:
+		return true
 	case DifferenceKindGateway:
 		return true
 	case DifferenceKindPolicies:
@@ -157,16 +598,16 @@ func (e Freshness) Valid() bool {
 
 // Defines values for GatewayMode.
 const (
-	Live GatewayMode = "live"
-	Test GatewayMode = "test"
+	GatewayModeLive GatewayMode = "live"
+	GatewayModeTest GatewayMode = "test"
 )
 
 // Valid indicates whether the value is a known member of the GatewayMode enum.
 func (e GatewayMode) Valid() bool {
 	switch e {
-	case Live:
+	case GatewayModeLive:
 		return true
-	case Test:
+	case GatewayModeTest:
 		return true
 	default:
 		return false
@@ -632,6 +1073,57 @@ func (e UpstreamInputWhenAllDown) Valid() bool {
 	}
 }
 
+// Defines values for UsageReportMeasures.
+const (
+	UsageReportMeasuresBilled         UsageReportMeasures = "billed"
+	UsageReportMeasuresBytesIn        UsageReportMeasures = "bytes_in"
+	UsageReportMeasuresBytesOut       UsageReportMeasures = "bytes_out"
+	UsageReportMeasuresEdgeMs         UsageReportMeasures = "edge_ms"
+	UsageReportMeasuresErrors         UsageReportMeasures = "errors"
+	UsageReportMeasuresRefused        UsageReportMeasures = "refused"
+	UsageReportMeasuresRequests       UsageReportMeasures = "requests"
+	UsageReportMeasuresStatus2Xx      UsageReportMeasures = "status_2xx"
+	UsageReportMeasuresStatus3Xx      UsageReportMeasures = "status_3xx"
+	UsageReportMeasuresStatus4Xx      UsageReportMeasures = "status_4xx"
+	UsageReportMeasuresStatus5Xx      UsageReportMeasures = "status_5xx"
+	UsageReportMeasuresUpstreamErrors UsageReportMeasures = "upstream_errors"
+	UsageReportMeasuresUpstreamMs     UsageReportMeasures = "upstream_ms"
+)
+
+// Valid indicates whether the value is a known member of the UsageReportMeasures enum.
+func (e UsageReportMeasures) Valid() bool {
+	switch e {
+	case UsageReportMeasuresBilled:
+		return true
+	case UsageReportMeasuresBytesIn:
+		return true
+	case UsageReportMeasuresBytesOut:
+		return true
+	case UsageReportMeasuresEdgeMs:
+		return true
+	case UsageReportMeasuresErrors:
+		return true
+	case UsageReportMeasuresRefused:
+		return true
+	case UsageReportMeasuresRequests:
+		return true
+	case UsageReportMeasuresStatus2Xx:
+		return true
+	case UsageReportMeasuresStatus3Xx:
+		return true
+	case UsageReportMeasuresStatus4Xx:
+		return true
+	case UsageReportMeasuresStatus5Xx:
+		return true
+	case UsageReportMeasuresUpstreamErrors:
+		return true
+	case UsageReportMeasuresUpstreamMs:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VersionAuthorKind.
 const (
 	VersionAuthorKindSystem VersionAuthorKind = "system"
@@ -674,21 +1166,246 @@ func (e VersionDetailAuthorKind) Valid() bool {
 	}
 }
 
+// Defines values for SortParam.
+const (
+	SortParamCreatedAt      SortParam = "created_at"
+	SortParamMinusCreatedAt SortParam = "-created_at"
+	SortParamMinusName      SortParam = "-name"
+	SortParamMinusUpdatedAt SortParam = "-updated_at"
+	SortParamName           SortParam = "name"
+	SortParamUpdatedAt      SortParam = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the SortParam enum.
+func (e SortParam) Valid() bool {
+	switch e {
+	case SortParamCreatedAt:
+		return true
+	case SortParamMinusCreatedAt:
+		return true
+	case SortParamMinusName:
+		return true
+	case SortParamMinusUpdatedAt:
+		return true
+	case SortParamName:
+		return true
+	case SortParamUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAlertsParamsSort.
+const (
+	ListAlertsParamsSortCreatedAt      ListAlertsParamsSort = "created_at"
+	ListAlertsParamsSortMinusCreatedAt ListAlertsParamsSort = "-created_at"
+	ListAlertsParamsSortMinusName      ListAlertsParamsSort = "-name"
+	ListAlertsParamsSortMinusUpdatedAt ListAlertsParamsSort = "-updated_at"
+	ListAlertsParamsSortName           ListAlertsParamsSort = "name"
+	ListAlertsParamsSortUpdatedAt      ListAlertsParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListAlertsParamsSort enum.
+func (e ListAlertsParamsSort) Valid() bool {
+	switch e {
+	case ListAlertsParamsSortCreatedAt:
+		return true
+	case ListAlertsParamsSortMinusCreatedAt:
+		return true
+	case ListAlertsParamsSortMinusName:
+		return true
+	case ListAlertsParamsSortMinusUpdatedAt:
+		return true
+	case ListAlertsParamsSortName:
+		return true
+	case ListAlertsParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListConsumersParamsSort.
+const (
+	ListConsumersParamsSortCreatedAt      ListConsumersParamsSort = "created_at"
+	ListConsumersParamsSortMinusCreatedAt ListConsumersParamsSort = "-created_at"
+	ListConsumersParamsSortMinusName      ListConsumersParamsSort = "-name"
+	ListConsumersParamsSortMinusUpdatedAt ListConsumersParamsSort = "-updated_at"
+	ListConsumersParamsSortName           ListConsumersParamsSort = "name"
+	ListConsumersParamsSortUpdatedAt      ListConsumersParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListConsumersParamsSort enum.
+func (e ListConsumersParamsSort) Valid() bool {
+	switch e {
+	case ListConsumersParamsSortCreatedAt:
+		return true
+	case ListConsumersParamsSortMinusCreatedAt:
+		return true
+	case ListConsumersParamsSortMinusName:
+		return true
+	case ListConsumersParamsSortMinusUpdatedAt:
+		return true
+	case ListConsumersParamsSortName:
+		return true
+	case ListConsumersParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListKeysParamsSort.
+const (
+	ListKeysParamsSortCreatedAt      ListKeysParamsSort = "created_at"
+	ListKeysParamsSortMinusCreatedAt ListKeysParamsSort = "-created_at"
+	ListKeysParamsSortMinusName      ListKeysParamsSort = "-name"
+	ListKeysParamsSortMinusUpdatedAt ListKeysParamsSort = "-updated_at"
+	ListKeysParamsSortName           ListKeysParamsSort = "name"
+	ListKeysParamsSortUpdatedAt      ListKeysParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListKeysParamsSort enum.
+func (e ListKeysParamsSort) Valid() bool {
+	switch e {
+	case ListKeysParamsSortCreatedAt:
+		return true
+	case ListKeysParamsSortMinusCreatedAt:
+		return true
+	case ListKeysParamsSortMinusName:
+		return true
+	case ListKeysParamsSortMinusUpdatedAt:
+		return true
+	case ListKeysParamsSortName:
+		return true
+	case ListKeysParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListKeysParamsState.
+const (
+	ListKeysParamsStateActive  ListKeysParamsState = "active"
+	ListKeysParamsStateDeleted ListKeysParamsState = "deleted"
+	ListKeysParamsStateExpired ListKeysParamsState = "expired"
+	ListKeysParamsStatePending ListKeysParamsState = "pending"
+	ListKeysParamsStateRevoked ListKeysParamsState = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the ListKeysParamsState enum.
+func (e ListKeysParamsState) Valid() bool {
+	switch e {
+	case ListKeysParamsStateActive:
+		return true
+	case ListKeysParamsStateDeleted:
+		return true
+	case ListKeysParamsStateExpired:
+		return true
+	case ListKeysParamsStatePending:
+		return true
+	case ListKeysParamsStateRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetLogsParamsFormat.
+const (
+	GetLogsParamsFormatCsv  GetLogsParamsFormat = "csv"
+	GetLogsParamsFormatJSON GetLogsParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the GetLogsParamsFormat enum.
+func (e GetLogsParamsFormat) Valid() bool {
+	switch e {
+	case GetLogsParamsFormatCsv:
+		return true
+	case GetLogsParamsFormatJSON:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetLogsParamsOutcome.
 const (
-	Failed  GetLogsParamsOutcome = "failed"
-	Ok      GetLogsParamsOutcome = "ok"
-	Refused GetLogsParamsOutcome = "refused"
+	GetLogsParamsOutcomeFailed  GetLogsParamsOutcome = "failed"
+	GetLogsParamsOutcomeOk      GetLogsParamsOutcome = "ok"
+	GetLogsParamsOutcomeRefused GetLogsParamsOutcome = "refused"
 )
 
 // Valid indicates whether the value is a known member of the GetLogsParamsOutcome enum.
 func (e GetLogsParamsOutcome) Valid() bool {
 	switch e {
-	case Failed:
+	case GetLogsParamsOutcomeFailed:
 		return true
-	case Ok:
+	case GetLogsParamsOutcomeOk:
 		return true
-	case Refused:
+	case GetLogsParamsOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRoutesParamsSort.
+const (
+	ListRoutesParamsSortCreatedAt      ListRoutesParamsSort = "created_at"
+	ListRoutesParamsSortMinusCreatedAt ListRoutesParamsSort = "-created_at"
+	ListRoutesParamsSortMinusName      ListRoutesParamsSort = "-name"
+	ListRoutesParamsSortMinusUpdatedAt ListRoutesParamsSort = "-updated_at"
+	ListRoutesParamsSortName           ListRoutesParamsSort = "name"
+	ListRoutesParamsSortUpdatedAt      ListRoutesParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListRoutesParamsSort enum.
+func (e ListRoutesParamsSort) Valid() bool {
+	switch e {
+	case ListRoutesParamsSortCreatedAt:
+		return true
+	case ListRoutesParamsSortMinusCreatedAt:
+		return true
+	case ListRoutesParamsSortMinusName:
+		return true
+	case ListRoutesParamsSortMinusUpdatedAt:
+		return true
+	case ListRoutesParamsSortName:
+		return true
+	case ListRoutesParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListUpstreamsParamsSort.
+const (
+	ListUpstreamsParamsSortCreatedAt      ListUpstreamsParamsSort = "created_at"
+	ListUpstreamsParamsSortMinusCreatedAt ListUpstreamsParamsSort = "-created_at"
+	ListUpstreamsParamsSortMinusName      ListUpstreamsParamsSort = "-name"
+	ListUpstreamsParamsSortMinusUpdatedAt ListUpstreamsParamsSort = "-updated_at"
+	ListUpstreamsParamsSortName           ListUpstreamsParamsSort = "name"
+	ListUpstreamsParamsSortUpdatedAt      ListUpstreamsParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListUpstreamsParamsSort enum.
+func (e ListUpstreamsParamsSort) Valid() bool {
+	switch e {
+	case ListUpstreamsParamsSortCreatedAt:
+		return true
+	case ListUpstreamsParamsSortMinusCreatedAt:
+		return true
+	case ListUpstreamsParamsSortMinusName:
+		return true
+	case ListUpstreamsParamsSortMinusUpdatedAt:
+		return true
+	case ListUpstreamsParamsSortName:
+		return true
+	case ListUpstreamsParamsSortUpdatedAt:
 		return true
 	default:
 		return false
@@ -721,15 +1438,19 @@ func (e GetUsageParamsInterval) Valid() bool {
 
 // Defines values for GetUsageParamsGroupBy.
 const (
+	GetUsageParamsGroupByCode     GetUsageParamsGroupBy = "code"
 	GetUsageParamsGroupByConsumer GetUsageParamsGroupBy = "consumer"
 	GetUsageParamsGroupByKey      GetUsageParamsGroupBy = "key"
 	GetUsageParamsGroupByRoute    GetUsageParamsGroupBy = "route"
 	GetUsageParamsGroupByStatus   GetUsageParamsGroupBy = "status"
+	GetUsageParamsGroupByTarget   GetUsageParamsGroupBy = "target"
 )
 
 // Valid indicates whether the value is a known member of the GetUsageParamsGroupBy enum.
 func (e GetUsageParamsGroupBy) Valid() bool {
 	switch e {
+	case GetUsageParamsGroupByCode:
+		return true
 	case GetUsageParamsGroupByConsumer:
 		return true
 	case GetUsageParamsGroupByKey:
@@ -737,6 +1458,89 @@ func (e GetUsageParamsGroupBy) Valid() bool {
 	case GetUsageParamsGroupByRoute:
 		return true
 	case GetUsageParamsGroupByStatus:
+		return true
+	case GetUsageParamsGroupByTarget:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetUsageParamsSort.
+const (
+	GetUsageParamsSortBilled         GetUsageParamsSort = "billed"
+	GetUsageParamsSortBytesIn        GetUsageParamsSort = "bytes_in"
+	GetUsageParamsSortBytesOut       GetUsageParamsSort = "bytes_out"
+	GetUsageParamsSortErrors         GetUsageParamsSort = "errors"
+	GetUsageParamsSortRefused        GetUsageParamsSort = "refused"
+	GetUsageParamsSortRequests       GetUsageParamsSort = "requests"
+	GetUsageParamsSortUpstreamErrors GetUsageParamsSort = "upstream_errors"
+)
+
+// Valid indicates whether the value is a known member of the GetUsageParamsSort enum.
+func (e GetUsageParamsSort) Valid() bool {
+	switch e {
+	case GetUsageParamsSortBilled:
+		return true
+	case GetUsageParamsSortBytesIn:
+		return true
+	case GetUsageParamsSortBytesOut:
+		return true
+	case GetUsageParamsSortErrors:
+		return true
+	case GetUsageParamsSortRefused:
+		return true
+	case GetUsageParamsSortRequests:
+		return true
+	case GetUsageParamsSortUpstreamErrors:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetUsageParamsFormat.
+const (
+	GetUsageParamsFormatCsv  GetUsageParamsFormat = "csv"
+	GetUsageParamsFormatJSON GetUsageParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the GetUsageParamsFormat enum.
+func (e GetUsageParamsFormat) Valid() bool {
+	switch e {
+	case GetUsageParamsFormatCsv:
+		return true
+	case GetUsageParamsFormatJSON:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListUsagePlansParamsSort.
+const (
+	ListUsagePlansParamsSortCreatedAt      ListUsagePlansParamsSort = "created_at"
+	ListUsagePlansParamsSortMinusCreatedAt ListUsagePlansParamsSort = "-created_at"
+	ListUsagePlansParamsSortMinusName      ListUsagePlansParamsSort = "-name"
+	ListUsagePlansParamsSortMinusUpdatedAt ListUsagePlansParamsSort = "-updated_at"
+	ListUsagePlansParamsSortName           ListUsagePlansParamsSort = "name"
+	ListUsagePlansParamsSortUpdatedAt      ListUsagePlansParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListUsagePlansParamsSort enum.
+func (e ListUsagePlansParamsSort) Valid() bool {
+	switch e {
+	case ListUsagePlansParamsSortCreatedAt:
+		return true
+	case ListUsagePlansParamsSortMinusCreatedAt:
+		return true
+	case ListUsagePlansParamsSortMinusName:
+		return true
+	case ListUsagePlansParamsSortMinusUpdatedAt:
+		return true
+	case ListUsagePlansParamsSortName:
+		return true
+	case ListUsagePlansParamsSortUpdatedAt:
 		return true
 	default:
 		return false
@@ -748,6 +1552,260 @@ type AcceptInvitationInput struct {
 	// Invitation The token of the invitation's link
 	Invitation string `json:"invitation"`
 }
+
+// Alert defines model for Alert.
+type Alert struct {
+	Channels []AlertChannel `json:"channels"`
+
+	// ClearFor Ends after it was good for so long; default 0s
+	//
+	// Example: 5m
+	ClearFor *string `json:"clear_for,omitempty"`
+
+	// ClearThreshold May end below it (no_traffic: from it on); default 90 % of the threshold
+	ClearThreshold float64 `json:"clear_threshold"`
+
+	// Consumer Only this consumer; not for latency
+	Consumer    *string   `json:"consumer,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+	Description *string   `json:"description,omitempty"`
+	Enabled     bool      `json:"enabled"`
+
+	// Errors Whose errors an error rate counts; default all
+	Errors *AlertErrors `json:"errors,omitempty"`
+
+	// For Fires after it lasted so long; default 0s
+	//
+	// Example: 2m
+	For  *string   `json:"for,omitempty"`
+	ID   string    `json:"id"`
+	Kind AlertKind `json:"kind"`
+
+	// Latency Whose time; default upstream
+	Latency *AlertLatency `json:"latency,omitempty"`
+
+	// MinRequests Fewer requests in the window say nothing; default 20
+	MinRequests *int64 `json:"min_requests,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name Name `json:"name"`
+
+	// Percentile Default p95
+	Percentile *AlertPercentile `json:"percentile,omitempty"`
+
+	// Quota Whose quota
+	Quota *AlertQuota `json:"quota,omitempty"`
+
+	// Route Only this route; not for quotas
+	Route *string `json:"route,omitempty"`
+
+	// SigningSecret Signs webhooks; only in the answer that made it
+	SigningSecret *string    `json:"signing_secret,omitempty"`
+	State         AlertState `json:"state"`
+
+	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+	Threshold float64   `json:"threshold"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// UsagePlan Whose consumers are watched, where `quota` is `usage_plan`
+	UsagePlan *string `json:"usage_plan,omitempty"`
+
+	// Window Whole minutes that the figure is taken over, 1m to 24h; default 5m
+	//
+	// Example: 5m
+	Window *string `json:"window,omitempty"`
+}
+
+// AlertErrors Whose errors an error rate counts; default all
+type AlertErrors string
+
+// AlertKind defines model for Alert.Kind.
+type AlertKind string
+
+// AlertLatency Whose time; default upstream
+type AlertLatency string
+
+// AlertPercentile Default p95
+type AlertPercentile string
+
+// AlertQuota Whose quota
+type AlertQuota string
+
+// AlertChannel defines model for AlertChannel.
+type AlertChannel struct {
+	// To Addresses of a mail
+	To   *[]string        `json:"to,omitempty"`
+	Type AlertChannelType `json:"type"`
+
+	// URL Of a webhook: https
+	URL *string `json:"url,omitempty"`
+}
+
+// AlertChannelType defines model for AlertChannel.Type.
+type AlertChannelType string
+
+// AlertDelivery defines model for AlertDelivery.
+type AlertDelivery struct {
+	Attempts  int                  `json:"attempts"`
+	Channel   AlertDeliveryChannel `json:"channel"`
+	CreatedAt time.Time            `json:"created_at"`
+	Error     *string              `json:"error,omitempty"`
+
+	// Event Id of the transition or test
+	Event string `json:"event"`
+
+	// ID The notice's `Tollgate-Delivery`
+	ID string `json:"id"`
+
+	// NextAt Of the next try
+	NextAt *time.Time `json:"next_at,omitempty"`
+	SentAt *time.Time `json:"sent_at,omitempty"`
+
+	// State A mail is `sent` when it is in the mail queue
+	State AlertDeliveryState `json:"state"`
+
+	// StatusCode What the receiver answered last
+	StatusCode *int                    `json:"status_code,omitempty"`
+	Target     string                  `json:"target"`
+	Transition AlertDeliveryTransition `json:"transition"`
+}
+
+// AlertDeliveryChannel defines model for AlertDelivery.Channel.
+type AlertDeliveryChannel string
+
+// AlertDeliveryState A mail is `sent` when it is in the mail queue
+type AlertDeliveryState string
+
+// AlertDeliveryTransition defines model for AlertDelivery.Transition.
+type AlertDeliveryTransition string
+
+// AlertDeliveryList defines model for AlertDeliveryList.
+type AlertDeliveryList struct {
+	Items      []AlertDelivery `json:"items"`
+	NextCursor *string         `json:"next_cursor,omitempty"`
+}
+
+// AlertEvent defines model for AlertEvent.
+type AlertEvent struct {
+	At         time.Time            `json:"at"`
+	Detail     string               `json:"detail"`
+	ID         string               `json:"id"`
+	Threshold  float64              `json:"threshold"`
+	Transition AlertEventTransition `json:"transition"`
+	Value      float64              `json:"value"`
+}
+
+// AlertEventTransition defines model for AlertEvent.Transition.
+type AlertEventTransition string
+
+// AlertEventList defines model for AlertEventList.
+type AlertEventList struct {
+	Items      []AlertEvent `json:"items"`
+	NextCursor *string      `json:"next_cursor,omitempty"`
+}
+
+// AlertInput defines model for AlertInput.
+type AlertInput struct {
+	Channels *[]AlertChannel `json:"channels,omitempty"`
+
+	// ClearFor Ends after it was good for so long; default 0s
+	//
+	// Example: 5m
+	ClearFor *string `json:"clear_for,omitempty"`
+
+	// ClearThreshold May end below it (no_traffic: from it on); default 90 % of the threshold
+	ClearThreshold *float64 `json:"clear_threshold,omitempty"`
+
+	// Consumer Only this consumer; not for latency
+	Consumer    *string `json:"consumer,omitempty"`
+	Description *string `json:"description,omitempty"`
+	Enabled     *bool   `json:"enabled,omitempty"`
+
+	// Errors Whose errors an error rate counts; default all
+	Errors *AlertInputErrors `json:"errors,omitempty"`
+
+	// For Fires after it lasted so long; default 0s
+	//
+	// Example: 2m
+	For  *string        `json:"for,omitempty"`
+	Kind AlertInputKind `json:"kind"`
+
+	// Latency Whose time; default upstream
+	Latency *AlertInputLatency `json:"latency,omitempty"`
+
+	// MinRequests Fewer requests in the window say nothing; default 20
+	MinRequests *int64 `json:"min_requests,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name *Name `json:"name,omitempty"`
+
+	// Percentile Default p95
+	Percentile *AlertInputPercentile `json:"percentile,omitempty"`
+
+	// Quota Whose quota
+	Quota *AlertInputQuota `json:"quota,omitempty"`
+
+	// Route Only this route; not for quotas
+	Route *string `json:"route,omitempty"`
+
+	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+	Threshold *float64 `json:"threshold,omitempty"`
+
+	// UsagePlan Whose consumers are watched, where `quota` is `usage_plan`
+	UsagePlan *string `json:"usage_plan,omitempty"`
+
+	// Window Whole minutes that the figure is taken over, 1m to 24h; default 5m
+	//
+	// Example: 5m
+	Window *string `json:"window,omitempty"`
+}
+
+// AlertInputErrors Whose errors an error rate counts; default all
+type AlertInputErrors string
+
+// AlertInputKind defines model for AlertInput.Kind.
+type AlertInputKind string
+
+// AlertInputLatency Whose time; default upstream
+type AlertInputLatency string
+
+// AlertInputPercentile Default p95
+type AlertInputPercentile string
+
+// AlertInputQuota Whose quota
+type AlertInputQuota string
+
+// AlertList defines model for AlertList.
+type AlertList struct {
+	Items      []Alert `json:"items"`
+	NextCursor *string `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
+}
+
+// AlertState defines model for AlertState.
+type AlertState struct {
+	Detail      *string    `json:"detail,omitempty"`
+	EvaluatedAt *time.Time `json:"evaluated_at,omitempty"`
+	Since       time.Time  `json:"since"`
+
+	// Status `clearing` still fires; `unknown`: what is watched is gone
+	Status AlertStateStatus `json:"status"`
+
+	// Subject Whose quota it is that is used most
+	Subject *string `json:"subject,omitempty"`
+
+	// Value None where there is too little to say
+	Value *float64 `json:"value,omitempty"`
+}
+
+// AlertStateStatus `clearing` still fires; `unknown`: what is watched is gone
+type AlertStateStatus string
 
 // AuditEntry defines model for AuditEntry.
 type AuditEntry struct {
@@ -781,6 +1839,107 @@ type AuditEntryActorKind string
 type AuditList struct {
 	Items      []AuditEntry `json:"items"`
 	NextCursor *string      `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
+}
+
+// Budget defines model for Budget.
+type Budget struct {
+	// Burst Of a rate
+	Burst *int64 `json:"burst,omitempty"`
+
+	// By Whose requests are counted together
+	By   BudgetBy   `json:"by"`
+	From BudgetFrom `json:"from"`
+
+	// Limit Requests in a window; of concurrency, at once
+	Limit     int64      `json:"limit"`
+	Name      BudgetName `json:"name"`
+	Remaining *int64     `json:"remaining,omitempty"`
+
+	// ResetsAt Of a quota
+	ResetsAt *time.Time `json:"resets_at,omitempty"`
+
+	// Source `live`: from the budgets that the edges spend, a few seconds old at most. `ledger`: they can't be reached; from recorded usage, which may lag. `unknown`: neither says.
+	Source BudgetSource `json:"source"`
+
+	// Used Not given where it is not known
+	Used *int64 `json:"used,omitempty"`
+
+	// Window `second`, `minute`, `hour`, `day`, `week` or `month`; none for concurrency
+	Window *string `json:"window,omitempty"`
+}
+
+// BudgetBy Whose requests are counted together
+type BudgetBy string
+
+// BudgetFrom defines model for Budget.From.
+type BudgetFrom string
+
+// BudgetName defines model for Budget.Name.
+type BudgetName string
+
+// BudgetSource `live`: from the budgets that the edges spend, a few seconds old at most. `ledger`: they can't be reached; from recorded usage, which may lag. `unknown`: neither says.
+type BudgetSource string
+
+// Certificate defines model for Certificate.
+type Certificate struct {
+	ChainLength *int      `json:"chain_length,omitempty"`
+	CommonName  string    `json:"common_name"`
+	CreatedAt   time.Time `json:"created_at"`
+
+	// DaysLeft Whole days until not_after; negative once it is over
+	DaysLeft          int    `json:"days_left"`
+	FingerprintSha256 string `json:"fingerprint_sha256"`
+
+	// Hosts Hosts of the gateway that it is served for
+	Hosts  []string `json:"hosts"`
+	ID     string   `json:"id"`
+	Issuer string   `json:"issuer"`
+
+	// KeyType Such as ECDSA P-256
+	KeyType string `json:"key_type"`
+	Name    string `json:"name"`
+
+	// Names All names in the certificate
+	Names     *[]string `json:"names,omitempty"`
+	NotAfter  time.Time `json:"not_after"`
+	NotBefore time.Time `json:"not_before"`
+
+	// State `expiring` in its last 30 days
+	State     CertificateState `json:"state"`
+	UpdatedAt time.Time        `json:"updated_at"`
+}
+
+// CertificateState `expiring` in its last 30 days
+type CertificateState string
+
+// CertificateInput defines model for CertificateInput.
+type CertificateInput struct {
+	// ChainPem The certificate and those that sign it, in PEM, in this order
+	ChainPem string `json:"chain_pem"`
+
+	// Hosts Which of the gateway's hosts it serves; default all that it covers
+	Hosts *[]string `json:"hosts,omitempty"`
+
+	// KeyPem The certificate's private key in PEM, not encrypted: RSA of 2048 to 4096 bits, ECDSA P-256 or P-384, or Ed25519
+	KeyPem string `json:"key_pem"`
+}
+
+// CertificateList defines model for CertificateList.
+type CertificateList struct {
+	Items      []Certificate `json:"items"`
+	NextCursor *string       `json:"next_cursor,omitempty"`
+}
+
+// CheckInput Exactly one of `route`, `upstream` and `policies` is given
+type CheckInput struct {
+	// Name Present name of the route or upstream; missing for a new one
+	Name     *string        `json:"name,omitempty"`
+	Policies *[]Policy      `json:"policies,omitempty"`
+	Route    *RouteInput    `json:"route,omitempty"`
+	Upstream *UpstreamInput `json:"upstream,omitempty"`
 }
 
 // CodeInput defines model for CodeInput.
@@ -800,8 +1959,13 @@ type Config struct {
 
 // Consumer defines model for Consumer.
 type Consumer struct {
+	// Budgets What is left of its limits: of one consumer always, in lists with budgets=true
+	Budgets   *[]Budget `json:"budgets,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	ID        string    `json:"id"`
+
+	// Identities Callers with a token of one of these are this consumer; what is left out is taken away
+	Identities *[]ConsumerIdentity `json:"identities,omitempty"`
 
 	// Metadata Whatever helps you recognise it, at most 16 KiB
 	Metadata *json.RawMessage `json:"metadata,omitempty"`
@@ -816,8 +1980,20 @@ type Consumer struct {
 	UsagePlan *string `json:"usage_plan,omitempty"`
 }
 
+// ConsumerIdentity defines model for ConsumerIdentity.
+type ConsumerIdentity struct {
+	// Issuer The token's `iss`, exactly as it stands there
+	Issuer string `json:"issuer"`
+
+	// Subject The claim that names the caller: `sub`, or what the jwt policy's `consumer_claim` says
+	Subject string `json:"subject"`
+}
+
 // ConsumerInput defines model for ConsumerInput.
 type ConsumerInput struct {
+	// Identities Callers with a token of one of these are this consumer; what is left out is taken away
+	Identities *[]ConsumerIdentity `json:"identities,omitempty"`
+
 	// Metadata Whatever helps you recognise it, at most 16 KiB
 	Metadata *json.RawMessage `json:"metadata,omitempty"`
 
@@ -834,6 +2010,9 @@ type ConsumerInput struct {
 type ConsumerList struct {
 	Items      []Consumer `json:"items"`
 	NextCursor *string    `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
 }
 
 // CopyInput defines model for CopyInput.
@@ -1220,6 +2399,8 @@ type Keepalive struct {
 
 // Key defines model for Key.
 type Key struct {
+	// Budgets What is left of its limits: of one key always, in lists with budgets=true
+	Budgets   *[]Budget `json:"budgets,omitempty"`
 	Consumer  string    `json:"consumer"`
 	CreatedAt time.Time `json:"created_at"`
 
@@ -1227,6 +2408,12 @@ type Key struct {
 	CreatedBy *string    `json:"created_by,omitempty"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	ID        string     `json:"id"`
+
+	// LastUsedAt When it was last used, to the minute for 14 days and to the hour before; none: never
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+
+	// Limits Each that is given stands in for the usage plan's of its kind. None may be above the organization's subscription.
+	Limits    *KeyLimits `json:"limits,omitempty"`
 	Name      *string    `json:"name,omitempty"`
 	NotBefore *time.Time `json:"not_before,omitempty"`
 
@@ -1255,6 +2442,9 @@ type KeyInput struct {
 	Consumer  Name       `json:"consumer"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
+	// Limits Each that is given stands in for the usage plan's of its kind. None may be above the organization's subscription.
+	Limits *KeyLimits `json:"limits,omitempty"`
+
 	// Name Whatever helps you recognise it
 	Name      *string    `json:"name,omitempty"`
 	NotBefore *time.Time `json:"not_before,omitempty"`
@@ -1264,15 +2454,29 @@ type KeyInput struct {
 	UsagePlan *string `json:"usage_plan,omitempty"`
 }
 
+// KeyLimits Each that is given stands in for the usage plan's of its kind. None may be above the organization's subscription.
+type KeyLimits struct {
+	// Concurrency Requests at once; 0 for the usage plan's
+	Concurrency *int   `json:"concurrency,omitempty"`
+	Quota       *Quota `json:"quota,omitempty"`
+	RateLimit   *Rate  `json:"rate_limit,omitempty"`
+}
+
 // KeyList defines model for KeyList.
 type KeyList struct {
 	Items      []Key   `json:"items"`
 	NextCursor *string `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
 }
 
 // KeyUpdate What is left out is taken away
 type KeyUpdate struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Limits Each that is given stands in for the usage plan's of its kind. None may be above the organization's subscription.
+	Limits    *KeyLimits `json:"limits,omitempty"`
 	Name      *string    `json:"name,omitempty"`
 	Scopes    *[]string  `json:"scopes,omitempty"`
 	UsagePlan *string    `json:"usage_plan,omitempty"`
@@ -1333,8 +2537,11 @@ type LogRecord struct {
 	Edge     string  `json:"edge"`
 
 	// EdgeMs Added by the edge
-	EdgeMs    *float64  `json:"edge_ms,omitempty"`
-	Host      string    `json:"host"`
+	EdgeMs *float64 `json:"edge_ms,omitempty"`
+	Host   string   `json:"host"`
+
+	// ID Rises with the order of storing; `after` takes it
+	ID        string    `json:"id"`
 	Key       *string   `json:"key,omitempty"`
 	Method    string    `json:"method"`
 	Path      string    `json:"path"`
@@ -1554,6 +2761,8 @@ type NamedUsagePlan struct {
 
 // NewKey defines model for NewKey.
 type NewKey struct {
+	// Budgets What is left of its limits: of one key always, in lists with budgets=true
+	Budgets   *[]Budget `json:"budgets,omitempty"`
 	Consumer  string    `json:"consumer"`
 	CreatedAt time.Time `json:"created_at"`
 
@@ -1563,7 +2772,13 @@ type NewKey struct {
 	ID        string     `json:"id"`
 
 	// Key The key itself; never shown again
-	Key       *string    `json:"key,omitempty"`
+	Key *string `json:"key,omitempty"`
+
+	// LastUsedAt When it was last used, to the minute for 14 days and to the hour before; none: never
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+
+	// Limits Each that is given stands in for the usage plan's of its kind. None may be above the organization's subscription.
+	Limits    *KeyLimits `json:"limits,omitempty"`
 	Name      *string    `json:"name,omitempty"`
 	NotBefore *time.Time `json:"not_before,omitempty"`
 
@@ -1955,6 +3170,9 @@ type RouteInput struct {
 type RouteList struct {
 	Items      []Route `json:"items"`
 	NextCursor *string `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
 }
 
 // SecondFactorInput defines model for SecondFactorInput.
@@ -2311,6 +3529,9 @@ type UpstreamInputWhenAllDown string
 type UpstreamList struct {
 	Items      []Upstream `json:"items"`
 	NextCursor *string    `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
 }
 
 // UpstreamTLS defines model for UpstreamTLS.
@@ -2320,6 +3541,14 @@ type UpstreamTLS struct {
 
 	// SkipVerify Refused unless the operator allows private upstreams
 	SkipVerify *bool `json:"skip_verify,omitempty"`
+}
+
+// UsagePeriod The period of the same length before this one
+type UsagePeriod struct {
+	From   time.Time    `json:"from"`
+	Points []UsagePoint `json:"points"`
+	To     time.Time    `json:"to"`
+	Total  UsagePoint   `json:"total"`
 }
 
 // UsagePlan defines model for UsagePlan.
@@ -2361,6 +3590,9 @@ type UsagePlanInput struct {
 type UsagePlanList struct {
 	Items      []UsagePlan `json:"items"`
 	NextCursor *string     `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
 }
 
 // UsagePoint defines model for UsagePoint.
@@ -2375,7 +3607,7 @@ type UsagePoint struct {
 	// Errors Answers with a status of 400 or more, whoever made them
 	Errors int64 `json:"errors"`
 
-	// Refused Answered by the edge itself
+	// Refused Errors that the edge itself answered with
 	Refused int64 `json:"refused"`
 
 	// Requests Everything answered, refusals included
@@ -2388,27 +3620,54 @@ type UsagePoint struct {
 	// Time Where the point begins
 	Time time.Time `json:"time"`
 
+	// UpstreamErrors Errors that backends made: errors less refused
+	UpstreamErrors int64 `json:"upstream_errors"`
+
 	// UpstreamMs Milliseconds, from merged histograms: at most 12 % off
 	UpstreamMs *Latency `json:"upstream_ms,omitempty"`
 }
 
 // UsageReport defines model for UsageReport.
 type UsageReport struct {
-	From     time.Time   `json:"from"`
-	GroupBy  *string     `json:"group_by,omitempty"`
-	Interval string      `json:"interval"`
-	Other    *UsagePoint `json:"other,omitempty"`
+	From     time.Time `json:"from"`
+	GroupBy  *string   `json:"group_by,omitempty"`
+	Interval string    `json:"interval"`
+
+	// Measures The fields of a point that are counted for this question; the others say nothing
+	Measures []UsageReportMeasures `json:"measures"`
+
+	// NextCursor Where the next groups begin
+	NextCursor *string     `json:"next_cursor,omitempty"`
+	Other      *UsagePoint `json:"other,omitempty"`
+
+	// Points The total over time
+	Points []UsagePoint `json:"points"`
+
+	// Previous The period of the same length before this one
+	Previous *UsagePeriod `json:"previous,omitempty"`
 
 	// Series Largest first; one without an id where nothing is grouped
-	Series []struct {
-		// ID Of the route, key or consumer; the status code
-		ID     *string      `json:"id,omitempty"`
-		Name   *string      `json:"name,omitempty"`
-		Points []UsagePoint `json:"points"`
-		Total  UsagePoint   `json:"total"`
-	} `json:"series"`
-	To    time.Time  `json:"to"`
-	Total UsagePoint `json:"total"`
+	Series []UsageSeries `json:"series"`
+	To     time.Time     `json:"to"`
+	Total  UsagePoint    `json:"total"`
+}
+
+// UsageReportMeasures defines model for UsageReport.Measures.
+type UsageReportMeasures string
+
+// UsageSeries defines model for UsageSeries.
+type UsageSeries struct {
+	// ID Of the route, key, consumer or target; the status code; the error code, or `backend_4xx` and `backend_5xx`
+	ID *string `json:"id,omitempty"`
+
+	// Name A target's is its URL, a code's its title
+	Name     *string      `json:"name,omitempty"`
+	Points   []UsagePoint `json:"points"`
+	Previous *UsagePoint  `json:"previous,omitempty"`
+	Total    UsagePoint   `json:"total"`
+
+	// Upstream Of a target
+	Upstream *string `json:"upstream,omitempty"`
 }
 
 // User defines model for User.
@@ -2471,6 +3730,12 @@ type VersionList struct {
 	NextCursor *string   `json:"next_cursor,omitempty"`
 }
 
+// BudgetsParam defines model for BudgetsParam.
+type BudgetsParam = bool
+
+// CountParam defines model for CountParam.
+type CountParam = bool
+
 // CursorParam defines model for CursorParam.
 type CursorParam = string
 
@@ -2507,14 +3772,26 @@ type ProviderParam = string
 // RequestIDParam defines model for RequestIDParam.
 type RequestIDParam = string
 
+// SearchParam defines model for SearchParam.
+type SearchParam = string
+
 // SessionParam defines model for SessionParam.
 type SessionParam = string
+
+// SortParam defines model for SortParam.
+type SortParam string
 
 // TokenParam defines model for TokenParam.
 type TokenParam = string
 
 // VersionNumberParam defines model for VersionNumberParam.
 type VersionNumberParam = int64
+
+// AlertAnswer defines model for AlertAnswer.
+type AlertAnswer = Alert
+
+// CertificateAnswer defines model for CertificateAnswer.
+type CertificateAnswer = Certificate
 
 // ConfigAnswer defines model for ConfigAnswer.
 type ConfigAnswer = Config
@@ -2592,6 +3869,18 @@ type ListAuditParams struct {
 
 	// Gateway Only what belongs to this gateway's id
 	Gateway *string `form:"gateway,omitempty" json:"gateway,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+
+	// From Not before
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 }
 
 // ListGatewaysParams defines parameters for ListGateways.
@@ -2621,6 +3910,90 @@ type UpdateGatewayParams struct {
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
+// ListAlertsParams defines parameters for ListAlerts.
+type ListAlertsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListAlertsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+}
+
+// ListAlertsParamsSort defines parameters for ListAlerts.
+type ListAlertsParamsSort string
+
+// CreateAlertParams defines parameters for CreateAlert.
+type CreateAlertParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteAlertParams defines parameters for DeleteAlert.
+type DeleteAlertParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutAlertParams defines parameters for PutAlert.
+type PutAlertParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// ListAlertDeliveriesParams defines parameters for ListAlertDeliveries.
+type ListAlertDeliveriesParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListAlertHistoryParams defines parameters for ListAlertHistory.
+type ListAlertHistoryParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// TestAlertParams defines parameters for TestAlert.
+type TestAlertParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCertificatesParams defines parameters for ListCertificates.
+type ListCertificatesParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteCertificateParams defines parameters for DeleteCertificate.
+type DeleteCertificateParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutCertificateParams defines parameters for PutCertificate.
+type PutCertificateParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
 // PutConfigParams defines parameters for PutConfig.
 type PutConfigParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
@@ -2634,7 +4007,25 @@ type ListConsumersParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListConsumersParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+
+	// UsagePlan Only consumers with this usage plan
+	UsagePlan *Name `form:"usage_plan,omitempty" json:"usage_plan,omitempty"`
+
+	// Budgets Also say what is left of each one's limits
+	Budgets *BudgetsParam `form:"budgets,omitempty" json:"budgets,omitempty"`
 }
+
+// ListConsumersParamsSort defines parameters for ListConsumers.
+type ListConsumersParamsSort string
 
 // CreateConsumerParams defines parameters for CreateConsumer.
 type CreateConsumerParams struct {
@@ -2673,7 +4064,31 @@ type ListKeysParams struct {
 
 	// Consumer Only keys of this consumer
 	Consumer *Name `form:"consumer,omitempty" json:"consumer,omitempty"`
+
+	// Budgets Also say what is left of each one's limits
+	Budgets *BudgetsParam `form:"budgets,omitempty" json:"budgets,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListKeysParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+
+	// State Only keys in this state
+	State *ListKeysParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// UsagePlan Only keys with this usage plan of their own
+	UsagePlan *Name `form:"usage_plan,omitempty" json:"usage_plan,omitempty"`
 }
+
+// ListKeysParamsSort defines parameters for ListKeys.
+type ListKeysParamsSort string
+
+// ListKeysParamsState defines parameters for ListKeys.
+type ListKeysParamsState string
 
 // CreateKeyParams defines parameters for CreateKey.
 type CreateKeyParams struct {
@@ -2722,6 +4137,21 @@ type GetLogsParams struct {
 	// Follow Stream new lines as `text/event-stream`
 	Follow *bool `form:"follow,omitempty" json:"follow,omitempty"`
 
+	// After With `follow`: begin after the record with this id instead of now
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Q Text in the path, query, host, consumer, target, user agent or request id
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Target Only what was sent to this target's URL
+	Target *string `form:"target,omitempty" json:"target,omitempty"`
+
+	// RequestID Only this request
+	RequestID *string `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// Format `csv`: up to 10,000 records at once
+	Format *GetLogsParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
 	// Status A status or class: `404`, `5xx`
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
@@ -2754,7 +4184,13 @@ type GetLogsParams struct {
 
 	// To Not after
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// LastEventID As `after`: what a browser sends when it connects again
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
+
+// GetLogsParamsFormat defines parameters for GetLogs.
+type GetLogsParamsFormat string
 
 // GetLogsParamsOutcome defines parameters for GetLogs.
 type GetLogsParamsOutcome string
@@ -2772,7 +4208,28 @@ type ListRoutesParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListRoutesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+
+	// Upstream Only routes to this upstream
+	Upstream *Name `form:"upstream,omitempty" json:"upstream,omitempty"`
+
+	// Method Only routes that name this method
+	Method *string `form:"method,omitempty" json:"method,omitempty"`
+
+	// Policy Only routes with a policy of this type
+	Policy *string `form:"policy,omitempty" json:"policy,omitempty"`
 }
+
+// ListRoutesParamsSort defines parameters for ListRoutes.
+type ListRoutesParamsSort string
 
 // CreateRouteParams defines parameters for CreateRoute.
 type CreateRouteParams struct {
@@ -2820,7 +4277,19 @@ type ListUpstreamsParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListUpstreamsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
 }
+
+// ListUpstreamsParamsSort defines parameters for ListUpstreams.
+type ListUpstreamsParamsSort string
 
 // CreateUpstreamParams defines parameters for CreateUpstream.
 type CreateUpstreamParams struct {
@@ -2848,10 +4317,10 @@ type GetUsageParams struct {
 	// To Default now
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
-	// Interval Width of a point
+	// Interval Width of a point; default the finest that gives at most 200
 	Interval *GetUsageParamsInterval `form:"interval,omitempty" json:"interval,omitempty"`
 
-	// GroupBy One series for each
+	// GroupBy One series for each. `code` splits errors: by the edge's own error code, and those of backends
 	GroupBy *GetUsageParamsGroupBy `form:"group_by,omitempty" json:"group_by,omitempty"`
 
 	// Route Only this route
@@ -2862,6 +4331,30 @@ type GetUsageParams struct {
 
 	// Key Only this key's id
 	Key *string `form:"key,omitempty" json:"key,omitempty"`
+
+	// Status Only answers of this status or class: `404`, `5xx`
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Target Only answers of this target, by the id that `group_by=target` gives it or its URL
+	Target *string `form:"target,omitempty" json:"target,omitempty"`
+
+	// Code Only what the edge answered with this error code
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+
+	// Compare Also the period of the same length before it
+	Compare *bool `form:"compare,omitempty" json:"compare,omitempty"`
+
+	// Sort What makes a group large; default requests
+	Sort *GetUsageParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Limit Groups of a page
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Format `csv`: a row for each group and point, as `Accept: text/csv` gives too
+	Format *GetUsageParamsFormat `form:"format,omitempty" json:"format,omitempty"`
 }
 
 // GetUsageParamsInterval defines parameters for GetUsage.
@@ -2870,6 +4363,12 @@ type GetUsageParamsInterval string
 // GetUsageParamsGroupBy defines parameters for GetUsage.
 type GetUsageParamsGroupBy string
 
+// GetUsageParamsSort defines parameters for GetUsage.
+type GetUsageParamsSort string
+
+// GetUsageParamsFormat defines parameters for GetUsage.
+type GetUsageParamsFormat string
+
 // ListUsagePlansParams defines parameters for ListUsagePlans.
 type ListUsagePlansParams struct {
 	// Limit Items of a page
@@ -2877,7 +4376,19 @@ type ListUsagePlansParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListUsagePlansParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
 }
+
+// ListUsagePlansParamsSort defines parameters for ListUsagePlans.
+type ListUsagePlansParamsSort string
 
 // CreateUsagePlanParams defines parameters for CreateUsagePlan.
 type CreateUsagePlanParams struct {
@@ -3042,8 +4553,20 @@ type CreateGatewayJSONRequestBody = GatewayInput
 // UpdateGatewayJSONRequestBody defines body for UpdateGateway for application/json ContentType.
 type UpdateGatewayJSONRequestBody = GatewayInput
 
+// CreateAlertJSONRequestBody defines body for CreateAlert for application/json ContentType.
+type CreateAlertJSONRequestBody = AlertInput
+
+// PutAlertJSONRequestBody defines body for PutAlert for application/json ContentType.
+type PutAlertJSONRequestBody = AlertInput
+
+// PutCertificateJSONRequestBody defines body for PutCertificate for application/json ContentType.
+type PutCertificateJSONRequestBody = CertificateInput
+
 // PutConfigJSONRequestBody defines body for PutConfig for application/json ContentType.
 type PutConfigJSONRequestBody = Config
+
+// CheckChangeJSONRequestBody defines body for CheckChange for application/json ContentType.
+type CheckChangeJSONRequestBody = CheckInput
 
 // DiffConfigJSONRequestBody defines body for DiffConfig for application/json ContentType.
 type DiffConfigJSONRequestBody = Config
@@ -3270,12 +4793,54 @@ type ServerInterface interface {
 	// UpdateGateway Change a gateway's settings; its mode stays
 	// (PUT /v1/gateways/{gateway})
 	UpdateGateway(ctx echo.Context, gateway GatewayParam, params UpdateGatewayParams) error
+	// ListAlerts Alerts with what they have come to
+	// (GET /v1/gateways/{gateway}/alerts)
+	ListAlerts(ctx echo.Context, gateway GatewayParam, params ListAlertsParams) error
+	// CreateAlert Make an alert
+	// (POST /v1/gateways/{gateway}/alerts)
+	CreateAlert(ctx echo.Context, gateway GatewayParam, params CreateAlertParams) error
+	// DeleteAlert Delete an alert with its history
+	// (DELETE /v1/gateways/{gateway}/alerts/{name})
+	DeleteAlert(ctx echo.Context, gateway GatewayParam, name NameParam, params DeleteAlertParams) error
+	// GetAlert One alert
+	// (GET /v1/gateways/{gateway}/alerts/{name})
+	GetAlert(ctx echo.Context, gateway GatewayParam, name NameParam) error
+	// PutAlert Make or replace an alert
+	// (PUT /v1/gateways/{gateway}/alerts/{name})
+	PutAlert(ctx echo.Context, gateway GatewayParam, name NameParam, params PutAlertParams) error
+	// ListAlertDeliveries The alert's notices and what became of them, newest first
+	// (GET /v1/gateways/{gateway}/alerts/{name}/deliveries)
+	ListAlertDeliveries(ctx echo.Context, gateway GatewayParam, name NameParam, params ListAlertDeliveriesParams) error
+	// ListAlertHistory When the alert fired and was over, newest first
+	// (GET /v1/gateways/{gateway}/alerts/{name}/history)
+	ListAlertHistory(ctx echo.Context, gateway GatewayParam, name NameParam, params ListAlertHistoryParams) error
+	// RotateAlertSecret Replace the secret that signs the alert's webhooks; shown once
+	// (POST /v1/gateways/{gateway}/alerts/{name}/secret)
+	RotateAlertSecret(ctx echo.Context, gateway GatewayParam, name NameParam) error
+	// TestAlert Send a notice by every channel of the alert
+	// (POST /v1/gateways/{gateway}/alerts/{name}/test)
+	TestAlert(ctx echo.Context, gateway GatewayParam, name NameParam, params TestAlertParams) error
+	// ListCertificates Uploaded certificates; private keys are never shown
+	// (GET /v1/gateways/{gateway}/certificates)
+	ListCertificates(ctx echo.Context, gateway GatewayParam, params ListCertificatesParams) error
+	// DeleteCertificate Delete a certificate; its hosts are served with the edges' own one again
+	// (DELETE /v1/gateways/{gateway}/certificates/{name})
+	DeleteCertificate(ctx echo.Context, gateway GatewayParam, name NameParam, params DeleteCertificateParams) error
+	// GetCertificate One certificate, without its private key
+	// (GET /v1/gateways/{gateway}/certificates/{name})
+	GetCertificate(ctx echo.Context, gateway GatewayParam, name NameParam) error
+	// PutCertificate Upload a certificate with its chain and private key, or replace one
+	// (PUT /v1/gateways/{gateway}/certificates/{name})
+	PutCertificate(ctx echo.Context, gateway GatewayParam, name NameParam, params PutCertificateParams) error
 	// GetConfig The whole gateway as one document
 	// (GET /v1/gateways/{gateway}/config)
 	GetConfig(ctx echo.Context, gateway GatewayParam) error
 	// PutConfig Replace the whole configuration, all or nothing
 	// (PUT /v1/gateways/{gateway}/config)
 	PutConfig(ctx echo.Context, gateway GatewayParam, params PutConfigParams) error
+	// CheckChange What saving one route, one upstream or the gateway's policies would change; changes nothing
+	// (POST /v1/gateways/{gateway}/config/check)
+	CheckChange(ctx echo.Context, gateway GatewayParam) error
 	// DiffConfig What PUT config would change; changes nothing
 	// (POST /v1/gateways/{gateway}/config/diff)
 	DiffConfig(ctx echo.Context, gateway GatewayParam) error
@@ -3312,7 +4877,7 @@ type ServerInterface interface {
 	// GetKey One API key, without its secret
 	// (GET /v1/gateways/{gateway}/keys/{key})
 	GetKey(ctx echo.Context, gateway GatewayParam, key KeyParam) error
-	// UpdateKey Change a key's name, expiry, scopes or usage plan
+	// UpdateKey Change a key's name, expiry, scopes, usage plan or limits
 	// (PUT /v1/gateways/{gateway}/keys/{key})
 	UpdateKey(ctx echo.Context, gateway GatewayParam, key KeyParam, params UpdateKeyParams) error
 	// RevokeKey Revoke a key for good
@@ -3622,6 +5187,34 @@ func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
 	}
 
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAudit(ctx, params)
 	return err
@@ -3796,6 +5389,499 @@ func (w *ServerInterfaceWrapper) UpdateGateway(ctx echo.Context) error {
 	return err
 }
 
+// ListAlerts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAlerts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAlertsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAlerts(ctx, gateway, params)
+	return err
+}
+
+// CreateAlert converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAlert(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAlertParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAlert(ctx, gateway, params)
+	return err
+}
+
+// DeleteAlert converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteAlert(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteAlertParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteAlert(ctx, gateway, name, params)
+	return err
+}
+
+// GetAlert converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAlert(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAlert(ctx, gateway, name)
+	return err
+}
+
+// PutAlert converts echo context to params.
+func (w *ServerInterfaceWrapper) PutAlert(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutAlertParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutAlert(ctx, gateway, name, params)
+	return err
+}
+
+// ListAlertDeliveries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAlertDeliveries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAlertDeliveriesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAlertDeliveries(ctx, gateway, name, params)
+	return err
+}
+
+// ListAlertHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAlertHistory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAlertHistoryParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAlertHistory(ctx, gateway, name, params)
+	return err
+}
+
+// RotateAlertSecret converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateAlertSecret(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateAlertSecret(ctx, gateway, name)
+	return err
+}
+
+// TestAlert converts echo context to params.
+func (w *ServerInterfaceWrapper) TestAlert(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TestAlertParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TestAlert(ctx, gateway, name, params)
+	return err
+}
+
+// ListCertificates converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCertificates(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCertificatesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCertificates(ctx, gateway, params)
+	return err
+}
+
+// DeleteCertificate converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteCertificate(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteCertificateParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteCertificate(ctx, gateway, name, params)
+	return err
+}
+
+// GetCertificate converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCertificate(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCertificate(ctx, gateway, name)
+	return err
+}
+
+// PutCertificate converts echo context to params.
+func (w *ServerInterfaceWrapper) PutCertificate(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutCertificateParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutCertificate(ctx, gateway, name, params)
+	return err
+}
+
 // GetConfig converts echo context to params.
 func (w *ServerInterfaceWrapper) GetConfig(ctx echo.Context) error {
 	var err error
@@ -3848,6 +5934,22 @@ func (w *ServerInterfaceWrapper) PutConfig(ctx echo.Context) error {
 	return err
 }
 
+// CheckChange converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckChange(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckChange(ctx, gateway)
+	return err
+}
+
 // DiffConfig converts echo context to params.
 func (w *ServerInterfaceWrapper) DiffConfig(ctx echo.Context) error {
 	var err error
@@ -3889,6 +5991,41 @@ func (w *ServerInterfaceWrapper) ListConsumers(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	// ------------- Optional query parameter "usage_plan" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "usage_plan", ctx.QueryParams(), &params.UsagePlan, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter usage_plan: %s", err))
+	}
+
+	// ------------- Optional query parameter "budgets" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "budgets", ctx.QueryParams(), &params.Budgets, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter budgets: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -4161,6 +6298,48 @@ func (w *ServerInterfaceWrapper) ListKeys(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consumer: %s", err))
 	}
 
+	// ------------- Optional query parameter "budgets" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "budgets", ctx.QueryParams(), &params.Budgets, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter budgets: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "usage_plan" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "usage_plan", ctx.QueryParams(), &params.UsagePlan, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter usage_plan: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListKeys(ctx, gateway, params)
 	return err
@@ -4430,6 +6609,41 @@ func (w *ServerInterfaceWrapper) GetLogs(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter follow: %s", err))
 	}
 
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", ctx.QueryParams(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter target: %s", err))
+	}
+
+	// ------------- Optional query parameter "request_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "request_id", ctx.QueryParams(), &params.RequestID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter request_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
 	// ------------- Optional query parameter "status" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -4505,6 +6719,23 @@ func (w *ServerInterfaceWrapper) GetLogs(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -4629,6 +6860,48 @@ func (w *ServerInterfaceWrapper) ListRoutes(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	// ------------- Optional query parameter "upstream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "upstream", ctx.QueryParams(), &params.Upstream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter upstream: %s", err))
+	}
+
+	// ------------- Optional query parameter "method" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "method", ctx.QueryParams(), &params.Method, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter method: %s", err))
+	}
+
+	// ------------- Optional query parameter "policy" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "policy", ctx.QueryParams(), &params.Policy, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter policy: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -4955,6 +7228,27 @@ func (w *ServerInterfaceWrapper) ListUpstreams(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListUpstreams(ctx, gateway, params)
 	return err
@@ -5170,6 +7464,62 @@ func (w *ServerInterfaceWrapper) GetUsage(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
 	}
 
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", ctx.QueryParams(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter target: %s", err))
+	}
+
+	// ------------- Optional query parameter "code" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code", ctx.QueryParams(), &params.Code, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter code: %s", err))
+	}
+
+	// ------------- Optional query parameter "compare" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "compare", ctx.QueryParams(), &params.Compare, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter compare: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetUsage(ctx, gateway, params)
 	return err
@@ -5200,6 +7550,27 @@ func (w *ServerInterfaceWrapper) ListUsagePlans(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -6375,6 +8746,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/secrets/:name", wrapper.DeleteSecret, options.OperationMiddlewares["deleteSecret"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/secrets/:name", wrapper.GetSecret, options.OperationMiddlewares["getSecret"]...)
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/secrets/:name", wrapper.PutSecret, options.OperationMiddlewares["putSecret"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/certificates", wrapper.ListCertificates, options.OperationMiddlewares["listCertificates"]...)
+	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/certificates/:name", wrapper.DeleteCertificate, options.OperationMiddlewares["deleteCertificate"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/certificates/:name", wrapper.GetCertificate, options.OperationMiddlewares["getCertificate"]...)
+	router.PUT(options.BaseURL+"/v1/gateways/:gateway/certificates/:name", wrapper.PutCertificate, options.OperationMiddlewares["putCertificate"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/usage-plans", wrapper.ListUsagePlans, options.OperationMiddlewares["listUsagePlans"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/usage-plans", wrapper.CreateUsagePlan, options.OperationMiddlewares["createUsagePlan"]...)
 	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/usage-plans/:name", wrapper.DeleteUsagePlan, options.OperationMiddlewares["deleteUsagePlan"]...)
@@ -6394,6 +8769,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/config", wrapper.GetConfig, options.OperationMiddlewares["getConfig"]...)
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/config", wrapper.PutConfig, options.OperationMiddlewares["putConfig"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/diff", wrapper.DiffConfig, options.OperationMiddlewares["diffConfig"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/check", wrapper.CheckChange, options.OperationMiddlewares["checkChange"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/versions", wrapper.ListVersions, options.OperationMiddlewares["listVersions"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/versions/:version", wrapper.GetVersion, options.OperationMiddlewares["getVersion"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/versions/:version/restore", wrapper.RestoreVersion, options.OperationMiddlewares["restoreVersion"]...)
@@ -6404,8 +8780,36 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/requests/:request_id", wrapper.GetRequest, options.OperationMiddlewares["getRequest"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/usage", wrapper.GetUsage, options.OperationMiddlewares["getUsage"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/logs", wrapper.GetLogs, options.OperationMiddlewares["getLogs"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/alerts", wrapper.ListAlerts, options.OperationMiddlewares["listAlerts"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/alerts", wrapper.CreateAlert, options.OperationMiddlewares["createAlert"]...)
+	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/alerts/:name", wrapper.DeleteAlert, options.OperationMiddlewares["deleteAlert"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/alerts/:name", wrapper.GetAlert, options.OperationMiddlewares["getAlert"]...)
+	router.PUT(options.BaseURL+"/v1/gateways/:gateway/alerts/:name", wrapper.PutAlert, options.OperationMiddlewares["putAlert"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/alerts/:name/test", wrapper.TestAlert, options.OperationMiddlewares["testAlert"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/alerts/:name/secret", wrapper.RotateAlertSecret, options.OperationMiddlewares["rotateAlertSecret"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/alerts/:name/history", wrapper.ListAlertHistory, options.OperationMiddlewares["listAlertHistory"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/alerts/:name/deliveries", wrapper.ListAlertDeliveries, options.OperationMiddlewares["listAlertDeliveries"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/health", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 
+}
+
+type AlertAnswerResponseHeaders struct {
+	ETag *string
+}
+type AlertAnswerJSONResponse struct {
+	Body Alert
+
+	Headers AlertAnswerResponseHeaders
+}
+
+type CertificateAnswerResponseHeaders struct {
+	ETag            *string
+	TollgateVersion *string
+}
+type CertificateAnswerJSONResponse struct {
+	Body Certificate
+
+	Headers CertificateAnswerResponseHeaders
 }
 
 type ConfigAnswerResponseHeaders struct {
@@ -6994,6 +9398,601 @@ func (response UpdateGatewaydefaultApplicationProblemPlusJSONResponse) VisitUpda
 	return err
 }
 
+type ListAlertsRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ListAlertsParams
+}
+
+type ListAlertsResponseObject interface {
+	VisitListAlertsResponse(w http.ResponseWriter) error
+}
+
+type ListAlerts200JSONResponse AlertList
+
+func (response ListAlerts200JSONResponse) VisitListAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlertsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAlertsdefaultApplicationProblemPlusJSONResponse) VisitListAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAlertRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  CreateAlertParams
+	Body    *CreateAlertJSONRequestBody
+}
+
+type CreateAlertResponseObject interface {
+	VisitCreateAlertResponse(w http.ResponseWriter) error
+}
+
+type CreateAlert201JSONResponse struct{ AlertAnswerJSONResponse }
+
+func (response CreateAlert201JSONResponse) VisitCreateAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAlertdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAlertdefaultApplicationProblemPlusJSONResponse) VisitCreateAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAlertRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  DeleteAlertParams
+}
+
+type DeleteAlertResponseObject interface {
+	VisitDeleteAlertResponse(w http.ResponseWriter) error
+}
+
+type DeleteAlert204Response struct {
+}
+
+func (response DeleteAlert204Response) VisitDeleteAlertResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAlertdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteAlertdefaultApplicationProblemPlusJSONResponse) VisitDeleteAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAlertRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+}
+
+type GetAlertResponseObject interface {
+	VisitGetAlertResponse(w http.ResponseWriter) error
+}
+
+type GetAlert200JSONResponse struct{ AlertAnswerJSONResponse }
+
+func (response GetAlert200JSONResponse) VisitGetAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAlertdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAlertdefaultApplicationProblemPlusJSONResponse) VisitGetAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAlertRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  PutAlertParams
+	Body    *PutAlertJSONRequestBody
+}
+
+type PutAlertResponseObject interface {
+	VisitPutAlertResponse(w http.ResponseWriter) error
+}
+
+type PutAlert200JSONResponse struct{ AlertAnswerJSONResponse }
+
+func (response PutAlert200JSONResponse) VisitPutAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAlert201ResponseHeaders struct {
+	ETag *string
+}
+
+type PutAlert201JSONResponse struct {
+	Body    Alert
+	Headers PutAlert201ResponseHeaders
+}
+
+func (response PutAlert201JSONResponse) VisitPutAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAlertdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutAlertdefaultApplicationProblemPlusJSONResponse) VisitPutAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlertDeliveriesRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  ListAlertDeliveriesParams
+}
+
+type ListAlertDeliveriesResponseObject interface {
+	VisitListAlertDeliveriesResponse(w http.ResponseWriter) error
+}
+
+type ListAlertDeliveries200JSONResponse AlertDeliveryList
+
+func (response ListAlertDeliveries200JSONResponse) VisitListAlertDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlertDeliveriesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAlertDeliveriesdefaultApplicationProblemPlusJSONResponse) VisitListAlertDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlertHistoryRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  ListAlertHistoryParams
+}
+
+type ListAlertHistoryResponseObject interface {
+	VisitListAlertHistoryResponse(w http.ResponseWriter) error
+}
+
+type ListAlertHistory200JSONResponse AlertEventList
+
+func (response ListAlertHistory200JSONResponse) VisitListAlertHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlertHistorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAlertHistorydefaultApplicationProblemPlusJSONResponse) VisitListAlertHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAlertSecretRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+}
+
+type RotateAlertSecretResponseObject interface {
+	VisitRotateAlertSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateAlertSecret200JSONResponse struct {
+	SigningSecret string `json:"signing_secret"`
+}
+
+func (response RotateAlertSecret200JSONResponse) VisitRotateAlertSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAlertSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateAlertSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateAlertSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestAlertRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  TestAlertParams
+}
+
+type TestAlertResponseObject interface {
+	VisitTestAlertResponse(w http.ResponseWriter) error
+}
+
+type TestAlert202JSONResponse AlertDeliveryList
+
+func (response TestAlert202JSONResponse) VisitTestAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestAlertdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestAlertdefaultApplicationProblemPlusJSONResponse) VisitTestAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCertificatesRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ListCertificatesParams
+}
+
+type ListCertificatesResponseObject interface {
+	VisitListCertificatesResponse(w http.ResponseWriter) error
+}
+
+type ListCertificates200JSONResponse CertificateList
+
+func (response ListCertificates200JSONResponse) VisitListCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCertificatesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCertificatesdefaultApplicationProblemPlusJSONResponse) VisitListCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCertificateRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  DeleteCertificateParams
+}
+
+type DeleteCertificateResponseObject interface {
+	VisitDeleteCertificateResponse(w http.ResponseWriter) error
+}
+
+type DeleteCertificate204Response = DeletedAnswerResponse
+
+func (response DeleteCertificate204Response) VisitDeleteCertificateResponse(w http.ResponseWriter) error {
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteCertificatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteCertificatedefaultApplicationProblemPlusJSONResponse) VisitDeleteCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificateRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+}
+
+type GetCertificateResponseObject interface {
+	VisitGetCertificateResponse(w http.ResponseWriter) error
+}
+
+type GetCertificate200JSONResponse struct{ CertificateAnswerJSONResponse }
+
+func (response GetCertificate200JSONResponse) VisitGetCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCertificatedefaultApplicationProblemPlusJSONResponse) VisitGetCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutCertificateRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  PutCertificateParams
+	Body    *PutCertificateJSONRequestBody
+}
+
+type PutCertificateResponseObject interface {
+	VisitPutCertificateResponse(w http.ResponseWriter) error
+}
+
+type PutCertificate200JSONResponse struct{ CertificateAnswerJSONResponse }
+
+func (response PutCertificate200JSONResponse) VisitPutCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutCertificate201ResponseHeaders struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type PutCertificate201JSONResponse struct {
+	Body    Certificate
+	Headers PutCertificate201ResponseHeaders
+}
+
+func (response PutCertificate201JSONResponse) VisitPutCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutCertificatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutCertificatedefaultApplicationProblemPlusJSONResponse) VisitPutCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetConfigRequestObject struct {
 	Gateway GatewayParam `json:"gateway"`
 }
@@ -7075,6 +10074,46 @@ type PutConfigdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutConfigdefaultApplicationProblemPlusJSONResponse) VisitPutConfigResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckChangeRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Body    *CheckChangeJSONRequestBody
+}
+
+type CheckChangeResponseObject interface {
+	VisitCheckChangeResponse(w http.ResponseWriter) error
+}
+
+type CheckChange200JSONResponse Diff
+
+func (response CheckChange200JSONResponse) VisitCheckChangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckChangedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckChangedefaultApplicationProblemPlusJSONResponse) VisitCheckChangeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7797,6 +10836,26 @@ func (response GetLogs200JSONResponse) VisitGetLogsResponse(w http.ResponseWrite
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLogs200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetLogs200TextCsvResponse) VisitGetLogsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -8743,6 +11802,26 @@ func (response GetUsage200JSONResponse) VisitGetUsageResponse(w http.ResponseWri
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsage200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetUsage200TextCsvResponse) VisitGetUsageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -11021,12 +14100,54 @@ type StrictServerInterface interface {
 	// UpdateGateway Change a gateway's settings; its mode stays
 	// (PUT /v1/gateways/{gateway})
 	UpdateGateway(ctx context.Context, request UpdateGatewayRequestObject) (UpdateGatewayResponseObject, error)
+	// ListAlerts Alerts with what they have come to
+	// (GET /v1/gateways/{gateway}/alerts)
+	ListAlerts(ctx context.Context, request ListAlertsRequestObject) (ListAlertsResponseObject, error)
+	// CreateAlert Make an alert
+	// (POST /v1/gateways/{gateway}/alerts)
+	CreateAlert(ctx context.Context, request CreateAlertRequestObject) (CreateAlertResponseObject, error)
+	// DeleteAlert Delete an alert with its history
+	// (DELETE /v1/gateways/{gateway}/alerts/{name})
+	DeleteAlert(ctx context.Context, request DeleteAlertRequestObject) (DeleteAlertResponseObject, error)
+	// GetAlert One alert
+	// (GET /v1/gateways/{gateway}/alerts/{name})
+	GetAlert(ctx context.Context, request GetAlertRequestObject) (GetAlertResponseObject, error)
+	// PutAlert Make or replace an alert
+	// (PUT /v1/gateways/{gateway}/alerts/{name})
+	PutAlert(ctx context.Context, request PutAlertRequestObject) (PutAlertResponseObject, error)
+	// ListAlertDeliveries The alert's notices and what became of them, newest first
+	// (GET /v1/gateways/{gateway}/alerts/{name}/deliveries)
+	ListAlertDeliveries(ctx context.Context, request ListAlertDeliveriesRequestObject) (ListAlertDeliveriesResponseObject, error)
+	// ListAlertHistory When the alert fired and was over, newest first
+	// (GET /v1/gateways/{gateway}/alerts/{name}/history)
+	ListAlertHistory(ctx context.Context, request ListAlertHistoryRequestObject) (ListAlertHistoryResponseObject, error)
+	// RotateAlertSecret Replace the secret that signs the alert's webhooks; shown once
+	// (POST /v1/gateways/{gateway}/alerts/{name}/secret)
+	RotateAlertSecret(ctx context.Context, request RotateAlertSecretRequestObject) (RotateAlertSecretResponseObject, error)
+	// TestAlert Send a notice by every channel of the alert
+	// (POST /v1/gateways/{gateway}/alerts/{name}/test)
+	TestAlert(ctx context.Context, request TestAlertRequestObject) (TestAlertResponseObject, error)
+	// ListCertificates Uploaded certificates; private keys are never shown
+	// (GET /v1/gateways/{gateway}/certificates)
+	ListCertificates(ctx context.Context, request ListCertificatesRequestObject) (ListCertificatesResponseObject, error)
+	// DeleteCertificate Delete a certificate; its hosts are served with the edges' own one again
+	// (DELETE /v1/gateways/{gateway}/certificates/{name})
+	DeleteCertificate(ctx context.Context, request DeleteCertificateRequestObject) (DeleteCertificateResponseObject, error)
+	// GetCertificate One certificate, without its private key
+	// (GET /v1/gateways/{gateway}/certificates/{name})
+	GetCertificate(ctx context.Context, request GetCertificateRequestObject) (GetCertificateResponseObject, error)
+	// PutCertificate Upload a certificate with its chain and private key, or replace one
+	// (PUT /v1/gateways/{gateway}/certificates/{name})
+	PutCertificate(ctx context.Context, request PutCertificateRequestObject) (PutCertificateResponseObject, error)
 	// GetConfig The whole gateway as one document
 	// (GET /v1/gateways/{gateway}/config)
 	GetConfig(ctx context.Context, request GetConfigRequestObject) (GetConfigResponseObject, error)
 	// PutConfig Replace the whole configuration, all or nothing
 	// (PUT /v1/gateways/{gateway}/config)
 	PutConfig(ctx context.Context, request PutConfigRequestObject) (PutConfigResponseObject, error)
+	// CheckChange What saving one route, one upstream or the gateway's policies would change; changes nothing
+	// (POST /v1/gateways/{gateway}/config/check)
+	CheckChange(ctx context.Context, request CheckChangeRequestObject) (CheckChangeResponseObject, error)
 	// DiffConfig What PUT config would change; changes nothing
 	// (POST /v1/gateways/{gateway}/config/diff)
 	DiffConfig(ctx context.Context, request DiffConfigRequestObject) (DiffConfigResponseObject, error)
@@ -11063,7 +14184,7 @@ type StrictServerInterface interface {
 	// GetKey One API key, without its secret
 	// (GET /v1/gateways/{gateway}/keys/{key})
 	GetKey(ctx context.Context, request GetKeyRequestObject) (GetKeyResponseObject, error)
-	// UpdateKey Change a key's name, expiry, scopes or usage plan
+	// UpdateKey Change a key's name, expiry, scopes, usage plan or limits
 	// (PUT /v1/gateways/{gateway}/keys/{key})
 	UpdateKey(ctx context.Context, request UpdateKeyRequestObject) (UpdateKeyResponseObject, error)
 	// RevokeKey Revoke a key for good
@@ -11696,6 +14817,420 @@ func (sh *strictHandler) UpdateGateway(ctx echo.Context, gateway GatewayParam, p
 	return nil
 }
 
+// ListAlerts operation middleware
+func (sh *strictHandler) ListAlerts(ctx echo.Context, gateway GatewayParam, params ListAlertsParams) error {
+	var request ListAlertsRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAlerts(ctx.Request().Context(), request.(ListAlertsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAlerts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAlertsResponseObject); ok {
+		return validResponse.VisitListAlertsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAlert operation middleware
+func (sh *strictHandler) CreateAlert(ctx echo.Context, gateway GatewayParam, params CreateAlertParams) error {
+	var request CreateAlertRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	var body CreateAlertJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAlert(ctx.Request().Context(), request.(CreateAlertRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAlert")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAlertResponseObject); ok {
+		return validResponse.VisitCreateAlertResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteAlert operation middleware
+func (sh *strictHandler) DeleteAlert(ctx echo.Context, gateway GatewayParam, name NameParam, params DeleteAlertParams) error {
+	var request DeleteAlertRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAlert(ctx.Request().Context(), request.(DeleteAlertRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAlert")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteAlertResponseObject); ok {
+		return validResponse.VisitDeleteAlertResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAlert operation middleware
+func (sh *strictHandler) GetAlert(ctx echo.Context, gateway GatewayParam, name NameParam) error {
+	var request GetAlertRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAlert(ctx.Request().Context(), request.(GetAlertRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAlert")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAlertResponseObject); ok {
+		return validResponse.VisitGetAlertResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutAlert operation middleware
+func (sh *strictHandler) PutAlert(ctx echo.Context, gateway GatewayParam, name NameParam, params PutAlertParams) error {
+	var request PutAlertRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	var body PutAlertJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutAlert(ctx.Request().Context(), request.(PutAlertRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutAlert")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutAlertResponseObject); ok {
+		return validResponse.VisitPutAlertResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAlertDeliveries operation middleware
+func (sh *strictHandler) ListAlertDeliveries(ctx echo.Context, gateway GatewayParam, name NameParam, params ListAlertDeliveriesParams) error {
+	var request ListAlertDeliveriesRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAlertDeliveries(ctx.Request().Context(), request.(ListAlertDeliveriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAlertDeliveries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAlertDeliveriesResponseObject); ok {
+		return validResponse.VisitListAlertDeliveriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAlertHistory operation middleware
+func (sh *strictHandler) ListAlertHistory(ctx echo.Context, gateway GatewayParam, name NameParam, params ListAlertHistoryParams) error {
+	var request ListAlertHistoryRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAlertHistory(ctx.Request().Context(), request.(ListAlertHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAlertHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAlertHistoryResponseObject); ok {
+		return validResponse.VisitListAlertHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateAlertSecret operation middleware
+func (sh *strictHandler) RotateAlertSecret(ctx echo.Context, gateway GatewayParam, name NameParam) error {
+	var request RotateAlertSecretRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateAlertSecret(ctx.Request().Context(), request.(RotateAlertSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateAlertSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateAlertSecretResponseObject); ok {
+		return validResponse.VisitRotateAlertSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TestAlert operation middleware
+func (sh *strictHandler) TestAlert(ctx echo.Context, gateway GatewayParam, name NameParam, params TestAlertParams) error {
+	var request TestAlertRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TestAlert(ctx.Request().Context(), request.(TestAlertRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestAlert")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TestAlertResponseObject); ok {
+		return validResponse.VisitTestAlertResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCertificates operation middleware
+func (sh *strictHandler) ListCertificates(ctx echo.Context, gateway GatewayParam, params ListCertificatesParams) error {
+	var request ListCertificatesRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCertificates(ctx.Request().Context(), request.(ListCertificatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCertificates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCertificatesResponseObject); ok {
+		return validResponse.VisitListCertificatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteCertificate operation middleware
+func (sh *strictHandler) DeleteCertificate(ctx echo.Context, gateway GatewayParam, name NameParam, params DeleteCertificateParams) error {
+	var request DeleteCertificateRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteCertificate(ctx.Request().Context(), request.(DeleteCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteCertificateResponseObject); ok {
+		return validResponse.VisitDeleteCertificateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCertificate operation middleware
+func (sh *strictHandler) GetCertificate(ctx echo.Context, gateway GatewayParam, name NameParam) error {
+	var request GetCertificateRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCertificate(ctx.Request().Context(), request.(GetCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCertificateResponseObject); ok {
+		return validResponse.VisitGetCertificateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutCertificate operation middleware
+func (sh *strictHandler) PutCertificate(ctx echo.Context, gateway GatewayParam, name NameParam, params PutCertificateParams) error {
+	var request PutCertificateRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	var body PutCertificateJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutCertificate(ctx.Request().Context(), request.(PutCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutCertificateResponseObject); ok {
+		return validResponse.VisitPutCertificateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetConfig operation middleware
 func (sh *strictHandler) GetConfig(ctx echo.Context, gateway GatewayParam) error {
 	var request GetConfigRequestObject
@@ -11764,6 +15299,54 @@ func (sh *strictHandler) PutConfig(ctx echo.Context, gateway GatewayParam, param
 		return err
 	} else if validResponse, ok := response.(PutConfigResponseObject); ok {
 		return validResponse.VisitPutConfigResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckChange operation middleware
+func (sh *strictHandler) CheckChange(ctx echo.Context, gateway GatewayParam) error {
+	var request CheckChangeRequestObject
+
+	request.Gateway = gateway
+
+	var body CheckChangeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckChange(ctx.Request().Context(), request.(CheckChangeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckChange")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckChangeResponseObject); ok {
+		return validResponse.VisitCheckChangeResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -15,11 +15,20 @@ import (
 // ListConsumers lists the gateway's consumers.
 func (s *Server) ListConsumers(ctx context.Context, r gen.ListConsumersRequestObject) (gen.ListConsumersResponseObject, error) {
 	c := callOf(ctx)
-	l, err := s.Consumers.List(ctx, c.org, c.ref(), page(r.Params.Limit, r.Params.Cursor))
+	p := &r.Params
+	l, err := s.Consumers.List(ctx, c.org, gateway.ConsumerList{
+		Gateway: c.ref(), Listing: listing(p.Limit, p.Cursor, p.Q, p.Sort, p.Count), UsagePlan: value(p.UsagePlan),
+	})
 	if err != nil {
 		return nil, err
 	}
-	return gen.ListConsumers200JSONResponse{Items: each(l.Items, toConsumer), NextCursor: optional(l.Next)}, nil
+	items := each(l.Items, toConsumer)
+	if value(p.Budgets) {
+		if err := s.consumerBudgets(ctx, l.Items, items); err != nil {
+			return nil, err
+		}
+	}
+	return gen.ListConsumers200JSONResponse{Items: items, NextCursor: optional(l.Next), Total: l.Total}, nil
 }
 
 func (s *Server) putConsumer(ctx context.Context, name string, in *gen.ConsumerInput, ifMatch *string) (*gateway.SavedConsumer, error) {
@@ -28,8 +37,12 @@ func (s *Server) putConsumer(ctx context.Context, name string, in *gen.ConsumerI
 	if in.Metadata != nil {
 		metadata = *in.Metadata
 	}
+	identities := each(value(in.Identities), func(v *gen.ConsumerIdentity) gateway.Identity {
+		return gateway.Identity{Issuer: v.Issuer, Subject: v.Subject}
+	})
 	return s.Consumers.Put(ctx, c.org, gateway.PutConsumer{
 		Gateway: c.ref(), Name: name, NewName: value(in.Name), UsagePlan: value(in.UsagePlan), Metadata: metadata,
+		Identities: identities,
 		IfMatch: core.ParseIfMatch(value(ifMatch)), CreateOnly: name == "",
 	})
 }
@@ -50,7 +63,13 @@ func (s *Server) GetConsumer(ctx context.Context, r gen.GetConsumerRequestObject
 	if err != nil {
 		return nil, err
 	}
-	return gen.GetConsumer200JSONResponse{ConsumerAnswerJSONResponse: consumerAnswer(v)}, nil
+	a := consumerAnswer(v)
+	out := []gen.Consumer{a.Body}
+	if err := s.consumerBudgets(ctx, []gateway.Consumer{*v}, out); err != nil {
+		return nil, err
+	}
+	a.Body = out[0]
+	return gen.GetConsumer200JSONResponse{ConsumerAnswerJSONResponse: a}, nil
 }
 
 // PutConsumer makes or replaces a consumer.
@@ -81,21 +100,37 @@ func (s *Server) DeleteConsumer(ctx context.Context, r gen.DeleteConsumerRequest
 // ListKeys lists the gateway's keys.
 func (s *Server) ListKeys(ctx context.Context, r gen.ListKeysRequestObject) (gen.ListKeysResponseObject, error) {
 	c := callOf(ctx)
+	p := &r.Params
 	l, err := s.Keys.List(ctx, c.org, apikey.List{
-		Gateway: c.ref(), Consumer: value(r.Params.Consumer), Page: page(r.Params.Limit, r.Params.Cursor),
+		Gateway: c.ref(), Listing: listing(p.Limit, p.Cursor, p.Q, p.Sort, p.Count),
+		Consumer: value(p.Consumer), UsagePlan: value(p.UsagePlan), Status: string(value(p.State)),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return gen.ListKeys200JSONResponse{Items: each(l.Items, s.toKey), NextCursor: optional(l.Next)}, nil
+	items := each(l.Items, s.toKey)
+	if err := s.lastUses(ctx, c, l.Items, items); err != nil {
+		return nil, err
+	}
+	if value(p.Budgets) {
+		if err := s.keyBudgets(ctx, l.Items, items); err != nil {
+			return nil, err
+		}
+	}
+	return gen.ListKeys200JSONResponse{Items: items, NextCursor: optional(l.Next), Total: l.Total}, nil
 }
 
 // CreateKey issues a key.
 func (s *Server) CreateKey(ctx context.Context, r gen.CreateKeyRequestObject) (gen.CreateKeyResponseObject, error) {
 	c := callOf(ctx)
+	limits, err := limitsOf(r.Body.Limits)
+	if err != nil {
+		return nil, err
+	}
 	k, err := s.Keys.Create(ctx, c.org, apikey.Create{
 		Gateway: c.ref(), Consumer: r.Body.Consumer, Name: value(r.Body.Name), UsagePlan: value(r.Body.UsagePlan),
 		Scopes: value(r.Body.Scopes), NotBefore: value(r.Body.NotBefore), Expires: value(r.Body.ExpiresAt),
+		Limits: limits,
 	})
 	if err != nil {
 		return nil, err
@@ -111,16 +146,26 @@ func (s *Server) GetKey(ctx context.Context, r gen.GetKeyRequestObject) (gen.Get
 	if err != nil {
 		return nil, err
 	}
-	return gen.GetKey200JSONResponse{KeyAnswerJSONResponse: s.keyAnswer(k)}, nil
+	a := s.keyAnswer(k)
+	out := []gen.Key{a.Body}
+	if err := s.keyBudgets(ctx, []apikey.Key{*k}, out); err != nil {
+		return nil, err
+	}
+	a.Body = out[0]
+	return gen.GetKey200JSONResponse{KeyAnswerJSONResponse: a}, nil
 }
 
 // UpdateKey replaces what may change of a key.
 func (s *Server) UpdateKey(ctx context.Context, r gen.UpdateKeyRequestObject) (gen.UpdateKeyResponseObject, error) {
 	c := callOf(ctx)
+	limits, err := limitsOf(r.Body.Limits)
+	if err != nil {
+		return nil, err
+	}
 	k, err := s.Keys.Update(ctx, c.org, apikey.Update{
 		Target: apikey.Target{Gateway: c.ref(), ID: r.Key, IfMatch: core.ParseIfMatch(value(r.Params.IfMatch))},
 		Name:   new(value(r.Body.Name)), UsagePlan: new(value(r.Body.UsagePlan)),
-		Scopes: new(value(r.Body.Scopes)), Expires: new(value(r.Body.ExpiresAt)),
+		Scopes: new(value(r.Body.Scopes)), Expires: new(value(r.Body.ExpiresAt)), Limits: &limits,
 	})
 	if err != nil {
 		return nil, err

@@ -83,6 +83,11 @@ func toConsumer(c *gateway.Consumer) gen.Consumer {
 	if len(c.Metadata) > 0 {
 		out.Metadata = &c.Metadata
 	}
+	if len(c.Identities) > 0 {
+		out.Identities = new(each(c.Identities, func(v *gateway.Identity) gen.ConsumerIdentity {
+			return gen.ConsumerIdentity{Issuer: v.Issuer, Subject: v.Subject}
+		}))
+	}
 	return out
 }
 
@@ -99,6 +104,7 @@ func (s *Server) toKey(k *apikey.Key) gen.Key {
 	if len(k.Scopes) > 0 {
 		out.Scopes = &k.Scopes
 	}
+	out.Limits = toLimits(&k.Limits)
 	if k.RotatedTo != 0 {
 		out.RotatedTo = new(apikey.ID(k.RotatedTo))
 	}

@@ -218,7 +218,7 @@ func (s *Server) exportTokens(x *exporter, org core.OrganizationID, user string)
 }
 
 func (s *Server) exportAudit(x *exporter, org core.OrganizationID, f audit.Filter) error {
-	read := func(p core.Page) (core.List[audit.Entry], error) { return s.Audit.List(x.ctx, org, f, p) }
+	read := func(p core.Page) (core.List[audit.Entry], error) { return s.Audit.List(x.ctx, org, f, core.Listing{Page: p}) }
 	return pages(x, "audit", read, func(e *audit.Entry) error {
 		line, err := toAuditEntry(e)
 		x.next()
@@ -275,12 +275,14 @@ func (s *Server) exportGateway(x *exporter, org core.OrganizationID, g *gateway.
 	if err := items(x, "secrets", secrets, toSecret); err != nil {
 		return err
 	}
-	consumers := func(p core.Page) (core.List[gateway.Consumer], error) { return s.Consumers.List(x.ctx, org, g.ID, p) }
+	consumers := func(p core.Page) (core.List[gateway.Consumer], error) {
+		return s.Consumers.List(x.ctx, org, gateway.ConsumerList{Gateway: g.ID, Listing: core.Listing{Page: p}})
+	}
 	if err := items(x, "consumers", consumers, toConsumer); err != nil {
 		return err
 	}
 	keys := func(p core.Page) (core.List[apikey.Key], error) {
-		return s.Keys.List(x.ctx, org, apikey.List{Gateway: g.ID, Page: p})
+		return s.Keys.List(x.ctx, org, apikey.List{Gateway: g.ID, Listing: core.Listing{Page: p}})
 	}
 	if err := items(x, "keys", keys, s.toKey); err != nil {
 		return err

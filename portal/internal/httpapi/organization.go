@@ -221,9 +221,9 @@ func (s *Server) DeleteToken(ctx context.Context, r gen.DeleteTokenRequestObject
 func (s *Server) ListAudit(ctx context.Context, r gen.ListAuditRequestObject) (gen.ListAuditResponseObject, error) {
 	f := audit.Filter{
 		Action: value(r.Params.Action), Actor: value(r.Params.Actor),
-		Resource: value(r.Params.Resource), Gateway: value(r.Params.Gateway),
+		Resource: value(r.Params.Resource), Gateway: value(r.Params.Gateway), From: value(r.Params.From), To: value(r.Params.To),
 	}
-	l, err := s.Audit.List(ctx, callOf(ctx).org, f, page(r.Params.Limit, r.Params.Cursor))
+	l, err := s.Audit.List(ctx, callOf(ctx).org, f, listing(r.Params.Limit, r.Params.Cursor, r.Params.Q, (*string)(nil), r.Params.Count))
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +231,7 @@ func (s *Server) ListAudit(ctx context.Context, r gen.ListAuditRequestObject) (g
 	if err != nil {
 		return nil, err
 	}
-	return gen.ListAudit200JSONResponse{Items: items, NextCursor: optional(l.Next)}, nil
+	return gen.ListAudit200JSONResponse{Items: items, NextCursor: optional(l.Next), Total: l.Total}, nil
 }
 
 // ListPlans lists what can be bought.

@@ -32,12 +32,15 @@ func remove[T any](ctx context.Context, items *gateway.Collection[T], name strin
 // ListUpstreams lists the gateway's upstreams.
 func (s *Server) ListUpstreams(ctx context.Context, r gen.ListUpstreamsRequestObject) (gen.ListUpstreamsResponseObject, error) {
 	c := callOf(ctx)
-	l, err := s.Gateways.Upstreams.List(ctx, c.org, c.ref(), page(r.Params.Limit, r.Params.Cursor))
+	p := &r.Params
+	l, err := s.Gateways.Upstreams.List(ctx, c.org, gateway.ListInput{
+		Gateway: c.ref(), Listing: listing(p.Limit, p.Cursor, p.Q, p.Sort, p.Count),
+	})
 	if err != nil {
 		return nil, err
 	}
 	items, err := eachErr(l.Items, toUpstream)
-	return gen.ListUpstreams200JSONResponse{Items: items, NextCursor: optional(l.Next)}, err
+	return gen.ListUpstreams200JSONResponse{Items: items, NextCursor: optional(l.Next), Total: l.Total}, err
 }
 
 // CreateUpstream makes an upstream.
@@ -86,12 +89,16 @@ func (s *Server) DeleteUpstream(ctx context.Context, r gen.DeleteUpstreamRequest
 // ListRoutes lists the gateway's routes.
 func (s *Server) ListRoutes(ctx context.Context, r gen.ListRoutesRequestObject) (gen.ListRoutesResponseObject, error) {
 	c := callOf(ctx)
-	l, err := s.Gateways.Routes.List(ctx, c.org, c.ref(), page(r.Params.Limit, r.Params.Cursor))
+	p := &r.Params
+	l, err := s.Gateways.Routes.List(ctx, c.org, gateway.ListInput{
+		Gateway: c.ref(), Listing: listing(p.Limit, p.Cursor, p.Q, p.Sort, p.Count),
+		Upstream: value(p.Upstream), Method: value(p.Method), Policy: value(p.Policy),
+	})
 	if err != nil {
 		return nil, err
 	}
 	items, err := eachErr(l.Items, toRoute)
-	return gen.ListRoutes200JSONResponse{Items: items, NextCursor: optional(l.Next)}, err
+	return gen.ListRoutes200JSONResponse{Items: items, NextCursor: optional(l.Next), Total: l.Total}, err
 }
 
 // CreateRoute makes a route.
@@ -140,12 +147,15 @@ func (s *Server) DeleteRoute(ctx context.Context, r gen.DeleteRouteRequestObject
 // ListUsagePlans lists the gateway's usage plans.
 func (s *Server) ListUsagePlans(ctx context.Context, r gen.ListUsagePlansRequestObject) (gen.ListUsagePlansResponseObject, error) {
 	c := callOf(ctx)
-	l, err := s.Gateways.UsagePlans.List(ctx, c.org, c.ref(), page(r.Params.Limit, r.Params.Cursor))
+	p := &r.Params
+	l, err := s.Gateways.UsagePlans.List(ctx, c.org, gateway.ListInput{
+		Gateway: c.ref(), Listing: listing(p.Limit, p.Cursor, p.Q, p.Sort, p.Count),
+	})
 	if err != nil {
 		return nil, err
 	}
 	items, err := eachErr(l.Items, toUsagePlan)
-	return gen.ListUsagePlans200JSONResponse{Items: items, NextCursor: optional(l.Next)}, err
+	return gen.ListUsagePlans200JSONResponse{Items: items, NextCursor: optional(l.Next), Total: l.Total}, err
 }
 
 // CreateUsagePlan makes a usage plan.

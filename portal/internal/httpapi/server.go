@@ -18,8 +18,10 @@ import (
 	"github.com/tollgate/tollgate/portal/internal/relay"
 	"github.com/tollgate/tollgate/portal/internal/session"
 	"github.com/tollgate/tollgate/portal/internal/signin"
+	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/audit"
+	"github.com/tollgate/tollgate/services/budget"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/plan"
@@ -38,6 +40,8 @@ type Services struct {
 	Keys      *apikey.Service
 	Status    *publish.Status
 	Usage     *usage.Service
+	Alerts    *alert.Service
+	Budgets   *budget.Service
 }
 
 // Config is what New needs.

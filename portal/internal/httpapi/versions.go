@@ -51,6 +51,20 @@ func (s *Server) DiffConfig(ctx context.Context, _ gen.DiffConfigRequestObject) 
 	return gen.DiffConfig200JSONResponse{Version: int64(d.Version), Changes: each(d.Changes, toDifference)}, nil
 }
 
+// CheckChange says what saving one thing would change.
+func (s *Server) CheckChange(ctx context.Context, _ gen.CheckChangeRequestObject) (gen.CheckChangeResponseObject, error) {
+	c := callOf(ctx)
+	in, err := decode[gateway.Check](c)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.Gateways.Check(ctx, c.org, c.ref(), in)
+	if err != nil {
+		return nil, err
+	}
+	return gen.CheckChange200JSONResponse{Version: int64(d.Version), Changes: each(d.Changes, toDifference)}, nil
+}
+
 // ListVersions lists the history.
 func (s *Server) ListVersions(ctx context.Context, r gen.ListVersionsRequestObject) (gen.ListVersionsResponseObject, error) {
 	c := callOf(ctx)

@@ -15,8 +15,8 @@ import (
 	"github.com/tollgate/tollgate/services/usage"
 )
 
-// budget is one counter in one period, to be restored.
-type budget struct {
+// claimed is one counter in one period, to be restored.
+type claimed struct {
 	key    string
 	end    int64
 	claims []*contract.BudgetClaim
@@ -54,7 +54,7 @@ func (b *Budgets) restore(ctx context.Context, shards []int, missing map[int]boo
 }
 
 // spent reports whether anything was ever granted of some counters.
-func spent(list []*budget) bool {
+func spent(list []*claimed) bool {
 	for _, u := range list {
 		for _, c := range u.claims {
 			if c.Granted > 0 || c.Spent > 0 {
@@ -66,7 +66,7 @@ func spent(list []*budget) bool {
 }
 
 // claimed reads the claims of some shards; fields are what was read, by shard.
-func (b *Budgets) claimed(ctx context.Context, shards []int) (list []*budget, fields map[int][]string, err error) {
+func (b *Budgets) claimed(ctx context.Context, shards []int) (list []*claimed, fields map[int][]string, err error) {
 	p := b.Redis.Pipeline()
 	got := make([]*redis.MapStringStringCmd, len(shards))
 	for i, n := range shards {
@@ -77,7 +77,7 @@ func (b *Budgets) claimed(ctx context.Context, shards []int) (list []*budget, fi
 		return nil, nil, unavailable("read budget claims", err)
 	}
 	fields = map[int][]string{}
-	at := map[string]*budget{}
+	at := map[string]*claimed{}
 	now := b.Wall().Unix()
 	for i, n := range shards {
 		for field, value := range got[i].Val() {
@@ -92,7 +92,7 @@ func (b *Budgets) claimed(ctx context.Context, shards []int) (list []*budget, fi
 			}
 			key := contract.RedisBudget(contract.BudgetQuota, c.Counter, c.Period)
 			if at[key] == nil {
-				at[key] = &budget{key: key, end: c.End}
+				at[key] = &claimed{key: key, end: c.End}
 				list = append(list, at[key])
 			}
 			at[key].claims = append(at[key].claims, c)
@@ -102,7 +102,7 @@ func (b *Budgets) claimed(ctx context.Context, shards []int) (list []*budget, fi
 }
 
 // write restores some counters that are not there.
-func (b *Budgets) write(ctx context.Context, list []*budget) error {
+func (b *Budgets) write(ctx context.Context, list []*claimed) error {
 	queries := make([]usage.LedgerQuery, len(list))
 	for i, u := range list {
 		queries[i] = u.query()
@@ -133,7 +133,7 @@ func (b *Budgets) write(ctx context.Context, list []*budget) error {
 
 // query selects the usage rows of a counter, from when the first edge that still
 // knows it began to use it: what was counted before does not belong to it.
-func (u *budget) query() usage.LedgerQuery {
+func (u *claimed) query() usage.LedgerQuery {
 	c := u.claims[0]
 	since := c.End
 	for _, o := range u.claims {
@@ -142,7 +142,7 @@ func (u *budget) query() usage.LedgerQuery {
 	f := &c.Filter
 	q := usage.LedgerQuery{
 		Organization: f.Organization, Gateway: f.Gateway, Route: f.Route, Consumer: f.Consumer, Key: f.Key,
-		NoConsumer: f.NoConsumer, NoKey: f.NoKey, LiveOnly: f.Live,
+		NoConsumer: f.NoConsumer, NoKey: f.NoKey, Chain: f.Chain, LiveOnly: f.Live,
 		FromHour: uint32(since / 3600), ToHour: uint32((c.End + 3599) / 3600),
 	}
 	return q

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/tollgate/tollgate/services/contract/pacedlog"
 )
 
 // Open makes a client for TOLLGATE_REDIS_URL: redis://, rediss://, unix://,
@@ -33,14 +37,14 @@ func Open(text string) (redis.UniversalClient, error) {
 	return nil, fmt.Errorf("the Redis URL begins with %.20q: want redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://", scheme)
 }
 
-// The library logs each failed connection to standard error by itself; here every
-// failure is returned, and whoever gets it decides what to log.
-func init() { redis.SetLogger(silent{}) }
+// Speak lets the library, which has one logger for the process and would write
+// each failed connection to standard error, speak through log at a bounded rate.
+// The first call counts.
+func Speak(log *slog.Logger) {
+	speak.Do(func() { redis.SetLogger(pacedlog.New(log, "go-redis")) })
+}
 
-type silent struct{}
-
-// Printf drops a line of the library's.
-func (silent) Printf(context.Context, string, ...any) {}
+var speak sync.Once
 
 const (
 	dialTime = 2 * time.Second

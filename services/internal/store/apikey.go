@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"gorm.io/gorm"
@@ -39,6 +39,8 @@ type keyRow struct {
 	ExpiresAt      int64
 	RevokedAt      int64
 	RotatedTo      uint64
+	Limits         string // JSON; empty: none
+	LimitsOf       uint64
 	Version        uint64
 	CreatedBy      string
 	CreatedAt      int64 `gorm:"autoCreateTime:false"`
@@ -51,6 +53,9 @@ type keyRow struct {
 	ConsumerName string `gorm:"->"`
 	PlanNum      uint64 `gorm:"->"`
 	PlanName     string `gorm:"->"`
+	UsedNum      uint64 `gorm:"->"` // the plan in force
+	UsedDocument string `gorm:"->"`
+	UsedName     string `gorm:"->"`
 }
 
 func (keyRow) TableName() string { return "api_keys" }
@@ -59,10 +64,13 @@ func (keyRow) TableName() string { return "api_keys" }
 func joinedKeys(db *gorm.DB) *gorm.DB {
 	return db.Table("api_keys").Select("api_keys.*, gateways.num AS gateway_num, gateways.name AS gateway_name, " +
 		"COALESCE(consumers.num, 0) AS consumer_num, COALESCE(consumers.name, '') AS consumer_name, " +
-		"COALESCE(own_plan.num, 0) AS plan_num, COALESCE(own_plan.name, '') AS plan_name").
+		"COALESCE(own_plan.num, 0) AS plan_num, COALESCE(own_plan.name, '') AS plan_name, " +
+		"COALESCE(own_plan.num, consumer_plan.num, 0) AS used_num, COALESCE(own_plan.name, consumer_plan.name, '') AS used_name, " +
+		"COALESCE(own_plan.document, consumer_plan.document, '') AS used_document").
 		Joins("JOIN gateways ON gateways.id = api_keys.gateway_id").
 		Joins("LEFT JOIN consumers ON consumers.id = api_keys.consumer_id").
-		Joins("LEFT JOIN usage_plans own_plan ON own_plan.id = api_keys.usage_plan_id")
+		Joins("LEFT JOIN usage_plans own_plan ON own_plan.id = api_keys.usage_plan_id").
+		Joins("LEFT JOIN usage_plans consumer_plan ON consumer_plan.id = consumers.usage_plan_id")
 }
 
 func (r *keyRow) domain() (apikey.Key, error) {
@@ -75,7 +83,7 @@ func (r *keyRow) domain() (apikey.Key, error) {
 		Gateway:  apikey.Ref{ID: r.GatewayID, Num: r.GatewayNum, Name: r.GatewayName},
 		Consumer: apikey.Ref{ID: r.ConsumerID, Num: r.ConsumerNum, Name: r.ConsumerName},
 		Test:     r.Test, State: byte(r.State), NotBefore: core.FromMillis(r.NotBefore), Expires: core.FromMillis(r.ExpiresAt),
-		Revoked: core.FromMillis(r.RevokedAt), RotatedTo: r.RotatedTo, Version: r.Version, CreatedBy: r.CreatedBy,
+		Revoked: core.FromMillis(r.RevokedAt), RotatedTo: r.RotatedTo, LimitsOf: r.LimitsOf, Version: r.Version, CreatedBy: r.CreatedBy,
 		CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt), Pepper: uint8(r.Pepper),
 	}
 	if r.UsagePlanID != nil {
@@ -85,10 +93,33 @@ func (r *keyRow) domain() (apikey.Key, error) {
 		return k, fmt.Errorf("hash of key %s is %d bytes", k.ID, len(r.Hash))
 	}
 	copy(k.Hash[:], r.Hash)
+	var err error
+	if k.Limits, err = decodeLimits(r.Limits); err != nil {
+		return k, fmt.Errorf("limits of key %s: %w", k.ID, err)
+	}
+	if k.Plan, err = planDocument(r.UsedNum, r.UsedName, r.UsedDocument); err != nil {
+		return k, err
+	}
 	if r.Scopes != "" {
 		k.Scopes = strings.Split(r.Scopes, " ")
 	}
 	return k, nil
+}
+
+// encodeLimits is empty for a key without limits of its own.
+func encodeLimits(l *contract.KeyLimits) string {
+	if l.None() {
+		return ""
+	}
+	b, _ := json.Marshal(l) // numbers and words only: can't fail
+	return string(b)
+}
+
+func decodeLimits(text string) (l contract.KeyLimits, err error) {
+	if text != "" {
+		err = json.Unmarshal([]byte(text), &l)
+	}
+	return l, err
 }
 
 // Tx runs fn in one transaction.
@@ -136,56 +167,6 @@ func (s Keys) Key(ctx context.Context, org core.OrganizationID, id string, kid u
 		return err
 	})
 	return out, err
-}
-
-// Keys lists by creation.
-func (s Keys) Keys(ctx context.Context, org core.OrganizationID, id string, f apikey.Filter) ([]apikey.Key, error) {
-	var out []apikey.Key
-	err := s.DB.View(ctx, func(db *gorm.DB) error {
-		q := joinedKeys(db).Where("api_keys.organization_id = ? AND api_keys.gateway_id = ?", string(org), id).
-			Order("api_keys.created_at, api_keys.kid")
-		if f.Consumer != "" {
-			q = q.Where("consumers.name = ?", f.Consumer)
-		}
-		if f.After != "" {
-			created, kid, ok := parseSortKey(f.After)
-			if !ok {
-				return core.Invalid(contract.FieldErrors{{Pointer: "/cursor", Detail: "is not a cursor of this list"}})
-			}
-			q = q.Where("api_keys.created_at > ? OR (api_keys.created_at = ? AND api_keys.kid > ?)", created, created, kid)
-		}
-		if f.Limit > 0 {
-			q = q.Limit(f.Limit)
-		}
-		var rows []keyRow
-		if err := q.Find(&rows).Error; err != nil {
-			return err
-		}
-		out = make([]apikey.Key, len(rows))
-		for i := range rows {
-			k, err := rows[i].domain()
-			if err != nil {
-				return err
-			}
-			out[i] = k
-		}
-		return nil
-	})
-	return out, err
-}
-
-// parseSortKey reads what apikey.SortKey wrote.
-func parseSortKey(s string) (created int64, kid uint64, ok bool) {
-	ms, digits, ok := strings.Cut(s, ".")
-	if !ok {
-		return 0, 0, false
-	}
-	created, err := strconv.ParseInt(ms, 10, 64)
-	if err != nil {
-		return 0, 0, false
-	}
-	kid, ok = contract.ParseKID(digits)
-	return created, kid, ok
 }
 
 // keyTx implements apikey.Tx.
@@ -251,7 +232,8 @@ func (t keyTx) CreateKey(org core.OrganizationID, k *apikey.Key) error {
 		KID: k.KID, Shard: contract.KeyShard(k.KID), OrganizationID: string(org), GatewayID: k.Gateway.ID,
 		ConsumerID: k.Consumer.ID, UsagePlanID: planID(k), Name: k.Name, Test: k.Test, Hash: k.Hash[:], Pepper: int(k.Pepper),
 		Scopes: strings.Join(k.Scopes, " "), State: int(k.State), NotBefore: core.Millis(k.NotBefore),
-		ExpiresAt: core.Millis(k.Expires), Version: k.Version, CreatedBy: k.CreatedBy, CreatedAt: t.Now, UpdatedAt: t.Now,
+		ExpiresAt: core.Millis(k.Expires), Limits: encodeLimits(&k.Limits), LimitsOf: k.LimitsOf,
+		Version: k.Version, CreatedBy: k.CreatedBy, CreatedAt: t.Now, UpdatedAt: t.Now,
 	}
 	k.CreatedAt, k.UpdatedAt = core.FromMillis(t.Now), core.FromMillis(t.Now)
 	return t.Create(&row).Error
@@ -269,7 +251,7 @@ func (t keyTx) SaveKey(org core.OrganizationID, k *apikey.Key) error {
 	r := t.Table("api_keys").Where("organization_id = ? AND kid = ?", string(org), k.KID).Updates(map[string]any{
 		"name": k.Name, "usage_plan_id": planID(k), "scopes": strings.Join(k.Scopes, " "), "state": int(k.State),
 		"expires_at": core.Millis(k.Expires), "revoked_at": core.Millis(k.Revoked), "rotated_to": k.RotatedTo,
-		"version": k.Version, "updated_at": t.Now,
+		"limits": encodeLimits(&k.Limits), "version": k.Version, "updated_at": t.Now,
 	})
 	if r.Error == nil && r.RowsAffected != 1 {
 		return ErrGone

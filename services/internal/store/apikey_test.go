@@ -225,7 +225,7 @@ func TestKeysPage(t *testing.T) {
 		d.Key(t, org, g, "bob")
 		var cursor string
 		for pages := 0; ; pages++ {
-			list, err := d.Keys.List(t.Context(), org, apikey.List{Gateway: g.ID, Consumer: "ann", Page: core.Page{Limit: 2, Cursor: cursor}})
+			list, err := d.Keys.List(t.Context(), org, apikey.List{Gateway: g.ID, Consumer: "ann", Listing: core.Listing{Page: core.Page{Limit: 2, Cursor: cursor}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -245,7 +245,7 @@ func TestKeysPage(t *testing.T) {
 		if len(want) != 0 {
 			t.Errorf("never listed: %v", want)
 		}
-		_, err := d.Keys.List(t.Context(), org, apikey.List{Gateway: g.ID, Page: core.Page{Cursor: "MTp4"}})
+		_, err := d.Keys.List(t.Context(), org, apikey.List{Gateway: g.ID, Listing: core.Listing{Page: core.Page{Cursor: "MTp4"}}})
 		wantFields(t, err, "/cursor")
 	})
 }

@@ -30,18 +30,42 @@ func entryFrom(r *auditRow) audit.Entry {
 func (s Audits) List(ctx context.Context, org core.OrganizationID, f audit.Filter, before string, limit int) ([]audit.Entry, error) {
 	var rows []auditRow
 	err := s.View(ctx, func(db *gorm.DB) error {
-		q := db.Where("organization_id = ?", string(org))
-		for column, value := range map[string]string{"action": f.Action, "actor_id": f.Actor, "resource_id": f.Resource, "gateway_id": f.Gateway} {
-			if value != "" {
-				q = q.Where(clause.Eq{Column: column, Value: value})
-			}
-		}
+		q := auditLines(db, org, &f)
 		if before != "" {
 			q = q.Where("id < ?", before)
 		}
 		return q.Order("id DESC").Limit(limit).Find(&rows).Error
 	})
 	return convert(rows, entryFrom), err
+}
+
+// Count counts entries of an organization.
+func (s Audits) Count(ctx context.Context, org core.OrganizationID, f audit.Filter) (int64, error) {
+	var n int64
+	err := s.View(ctx, func(db *gorm.DB) error { return auditLines(db, org, &f).Model(&auditRow{}).Count(&n).Error })
+	return n, err
+}
+
+// auditLines are the lines that a filter chooses.
+func auditLines(db *gorm.DB, org core.OrganizationID, f *audit.Filter) *gorm.DB {
+	q := db.Where("organization_id = ?", string(org))
+	for column, value := range map[string]string{"action": f.Action, "actor_id": f.Actor, "resource_id": f.Resource, "gateway_id": f.Gateway} {
+		if value != "" {
+			q = q.Where(clause.Eq{Column: column, Value: value})
+		}
+	}
+	if !f.From.IsZero() {
+		q = q.Where("at >= ?", core.Millis(f.From))
+	}
+	if !f.To.IsZero() {
+		q = q.Where("at < ?", core.Millis(f.To))
+	}
+	if f.Query != "" {
+		p := likeWithin(f.Query)
+		const like = " LIKE ? ESCAPE '!'"
+		q = q.Where("(LOWER(action)"+like+" OR LOWER(resource_name)"+like+" OR LOWER(resource_id)"+like+" OR LOWER(actor_name)"+like+" OR client"+like+")", p, p, p, p, p)
+	}
+	return q
 }
 
 type onceRow struct {

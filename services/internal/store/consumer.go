@@ -26,6 +26,8 @@ type consumerRow struct {
 	Name           string
 	UsagePlanID    *string
 	UsagePlan      string `gorm:"->"` // joined name
+	PlanNum        uint64 `gorm:"->"`
+	PlanDocument   string `gorm:"->"`
 	Metadata       string
 	Revision       uint64
 	CreatedAt      int64 `gorm:"autoCreateTime:false"`
@@ -34,16 +36,45 @@ type consumerRow struct {
 
 func (consumerRow) TableName() string { return "consumers" }
 
-func (r *consumerRow) domain() gateway.Consumer {
-	return gateway.Consumer{
+func (r *consumerRow) domain() (gateway.Consumer, error) {
+	c := gateway.Consumer{
 		ID: r.ID, Num: r.Num, Gateway: r.GatewayID, Name: r.Name, UsagePlan: r.UsagePlan,
 		Metadata: json.RawMessage(r.Metadata), Revision: r.Revision,
 		CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
 	}
+	var err error
+	c.Plan, err = planDocument(r.PlanNum, r.UsagePlan, r.PlanDocument)
+	return c, err
+}
+
+// planDocument is a joined usage plan; nil for none.
+func planDocument(num uint64, name, document string) (*contract.UsagePlan, error) {
+	if num == 0 {
+		return nil, nil
+	}
+	p := &contract.UsagePlan{}
+	if err := json.Unmarshal([]byte(document), p); err != nil {
+		return nil, fmt.Errorf("decode usage plan %d: %w", num, err)
+	}
+	p.Num, p.Name = num, name
+	return p, nil
+}
+
+// domainConsumers makes consumers of rows, with their identities.
+func domainConsumers(db *gorm.DB, org core.OrganizationID, id string, rows []consumerRow) ([]gateway.Consumer, error) {
+	out := make([]gateway.Consumer, len(rows))
+	for i := range rows {
+		var err error
+		if out[i], err = rows[i].domain(); err != nil {
+			return nil, err
+		}
+	}
+	return out, addIdentities(db, org, id, out)
 }
 
 func consumers(db *gorm.DB, org core.OrganizationID, id string) *gorm.DB {
-	return db.Table("consumers").Select("consumers.*, COALESCE(usage_plans.name, '') AS usage_plan").
+	return db.Table("consumers").Select("consumers.*, COALESCE(usage_plans.name, '') AS usage_plan, "+
+		"COALESCE(usage_plans.num, 0) AS plan_num, COALESCE(usage_plans.document, '') AS plan_document").
 		Joins("LEFT JOIN usage_plans ON usage_plans.id = consumers.usage_plan_id").
 		Where("consumers.organization_id = ? AND consumers.gateway_id = ?", string(org), id)
 }
@@ -57,8 +88,11 @@ func findConsumer(db *gorm.DB, org core.OrganizationID, id, name string) (*gatew
 	if err != nil {
 		return nil, err
 	}
-	c := row.domain()
-	return &c, nil
+	list, err := domainConsumers(db, org, id, []consumerRow{row})
+	if err != nil {
+		return nil, err
+	}
+	return &list[0], nil
 }
 
 // Tx runs fn in one transaction.
@@ -69,30 +103,6 @@ func (s Consumers) Tx(ctx context.Context, fn func(gateway.ConsumerTx) error) er
 // Gateway finds by id or name.
 func (s Consumers) Gateway(ctx context.Context, org core.OrganizationID, ref string) (*gateway.Gateway, error) {
 	return Gateways(s).Gateway(ctx, org, ref)
-}
-
-// Consumers lists by name.
-func (s Consumers) Consumers(ctx context.Context, org core.OrganizationID, id string, limit int, after string) ([]gateway.Consumer, error) {
-	var out []gateway.Consumer
-	err := s.DB.View(ctx, func(db *gorm.DB) error {
-		var rows []consumerRow
-		q := consumers(db, org, id).Order("consumers.name")
-		if after != "" {
-			q = q.Where("consumers.name > ?", after)
-		}
-		if limit > 0 {
-			q = q.Limit(limit)
-		}
-		if err := q.Find(&rows).Error; err != nil {
-			return err
-		}
-		out = make([]gateway.Consumer, len(rows))
-		for i := range rows {
-			out[i] = rows[i].domain()
-		}
-		return nil
-	})
-	return out, err
 }
 
 // Consumer finds by name.

@@ -117,7 +117,10 @@ func readSource(db *gorm.DB, org core.OrganizationID, id string) (*gateway.Sourc
 			return nil, err
 		}
 	}
-	src.Secrets, err = readSecrets(db, org, id)
+	if src.Secrets, err = readSecrets(db, org, id); err != nil {
+		return nil, err
+	}
+	src.Certificates, err = readCertificates(db, org, id)
 	return src, err
 }
 
@@ -126,9 +129,6 @@ func readEntries(db *gorm.DB, org core.OrganizationID, id string, q gateway.Entr
 	query := db.Table(table).Where("organization_id = ? AND gateway_id = ?", string(org), id).Order("name")
 	if q.Name != "" {
 		query = query.Where("name = ?", q.Name)
-	}
-	if q.After != "" {
-		query = query.Where("name > ?", q.After)
 	}
 	if q.Limit > 0 {
 		query = query.Limit(q.Limit)
@@ -162,6 +162,16 @@ func (s Gateways) Entries(ctx context.Context, org core.OrganizationID, id strin
 	var out []gateway.Entry
 	err := s.DB.View(ctx, func(db *gorm.DB) (err error) {
 		out, err = readEntries(db, org, id, q)
+		return err
+	})
+	return out, err
+}
+
+// ListEntries finds a page of entries.
+func (s Gateways) ListEntries(ctx context.Context, org core.OrganizationID, id string, q gateway.EntryList) (core.Found[gateway.Entry], error) {
+	var out core.Found[gateway.Entry]
+	err := s.DB.View(ctx, func(db *gorm.DB) (err error) {
+		out, err = listEntries(db, org, id, &q)
 		return err
 	})
 	return out, err

@@ -49,6 +49,7 @@ type entryRow struct {
 	Revision       uint64
 	CreatedAt      int64 `gorm:"autoCreateTime:false"`
 	UpdatedAt      int64 `gorm:"autoUpdateTime:false"`
+	Search, Tags   string
 }
 
 // entryTables by gateway.Kind.

@@ -319,10 +319,25 @@ func fillSources(db *gorm.DB, ids []string, at map[string]*gateway.Source) error
 			src.Secrets = append(src.Secrets, secrets[i].domain())
 		}
 	}
+	var certificates []certificateRow
+	if err := db.Omit("sealed").Where("gateway_id IN ?", ids).Order("gateway_id, name").Find(&certificates).Error; err != nil {
+		return err
+	}
+	for i := range certificates {
+		src := at[certificates[i].GatewayID]
+		if src == nil {
+			continue
+		}
+		v, err := certificates[i].domain()
+		if err != nil {
+			return err
+		}
+		src.Certificates = append(src.Certificates, v)
+	}
 	return nil
 }
 
-// Records reads keys by kid.
+// Records reads keys and identities by kid.
 func (s Publisher) Records(ctx context.Context, kids []uint64) ([]*contract.KeyRecord, error) {
 	var out []*contract.KeyRecord
 	err := s.DB.View(ctx, func(db *gorm.DB) error {
@@ -332,19 +347,29 @@ func (s Publisher) Records(ctx context.Context, kids []uint64) ([]*contract.KeyR
 			if err != nil {
 				return err
 			}
-			out, kids = append(out, list...), kids[n:]
+			identities, err := readIdentities(identityRecords(db).Where("consumer_identities.kid IN ?", kids[:n]))
+			if err != nil {
+				return err
+			}
+			out, kids = append(append(out, list...), identities...), kids[n:]
 		}
 		return nil
 	})
 	return out, err
 }
 
-// ShardRecords reads the keys of some shards. Keys of deleted gateways work
+// ShardRecords reads the keys and identities of some shards. Keys of deleted gateways work
 // nowhere and are left out.
 func (s Publisher) ShardRecords(ctx context.Context, from, to int) ([]*contract.KeyRecord, error) {
 	var out []*contract.KeyRecord
-	err := s.DB.View(ctx, func(db *gorm.DB) (err error) {
-		out, err = readRecords(keyRecords(db).Where("api_keys.shard >= ? AND api_keys.shard < ? AND gateways.deleted_at = 0", from, to))
+	err := s.DB.View(ctx, func(db *gorm.DB) error {
+		keys, err := readRecords(keyRecords(db).Where("api_keys.shard >= ? AND api_keys.shard < ? AND gateways.deleted_at = 0", from, to))
+		if err != nil {
+			return err
+		}
+		identities, err := readIdentities(identityRecords(db).
+			Where("consumer_identities.shard >= ? AND consumer_identities.shard < ? AND gateways.deleted_at = 0", from, to))
+		out = append(keys, identities...)
 		return err
 	})
 	return out, err
@@ -355,7 +380,7 @@ func (s Publisher) ShardRecords(ctx context.Context, from, to int) ([]*contract.
 func keyRecords(db *gorm.DB) *gorm.DB {
 	return db.Table("api_keys").Select("api_keys.kid, api_keys.version, gateways.num, COALESCE(consumers.num, 0), COALESCE(consumers.name, ''), " +
 		"COALESCE(own_plan.num, consumer_plan.num, 0), api_keys.not_before, api_keys.expires_at, api_keys.state, api_keys.test, " +
-		"api_keys.pepper, api_keys.hash, api_keys.scopes, api_keys.rotated_to").
+		"api_keys.pepper, api_keys.hash, api_keys.scopes, api_keys.rotated_to, api_keys.limits, api_keys.limits_of").
 		Joins("JOIN gateways ON gateways.id = api_keys.gateway_id").
 		Joins("LEFT JOIN consumers ON consumers.id = api_keys.consumer_id").
 		Joins("LEFT JOIN usage_plans consumer_plan ON consumer_plan.id = consumers.usage_plan_id").
@@ -372,10 +397,10 @@ func readRecords(q *gorm.DB) (out []*contract.KeyRecord, err error) {
 	for rows.Next() {
 		r := &contract.KeyRecord{}
 		var hash sql.RawBytes
-		var scopes string
+		var scopes, limits string
 		var rotated uint64
 		if err := rows.Scan(&r.KID, &r.Version, &r.Gateway, &r.Consumer, &r.ConsumerRef, &r.UsagePlan, &r.NotBefore, &r.Expires,
-			&r.State, &r.Test, &r.Pepper, &hash, &scopes, &rotated); err != nil {
+			&r.State, &r.Test, &r.Pepper, &hash, &scopes, &rotated, &limits, &r.LimitsOf); err != nil {
 			return nil, err
 		}
 		if len(hash) != len(r.Hash) {
@@ -386,6 +411,12 @@ func readRecords(q *gorm.DB) (out []*contract.KeyRecord, err error) {
 			r.Scopes = strings.Split(scopes, " ")
 		}
 		r.Rotated = rotated != 0
+		if r.Limits, err = decodeLimits(limits); err != nil {
+			return nil, fmt.Errorf("limits of key %s: %w", apikey.ID(r.KID), err)
+		}
+		if r.Limits.None() {
+			r.LimitsOf = 0 // nothing is counted under it
+		}
 		out = append(out, r)
 	}
 	return out, rows.Err()

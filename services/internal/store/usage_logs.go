@@ -92,6 +92,18 @@ func logs(db *gorm.DB, org core.OrganizationID, q *usage.LogQuery) *gorm.DB {
 			db = db.Where(c.column+" = ?", clean(c.value))
 		}
 	}
+	// The record is JSON: what it must hold is looked for as JSON has it. The
+	// service looks again where in the record it stands.
+	for _, text := range []string{f.Query, f.Target} {
+		if text == "" {
+			continue
+		}
+		js, err := json.Marshal(clean(strings.ToLower(text)))
+		if err != nil {
+			js = []byte(`""`) // a string can always be written
+		}
+		db = db.Where(`LOWER(record) LIKE ? ESCAPE '!'`, likeWithin(string(js[1:len(js)-1])))
+	}
 	if f.Path != "" {
 		db = db.Where(`path LIKE ? ESCAPE '!'`, likePrefix(clean(f.Path)))
 	}

@@ -87,7 +87,9 @@ func sumShape(q *usage.LedgerQuery) string {
 		{"kid", q.Key != 0 || q.NoKey, q.Key != 0},
 		{"plan", q.Plan != 0, false},
 	} {
-		if c.given {
+		if c.column == "kid" && q.Chain {
+			b.WriteString(" AND (c.kid = i.kid OR c.kid IN (SELECT k.kid FROM api_keys k WHERE k.limits_of = i.kid AND k.limits_of <> 0))")
+		} else if c.given {
 			b.WriteString(" AND c." + c.column + " = i." + c.column)
 		}
 		if c.some {

@@ -50,7 +50,7 @@ func NewDomain(t testing.TB, db *store.DB) *Domain {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Consumers, err = gateway.NewConsumers(store.Consumers{DB: db}, limits{d}); err != nil {
+	if d.Consumers, err = gateway.NewConsumers(store.Consumers{DB: db}, limits{d}, d.Root); err != nil {
 		t.Fatal(err)
 	}
 	if d.Keys, err = apikey.New(apikey.Options{Store: store.Keys{DB: db}, Limits: limits{d}, Keys: d.Root}); err != nil {
@@ -96,7 +96,9 @@ func (d *Domain) Gateway(t testing.TB, org core.OrganizationID, name string) *ga
 // Consumer makes a consumer with the usage plan "gold".
 func (d *Domain) Consumer(t testing.TB, org core.OrganizationID, g *gateway.Gateway, name string) *gateway.SavedConsumer {
 	t.Helper()
-	c, err := d.Consumers.Put(t.Context(), org, gateway.PutConsumer{Gateway: g.ID, Name: name, UsagePlan: "gold"})
+	c, err := d.Consumers.Put(t.Context(), org, gateway.PutConsumer{
+		Gateway: g.ID, Name: name, UsagePlan: "gold", Identities: []gateway.Identity{{Issuer: "https://id.test", Subject: name}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,6 +109,9 @@ func TenantTenancy(t *testing.T, db *store.DB) {
 		{"List", func(o core.OrganizationID) (any, error) {
 			return store.Audits{DB: db}.List(t.Context(), o, audit.Filter{Resource: string(right.Organization.ID)}, "", 10)
 		}},
+		{"Count", func(o core.OrganizationID) (any, error) {
+			return store.Audits{DB: db}.Count(t.Context(), o, audit.Filter{Resource: string(right.Organization.ID)})
+		}},
 	})
 	if after := right.Fingerprint(t, db); after != before {
 		t.Errorf("the wrong organization changed something:\n%s\n%s", before, after)

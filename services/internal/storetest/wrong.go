@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -81,6 +82,10 @@ func GatewayTenancy(t *testing.T, db *store.DB) {
 	right, wrong := Organization(t, db, "right"), Organization(t, db, "wrong")
 	g := d.Gateway(t, right, "shop")
 	d.Consumer(t, right, g, "ann")
+	cert, key := NewAuthority(t, "test").Leaf(t, time.Now().Add(time.Hour), g.Hostname)
+	if _, err := d.Gateways.PutCertificate(t.Context(), right, gateway.PutCertificate{Gateway: g.ID, Name: "front", ChainPEM: cert, KeyPEM: key}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := d.Gateways.PutSecret(t.Context(), right, gateway.PutSecret{Gateway: g.ID, Name: "token", Value: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +103,9 @@ func GatewayTenancy(t *testing.T, db *store.DB) {
 	}
 }
 
+// firstPage is a page as lists are asked for.
+var firstPage = core.Window{Limit: 10, Field: core.SortName}
+
 func readTries(t *testing.T, db *store.DB, g *gateway.Gateway) []Try {
 	s, ctx := store.Gateways{DB: db}, t.Context()
 	return []Try{
@@ -108,7 +116,12 @@ func readTries(t *testing.T, db *store.DB, g *gateway.Gateway) []Try {
 		{"Entries", func(o core.OrganizationID) (any, error) {
 			return s.Entries(ctx, o, g.ID, gateway.EntryQuery{Kind: gateway.KindRoute})
 		}},
+		{"ListEntries", func(o core.OrganizationID) (any, error) {
+			found, err := s.ListEntries(ctx, o, g.ID, gateway.EntryList{Kind: gateway.KindRoute, Window: firstPage})
+			return found.Items, err
+		}},
 		{"Secrets", func(o core.OrganizationID) (any, error) { return s.Secrets(ctx, o, g.ID) }},
+		{"Certificates", func(o core.OrganizationID) (any, error) { return s.Certificates(ctx, o, g.ID) }},
 		{"History", func(o core.OrganizationID) (any, error) { return s.History(ctx, o, g.ID, 10, 0) }},
 		{"Lineup", func(o core.OrganizationID) (any, error) { return s.Lineup(ctx, o, g.ID, 1) }},
 	}
@@ -186,6 +199,23 @@ func writeTries(t *testing.T, db *store.DB, g *gateway.Gateway, src *gateway.Sou
 			left, err := tx.Source(src.Gateway.Organization, g.ID)
 			return len(left.Secrets) != len(src.Secrets), err
 		}),
+		try("PutCertificate", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			v := src.Certificates[0]
+			v.EdgeSealed = []byte("forged")
+			return nil, tx.PutCertificate(o, g.ID, &v)
+		}),
+		try("PutCertificate", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			v := src.Certificates[0]
+			v.ID, v.Name, v.Revision = "crt_new", "new", 0
+			return true, tx.PutCertificate(o, g.ID, &v)
+		}),
+		try("DeleteCertificate", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			if err := tx.DeleteCertificate(o, g.ID, src.Certificates[0].ID); err != nil {
+				return nil, err
+			}
+			left, err := tx.Source(src.Gateway.Organization, g.ID)
+			return len(left.Certificates) != len(src.Certificates), err
+		}),
 		try("AddVersion", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
 			v := &gateway.HistoryEntry{Version: gateway.Version{Version: g.Version + 1}, Delta: []byte{}}
 			return nil, tx.AddVersion(o, g.ID, v)
@@ -201,7 +231,10 @@ func consumerTries(t *testing.T, db *store.DB, g *gateway.Gateway) []Try {
 	s, ctx := store.Consumers{DB: db}, t.Context()
 	return []Try{
 		{"Gateway", func(o core.OrganizationID) (any, error) { return s.Gateway(ctx, o, g.ID) }},
-		{"Consumers", func(o core.OrganizationID) (any, error) { return s.Consumers(ctx, o, g.ID, 10, "") }},
+		{"Consumers", func(o core.OrganizationID) (any, error) {
+			found, err := s.Consumers(ctx, o, g.ID, gateway.ConsumerWindow{Window: firstPage})
+			return found.Items, err
+		}},
 		{"Consumer", func(o core.OrganizationID) (any, error) { return s.Consumer(ctx, o, g.ID, "ann") }},
 	}
 }
@@ -239,6 +272,12 @@ func consumerWriteTries(t *testing.T, db *store.DB, d *Domain, right core.Organi
 			n, err := tx.CountConsumers(right, g.ID)
 			return n != 1, err
 		}),
+		try("SetIdentities", func(tx gateway.ConsumerTx, o core.OrganizationID) (any, error) { // takes them all away
+			return tx.SetIdentities(o, g, ann, nil, true)
+		}),
+		try("SetIdentities", func(tx gateway.ConsumerTx, o core.OrganizationID) (any, error) {
+			return tx.SetIdentities(o, g, ann, []gateway.IdentityRecord{{Identity: gateway.Identity{Issuer: "https://id.test", Subject: "eve"}, KID: 7}}, false)
+		}),
 		try("TouchKeys", func(tx gateway.ConsumerTx, o core.OrganizationID) (any, error) { return tx.TouchKeys(o, ann.ID, true) }),
 		try("Record", func(tx gateway.ConsumerTx, o core.OrganizationID) (any, error) {
 			return nil, tx.Record(t.Context(), o, core.Change{Action: "test", ResourceType: "test"}) // its own line
@@ -258,7 +297,10 @@ func KeyTenancy(t *testing.T, db *store.DB) {
 	WrongOrganization(t, reflect.TypeFor[apikey.Store](), wrong, []Try{
 		{"Gateway", func(o core.OrganizationID) (any, error) { return s.Gateway(ctx, o, g.ID) }},
 		{"Key", func(o core.OrganizationID) (any, error) { return s.Key(ctx, o, g.ID, k.KID) }},
-		{"Keys", func(o core.OrganizationID) (any, error) { return s.Keys(ctx, o, g.ID, apikey.Filter{Limit: 10}) }},
+		{"Keys", func(o core.OrganizationID) (any, error) {
+			found, err := s.Keys(ctx, o, g.ID, apikey.Filter{Window: firstPage})
+			return found.Items, err
+		}},
 	})
 	try := func(method string, do func(tx apikey.Tx, o core.OrganizationID) (any, error)) Try {
 		return Try{method, func(o core.OrganizationID) (any, error) {
