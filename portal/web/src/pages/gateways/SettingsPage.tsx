@@ -1,5 +1,148 @@
-import { PageHeader } from '@/ui';
+import { Button, Group, NumberInput, Stack, Switch, Text, TextInput, Title } from '@mantine/core';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { $api, api, etagOf, type Schemas } from '@/api/client';
+import { refresh } from '@/api/queries';
+import { useMay, useMembership } from '@/api/session';
+import { useGatewayName } from '@/shell/useGateway';
+import { ConfirmDanger, done, FormSkeleton, Loaded, PageHeader, ProblemNote, useApiForm } from '@/ui';
+import { LinkButton, TextLink } from '@/ui/LinkTo';
+
+type Gateway = Schemas['Gateway'];
 
 export default function SettingsPage() {
-  return <PageHeader title="Settings" description="What holds for the whole gateway." />;
+  const gateway = useGatewayName();
+  const query = $api.useQuery('get', '/v1/gateways/{gateway}', { params: { path: { gateway } } });
+  return (
+    <>
+      <PageHeader title="Settings" description="What holds for the whole gateway." />
+      <Loaded query={query} skeleton={<FormSkeleton fields={3} />}>
+        {(data) => (
+          <Stack gap={40} maw="40rem">
+            <SettingsForm key={data.id} gateway={data} />
+            <Freshness />
+            <Danger gateway={data} />
+          </Stack>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function SettingsForm({ gateway }: { gateway: Gateway }) {
+  const may = useMay('gateways:write');
+  const navigate = useNavigate();
+  // The form keeps the state it was filled from: a change elsewhere meanwhile is a conflict, not lost.
+  const [from] = useState(gateway);
+  const { form, problem, rest, busy, submit } = useApiForm({
+    initialValues: { name: from.name, server_timing: from.server_timing ?? false, sample: (from.log_sample ?? 1) * 100 },
+    rename: { '/log_sample': 'sample' },
+    save: async ({ name, server_timing, sample }) => {
+      await api.PUT('/v1/gateways/{gateway}', {
+        params: { path: { gateway: from.id }, header: { 'If-Match': etagOf(from) } },
+        body: { name, server_timing, log_sample: sample / 100 },
+      });
+      await refresh('/v1/gateways');
+      done('The settings are saved.');
+      if (name !== from.name) await navigate({ to: '/gateways/$gw/settings', params: { gw: name }, replace: true });
+    },
+  });
+  return (
+    <form onSubmit={submit} noValidate>
+      <Stack gap="lg">
+        <TextInput
+          label="Name"
+          description="In this portal and in the API. The host name stays as it is."
+          disabled={!may}
+          spellCheck={false}
+          {...form.getInputProps('name')}
+        />
+        <Switch
+          label="Send timings to callers"
+          description="Each answer says in Server-Timing how many milliseconds the edge and the backend took."
+          disabled={!may}
+          {...form.getInputProps('server_timing', { type: 'checkbox' })}
+        />
+        <NumberInput
+          label="Successful requests that are logged"
+          description="Refused and failed requests are always logged. Usage and invoices count every request either way."
+          suffix=" %"
+          min={0}
+          max={100}
+          decimalScale={2}
+          maw="16rem"
+          disabled={!may}
+          {...form.getInputProps('sample')}
+        />
+        <ProblemNote problem={problem?.errors && rest.length === 0 ? undefined : problem} rest={rest} />
+        {may ? (
+          <Group>
+            <Button type="submit" loading={busy}>
+              Save the settings
+            </Button>
+          </Group>
+        ) : (
+          <Text size="sm" c="dimmed">
+            Your role may look at the settings, not change them.
+          </Text>
+        )}
+      </Stack>
+    </form>
+  );
+}
+
+/** The choice belongs to the organization; here it says what it means for this gateway. */
+function Freshness() {
+  const organization = useMembership()?.organization;
+  if (!organization) return null;
+  const strict = organization.freshness === 'strict';
+  return (
+    <section>
+      <Title order={2}>When an edge is cut off</Title>
+      <Text mt={4}>
+        {strict
+          ? 'Strict: an edge without news for 30 s refuses requests, so that no revoked key is ever served.'
+          : 'Available: an edge without news goes on serving what it has; a key that is revoked meanwhile still works there until it is back.'}{' '}
+        All gateways of the organization share this choice: change it in <TextLink to="/organization/settings">the organization’s settings</TextLink>.
+      </Text>
+    </section>
+  );
+}
+
+function Danger({ gateway }: { gateway: Gateway }) {
+  const may = useMay('gateways:write');
+  const navigate = useNavigate();
+  const [opened, setOpened] = useState(false);
+  if (!may) return null;
+  return (
+    <section>
+      <Title order={2}>Copy or delete</Title>
+      <Group mt="sm" gap="xs">
+        <LinkButton to="/gateways/$gw/copy" params={{ gw: gateway.name }} variant="default">
+          Copy to another gateway
+        </LinkButton>
+        <Button variant="outline" color="red.8" onClick={() => setOpened(true)}>
+          Delete the gateway
+        </Button>
+      </Group>
+      <ConfirmDanger
+        opened={opened}
+        onClose={() => setOpened(false)}
+        title={`Delete the gateway ${gateway.name}?`}
+        name={gateway.name}
+        action="Delete the gateway"
+        consequences={[
+          `${gateway.hostname} answers 404 at once, to every caller.`,
+          'Its routes, upstreams, consumers, keys and secrets are deleted and can’t be brought back.',
+          'The host name stays reserved for 7 days.',
+        ]}
+        onConfirm={async () => {
+          await api.DELETE('/v1/gateways/{gateway}', { params: { path: { gateway: gateway.id }, header: { 'If-Match': etagOf(gateway) } } });
+          await navigate({ to: '/gateways' });
+          await refresh('/v1/gateways');
+          done(`The gateway ${gateway.name} is deleted.`);
+        }}
+      />
+    </section>
+  );
 }

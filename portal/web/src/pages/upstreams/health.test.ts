@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { healthWords, targetsOf, type HealthReport } from './health';
+
+const line = (upstream: string, target: string, edge: string, healthy: boolean, reason?: string) => ({ upstream, target, edge, healthy, reason });
+const report: HealthReport = {
+  edges: [],
+  targets: [
+    line('a', 'http://one', 'e1', true),
+    line('a', 'http://one', 'e2', true),
+    line('b', 'http://two', 'e1', false, 'connection refused'),
+    line('b', 'http://two', 'e2', false, 'connection refused'),
+    line('b', 'http://two', 'e3', true),
+  ],
+};
+
+test('targets are gathered over edges, the unhealthy first', () => {
+  const [first, second] = targetsOf(report);
+  expect(first).toMatchObject({ upstream: 'b', edges: 3, healthy: 1, reasons: [{ reason: 'connection refused', edges: ['e1', 'e2'] }] });
+  expect(second).toMatchObject({ upstream: 'a', edges: 2, healthy: 2, reasons: [] });
+  expect(first && healthWords(first)).toBe('healthy on 1 of 3 edges');
+});
+
+test('one upstream alone', () => {
+  expect(targetsOf(report, 'a').map((t) => t.target)).toEqual(['http://one']);
+});
