@@ -21,6 +21,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
 	"github.com/tollgate/tollgate/gateway-edge/internal/health"
+	"github.com/tollgate/tollgate/gateway-edge/internal/keep"
 	"github.com/tollgate/tollgate/gateway-edge/internal/keystore"
 	"github.com/tollgate/tollgate/gateway-edge/internal/limit"
 	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
@@ -58,6 +59,7 @@ type Edge struct {
 	marker    *snapshot.Marker
 	snapshot  *snapshot.Store
 	keys      *keystore.Store
+	kept      *keep.Store
 	sync      atomic.Pointer[confsync.Syncer]
 	engine    *engine.Engine
 	server    *listen.Server
@@ -75,6 +77,7 @@ func New(_ context.Context, cfg Config) (*Edge, error) {
 	if cfg.Keys == nil || cfg.DataDir == "" || cfg.RedisURL == "" || cfg.Logger == nil {
 		return nil, errors.New("edge: Keys, DataDir, RedisURL and Logger are needed")
 	}
+	config.Speak(cfg.Logger)
 	e := &Edge{cfg: cfg, clock: clock.New(), started: time.Now(), dialing: config.NewDialing(), ready: make(chan struct{})}
 	for _, step := range []func() error{
 		e.openIdentity, e.openGuard, e.openUpstreams, e.openCounting, e.openConfiguration, e.openServing,

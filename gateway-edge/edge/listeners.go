@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/config"
@@ -71,13 +69,9 @@ func (e *Edge) openListeners() error {
 // redisAddrs returns the addresses of the Redis servers that the URL names, as far
 // as they can be resolved now.
 func redisAddrs(text string) (out []netip.AddrPort) {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "unix" {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	for hostport := range strings.SplitSeq(u.Host, ",") {
+	for _, hostport := range config.Hosts(text) {
 		host, port, err := net.SplitHostPort(hostport)
 		if err != nil {
 			host, port = hostport, "6379"

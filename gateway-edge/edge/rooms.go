@@ -14,6 +14,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
 	"github.com/tollgate/tollgate/gateway-edge/internal/health"
+	"github.com/tollgate/tollgate/gateway-edge/internal/keep"
 	"github.com/tollgate/tollgate/gateway-edge/internal/keystore"
 	"github.com/tollgate/tollgate/gateway-edge/internal/limit"
 	"github.com/tollgate/tollgate/gateway-edge/internal/limit/plan"
@@ -102,6 +103,12 @@ func (e *Edge) openConfiguration() error {
 		return err
 	}
 	e.onClose(e.disk.Close)
+	if dir, err = e.dir("kept"); err != nil {
+		return err
+	}
+	if e.kept, err = keep.Open(keep.Config{Dir: dir, Keys: e.cfg.Keys, Wall: e.clock.Wall, Logger: e.cfg.Logger}); err != nil {
+		return err
+	}
 	e.snapshot = snapshot.New(e.snapshotConfig())
 	var pos confsync.Position
 	var posLoc *disklog.Loc
@@ -164,7 +171,7 @@ func (e *Edge) snapshotConfig() snapshot.Config {
 	return snapshot.Config{
 		Keys: e.cfg.Keys, Disk: e.disk, Marker: e.marker, Lookup: builtin.Lookup, Upstreams: e.upstreams,
 		Deps:     policy.Deps{Counters: e.limits, Wall: e.clock.Wall},
-		FetchFor: fetch.of, GatewayKeys: e.keys.Gateway,
+		FetchFor: fetch.of, GatewayKeys: e.keys.Gateway, GatewayIdentities: e.keys.Identities, KeepFor: e.kept.Of,
 		OrgLimits: func(doc *contract.Organization) snapshot.OrgLimits { return e.limits.Organization(doc) },
 		PlanStep: func(org snapshot.OrgLimits, scope policy.Scope, plans []contract.UsagePlan, route string) (policy.Step, error) {
 			own, ok := org.(*limit.Organization)

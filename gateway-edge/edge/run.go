@@ -52,6 +52,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	l.start(work, "health checks", e.health.Run)
 	l.start(work, "engine", e.engine.Run)
 	l.start(work, "keys", e.keys.Run)
+	l.start(work, "kept values", e.kept.Run)
 	l.start(work, "admin", e.admin.Run)
 	l.start(work, "configuration", e.sync.Load().Run)
 	l.start(work, "explain", e.explain.Run)

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/edge"
-	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -176,7 +175,7 @@ func TestTLS(t *testing.T) {
 	e := w.start(t, t.TempDir())
 	e.waitReady(t)
 	chain, keyPEM := makeCertificate(t, "api.customer.test")
-	sealed, err := w.pub.Keys.Edge.SealSecret(snapshot.CertificateContext("gw_shop"), keyPEM)
+	sealed, err := w.pub.Keys.Edge.SealSecret(contract.CertificateContext("gw_shop"), keyPEM)
 	if err != nil {
 		t.Fatal(err)
 	}

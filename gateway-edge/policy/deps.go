@@ -25,6 +25,10 @@ type Deps struct {
 	Keys     Keys
 	Counters Counters
 	Fetch    Fetch
+	// Identities tells which consumer a token's caller is; nil: none.
+	Identities Identities
+	// Keep holds what should outlive the process; nil: nothing does.
+	Keep Keep
 	// Secret returns a secret of the gateway by name.
 	Secret func(name string) ([]byte, error)
 	// State returns the value kept under key, made once by make: runtime state
@@ -61,6 +65,36 @@ type Keys interface {
 	Peek(key Text, now int64) KeyResult
 	// Load asks where the key is stored; it never answers KeyCold.
 	Load(b Blocking, key Text, client netip.Addr) KeyResult
+}
+
+// Identity is a caller as an OIDC provider knows it, by the number and the hash
+// under which its record is kept.
+type Identity struct {
+	KID  uint64
+	Hash [32]byte
+}
+
+// Identities finds the consumers of one gateway that own OIDC identities.
+type Identities interface {
+	// Identity names a caller. It is computed once a token.
+	Identity(issuer, subject string) Identity
+	// PeekIdentity answers from memory: KeyOK with the consumer's principal,
+	// KeyRevoked for one that is no consumer's any more, else KeyCold. It never
+	// blocks and does not allocate.
+	PeekIdentity(id *Identity) KeyResult
+	// LoadIdentity asks where identities are stored. It never answers KeyCold;
+	// KeyInvalid: no consumer has it.
+	LoadIdentity(b Blocking, id *Identity) KeyResult
+}
+
+// Keep holds small values that outlive the process, such as an issuer's keys. Its
+// keys are the tenant's own.
+type Keep interface {
+	// Load reads a value and when it was saved; nil when there is none. It may read
+	// a disk.
+	Load(key string) (value []byte, saved time.Time)
+	// Save keeps a value, soon: it does not wait for the disk.
+	Save(key string, value []byte)
 }
 
 // Fetch gets documents over HTTP from the outside: through the SSRF guard,

@@ -44,6 +44,12 @@ type Principal struct {
 	Limits   *contract.KeyLimits
 	LimitsOf uint64
 
+	// Identity is the number of a token's OIDC identity that belongs to Consumer; 0:
+	// there is none.
+	Identity uint64
+	// Of is another principal whose end is this one's too; nil: none.
+	Of *Principal
+
 	// Locals are slots for runtime state of the meter and the limits, stored
 	// once and read without a lock.
 	Locals [numLocals]atomic.Value
@@ -53,7 +59,7 @@ type Principal struct {
 
 // Alive reports whether the credential is still good: it turns false at once
 // when it is revoked.
-func (p *Principal) Alive() bool { return !p.dead.Load() }
+func (p *Principal) Alive() bool { return !p.dead.Load() && (p.Of == nil || !p.Of.dead.Load()) }
 
 // Kill makes Alive false for ever.
 func (p *Principal) Kill() { p.dead.Store(true) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/url"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/tollgate/tollgate/services/contract/pacedlog"
 )
 
 const (
@@ -91,20 +94,20 @@ func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-// quiet keeps go-redis from writing to the standard logger of its own accord:
-// every failure comes back as an error, and its caller logs what matters.
-type quiet struct{}
+// Speak lets go-redis, which has one logger for the process and would write each
+// failed connection to standard error, speak through log at a bounded rate. The
+// first call counts.
+func Speak(log *slog.Logger) {
+	speak.Do(func() { redis.SetLogger(pacedlog.New(log, "go-redis")) })
+}
 
-func (quiet) Printf(context.Context, string, ...any) {}
-
-var silence = sync.OnceFunc(func() { redis.SetLogger(quiet{}) })
+var speak sync.Once
 
 // OpenRedis makes a client for TOLLGATE_REDIS_URL: redis://, rediss://, unix://,
 // redis+sentinel://host,host/master/db or redis+cluster://host,host. It connects
 // on first use, honours the deadlines of contexts and does not retry by itself;
 // pool is its number of connections. Errors never repeat a password.
 func OpenRedis(text string, d *Dialing, pool int) (redis.UniversalClient, error) {
-	silence()
 	scheme, _, _ := strings.Cut(text, ":")
 	switch scheme {
 	case "redis", "rediss", "unix":
@@ -126,20 +129,20 @@ func OpenRedis(text string, d *Dialing, pool int) (redis.UniversalClient, error)
 
 // openSeveral reads the URLs that name more than one host.
 func openSeveral(scheme, text string, d *Dialing, pool int) (redis.UniversalClient, error) {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("the Redis URL can't be parsed: want %s://user:password@host:port,host:port/…", scheme)
+	hosts, path, user, err := severalHosts(scheme, text)
+	if err != nil {
+		return nil, err
 	}
 	o := &redis.UniversalOptions{
-		Addrs: strings.Split(u.Host, ","), Username: u.User.Username(), PoolSize: pool, PoolTimeout: callTime,
+		Addrs: hosts, Username: user.Username(), PoolSize: pool, PoolTimeout: callTime,
 		ContextTimeoutEnabled: true, DialTimeout: dialTime, ReadTimeout: callTime, WriteTimeout: callTime,
 		MaxRetries: -1, DialerRetries: 1,
 	}
-	o.Password, _ = u.User.Password()
+	o.Password, _ = user.Password()
 	if scheme == "redis+cluster" {
 		o.IsClusterMode, o.MaxRedirects = true, 3 // while slots move
 	} else {
-		master, db, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+		master, db, _ := strings.Cut(strings.Trim(path, "/"), "/")
 		if master == "" {
 			return nil, errors.New("the Redis URL names no master: want redis+sentinel://host:port,host:port/master/db")
 		}
@@ -153,4 +156,46 @@ func openSeveral(scheme, text string, d *Dialing, pool int) (redis.UniversalClie
 	c := redis.NewUniversalClient(o)
 	c.AddHook(hook{d})
 	return c, nil
+}
+
+// severalHosts splits scheme://user:password@host:port,host:port/path, which
+// net/url does not take.
+func severalHosts(scheme, text string) (hosts []string, path string, user *url.Userinfo, err error) {
+	bad := fmt.Errorf("the Redis URL can't be parsed: want %s://user:password@host:port,host:port/…", scheme)
+	rest, _ := strings.CutPrefix(text, scheme+"://")
+	authority, path, _ := strings.Cut(rest, "/")
+	user = url.User("")
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		name, password, _ := strings.Cut(authority[:at], ":")
+		authority = authority[at+1:]
+		n, errName := url.PathUnescape(name)
+		p, errPassword := url.PathUnescape(password)
+		if errName != nil || errPassword != nil {
+			return nil, "", nil, bad
+		}
+		user = url.UserPassword(n, p)
+	}
+	hosts = strings.Split(authority, ",")
+	for _, h := range hosts {
+		if _, _, err := net.SplitHostPort(h); err != nil {
+			return nil, "", nil, bad
+		}
+	}
+	return hosts, path, user, nil
+}
+
+// Hosts are the servers that a Redis URL names; none for a socket or a URL that
+// can't be parsed.
+func Hosts(text string) []string {
+	scheme, _, _ := strings.Cut(text, ":")
+	switch scheme {
+	case "redis+sentinel", "redis+cluster":
+		hosts, _, _, _ := severalHosts(scheme, text)
+		return hosts
+	case "redis", "rediss":
+		if u, err := url.Parse(text); err == nil && u.Host != "" {
+			return []string{u.Host}
+		}
+	}
+	return nil
 }

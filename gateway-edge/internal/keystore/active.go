@@ -16,6 +16,7 @@ type active struct {
 	notBefore, expires    int64 // Unix milliseconds; 0: no bound
 	state                 byte
 	test                  bool
+	identity              bool // of a token's caller; no key opens it
 
 	principal *policy.Principal // nil unless the key is active
 	// older are principals of former versions: requests and tunnels may still
@@ -32,9 +33,15 @@ var removed = &active{kid: ^uint64(0)}
 func newActive(r *contract.KeyRecord) *active {
 	a := &active{
 		kid: r.KID, version: r.Version, gateway: r.Gateway, hash: r.Hash,
-		notBefore: r.NotBefore, expires: r.Expires, state: r.State, test: r.Test,
+		notBefore: r.NotBefore, expires: r.Expires, state: r.State, test: r.Test, identity: r.Kind == contract.RecordIdentity,
 	}
-	if r.State == contract.KeyActive {
+	switch {
+	case r.State != contract.KeyActive:
+	case a.identity:
+		a.principal = &policy.Principal{
+			Kind: policy.KindToken, Consumer: r.Consumer, ConsumerName: r.ConsumerRef, UsagePlan: r.UsagePlan, Test: r.Test, Identity: r.KID,
+		}
+	default:
 		a.principal = &policy.Principal{
 			Kind: policy.KindAPIKey, Key: r.KID, KeyDisplay: display(r), Consumer: r.Consumer,
 			ConsumerName: r.ConsumerRef, UsagePlan: r.UsagePlan, Scopes: r.Scopes,

@@ -250,7 +250,7 @@ func samePrincipal(a, b *policy.Principal) bool {
 	}
 	return a.Consumer == b.Consumer && a.ConsumerName == b.ConsumerName && a.UsagePlan == b.UsagePlan &&
 		a.Expires == b.Expires && a.Rotated == b.Rotated && a.Test == b.Test &&
-		a.LimitsOf == b.LimitsOf && sameLimits(a.Limits, b.Limits)
+		a.LimitsOf == b.LimitsOf && a.Identity == b.Identity && sameLimits(a.Limits, b.Limits)
 }
 
 func sameLimits(a, b *contract.KeyLimits) bool {

@@ -73,7 +73,7 @@ func (k *keys) check(a *active, h *hasher) policy.KeyResult {
 // genuine reports whether the caller holds the key's secret and the key is this
 // gateway's.
 func (k *keys) genuine(a *active, h *hasher) bool {
-	return subtle.ConstantTimeCompare(h.hash(), a.hash[:]) == 1 && a.gateway == k.gateway && a.test == k.test
+	return subtle.ConstantTimeCompare(h.hash(), a.hash[:]) == 1 && a.gateway == k.gateway && a.test == k.test && !a.identity
 }
 
 // verdict judges a genuine key's state.

@@ -92,14 +92,10 @@ func New(cfg Config) (*Server, error) {
 	s.queue = newQueue(s.listeners[0].Addr())
 	s.std = cfg.Engine.StdServer()
 	s.std.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		if t, ok := c.(*tls.Conn); ok {
-			c = t.NetConn()
+		if f, ok := c.(*frames); ok {
+			ctx = engine.WithInfo(ctx, f.h.info)
 		}
-		h, ok := c.(*handed)
-		if !ok {
-			return ctx
-		}
-		return engine.WithInfo(ctx, h.info)
+		return ctx
 	}
 	return s, nil
 }
@@ -230,7 +226,8 @@ func (s *Server) serve(ctx context.Context, c net.Conn, secure bool) {
 	}
 	ahead, http2 := s.cfg.Engine.ServeConn(ctx, c, info)
 	if http2 {
-		s.serveStd(&handed{Conn: c, info: info, ahead: ahead})
+		h := &handed{Conn: c, info: info, ahead: ahead}
+		s.serveStdConn(newFrames(h, h), h)
 	}
 }
 
@@ -279,16 +276,26 @@ func (s *Server) serveTLS(ctx context.Context, c net.Conn, info engine.Info) {
 		}
 	}
 	if state.NegotiatedProtocol == "h2" {
+		if state.Version == tls.VersionTLS12 && !forHTTP2[state.CipherSuite] {
+			_ = t.Close() // RFC 9113, 9.2.2
+			return
+		}
 		h.info = info
-		s.serveStdConn(t, h)
+		s.serveStdConn(newFrames(t, h), h)
 		return
 	}
 	s.cfg.Engine.ServeConn(ctx, t, info)
 }
 
-func (s *Server) serveStd(h *handed) { s.serveStdConn(h, h) }
+// forHTTP2 are the cipher suites of TLS 1.2 that HTTP/2 may run over.
+var forHTTP2 = map[uint16]bool{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: true, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: true,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: true, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384: true,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: true, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: true,
+}
 
-// serveStdConn gives a connection to net/http's server and waits for its end.
+// serveStdConn gives a connection, decrypted, to net/http's server and waits for
+// its end.
 func (s *Server) serveStdConn(c net.Conn, h *handed) {
 	h.done = make(chan struct{})
 	if !s.queue.put(c) {

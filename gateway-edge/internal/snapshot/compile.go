@@ -63,6 +63,7 @@ type builder struct {
 	doc     *contract.Gateway
 	org     *Org
 	keys    policy.Keys
+	callers policy.Identities
 	touched map[string]bool
 	ups     map[string]*balance.Upstream
 }
@@ -132,6 +133,9 @@ func (b *builder) build() (*Compiled, error) {
 	c.upstreams = b.upstreams(&errs)
 	if b.s.cfg.GatewayKeys != nil {
 		b.keys = b.s.cfg.GatewayKeys(doc.Num, doc.Mode == contract.ModeTest, b.org.Strict)
+	}
+	if b.s.cfg.GatewayIdentities != nil {
+		b.callers = b.s.cfg.GatewayIdentities(doc.Num, doc.Mode == contract.ModeTest, b.org.Strict)
 	}
 	for i := range doc.Routes {
 		if c.Routes[i], err = b.route(i); err != nil {
@@ -203,9 +207,12 @@ func (b *builder) route(i int) (*Route, error) {
 // deps fills in what policies of one route are given.
 func (b *builder) deps(r *contract.Route) policy.Deps {
 	d := b.s.cfg.Deps
-	d.Keys = b.keys
+	d.Keys, d.Identities = b.keys, b.callers
 	if b.s.cfg.FetchFor != nil {
 		d.Fetch = b.s.cfg.FetchFor(b.doc.OrganizationNum)
+	}
+	if b.s.cfg.KeepFor != nil {
+		d.Keep = b.s.cfg.KeepFor(b.doc.OrganizationNum)
 	}
 	d.Scope = policy.Scope{
 		Organization: b.doc.Organization, Gateway: b.doc.ID, Route: r.ID,

@@ -30,6 +30,11 @@ type Config struct {
 	// GatewayKeys returns the API keys of one gateway; strict says whether to
 	// refuse what can't be confirmed.
 	GatewayKeys func(gateway uint64, test bool, strict func() bool) policy.Keys
+	// GatewayIdentities returns the OIDC identities of one gateway's consumers; nil:
+	// there are none.
+	GatewayIdentities func(gateway uint64, test bool, strict func() bool) policy.Identities
+	// KeepFor returns what an organization's policies keep on disk; nil: nothing.
+	KeepFor func(organization uint64) policy.Keep
 	// OrgLimits makes an organization's own limits, once; PlanStep the implicit
 	// first step of a route's limits.
 	OrgLimits func(doc *contract.Organization) OrgLimits

@@ -16,15 +16,22 @@ const (
 	maxWeight  = 32 << 20 // bytes, as entry.weight estimates them
 )
 
-// entry is the verdict on one token under one configuration. It is immutable.
+// entry is the verdict on one token under one configuration. It is immutable but
+// for what is known of the caller's consumer.
 type entry struct {
 	hash      [32]byte
 	key       *key  // it dies with it
 	expires   int64 // Unix seconds, with the skew
 	weight    int
 	fault     fault
-	principal *policy.Principal // set unless fault is
+	principal *policy.Principal // set unless fault is: of no consumer
+	identity  policy.Identity   // set unless fault is
 	values    []string          // of the policy's header fields, "" where the claim is absent
+
+	matched atomic.Pointer[owned] // the caller's consumer, once it is known
+	// absent is the CLOCK_BOOTTIME until which the caller is known to be no
+	// consumer's, unless the stream says otherwise.
+	absent atomic.Int64
 }
 
 // good reports whether the verdict still stands.
@@ -164,9 +171,7 @@ func (c *cache) drop(nowBoot int64) {
 	}
 	for i := range *p {
 		if e := (*p)[i].Load(); e != nil && !e.key.alive(nowBoot) {
-			if e.principal != nil {
-				e.principal.Kill()
-			}
+			e.end()
 			c.store(*p, i, nil)
 		}
 	}

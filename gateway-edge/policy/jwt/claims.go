@@ -103,6 +103,10 @@ func (p *jwtPolicy) judge(t *token, hash [32]byte, k *key) *entry {
 	if who.ConsumerName, e.fault = p.consumer(t.claims); e.fault.bad() {
 		return e
 	}
+	if p.identities != nil {
+		who.Consumer = contract.ConsumerUnmatched
+		e.identity = p.identities.Identity(p.config.Issuer, strings.TrimPrefix(who.ConsumerName, p.config.ConsumerPrefix))
+	}
 	e.values = make([]string, len(p.headers))
 	for i, h := range p.headers {
 		v := lookup(t.claims, h.claim)

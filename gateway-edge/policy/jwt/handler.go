@@ -32,7 +32,11 @@ func (p *jwtPolicy) OnRequest(x *policy.Exchange, s *policy.Slot) policy.Action 
 		s.N[0] = refreshing
 		return x.Wait()
 	}
-	return p.decide(x, e)
+	who, ok := p.who(e, now)
+	if !ok {
+		return x.Wait()
+	}
+	return p.decide(x, e, who)
 }
 
 // Await verifies a token never seen, and fetches keys.
@@ -42,19 +46,26 @@ func (p *jwtPolicy) Await(b policy.Blocking, x *policy.Exchange, s *policy.Slot)
 		return p.refuse(x, f)
 	}
 	now := x.Now()
+	p.issuer.restore(p.keep, now, p.wall())
 	if s.N[0] == refreshing || p.issuer.takeRefresh(now) {
 		// Whatever comes of it, the keys at hand still serve this request.
 		_ = p.issuer.fetch(b, p.fetch, now, wanted{})
 	}
 	hash := p.hash(t)
-	if e := p.issuer.tokens.get(&hash); e != nil && p.issuer.usable(now) != nil && e.good(now, p.wall().Unix()) {
-		return p.decide(x, e)
+	e := p.issuer.tokens.get(&hash)
+	if e == nil || p.issuer.usable(now) == nil || !e.good(now, p.wall().Unix()) {
+		if e, f = p.verify(b, t.Clone(), hash, now); f.bad() {
+			return p.refuse(x, f)
+		}
 	}
-	e, f := p.verify(b, t.Clone(), hash, now)
-	if f.bad() {
-		return p.refuse(x, f)
+	who, ok := p.who(e, now)
+	if !ok {
+		available := true
+		if who, available = p.ask(b, e, now); !available && p.config.RequireConsumer {
+			return p.refuse(x, fault{code: contract.CodeProviderUnavailable})
+		}
 	}
-	return p.decide(x, e)
+	return p.decide(x, e, who)
 }
 
 // bearer returns the token of the Authorization field (RFC 6750 2.1).
@@ -123,11 +134,14 @@ func (p *jwtPolicy) verify(b policy.Blocking, raw string, hash [32]byte, now int
 }
 
 // decide acts on a verdict.
-func (p *jwtPolicy) decide(x *policy.Exchange, e *entry) policy.Action {
-	if e.fault.bad() {
+func (p *jwtPolicy) decide(x *policy.Exchange, e *entry, who *policy.Principal) policy.Action {
+	switch {
+	case e.fault.bad():
 		return p.refuse(x, e.fault)
+	case p.config.RequireConsumer && unmatched(who):
+		return p.refuse(x, fault{code: contract.CodeForbidden, detail: noConsumerText})
 	}
-	x.SetPrincipal(e.principal)
+	x.SetPrincipal(who)
 	h := x.Request().Header
 	if !p.config.ForwardToken {
 		h.Del(policy.Authorization)

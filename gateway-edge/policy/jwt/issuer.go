@@ -54,6 +54,9 @@ type issuer struct {
 	// fetch the keys ahead of their end; who wins the swap does.
 	refresh atomic.Int64
 
+	kept     atomic.Pointer[policy.Keep] // set with the first request
+	restored sync.Once
+
 	mu         sync.Mutex // guards what follows
 	inflight   *flight
 	discovered string // the key set's address, once discovered
@@ -276,7 +279,11 @@ func (i *issuer) get(b policy.Blocking, f policy.Fetch) (*keySet, error) {
 	if status != 200 {
 		return nil, fmt.Errorf("get the key set: status %d", status)
 	}
-	return parseKeys(body)
+	set, err := parseKeys(body)
+	if err == nil {
+		i.save(body)
+	}
+	return set, err
 }
 
 // discover reads the provider's metadata (OpenID Connect Discovery 1.0, 4). The

@@ -43,6 +43,8 @@ type Config struct {
 	// ConsumerClaim names who calls; ConsumerPrefix stands before its value.
 	ConsumerClaim  string `json:"consumer_claim"`
 	ConsumerPrefix string `json:"consumer_prefix"`
+	// RequireConsumer refuses callers whose identity belongs to no consumer.
+	RequireConsumer bool `json:"require_consumer"`
 	// ClaimsToHeaders: claim → request field.
 	ClaimsToHeaders map[string]string `json:"claims_to_headers"`
 	// ForwardToken leaves the Authorization field for the backend.
@@ -83,7 +85,7 @@ func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.config, p.fetch, p.wall = c, d.Fetch, d.Wall
+	p.config, p.fetch, p.wall, p.identities, p.keep = c, d.Fetch, d.Wall, d.Identities, d.Keep
 	text, err := json.Marshal(c)
 	if err != nil {
 		return nil, err
@@ -234,6 +236,9 @@ type jwtPolicy struct {
 	print     [32]byte // of the configuration: part of every token's hash
 	challenge string
 	issuer    *issuer
+
+	identities policy.Identities // nil: callers are of no consumer
+	keep       policy.Keep       // nil: keys don't outlive the process
 }
 
 var (
