@@ -31,7 +31,7 @@ export default function Shell() {
       <aside className={classes.rail} aria-label="Navigation">
         <Rail />
       </aside>
-      <Drawer opened={opened} onClose={drawer.close} size={300} padding={0} withCloseButton={false} title={undefined} aria-label="Navigation">
+      <Drawer opened={opened} onClose={drawer.close} size={300} padding={0} title="Navigation" classNames={{ header: classes.drawerHead }}>
         <Rail />
       </Drawer>
       <div className={classes.column}>

@@ -24,7 +24,7 @@ export default function LandingPage() {
       <header className={classes.bar}>
         <Brand to="/" />
         <Group gap="xs" component="nav" aria-label="Main">
-          <Button component="a" href="/docs/" variant="subtle" color="gray" c="var(--mantine-color-text)">
+          <Button component="a" href="/docs/" visibleFrom="sm" variant="subtle" color="gray" c="var(--mantine-color-text)">
             Documentation
           </Button>
           <Entry known={known} />
@@ -85,10 +85,12 @@ function Entry({ known }: { known: boolean }) {
   }
   return (
     <>
-      <Button variant="default" renderRoot={(props) => <Link to="/login" {...props} />}>
+      <Button variant="default" px="sm" renderRoot={(props) => <Link to="/login" {...props} />}>
         Sign in
       </Button>
-      <Button renderRoot={(props) => <Link to="/signup" {...props} />}>Sign up</Button>
+      <Button px="sm" renderRoot={(props) => <Link to="/signup" {...props} />}>
+        Sign up
+      </Button>
     </>
   );
 }

@@ -38,13 +38,11 @@ function Plan({ plan }: { plan: Schemas['Plan'] }) {
     <article className={classes.plan}>
       <Title order={3}>{plan.title}</Title>
       <div>
-        <span className={classes.price}>{plan.price_cents === 0 ? 'Free' : money(plan.price_cents, plan.currency)}</span>
-        {plan.price_cents > 0 ? (
-          <Text span c="dimmed">
-            {' '}
-            a month
-          </Text>
-        ) : null}
+        <span className={classes.price}>{money(plan.price_cents, plan.currency)}</span>
+        <Text span c="dimmed">
+          {' '}
+          a month
+        </Text>
       </div>
       <ul className={classes.facts}>
         {factsOf(plan).map((fact) => (
