@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,10 @@ type world struct {
 	orgNum     uint64
 	routes     map[string]uint64
 	keys       []uint64 // kids, one a consumer
+	consumers  []uint64 // their numbers
+	routeIDs   map[string]string
+	targets    []uint64
+	targetIDs  []string
 	ledger     *store.Usage
 	svc        *usage.Service
 }
@@ -51,8 +56,39 @@ func newWorld(t *testing.T, db *store.DB, asker usage.Asker) *world {
 	for _, r := range []string{"open", "orders"} {
 		w.routes[r] = number("SELECT num FROM routes WHERE gateway_id = ? AND name = ?", w.gateway.ID, r)
 	}
+	for i := range 3 {
+		w.consumers = append(w.consumers, number("SELECT num FROM consumers WHERE gateway_id = ? AND name = ?", w.gateway.ID, fmt.Sprint("consumer-", i)))
+	}
+	w.furnish(t, d, number)
 	w.svc = usage.New(usage.Config{Store: w.ledger, Asker: asker, Clock: func() time.Time { return now }})
 	return w
+}
+
+// furnish gives the gateway an upstream with several targets, and finds the ids
+// by which answers name things.
+func (w *world) furnish(t *testing.T, d *storetest.Domain, number func(string, ...any) uint64) {
+	t.Helper()
+	u := contract.Upstream{Name: "pool"}
+	for i := range targets {
+		u.Targets = append(u.Targets, contract.Target{URL: targetURL(i)})
+	}
+	_, err := d.Gateways.Upstreams.Put(t.Context(), w.org, gateway.Put[contract.Upstream]{Gateway: w.gateway.ID, Name: "pool", Value: u})
+	if err != nil {
+		t.Fatal(err)
+	}
+	num := number("SELECT num FROM upstreams WHERE gateway_id = ? AND name = 'pool'", w.gateway.ID)
+	for i := range targets {
+		id := contract.TargetID(num, targetURL(i))
+		w.targets, w.targetIDs = append(w.targets, id), append(w.targetIDs, strconv.FormatUint(id, 36))
+	}
+	w.routeIDs = map[string]string{}
+	for name := range w.routes {
+		r, err := d.Gateways.Routes.Get(t.Context(), w.org, w.gateway.ID, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.routeIDs[name] = r.Value.ID
+	}
 }
 
 // serve puts requests of one counter into the ledger, as they arrive at a time.
@@ -158,7 +194,12 @@ func TestSeriesRefusesWhatIsTooMuch(t *testing.T) {
 		"old minutes":             {usage.SeriesInput{From: now.AddDate(0, 0, -20), To: now.AddDate(0, 0, -19), Interval: usage.IntervalMinute}, "/interval"},
 		"unknown interval":        {usage.SeriesInput{Interval: "week"}, "/interval"},
 		"unknown group":           {usage.SeriesInput{GroupBy: "ip"}, "/group_by"},
-		"target":                  {usage.SeriesInput{GroupBy: "target"}, "/group_by"},
+		"target of a consumer":    {usage.SeriesInput{GroupBy: usage.GroupTarget, Consumer: "x"}, "/group_by"},
+		"targets with codes":      {usage.SeriesInput{GroupBy: usage.GroupTarget, Code: "no_route"}, "/group_by"},
+		"status by route":         {usage.SeriesInput{GroupBy: usage.GroupRoute, Status: "404"}, "/group_by"},
+		"no status":               {usage.SeriesInput{Status: "999"}, "/status"},
+		"unknown order":           {usage.SeriesInput{GroupBy: usage.GroupRoute, Sort: "name"}, "/sort"},
+		"foreign cursor":          {usage.SeriesInput{GroupBy: usage.GroupRoute, Page: core.Page{Cursor: core.Cursor("errors 5 1")}}, "/cursor"},
 		"status of a key":         {usage.SeriesInput{GroupBy: usage.GroupStatus, Key: "x"}, "/group_by"},
 	} {
 		c.in.Gateway = "shop"
@@ -193,7 +234,7 @@ func TestManyGroupsAreCut(t *testing.T) {
 	if _, err := w.ledger.Apply(t.Context(), []usage.Batch{b}); err != nil {
 		t.Fatal(err)
 	}
-	s, err := w.svc.Series(t.Context(), w.org, usage.SeriesInput{Gateway: "shop", GroupBy: usage.GroupKey, Interval: usage.IntervalTotal})
+	s, err := w.svc.Series(t.Context(), w.org, usage.SeriesInput{Gateway: "shop", GroupBy: usage.GroupKey, Interval: usage.IntervalTotal, Page: core.Page{Limit: usage.MaxGroups}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,10 @@ var samples = map[string]any{
 	"diffConfig":         object{"upstreams": []object{{"name": "u", "targets": []object{{"url": "http://127.0.0.1:9001"}}}}},
 	"copyGateway":        object{"to": "copy", "create": true},
 	"sendTestRequest":    object{"path": "/orders/1", "headers": object{"x-a": []string{"b"}}},
+	"checkChange":        object{"name": "r", "route": object{"match": object{"path": "/r3"}, "upstream": "u", "public": true}},
+	"putCertificate":     object{"chain_pem": "-----BEGIN CERTIFICATE-----", "key_pem": "-----BEGIN PRIVATE KEY-----"},
+	"createAlert":        object{"name": "a2", "kind": "no_traffic", "channels": []object{{"type": "webhook", "url": "https://hooks.example.com/x"}}},
+	"putAlert":           object{"kind": "latency", "percentile": "p99", "threshold": 250, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}},
 	"explain":            object{"url": "/orders/1", "method": "GET", "headers": object{"x-a": []string{"b"}}},
 }
 
@@ -78,7 +82,7 @@ func operations(t *testing.T) []*authz.Operation {
 type ids map[string]string
 
 // names of things inside a gateway, by the path's collection.
-var names = map[string]string{"upstreams": "u", "routes": "r", "usage-plans": "p", "consumers": "c", "secrets": "s"}
+var names = map[string]string{"upstreams": "u", "routes": "r", "usage-plans": "p", "consumers": "c", "secrets": "s", "alerts": "a", "certificates": "x"}
 
 // path fills in an operation's path.
 func (i ids) path(op *authz.Operation) string {
@@ -103,6 +107,7 @@ func (c *caller) furnish() ids {
 	c.e.t.Helper()
 	g := c.demo("demo")
 	c.put(g+"/secrets/s", object{"value": "hush"}).want(201)
+	c.put(g+"/alerts/a", object{"kind": "error_rate", "threshold": 5, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}}).want(201)
 	s := c.login()
 	return ids{
 		"gateway": strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef", "identity": "idn_00000000000000000000000000",
@@ -121,7 +126,7 @@ func (c *caller) fingerprint(i ids) string {
 	var b strings.Builder
 	for _, path := range []string{
 		"/v1/organization", "/v1/members", "/v1/invitations", "/v1/gateways",
-		g + "/config", g + "/keys", g + "/consumers", g + "/secrets", g + "/versions", "/v1/audit?limit=200",
+		g + "/config", g + "/alerts", g + "/alerts/a/history", g + "/keys", g + "/consumers", g + "/secrets", g + "/versions", "/v1/audit?limit=200",
 	} {
 		b.Write(c.get(path).want(200).body)
 	}

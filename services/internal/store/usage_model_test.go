@@ -3,6 +3,8 @@ package store_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -35,6 +37,9 @@ func history(rng *rand.Rand) (batches []usage.Batch, want map[contract.CounterID
 			}
 			statuses, edge = statuses+rng.Uint64N(9), edge+rng.Uint32N(9)
 			b.Statuses = []contract.StatusCount{{Organization: 1, Gateway: 1, Route: 1, Hour: hour0, Status: 200, Count: statuses}}
+			split := contract.Split{ID: contract.SplitID{Organization: 1, Gateway: 1, Route: 1, Value: 77, Hour: hour0, Dim: contract.SplitTarget}}
+			split.Counts.C2xx, split.Counts.Failed, split.Upstream[7] = statuses, statuses/2, uint32(statuses)
+			b.Splits = []contract.Split{split}
 			b.Latency = []contract.Latency{{Organization: 1, Gateway: 1, Route: 1, Hour: hour0, Edge: [contract.LatencyBuckets]uint32{5: edge}}}
 			batches = append(batches, b)
 		}
@@ -87,7 +92,10 @@ func TestUsageIsExactForAnyDelivery(t *testing.T) {
 
 func clearUsage(t *testing.T, u *store.Usage) {
 	t.Helper()
-	for _, table := range []string{"usage_counters", "usage_minutes", "usage_statuses", "usage_status_minutes", "usage_latencies", "usage_latency_minutes", "usage_sources"} {
+	for _, table := range []string{
+		"usage_counters", "usage_minutes", "usage_days", "usage_sums", "usage_statuses", "usage_status_sums", "usage_latencies",
+		"usage_latency_sums", "usage_splits", "usage_split_sums", "usage_target_latencies", "usage_sources",
+	} {
 		if err := u.DB.Tx(t.Context(), func(tx *store.Txn) error { return tx.Exec("DELETE FROM " + table).Error }); err != nil {
 			t.Fatal(err)
 		}
@@ -107,9 +115,7 @@ func checkUsage(t *testing.T, u *store.Usage, want map[contract.CounterID]uint64
 	if off := one(t, u, `SELECT COUNT(*) FROM usage_counters WHERE billed <> c2xx OR admitted <> billed OR bytes_out <> 100 * billed`); off != 0 {
 		t.Errorf("%d rows mix totals of different moments", off)
 	}
-	if a, b := one(t, u, "SELECT SUM(count) FROM usage_statuses"), one(t, u, "SELECT SUM(count) FROM usage_status_minutes"); a != b {
-		t.Errorf("status codes sum to %d, their minutes to %d", a, b)
-	}
+	checkSums(t, u)
 	q := usage.SeriesQuery{Gateway: 1, From: usageNow.Truncate(time.Hour), To: usageNow.Truncate(time.Hour).Add(time.Hour), Interval: usage.IntervalTotal}
 	hours, err := u.Latencies(t.Context(), "org_a", q)
 	if err != nil {
@@ -127,6 +133,63 @@ func checkUsage(t *testing.T, u *store.Usage, want map[contract.CounterID]uint64
 	if len(hours) != 1 || sum != hours[0].Edge {
 		t.Errorf("histograms: the minutes sum to %v, the hour is %+v", sum[5], hours)
 	}
+}
+
+// checkSums holds every table of sums against the ledger it grows with.
+func checkSums(t *testing.T, u *store.Usage) {
+	t.Helper()
+	for _, c := range []struct{ ledger, sums, column string }{
+		{"usage_counters", "usage_sums", "billed"}, {"usage_counters", "usage_sums", "bytes_out"},
+		{"usage_statuses", "usage_status_sums", "count"}, {"usage_splits", "usage_split_sums", "c2xx"},
+		{"usage_splits", "usage_split_sums", "failed"},
+	} {
+		want := one(t, u, "SELECT COALESCE(SUM("+c.column+"), 0) FROM "+c.ledger)
+		for _, span := range []int{1, 60, 1440} {
+			for part := range 2 {
+				if got := one(t, u, "SELECT COALESCE(SUM("+c.column+"), 0) FROM "+c.sums+" WHERE span = ? AND part = ?", span, part); got != want || want == 0 {
+					t.Errorf("%s.%s of span %d, part %d sums to %d, the ledger to %d", c.sums, c.column, span, part, got, want)
+				}
+			}
+		}
+	}
+	off := one(t, u, `SELECT COUNT(*) FROM (SELECT gateway, hour / 24 AS day, route, kid, consumer, SUM(billed) AS n FROM usage_counters GROUP BY 1, 2, 3, 4, 5) c
+		LEFT JOIN usage_days d ON d.gateway = c.gateway AND d.day = c.day AND d.route = c.route AND d.kid = c.kid AND d.consumer = c.consumer
+		WHERE COALESCE(d.billed, -1) <> c.n AND c.n > 0`)
+	if off != 0 {
+		t.Errorf("%d days differ from the ledger", off)
+	}
+	if a, b := histogramSum(t, u, "usage_latencies", ""), histogramSum(t, u, "usage_latency_sums", " WHERE span = 1440 AND part = 0"); a != b || a == 0 {
+		t.Errorf("histograms hold %d in the ledger, %d in their days", a, b)
+	}
+	if a, b := histogramSum(t, u, "usage_splits", ""), histogramSum(t, u, "usage_target_latencies", " WHERE span = 1 AND part = 1"); a != b || a == 0 {
+		t.Errorf("histograms of targets hold %d in the ledger, %d in their minutes", a, b)
+	}
+}
+
+// histogramSum is the number of values in a table's histograms of backends, or of
+// the edge where those are empty.
+func histogramSum(t *testing.T, u *store.Usage, table, where string) (n int) {
+	t.Helper()
+	column := "upstream"
+	if strings.HasPrefix(table, "usage_latenc") {
+		column = "edge"
+	}
+	var texts []string
+	err := u.DB.View(t.Context(), func(db *gorm.DB) error { return db.Raw("SELECT " + column + " FROM " + table + where).Scan(&texts).Error })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range texts {
+		for _, pair := range strings.Fields(text) {
+			_, count, _ := strings.Cut(pair, ":")
+			v, err := strconv.Atoi(count)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += v
+		}
+	}
+	return n
 }
 
 // TestUsagePartitions: PostgreSQL gets a partition for each month that comes, and

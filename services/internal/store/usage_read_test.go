@@ -23,7 +23,13 @@ func TestUsageWrongOrganization(t *testing.T) {
 		b := batch(writA, 1, usageNow, counter(1, 77, 5, 5))
 		b.Statuses = []contract.StatusCount{{Organization: 1, Gateway: 1, Route: 1, Hour: hour0, Status: 200, Count: 5}}
 		b.Latency = []contract.Latency{{Organization: 1, Gateway: 1, Route: 1, Hour: hour0, Edge: [contract.LatencyBuckets]uint32{1}}}
+		b.Splits = []contract.Split{{ID: contract.SplitID{Organization: 1, Gateway: 1, Route: 1, Value: 9, Hour: hour0, Dim: contract.SplitTarget}, Counts: contract.SplitCounts{C2xx: 5}, Upstream: [contract.LatencyBuckets]uint32{5}}}
 		apply(t, u, b)
+		if err := u.DB.Tx(ctx, func(tx *store.Txn) error {
+			return tx.Exec("INSERT INTO usage_targets (gateway, target, upstream, url) VALUES (1, 9, 'app', 'http://a')").Error
+		}); err != nil {
+			t.Fatal(err)
+		}
 		if err := u.AppendLogs(ctx, []contract.LogRecord{{Organization: 1, Gateway: 1, RequestID: "r1", Time: 1}}); err != nil {
 			t.Fatal(err)
 		}
@@ -36,9 +42,13 @@ func TestUsageWrongOrganization(t *testing.T) {
 				g, err := u.Gateway(ctx, o, "shop")
 				return g.Num == 1, err
 			}},
-			{Method: "Top", Call: func(o core.OrganizationID) (any, error) { return u.Top(ctx, o, q, 10) }},
+			{Method: "Top", Call: func(o core.OrganizationID) (any, error) { return u.Top(ctx, o, q, usage.MeasureRequests, nil, 10) }},
 			{Method: "Counters", Call: func(o core.OrganizationID) (any, error) { return u.Counters(ctx, o, q) }},
 			{Method: "Statuses", Call: func(o core.OrganizationID) (any, error) { return u.Statuses(ctx, o, q) }},
+			{Method: "Splits", Call: func(o core.OrganizationID) (any, error) { return u.Splits(ctx, o, q, contract.SplitTarget) }},
+			{Method: "TargetLatencies", Call: func(o core.OrganizationID) (any, error) { return u.TargetLatencies(ctx, o, q) }},
+			{Method: "Targets", Call: func(o core.OrganizationID) (any, error) { return u.Targets(ctx, o, gw) }},
+			{Method: "LastUses", Call: func(o core.OrganizationID) (any, error) { return u.LastUses(ctx, o, 1, []uint64{77}) }},
 			{Method: "Latencies", Call: func(o core.OrganizationID) (any, error) { return u.Latencies(ctx, o, q) }},
 			{Method: "Names", Call: func(o core.OrganizationID) (any, error) { return u.Names(ctx, o, gw, usage.GroupKey, []uint64{77}) }},
 			{Method: "Resolve", Call: func(o core.OrganizationID) (any, error) { return u.Resolve(ctx, o, gw, usage.GroupRoute, "orders") }},
