@@ -17,12 +17,12 @@ import (
 // fields are the pointers and texts of a refusal.
 func fields(t *testing.T, err error) string {
 	t.Helper()
-	var errs contract.FieldErrors
-	if !errors.As(err, &errs) {
+	var refused *core.Error
+	if !errors.As(err, &refused) || len(refused.Fields) == 0 {
 		t.Fatalf("no field errors: %v", err)
 	}
 	var out []string
-	for _, e := range errs {
+	for _, e := range refused.Fields {
 		out = append(out, e.Pointer+" "+e.Detail)
 	}
 	return strings.Join(out, "\n")
