@@ -1,8 +1,8 @@
 import { SimpleGrid } from '@mantine/core';
 import { TimeChart } from '@/ui/charts/TimeChart';
 import type { Interval, Zone } from '@/ui/charts/axis';
-import { bytes, count, milliseconds, short } from '@/ui/format';
-import { exactBytes, exactMs } from './exact';
+import { count, milliseconds, short } from '@/ui/format';
+import { axisBytes, exactBytes, exactMs } from './exact';
 import { byteSeries, counts, errorSeries, latencies, latencySeries, requestSeries, type Measure, type UsageReport } from './series';
 
 export interface ChartsProps {
@@ -22,7 +22,9 @@ export function Charts({ report, interval, zone, onPick }: ChartsProps) {
   const numbers = { format: count, axis: short };
   return (
     <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
-      <TimeChart title="Requests" {...common} {...numbers} points={counts(points, ['requests', 'status_2xx', 'status_3xx', 'status_4xx', 'status_5xx'], before)} series={requestSeries(measures, compare)} />
+      <div style={{ gridColumn: '1 / -1', minWidth: 0 }}>
+        <TimeChart title="Requests" {...common} {...numbers} points={counts(points, ['requests', 'status_2xx', 'status_3xx', 'status_4xx', 'status_5xx'], before)} series={requestSeries(measures, compare)} />
+      </div>
       {has('errors') ? (
         <TimeChart title="Errors" {...common} {...numbers} points={counts(points, ['errors', 'refused', 'upstream_errors'], before, 'errors')} series={errorSeries(measures, compare)} />
       ) : null}
@@ -40,7 +42,7 @@ export function Charts({ report, interval, zone, onPick }: ChartsProps) {
         <TimeChart title="Edge’s own time" {...common} format={exactMs} axis={milliseconds} points={latencies(points, 'edge_ms', before)} series={latencySeries(compare)} />
       ) : null}
       {has('bytes_out') ? (
-        <TimeChart title="Bytes" {...common} format={exactBytes} axis={bytes} points={counts(points, ['bytes_out', 'bytes_in'], before, 'bytes_out')} series={byteSeries(compare)} />
+        <TimeChart title="Bytes" {...common} format={exactBytes} axis={axisBytes} points={counts(points, ['bytes_out', 'bytes_in'], before, 'bytes_out')} series={byteSeries(compare)} />
       ) : null}
     </SimpleGrid>
   );

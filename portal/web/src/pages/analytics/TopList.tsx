@@ -157,7 +157,7 @@ function Share({ row }: { row: Row }) {
     <div>
       {count(row.total.requests)}
       <svg width="100%" height={3} aria-hidden focusable="false" style={{ display: 'block' }}>
-        <rect width={`${part * 100}%`} height={3} rx={1.5} fill="var(--tg-c1)" />
+        <rect x={`${(1 - part) * 100}%`} width={`${part * 100}%`} height={3} rx={1.5} fill="var(--tg-c1)" />
       </svg>
     </div>
   );
