@@ -16,7 +16,7 @@ WEB := portal/web
 NPM := npm --prefix $(WEB) --silent
 WEB_SOURCES := $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o -type f ! -name '*.test.ts*' ! -name '*.go' ! -name '*.md' -print 2>/dev/null)
 
-.PHONY: tools help web web-test run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
+.PHONY: tools help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
 
 help: ## Print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,24 @@ alone: ## Build each module by itself, without the workspace
 policy: ## Write the skeleton of a new policy: make policy NAME=my_policy
 	@[ -n "$(NAME)" ] || { echo 'usage: make policy NAME=my_policy'; exit 2; }
 	@go run ./gateway-edge/internal/policygen -new $(NAME)
+
+BROWSER := tests/browser
+$(BROWSER)/node_modules/.installed: $(BROWSER)/package-lock.json
+	@$(WEB)/scripts/need-node.sh
+	$(STEP) 'installing the packages of the browser tests'
+	@npm --prefix $(BROWSER) --silent ci --no-progress --ignore-scripts && touch $@
+
+browser-needs: $(BROWSER)/node_modules/.installed
+	@tests/need.sh chromium=chromium redis-server=redis-server
+	@npm --prefix $(BROWSER) --silent run check
+
+browser: build browser-needs ## The web portal in a real browser: the journey, every page and state, both widths and themes, sizes
+	@cd $(BROWSER) && TOLLGATE_BIN=$(abspath $(BIN)) npm --silent run all
+	@echo 'screenshots: $(BROWSER)/artefacts/pages/index.html and journey/index.html'
+
+browser-short: build browser-needs
+	$(STEP) 'testing the web portal in a browser'
+	@cd $(BROWSER) && TOLLGATE_SHORT=1 TOLLGATE_BIN=$(abspath $(BIN)) npm --silent run all
 
 bench: services build ## CPU a request beside nginx and HAProxy in the same rounds, and the other figures
 	@tests/need.sh haproxy=haproxy wrk=wrk

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -250,6 +251,28 @@ func reason(e *openapi3.SchemaError) string {
 			names[i] = fmt.Sprint(v)
 		}
 		return "must be one of " + strings.Join(names, ", ")
+	}
+	return bound(e)
+}
+
+// bound words a limit of length, number or size; what is none stays as it is.
+func bound(e *openapi3.SchemaError) string {
+	s := e.Schema
+	switch {
+	case e.SchemaField == "minLength" && s.MinLength == 1:
+		return "is missing"
+	case e.SchemaField == "minLength":
+		return fmt.Sprintf("must have at least %d characters", s.MinLength)
+	case e.SchemaField == "maxLength" && s.MaxLength != nil:
+		return fmt.Sprintf("must have at most %d characters", *s.MaxLength)
+	case e.SchemaField == "minItems":
+		return fmt.Sprintf("must have at least %d", s.MinItems)
+	case e.SchemaField == "maxItems" && s.MaxItems != nil:
+		return fmt.Sprintf("must have at most %d", *s.MaxItems)
+	case e.SchemaField == "minimum" && s.Min != nil:
+		return "must be at least " + strconv.FormatFloat(*s.Min, 'f', -1, 64)
+	case e.SchemaField == "maximum" && s.Max != nil:
+		return "must be at most " + strconv.FormatFloat(*s.Max, 'f', -1, 64)
 	}
 	return e.Reason
 }

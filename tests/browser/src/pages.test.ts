@@ -105,13 +105,14 @@ if (!short) describe('every page that can’t be read', () => {
       browser: () => (found.outside ? outside : full),
       words: () => fullWords,
       state: 'failed',
-      before: (page) =>
-        page.route('**/v1/**', (route) => {
+      before: async (page) => {
+        await page.route('**/v1/**', (route) => {
           const url = new URL(route.request().url());
           const frame = ['/v1/me', '/v1/installation', `/v1/gateways/${fullWords.gw}`, `/v1/gateways/${fullWords.gw}/live`].includes(url.pathname);
           const spared = found.fails === undefined ? frame : !url.pathname.includes(found.fails) || url.pathname === '/v1/me';
           return spared ? route.continue() : route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(problem) });
-        }),
+        });
+      },
       after: async (page, where) => {
         expect.soft(await page.getByText(problem.title).count(), `${where} does not say what failed`).toBeGreaterThan(0);
         expect.soft(await page.getByText(problem.request_id).count(), `${where} does not show the request`).toBeGreaterThan(0);

@@ -16,8 +16,15 @@ const amber: MantineColorsTuple = [
   '#fff6e3', '#feebc4', '#fbd68a', '#f7c04f', '#f0a81c', '#cc8a0c', '#a36c07', '#835606', '#664306', '#4d3307',
 ];
 
+const red: MantineColorsTuple = [
+  '#fdf0ee', '#fbe0dc', '#f5c0b9', '#ee9c92', '#e67a6d', '#d9574a', '#c53a2d', '#a8261b', '#8f1d14', '#75150e',
+];
+const green: MantineColorsTuple = [
+  '#edf7f0', '#dcefe2', '#b7dfc4', '#8fcfa4', '#66bd85', '#45a868', '#2f8a50', '#1d6b3a', '#16572f', '#0f4223',
+];
+
 export const theme = createTheme({
-  colors: { petrol, amber, gray: stone, dark: night },
+  colors: { petrol, amber, red, green, gray: stone, dark: night },
   primaryColor: 'petrol',
   primaryShade: { light: 7, dark: 6 },
   autoContrast: true,
