@@ -9,6 +9,7 @@ import { CopyIcon, EmptyState, PageHeader, PanelSkeleton } from '@/ui';
 import { count } from '@/ui/format';
 import { LinkButton } from '@/ui/LinkTo';
 import { TargetsHealth } from '@/pages/upstreams/TargetsHealth';
+import { samplePath } from '@/pages/routes/match';
 import { curlOf } from './address';
 import { UsageFigures } from './UsageFigures';
 
@@ -61,12 +62,6 @@ export default function OverviewPage() {
       </Stack>
     </>
   );
-}
-
-/** A path that the first route may match: its prefix, without what stands for anything. */
-function samplePath(pattern: string | undefined): string {
-  if (!pattern || pattern.startsWith('~')) return '/';
-  return pattern.replace(/\*$/, '').replace(/\{[^}]*\}/g, '1') || '/';
 }
 
 function NothingYet({ gateway, hasUpstream, write }: { gateway: string; hasUpstream: boolean; write: boolean }) {

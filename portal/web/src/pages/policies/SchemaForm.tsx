@@ -1,0 +1,194 @@
+import { Fieldset, Input, MultiSelect, NumberInput, Select, Stack, Switch, TagsInput, Textarea, TextInput } from '@mantine/core';
+import { useEffect, useId, useState } from 'react';
+import { parse, print, sameJSON } from '@/ui/code/text';
+import { FieldsEditor } from './FieldsEditor';
+import { fieldsOf, shownValue, withField, type Config, type Field, type Schema } from './schema';
+
+export interface SchemaFormProps {
+  schema: Schema;
+  value: Config;
+  onChange: (value: Config) => void;
+  gateway: string;
+  /** What the API says of a pointer into the config, and of what lies below it. */
+  errorAt: (pointer: string) => string | undefined;
+  disabled?: boolean;
+  /** Where references in the schema lead. */
+  root?: Schema;
+  pointer?: string;
+}
+
+const escape = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1');
+
+/** A form made from a JSON Schema: titles, explanations, defaults and examples are the schema's. */
+export function SchemaForm({ schema, root = schema, value, onChange, pointer = '', ...rest }: SchemaFormProps) {
+  return (
+    <Stack gap="md">
+      {fieldsOf(schema, root).map((field) => (
+        <SchemaField
+          key={field.key}
+          field={field}
+          root={root}
+          value={shownValue(value, field)}
+          pointer={`${pointer}/${escape(field.key)}`}
+          onChange={(next) => onChange(withField(value, field, next))}
+          {...rest}
+        />
+      ))}
+    </Stack>
+  );
+}
+
+interface SchemaFieldProps extends Omit<SchemaFormProps, 'schema' | 'value' | 'onChange' | 'root' | 'pointer'> {
+  field: Field;
+  root: Schema;
+  value: unknown;
+  pointer: string;
+  onChange: (value: unknown) => void;
+}
+
+const words = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
+
+function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, disabled }: SchemaFieldProps) {
+  const { schema, title, description, placeholder } = field;
+  const plain = { label: title, description, disabled, error: errorAt(pointer) };
+  const common = { ...plain, withAsterisk: field.required };
+  switch (field.widget) {
+    case 'switch':
+      return <Switch {...plain} checked={value === true} onChange={(e) => onChange(e.currentTarget.checked)} />;
+    case 'number':
+      return (
+        <NumberInput
+          {...common}
+          placeholder={placeholder}
+          value={typeof value === 'number' ? value : ''}
+          onChange={(next) => onChange(next === '' ? undefined : Number(next))}
+          allowDecimal={schema.type === 'number'}
+          thousandSeparator=","
+          maw="18rem"
+        />
+      );
+    case 'select':
+      return (
+        <Select
+          {...common}
+          placeholder={placeholder}
+          data={(schema.enum ?? []).map(String)}
+          value={value === undefined ? null : String(value)}
+          onChange={(next) => onChange((schema.enum ?? []).find((e) => String(e) === next))}
+          allowDeselect={!field.required}
+          maw="18rem"
+        />
+      );
+    case 'choices':
+      return <MultiSelect {...common} data={(schema.items?.enum ?? []).map(String)} value={words(value)} onChange={onChange} />;
+    case 'tags':
+      return <TagsInput {...common} placeholder={words(value).length === 0 ? (placeholder ?? 'Value, then Enter') : undefined} value={words(value)} onChange={onChange} splitChars={[',', ' ']} />;
+    case 'fields':
+      return (
+        <Group {...common}>
+          <FieldsEditor
+            title={title}
+            value={(value ?? {}) as Record<string, string>}
+            onChange={onChange}
+            secrets={field.secrets}
+            lists={field.lists}
+            gateway={gateway}
+            errorAt={(name) => errorAt(`${pointer}/${escape(name)}`)}
+            disabled={disabled}
+          />
+        </Group>
+      );
+    case 'group':
+      return (
+        <Fieldset legend={title} disabled={disabled}>
+          <SchemaForm
+            schema={schema}
+            root={root}
+            value={(value ?? {}) as Config}
+            onChange={onChange}
+            gateway={gateway}
+            errorAt={errorAt}
+            disabled={disabled}
+            pointer={pointer}
+          />
+        </Fieldset>
+      );
+    case 'code':
+      return <Textarea {...common} autosize minRows={3} maxRows={16} value={String(value ?? '')} onChange={(e) => onChange(e.currentTarget.value)} className="tg-mono" spellCheck={false} />;
+    case 'json':
+      return <JSONField {...common} example={schema.examples?.[0]} value={value} onChange={onChange} />;
+    case 'duration':
+    case 'text':
+      return (
+        <TextInput
+          {...common}
+          placeholder={placeholder}
+          value={typeof value === 'string' ? value : ''}
+          onChange={(e) => onChange(e.currentTarget.value)}
+          spellCheck={false}
+          maw={field.widget === 'duration' ? '18rem' : undefined}
+        />
+      );
+  }
+}
+
+function Group({ label, description, withAsterisk, children }: { label: string; description?: string; withAsterisk: boolean; children: React.ReactNode }) {
+  const id = useId();
+  return (
+    <div role="group" aria-labelledby={id}>
+      <Input.Label id={id} component="div" labelElement="div" required={withAsterisk}>
+        {label}
+      </Input.Label>
+      {description ? <Input.Description mb={6}>{description}</Input.Description> : null}
+      {children}
+    </div>
+  );
+}
+
+interface JSONFieldProps {
+  label: string;
+  description?: string;
+  error?: string;
+  disabled?: boolean;
+  withAsterisk: boolean;
+  example: unknown;
+  value: unknown;
+  onChange: (value: unknown) => void;
+}
+
+/** Any JSON value. What can't be read stays in the field and is not taken over. */
+function JSONField({ value, onChange, error, example, ...rest }: JSONFieldProps) {
+  const shown = (v: unknown) => (v === undefined ? '' : print(v, 'json').trimEnd());
+  const [text, setText] = useState(() => shown(value));
+  const [wrong, setWrong] = useState<string>();
+  useEffect(() => {
+    setText((now) => {
+      const read = now.trim() === '' ? { value: undefined } : parse(now, 'json');
+      return 'error' in read || sameJSON(read.value, value) ? now : shown(value);
+    });
+  }, [value]);
+  return (
+    <Textarea
+      {...rest}
+      autosize
+      minRows={3}
+      maxRows={16}
+      className="tg-mono"
+      spellCheck={false}
+      placeholder={example === undefined ? undefined : `such as ${JSON.stringify(example)}`}
+      error={wrong ?? error}
+      value={text}
+      onChange={(e) => {
+        const next = e.currentTarget.value;
+        setText(next);
+        if (next.trim() === '') {
+          setWrong(undefined);
+          return onChange(undefined);
+        }
+        const read = parse(next, 'json');
+        setWrong('error' in read ? read.error : undefined);
+        if ('value' in read) onChange(read.value);
+      }}
+    />
+  );
+}
