@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { healthWords, targetsOf, type HealthReport } from './health';
+import { byUpstream, healthWords, targetsOf, type HealthReport } from './health';
 
 const line = (upstream: string, target: string, edge: string, healthy: boolean, reason?: string) => ({ upstream, target, edge, healthy, reason });
 const report: HealthReport = {
@@ -22,4 +22,8 @@ test('targets are gathered over edges, the unhealthy first', () => {
 
 test('one upstream alone', () => {
   expect(targetsOf(report, 'a').map((t) => t.target)).toEqual(['http://one']);
+});
+
+test('targets by upstream', () => {
+  expect([...byUpstream(targetsOf(report))].map(([name, list]) => `${name} ${list.length}`)).toEqual(['b 1', 'a 1']);
 });

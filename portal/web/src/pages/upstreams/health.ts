@@ -39,3 +39,14 @@ export function targetsOf(report: HealthReport, upstream?: string): TargetHealth
 export function healthWords(target: TargetHealth): string {
   return `healthy on ${target.healthy} of ${target.edges} edge${target.edges === 1 ? '' : 's'}`;
 }
+
+/** The targets of each upstream. */
+export function byUpstream(targets: readonly TargetHealth[]): Map<string, TargetHealth[]> {
+  const found = new Map<string, TargetHealth[]>();
+  for (const target of targets) {
+    const list = found.get(target.upstream);
+    if (list) list.push(target);
+    else found.set(target.upstream, [target]);
+  }
+  return found;
+}
