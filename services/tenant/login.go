@@ -78,6 +78,11 @@ func (s *Service) Reset(ctx context.Context, secret, password string) error {
 	if err := core.Invalid(errs.Err()); err != nil {
 		return err
 	}
+	// Each try costs a hash: one address makes only so many.
+	client := slowLoginClient.key("reset", clientKey(core.ActorFrom(ctx).Client))
+	if err := s.try(ctx, slowLoginClient, client); err != nil {
+		return err
+	}
 	hash, err := s.passwords.hash(ctx, password)
 	if err != nil {
 		return err

@@ -1,7 +1,8 @@
 // Command oidcprovider is a real OpenID Connect provider for the end-to-end
-// tests: discovery document, JWKS and the client_credentials grant are those of
-// github.com/zitadel/oidc's pkg/op, in a process of its own, so that it can be
-// slow, broken or away as a provider is.
+// tests: discovery document, JWKS, the authorization code flow (with PKCE) and the
+// client_credentials grant are those of github.com/zitadel/oidc's pkg/op, in a
+// process of its own, so that it can be slow, broken or away as a provider is. Its
+// login page asks nothing: whoever is set as the person is signed in.
 //
 // The first line it prints is JSON with the issuer and the base URL of its
 // control:
@@ -25,6 +26,10 @@
 //	POST /mode/garbage   answer 200 with something that is not JSON
 //	POST /mode/huge      answer 200 with 100 MiB
 //	POST /mode/redirect  answer 302 to another host
+//	PUT  /redirects      redirect URIs of the client, a JSON array
+//	PUT  /person         {"subject","email","email_verified","name"}: who signs in
+//	PUT  /manners        {"nonce","iss","advertise","error","audience"}: how sign-ins
+//	                     that begin from now on misbehave; {} for not at all
 //	GET  /stats          requests by path since the start
 //
 // It keeps everything in memory and must never stand on a public address.

@@ -18,6 +18,8 @@ import (
 type provider struct {
 	keys *keyring
 	op   http.Handler
+	// logins are the sign-ins that are under way.
+	logins *logins
 
 	mu    sync.Mutex // guards mode, away and stats
 	mode  string
@@ -34,12 +36,16 @@ func newProvider(issuer string) (*provider, error) {
 	if _, err := rand.Read(secret[:]); err != nil {
 		return nil, fmt.Errorf("make the crypto key: %w", err)
 	}
-	h, err := op.NewProvider(&op.Config{CryptoKey: secret, AuthMethodPost: true}, &storage{keys: keys}, op.StaticIssuer(issuer),
+	all := newLogins()
+	h, err := op.NewProvider(&op.Config{CryptoKey: secret, AuthMethodPost: true}, &storage{keys: keys, logins: all}, op.StaticIssuer(issuer),
 		op.WithAllowInsecure(), op.WithHttpInterceptors(withWish), op.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return nil, fmt.Errorf("make the provider: %w", err)
 	}
-	return &provider{keys: keys, op: h, mode: "ok", away: make(chan struct{}), stats: map[string]int{}}, nil
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /login", all.page)
+	mux.Handle("/", all.bend(issuer, h))
+	return &provider{keys: keys, op: mux, logins: all, mode: "ok", away: make(chan struct{}), stats: map[string]int{}}, nil
 }
 
 // ServeHTTP answers as the mode says.
@@ -108,6 +114,7 @@ func (p *provider) control() http.Handler {
 		p.mu.Unlock()
 		writeJSON(w, map[string]string{"mode": mode})
 	})
+	mux.HandleFunc("PUT /{what}", p.logins.set)
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -11,22 +11,6 @@ import (
 
 // What follows belongs to flows that this provider does not offer: each refuses.
 
-func (s *storage) CreateAuthRequest(context.Context, *oidc.AuthRequest, string) (op.AuthRequest, error) {
-	return nil, errNoFlow
-}
-
-func (s *storage) AuthRequestByID(context.Context, string) (op.AuthRequest, error) {
-	return nil, errNoFlow
-}
-
-func (s *storage) AuthRequestByCode(context.Context, string) (op.AuthRequest, error) {
-	return nil, errNoFlow
-}
-
-func (s *storage) SaveAuthCode(context.Context, string, string) error { return errNoFlow }
-
-func (s *storage) DeleteAuthRequest(context.Context, string) error { return errNoFlow }
-
 func (s *storage) CreateAccessAndRefreshTokens(context.Context, op.TokenRequest, string) (string, string, time.Time, error) {
 	return "", "", time.Time{}, errNoFlow
 }
@@ -49,16 +33,12 @@ func (s *storage) GetClientByClientID(_ context.Context, id string) (op.Client, 
 	if id != clientID {
 		return nil, errNoClient
 	}
-	return client{}, nil
+	return s.client(), nil
 }
 
 func (s *storage) AuthorizeClientIDSecret(ctx context.Context, id, secret string) error {
 	_, err := s.ClientCredentials(ctx, id, secret)
 	return err
-}
-
-func (s *storage) SetUserinfoFromScopes(context.Context, *oidc.UserInfo, string, string, []string) error {
-	return errNoFlow
 }
 
 func (s *storage) SetUserinfoFromToken(context.Context, *oidc.UserInfo, string, string, string) error {

@@ -20,12 +20,22 @@ const (
 
 var (
 	errNoClient = errors.New("no such client")
-	errNoFlow   = errors.New("only the client_credentials grant is offered")
+	errNoFlow   = errors.New("this grant is not offered")
+	errNoLogin  = errors.New("no such sign-in")
 )
 
-// storage is what pkg/op asks for keys, clients and claims. The interactive
-// flows are refused: nothing in the tests signs in.
-type storage struct{ keys *keyring }
+// storage is what pkg/op asks for keys, clients, sign-ins and claims.
+type storage struct {
+	keys   *keyring
+	logins *logins
+}
+
+// client is the one client as it is registered now.
+func (s *storage) client() client {
+	s.logins.mu.Lock()
+	defer s.logins.mu.Unlock()
+	return client{redirects: append([]string(nil), s.logins.redirects...)}
+}
 
 var (
 	_ op.Storage                        = (*storage)(nil)
@@ -55,7 +65,7 @@ func (s *storage) ClientCredentials(_ context.Context, id, secret string) (op.Cl
 	if id != clientID || subtle.ConstantTimeCompare([]byte(secret), []byte(clientSecret)) != 1 {
 		return nil, errNoClient
 	}
-	return client{}, nil
+	return s.client(), nil
 }
 
 func (s *storage) ClientCredentialsTokenRequest(ctx context.Context, _ string, scopes []string) (op.TokenRequest, error) {
@@ -67,6 +77,9 @@ func (s *storage) ClientCredentialsTokenRequest(ctx context.Context, _ string, s
 }
 
 func (s *storage) CreateAccessToken(_ context.Context, r op.TokenRequest) (id string, expires time.Time, err error) {
+	if _, ok := r.(*login); ok {
+		return rand.Text(), time.Now().Add(5 * time.Minute).UTC(), nil
+	}
 	t, ok := r.(*tokenRequest)
 	if !ok {
 		return "", time.Time{}, errNoFlow
@@ -75,6 +88,9 @@ func (s *storage) CreateAccessToken(_ context.Context, r op.TokenRequest) (id st
 }
 
 func (s *storage) GetPrivateClaimsFromRequest(_ context.Context, r op.TokenRequest, scopes []string) (map[string]any, error) {
+	if _, ok := r.(*login); ok {
+		return map[string]any{}, nil
+	}
 	t, ok := r.(*tokenRequest)
 	if !ok {
 		return nil, errNoFlow
@@ -99,27 +115,30 @@ func (t *tokenRequest) GetSubject() string    { return t.subject }
 func (t *tokenRequest) GetAudience() []string { return t.audience }
 func (t *tokenRequest) GetScopes() []string   { return t.scopes }
 
-// client is the one client: confidential, client_credentials only, JWT tokens.
-type client struct{}
+// client is the one client: confidential, by code or client_credentials, with JWT
+// tokens.
+type client struct{ redirects []string }
 
 var _ op.Client = client{}
 
 func keepScopes(scopes []string) []string { return scopes }
 
 func (client) GetID() string                       { return clientID }
-func (client) RedirectURIs() []string              { return nil }
+func (c client) RedirectURIs() []string            { return c.redirects }
 func (client) PostLogoutRedirectURIs() []string    { return nil }
 func (client) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
 
-func (client) AuthMethod() oidc.AuthMethod                                  { return oidc.AuthMethodBasic }
-func (client) ResponseTypes() []oidc.ResponseType                           { return nil }
-func (client) GrantTypes() []oidc.GrantType                                 { return []oidc.GrantType{oidc.GrantTypeClientCredentials} }
-func (client) LoginURL(string) string                                       { return "" }
+func (client) AuthMethod() oidc.AuthMethod        { return oidc.AuthMethodBasic }
+func (client) ResponseTypes() []oidc.ResponseType { return []oidc.ResponseType{oidc.ResponseTypeCode} }
+func (client) GrantTypes() []oidc.GrantType {
+	return []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeClientCredentials}
+}
+func (client) LoginURL(id string) string                                    { return "/login?id=" + id }
 func (client) AccessTokenType() op.AccessTokenType                          { return op.AccessTokenTypeJWT }
-func (client) IDTokenLifetime() time.Duration                               { return time.Minute }
+func (client) IDTokenLifetime() time.Duration                               { return time.Hour }
 func (client) DevMode() bool                                                { return false }
 func (client) RestrictAdditionalIdTokenScopes() func([]string) []string     { return keepScopes }
 func (client) RestrictAdditionalAccessTokenScopes() func([]string) []string { return keepScopes }
 func (client) IsScopeAllowed(string) bool                                   { return true }
-func (client) IDTokenUserinfoClaimsAssertion() bool                         { return false }
+func (client) IDTokenUserinfoClaimsAssertion() bool                         { return true }
 func (client) ClockSkew() time.Duration                                     { return 0 }

@@ -114,8 +114,13 @@ func (c *caller) do(method, path string, body any) *answer {
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	if c.jar != nil {
+		r.Header.Set("Sec-Fetch-Site", "same-origin") // as browsers do
+	}
 	for k, v := range c.header {
-		r.Header[k] = v
+		if r.Header[k] = v; len(v) == 1 && v[0] == "" {
+			r.Header.Del(k)
+		}
 	}
 	client := &http.Client{Jar: c.jar}
 	res, err := client.Do(r)

@@ -25,11 +25,16 @@ func fetch(t *testing.T, address string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
+	return res, readAll(t, res)
+}
+
+func readAll(t *testing.T, res *http.Response) string {
+	t.Helper()
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res, string(b)
+	return string(b)
 }
 
 // mails returns the texts of the mails to an address, newest first.

@@ -102,36 +102,6 @@ func TestMembers(t *testing.T) {
 	})
 }
 
-func TestInvitationsAreBoundAndSingleUse(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, e *env) {
-		ada, bob := e.signup("ada"), e.signup("bob").login()
-		ada.post("/v1/invitations", map[string]any{"email": "carol@example.com", "role": "viewer"}).want(201)
-		token := linkToken(t, e.mailTo("carol@example.com", "/join"))
-		bob.post("/v1/members", map[string]any{"invitation": token}).wantFields("/invitation")
-		anon := &caller{e: e}
-		anon.post("/v1/signup", map[string]any{"email": "mallory@example.com", "password": password, "invitation": token}).wantFields("/invitation")
-		anon.post("/v1/signup", map[string]any{"email": "carol@example.com", "password": password, "invitation": token}).want(201)
-		anon.post("/v1/signup", map[string]any{"email": "carol2@example.com", "password": password, "invitation": token}).wantFields("/invitation")
-
-		// Somebody with an account joins by session.
-		ada.post("/v1/invitations", map[string]any{"email": bob.email, "role": "admin"}).want(201)
-		token = linkToken(t, e.mailTo(bob.email, "/join"))
-		bob.post("/v1/members", map[string]any{"invitation": token}).want(201)
-		bob.with("Tollgate-Organization", ada.org).get("/v1/members").want(200)
-
-		id := ada.post("/v1/invitations", map[string]any{"email": "dave@example.com", "role": "viewer"}).want(201).str("id")
-		token = linkToken(t, e.mailTo("dave@example.com", "/join"))
-		ada.delete("/v1/invitations/" + id).want(204)
-		anon.post("/v1/signup", map[string]any{"email": "dave@example.com", "password": password, "invitation": token}).wantFields("/invitation")
-
-		ada.post("/v1/invitations", map[string]any{"email": "erin@example.com", "role": "viewer"}).want(201)
-		token = linkToken(t, e.mailTo("erin@example.com", "/join"))
-		e.clock.advance(8 * 24 * time.Hour)
-		anon.post("/v1/signup", map[string]any{"email": "erin@example.com", "password": password, "invitation": token}).wantFields("/invitation")
-	})
-}
-
 func TestOneOwnerIsLeftWhateverRaces(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, e *env) {

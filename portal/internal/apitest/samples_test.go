@@ -110,7 +110,7 @@ func (c *caller) furnish() ids {
 	c.put(g+"/alerts/a", object{"kind": "error_rate", "threshold": 5, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}}).want(201)
 	s := c.login()
 	return ids{
-		"gateway": strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef", "identity": "idn_00000000000000000000000000",
+		"gateway": strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef", "organization": c.org, "identity": "idn_00000000000000000000000000",
 		"key":        c.post(g+"/keys", object{"consumer": "c"}).want(201).str("id"),
 		"token":      c.post("/v1/tokens", object{"name": "spare", "scopes": []string{"*"}}).want(201).str("id"),
 		"invitation": c.post("/v1/invitations", object{"email": "guest@example.com", "role": "viewer"}).want(201).str("id"),

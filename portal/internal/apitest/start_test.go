@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -20,9 +21,11 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 
 	"github.com/tollgate/tollgate/migrations"
+	"github.com/tollgate/tollgate/portal/internal/signin"
 	"github.com/tollgate/tollgate/portal/portal"
 	"github.com/tollgate/tollgate/services/app"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/settings"
 	"github.com/tollgate/tollgate/services/core"
 )
 
@@ -54,6 +57,11 @@ type settingsFor struct {
 	mail  bool
 	plans string
 	edge  *url.URL // of the edge for test requests; nil: none
+	// providers and github are whom one can sign in with.
+	providers []settings.Provider
+	github    signin.GitHubConfig
+	public    string // PublicURL; empty: http://portal.test
+	proxied   bool   // callers are behind a proxy that says who they are
 }
 
 // each runs a test on both databases.
@@ -92,18 +100,25 @@ func start(t *testing.T, kind string, s settingsFor) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.public == "" {
+		s.public = "http://portal.test"
+	}
 	e := &env{t: t, clock: &clock{}, log: &logbook{}, dbURL: dbURL}
 	logger := slog.New(slog.NewTextHandler(e.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	e.app, err = app.New(t.Context(), app.Config{
-		DatabaseURL: dbURL, RedisURL: e.startRedis(), Root: keys, EdgeDomain: "localhost", PublicURL: "http://portal.test",
+		DatabaseURL: dbURL, RedisURL: e.startRedis(), Root: keys, EdgeDomain: "localhost", PublicURL: s.public,
 		PlansFile: s.plans, AllowPrivate: true, VerifyMail: s.mail, Logger: logger, Clock: e.clock.now,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	var trusted []netip.Prefix
+	if s.proxied {
+		trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	}
 	p, err := portal.New(e.app, portal.Config{
 		Addr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", DevMails: true, Drain: drain, Logger: logger,
-		EdgePublicURL: &url.URL{Scheme: "http", Host: "localhost:8000"}, EdgeURL: s.edge,
+		EdgePublicURL: &url.URL{Scheme: "http", Host: "localhost:8000"}, EdgeURL: s.edge, TrustedProxies: trusted, Providers: s.providers, GitHub: s.github,
 	})
 	if err != nil {
 		t.Fatal(err)

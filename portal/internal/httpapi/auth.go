@@ -33,6 +33,9 @@ func (s *Server) authenticate(ctx context.Context, c *call) error {
 	if !c.op.Session {
 		return core.Errorf(core.CodeForbidden, "this operation takes a management token, not a session")
 	}
+	if err := fromBrowser(c.request); err != nil {
+		return err
+	}
 	c.session = current
 	c.user, err = s.Tenants.User(ctx, current.UserID)
 	return err
@@ -140,6 +143,20 @@ func (c *call) actor() core.Actor {
 func (s *Server) crossOrigin(r *http.Request) error {
 	if err := s.csrf.Check(r); err != nil {
 		return core.Wrap(core.CodeForbidden, err, "requests from pages of other origins are refused")
+	}
+	return nil
+}
+
+// fromBrowser refuses a change by cookie that no browser of today sends: each
+// says with every such request where the page is from. What doesn't say it can't
+// be told from a page of another origin.
+func fromBrowser(r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return nil
+	}
+	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+		return core.Errorf(core.CodeForbidden, "a change by session cookie must say its Origin; programs use a management token")
 	}
 	return nil
 }

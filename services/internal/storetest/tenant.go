@@ -177,6 +177,12 @@ func tenantTries(t *testing.T, db *store.DB, a *Account) []Try {
 		try("DeleteTokensOf", func(ctx context.Context, tx tenant.Tx, o core.OrganizationID) (any, error) {
 			return nil, tx.DeleteTokensOf(ctx, o, a.User.ID)
 		}),
+		try("DeleteEveryone", func(ctx context.Context, tx tenant.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.DeleteEveryone(ctx, o) // its own
+		}),
+		try("ClearedOrganization", func(ctx context.Context, tx tenant.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.ClearedOrganization(ctx, o, time.Now())
+		}),
 		try("Record", func(ctx context.Context, tx tenant.Tx, o core.OrganizationID) (any, error) {
 			return nil, tx.Record(ctx, o, core.Change{Action: "a.b"}) // its own log
 		}),
