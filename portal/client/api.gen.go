@@ -5773,8 +5773,8 @@ type ClientInterface interface {
 
 	// ExportOrganization Everything that is kept of the organization, without secrets
 	//
-	// Members, invitations, tokens, gateways with their configuration, consumers, keys, usage by day and the
-	// audit log. Access logs have an operation of their own.
+	// Members, invitations, tokens, gateways with their configuration, consumers, keys and the audit log.
+	// Usage and access logs have operations of their own.
 	//
 	// Corresponds with GET /v1/organization/export (the `ExportOrganization` operationId).
 	ExportOrganization(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -8278,8 +8278,8 @@ func (c *Client) DeleteOrganization(ctx context.Context, body DeleteOrganization
 
 // ExportOrganization Everything that is kept of the organization, without secrets
 //
-// Members, invitations, tokens, gateways with their configuration, consumers, keys, usage by day and the
-// audit log. Access logs have an operation of their own.
+// Members, invitations, tokens, gateways with their configuration, consumers, keys and the audit log.
+// Usage and access logs have operations of their own.
 //
 // Corresponds with GET /v1/organization/export (the `ExportOrganization` operationId).
 func (c *Client) ExportOrganization(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -16815,8 +16815,8 @@ type ClientWithResponsesInterface interface {
 
 	// ExportOrganizationWithResponse Everything that is kept of the organization, without secrets
 	//
-	// Members, invitations, tokens, gateways with their configuration, consumers, keys, usage by day and the
-	// audit log. Access logs have an operation of their own.
+	// Members, invitations, tokens, gateways with their configuration, consumers, keys and the audit log.
+	// Usage and access logs have operations of their own.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -24911,8 +24911,8 @@ func (c *ClientWithResponses) DeleteOrganizationWithResponse(ctx context.Context
 
 // ExportOrganizationWithResponse Everything that is kept of the organization, without secrets
 //
-// Members, invitations, tokens, gateways with their configuration, consumers, keys, usage by day and the
-// audit log. Access logs have an operation of their own.
+// Members, invitations, tokens, gateways with their configuration, consumers, keys and the audit log.
+// Usage and access logs have operations of their own.
 //
 // Returns a wrapper object for the known response body format(s).
 //
