@@ -91,7 +91,7 @@ func TestACC07CSRF(t *testing.T) {
 		}
 	}
 	if after := ada.fingerprint(own); after != before {
-		t.Error("something was changed")
+		t.Errorf("something was changed:\n%s\n%s", before, after)
 	}
 	s.get("/v1/me").want(200)
 	t.Logf("ACC07: %d forged requests refused", tried)

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -119,6 +120,9 @@ func (c *caller) furnish() ids {
 	}
 }
 
+// liveness is what edges and the publisher say of a gateway, which moves by itself.
+var liveness = regexp.MustCompile(`"live":\{[^{}]*\},?`)
+
 // fingerprint is all that can be seen of an organization.
 func (c *caller) fingerprint(i ids) string {
 	c.e.t.Helper()
@@ -128,7 +132,7 @@ func (c *caller) fingerprint(i ids) string {
 		"/v1/organization", "/v1/members", "/v1/invitations", "/v1/gateways",
 		g + "/config", g + "/alerts", g + "/alerts/a/history", g + "/keys", g + "/consumers", g + "/secrets", g + "/versions", "/v1/audit?limit=200",
 	} {
-		b.Write(c.get(path).want(200).body)
+		b.Write(liveness.ReplaceAll(c.get(path).want(200).body, nil))
 	}
 	return b.String()
 }
