@@ -5,7 +5,7 @@ import { $api, api, etagOf } from '@/api/client';
 import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
-import { ConfirmDanger, CopyOnce, done, failed, FormSkeleton, Loaded, PageHeader, StateDot, Time, useApiForm } from '@/ui';
+import { ConfirmDanger, CopyOnce, done, ErrorState, failed, FormSkeleton, Loaded, PageHeader, StateDot, Time, useApiForm } from '@/ui';
 import { AlertEditor } from './AlertEditor';
 import { Deliveries, History } from './AlertRecords';
 import { formOf, inputOf, type AlertForm } from './form';
@@ -17,6 +17,14 @@ export default function AlertPage() {
   const gateway = useGatewayName();
   const { name = '' } = useParams({ strict: false });
   const query = $api.useQuery('get', '/v1/gateways/{gateway}/alerts/{name}', { params: { path: { gateway, name } } }, { refetchInterval: 10_000 });
+  if (query.error && !query.data) {
+    return (
+      <>
+        <PageHeader title={name} />
+        <ErrorState error={query.error} retry={() => void query.refetch()} />
+      </>
+    );
+  }
   return (
     <Loaded
       query={query}
@@ -75,7 +83,7 @@ function State({ alert }: { alert: Alert }) {
         </Text>
         {state.value !== undefined ? (
           <Text>
-            Now {valueWords(kind, state.value)} of {valueWords(kind, threshold)}
+            Now {valueWords(kind, state.value)}; the threshold is {valueWords(kind, threshold)}
             {state.subject ? `, ${state.subject}` : ''}
           </Text>
         ) : null}

@@ -24,7 +24,7 @@ export function History({ gateway, alert }: RecordsProps) {
   const columns: Column<Event>[] = [
     { id: 'at', title: 'When', width: '11rem', cell: (e) => <Time at={e.at} /> },
     { id: 'what', title: 'What', width: '9rem', cell: (e) => ({ firing: 'Fired', resolved: 'Ended', test: 'Tested' })[e.transition] },
-    { id: 'value', title: 'Figure', width: '9rem', numeric: true, cell: (e) => valueWords(alert.kind, e.value) },
+    { id: 'value', title: 'Figure', width: '9rem', numeric: true, cell: (e) => (e.transition === 'test' ? '–' : valueWords(alert.kind, e.value)) },
     { id: 'threshold', title: 'Threshold', width: '9rem', numeric: true, cell: (e) => valueWords(alert.kind, e.threshold) },
     { id: 'detail', title: 'Detail', cell: (e) => e.detail },
   ];

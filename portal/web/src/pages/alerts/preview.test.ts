@@ -58,7 +58,7 @@ describe('an alert in words', () => {
     expect(ruleWords({ kind: 'no_traffic', threshold: 1, consumer: 'acme' })).toBe('Fewer than 1 request of consumer acme within 5 minutes');
     expect(ruleWords({ kind: 'quota', threshold: 80, quota: 'usage_plan', usage_plan: 'free' })).toBe('A consumer of the usage plan free has used 80% or more of the quota');
   });
-  it('keeps the digits of figures', () => {
+  it('tells figures in their unit', () => {
     expect([valueWords('latency', 0.275), valueWords('error_rate', 12.5), valueWords('no_traffic', 1)]).toEqual(['0.275 ms', '12.5%', '1 request']);
   });
 });

@@ -38,9 +38,9 @@ export function secondsOf(text: string | undefined): number {
   return sum;
 }
 
-const number = (n: number) => n.toLocaleString('en', { maximumFractionDigits: 6 });
+const number = (n: number) => n.toLocaleString('en', { maximumFractionDigits: n < 1 ? 4 : 2 });
 
-/** A figure of an alert in its kind's unit, with the digits that it has. */
+/** A figure of an alert in its kind's unit. */
 export function valueWords(kind: Kind, value: number): string {
   if (kind === 'latency') return `${number(value)} ms`;
   if (kind === 'no_traffic') return `${number(value)} ${value === 1 ? 'request' : 'requests'}`;

@@ -1,4 +1,3 @@
-import { SimpleGrid } from '@mantine/core';
 import { TimeChart } from '@/ui/charts/TimeChart';
 import type { Interval, Zone } from '@/ui/charts/axis';
 import { count, milliseconds, short } from '@/ui/format';
@@ -21,10 +20,8 @@ export function Charts({ report, interval, zone, onPick }: ChartsProps) {
   const common = { interval, zone, onPick };
   const numbers = { format: count, axis: short };
   return (
-    <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
-      <div style={{ gridColumn: '1 / -1', minWidth: 0 }}>
-        <TimeChart title="Requests" {...common} {...numbers} points={counts(points, ['requests', 'status_2xx', 'status_3xx', 'status_4xx', 'status_5xx'], before)} series={requestSeries(measures, compare)} />
-      </div>
+    <div className="tg-charts">
+      <TimeChart title="Requests" {...common} {...numbers} points={counts(points, ['requests', 'status_2xx', 'status_3xx', 'status_4xx', 'status_5xx'], before)} series={requestSeries(measures, compare)} />
       {has('errors') ? (
         <TimeChart title="Errors" {...common} {...numbers} points={counts(points, ['errors', 'refused', 'upstream_errors'], before, 'errors')} series={errorSeries(measures, compare)} />
       ) : null}
@@ -44,6 +41,6 @@ export function Charts({ report, interval, zone, onPick }: ChartsProps) {
       {has('bytes_out') ? (
         <TimeChart title="Bytes" {...common} format={exactBytes} axis={axisBytes} points={counts(points, ['bytes_out', 'bytes_in'], before, 'bytes_out')} series={byteSeries(compare)} />
       ) : null}
-    </SimpleGrid>
+    </div>
   );
 }

@@ -27,7 +27,7 @@ export function FilterBar({ gateway, view, onChange }: FilterBarProps) {
       <Select
         aria-label="Class of status"
         placeholder="Any status"
-        w={150}
+        w={190}
         clearable
         clearButtonProps={{ 'aria-label': 'Any status' }}
         value={filters.status ?? null}
@@ -40,7 +40,7 @@ export function FilterBar({ gateway, view, onChange }: FilterBarProps) {
         ]}
         onChange={(value) => (value ? put(narrow(filters, 'status', value)) : without('status'))}
       />
-      {set.map((name) => (
+      {set.filter((name) => name !== 'status').map((name) => (
         <Badge key={name} variant="light" size="lg" tt="none" fw={500} pr={2} rightSection={<CloseButton size="xs" aria-label={`Remove the filter ${splitNames[name]} ${filters[name] ?? ''}`} onClick={() => without(name)} />}>
           {splitNames[name]}: {filters[name]}
         </Badge>

@@ -53,7 +53,7 @@ describe('what is counted together', () => {
     expect(conflict('consumer', { status: '4xx' })).toBeUndefined();
     expect(conflict('target', { status: '404' })).toBe('status codes and targets are counted apart');
     expect(conflict('route', { target: 't' })).toBe('targets are not split by route');
-    expect(conflict('code', { status: '5xx' })).toBeUndefined();
+    expect(conflict('code', { status: '5xx' })).toBe('an error code has its own status');
     expect(conflict('code', { code: 'no_route', status: '4xx' })).toBe('an error code has its own status');
     expect(conflict('status', { route: 'orders' })).toBeUndefined();
   });

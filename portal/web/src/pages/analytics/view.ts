@@ -98,7 +98,7 @@ export function conflict(by: Split, filters: Filters): string | undefined {
   if (apart.length > 1) return `${apart.join(' and ')} are counted apart`;
   if (apart.length === 1 && people) return `${apart[0]} are not counted by consumer or key`;
   if (apart.length === 1 && by === 'route') return `${apart[0]} are not split by route`;
-  if (filters.code && filters.status) return 'an error code has its own status';
+  if ((by === 'code' || filters.code) && filters.status) return 'an error code has its own status';
   return undefined;
 }
 
