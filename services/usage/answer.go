@@ -59,7 +59,11 @@ func (s *Service) question(ctx context.Context, org core.OrganizationID, in *Ser
 		if narrow.ref == "" {
 			continue
 		}
-		if *narrow.to, err = s.cfg.Store.Resolve(ctx, org, gateway, narrow.by, narrow.ref); err != nil {
+		*narrow.to, err = s.cfg.Store.Resolve(ctx, org, gateway, narrow.by, narrow.ref)
+		if narrow.by == GroupConsumer && narrow.ref == IDUnmatched && core.CodeOf(err) == core.CodeNotFound {
+			*narrow.to, err = contract.ConsumerUnmatched, nil
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -268,7 +268,10 @@ func (s *Service) labels(ctx context.Context, a *question, groups []GroupSeries)
 			}
 		default:
 			n := names[g.num]
-			if n.ID == "" {
+			switch {
+			case a.q.GroupBy == GroupConsumer && g.num == contract.ConsumerUnmatched:
+				n = Named{ID: IDUnmatched, Name: "tokens of no consumer"}
+			case n.ID == "":
 				n.ID = strconv.FormatUint(g.num, 10)
 			}
 			if g.num != groupNone {
@@ -278,6 +281,10 @@ func (s *Service) labels(ctx context.Context, a *question, groups []GroupSeries)
 	}
 	return nil
 }
+
+// IDUnmatched is the group of requests with a good token whose identity belongs to
+// no consumer; it also narrows a question to them, where no consumer has the name.
+const IDUnmatched = "unmatched"
 
 // label names a group of a dimension whose numbers 0, 2, 4 and 6 stand for no
 // resource.

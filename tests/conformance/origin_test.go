@@ -117,6 +117,7 @@ type site struct {
 	host   string
 	key    string
 	origin *origin
+	api    *harness.API
 }
 
 func newSite(t *testing.T) *site {
@@ -132,7 +133,7 @@ func newSite(t *testing.T) *site {
 	put("consumers/alice", harness.Object{})
 	api.WaitLive("conf")
 	_, key := api.Key("conf", "alice", nil)
-	s := &site{c: c, addr: c.Edges[0].Addr(), host: g["hostname"].(string), key: key, origin: o}
+	s := &site{c: c, addr: c.Edges[0].Addr(), host: g["hostname"].(string), key: key, origin: o, api: api}
 	call := harness.NewCaller(1)
 	if err := harness.Until(t.Context(), 5*time.Second, func() error {
 		if r := call.Get(s.addr, s.host, "/admin/x", key); r.Status != 200 {

@@ -109,7 +109,10 @@ func (s *stream) head(j *job) *gate.Fault {
 				return &gate.Fault{Code: contract.CodeHeadersTooLarge, At: -1, Detail: "the head is longer than 65536 bytes"}
 			}
 			switch name {
-			case "Content-Length": // net/http holds the body to it
+			case "Content-Length": // net/http holds the body to it, but takes the first of several, and 0 for what is no number
+				if len(values) > 1 || v != strconv.FormatInt(r.ContentLength, 10) {
+					return &gate.Fault{Code: contract.CodeRequestInvalid, At: -1, Detail: "Content-Length is not one number"}
+				}
 				continue
 			case "Host":
 				if v != r.Host {

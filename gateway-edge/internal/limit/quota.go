@@ -130,6 +130,7 @@ type lease struct {
 	lastAsk                        int64 // when, and what was spent then
 	lastUsed                       int64
 	spentAt                        int64
+	saidSpent                      int64 // in the last message
 	usedAt                         int64 // when spending last moved, as the wheel saw it
 	jitter                         int64
 	former                         bool // what former epochs spent was said

@@ -49,7 +49,7 @@ func (e *lease) ask(now int64) *call {
 		want = e.want(now)
 	case hungry && left <= 0, left < e.low.Load():
 		want = e.want(now)
-	case !e.unsure.Load():
+	case !e.unsure.Load() && !e.untold(now):
 		return nil // answered meanwhile
 	}
 	e.lastAsk, e.lastUsed = now, e.spentAt
@@ -85,6 +85,7 @@ func (e *lease) message(want int64, settle int) *call {
 	claim := granted + debt
 	e.claimed, e.sentBack, e.hold, e.asked = claim, back, claim-back, want
 	spent := e.hold - max(0, left)
+	e.saidSpent = spent
 	return &call{
 		cell: e, script: quotaScript,
 		keys: [2]string{contract.RedisBudget(contract.BudgetQuota, e.q.name, e.period), contract.RedisBudgetGen(e.q.shard)},
@@ -110,6 +111,12 @@ func (e *lease) quiet(now int64) bool {
 		idle = int64(keepAfter)
 	}
 	return now-e.usedAt > idle
+}
+
+// untold reports whether spending has come to rest and Redis has not heard of the
+// last of it: it is told once, for whoever asks what is left. Callers hold mu.
+func (e *lease) untold(now int64) bool {
+	return e.saidSpent != e.spentAt && now-e.usedAt > int64(idleAfter) && now+e.l.offset.Load() < e.end && !e.l.link.down()
 }
 
 // withdraw moves every unspent unit out of reach of requests. Callers hold mu.
@@ -213,9 +220,11 @@ func (e *lease) check(now int64) int64 {
 		e.node.wake()
 		return now + int64(retryEvery)
 	case wall >= e.end, e.quiet(now):
-		if rest {
+		if rest && !e.untold(now) {
 			return e.forget(now)
 		}
+		e.node.wake()
+	case e.untold(now):
 		e.node.wake()
 	case e.soft.Load() && left < 0:
 		e.node.wake()

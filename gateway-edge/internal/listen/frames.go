@@ -14,11 +14,20 @@ import (
 // CVE-2023-45288). Window updates are not counted: each belongs to data that we
 // sent.
 //
-// It implements net.Conn. Only the server's reading goroutine uses its state.
+// So is one that makes the server reset streams as fast (CVE-2025-8671): those
+// frames are counted on their way out.
+//
+// It implements net.Conn.
 type frames struct {
 	net.Conn
-	h *handed // what is known of the connection
+	h   *handed // what is known of the connection
+	in  scanner // of the server's reading goroutine
+	out scanner // of whoever writes; the server lets one at a time
+}
 
+// scanner finds frames' heads in a stream of bytes and counts some of them.
+type scanner struct {
+	counts func(kind, flags byte, length int) bool
 	skip   int // bytes to come that are no frame's head: the preface, then payloads
 	head   [frameHead]byte
 	have   int // bytes of head
@@ -41,22 +50,49 @@ const (
 var errFlood = errors.New("too many frames that carry nothing")
 
 func newFrames(c net.Conn, h *handed) *frames {
-	return &frames{Conn: c, h: h, skip: preface, since: time.Now()}
+	now := time.Now()
+	return &frames{
+		Conn: c, h: h,
+		in:  scanner{counts: cheap, skip: preface, since: now},
+		out: scanner{counts: reset, since: now},
+	}
 }
 
 // Read reads and counts.
 func (f *frames) Read(p []byte) (int, error) {
 	n, err := f.Conn.Read(p)
-	if cheap := f.scan(p[:n]); cheap > 0 && f.over(cheap) || f.broken {
-		f.broken = true
+	if f.in.over(p[:n]) {
 		_ = f.Conn.Close()
 		return 0, errFlood
 	}
 	return n, err
 }
 
-// scan counts the cheap frames whose heads end in p.
-func (f *frames) scan(p []byte) (cheap int) {
+// Write counts and writes.
+func (f *frames) Write(p []byte) (int, error) {
+	if f.out.over(p) {
+		_ = f.Conn.Close()
+		return 0, errFlood
+	}
+	return f.Conn.Write(p)
+}
+
+// over counts the frames whose heads end in p and reports whether the allowance
+// is used up: for good then.
+func (f *scanner) over(p []byte) bool {
+	n := f.scan(p)
+	if n == 0 || f.broken {
+		return f.broken
+	}
+	now := time.Now()
+	f.spent = max(0, f.spent-cheapRate*now.Sub(f.since).Seconds()) + float64(n)
+	f.since = now
+	f.broken = f.spent > cheapBurst
+	return f.broken
+}
+
+// scan counts the frames whose heads end in p.
+func (f *scanner) scan(p []byte) (counted int) {
 	for len(p) > 0 {
 		if f.skip > 0 {
 			n := min(f.skip, len(p))
@@ -68,21 +104,22 @@ func (f *frames) scan(p []byte) (cheap int) {
 		f.have += n
 		p = p[n:]
 		if f.have < frameHead {
-			return cheap
+			return counted
 		}
 		f.have = 0
 		f.skip = int(f.head[0])<<16 | int(f.head[1])<<8 | int(f.head[2])
-		if f.cheap() {
-			cheap++
+		if f.counts(f.head[3], f.head[4], f.skip) {
+			counted++
 		}
 	}
-	return cheap
+	return counted
 }
 
 // Kinds of frames (RFC 9113, 6).
 const (
 	frameData         = 0
 	frameHeaders      = 1
+	frameReset        = 3
 	framePushPromise  = 5
 	frameGoAway       = 7
 	frameWindowUpdate = 8
@@ -90,23 +127,18 @@ const (
 	flagEndStream = 1
 )
 
-// cheap judges the head that was just read.
-func (f *frames) cheap() bool {
-	switch kind, flags := f.head[3], f.head[4]; kind {
+// reset counts what ends a stream.
+func reset(kind, _ byte, _ int) bool { return kind == frameReset }
+
+// cheap counts what costs its sender nothing.
+func cheap(kind, flags byte, length int) bool {
+	switch kind {
 	case frameData:
-		return f.skip == 0 && flags&flagEndStream == 0
+		return length == 0 && flags&flagEndStream == 0
 	case frameHeaders, framePushPromise, frameGoAway, frameWindowUpdate:
 		return false
 	}
 	return true
-}
-
-// over takes frames out of the allowance and reports whether it is used up.
-func (f *frames) over(n int) bool {
-	now := time.Now()
-	f.spent = max(0, f.spent-cheapRate*now.Sub(f.since).Seconds()) + float64(n)
-	f.since = now
-	return f.spent > cheapBurst
 }
 
 // CloseWrite ends our half of the connection.

@@ -73,6 +73,31 @@ func TestFrames(t *testing.T) {
 	}
 }
 
+// TestResetsOfOurs ends a connection whose client makes the server reset streams.
+func TestResetsOfOurs(t *testing.T) {
+	t.Parallel()
+	for n, over := range map[int]bool{cheapBurst: false, cheapBurst + 100: true} {
+		s := &stub{Conn: sink{}}
+		f := newFrames(s, nil)
+		var err error
+		for range n {
+			for _, part := range [][]byte{frame(frameHeaders, 4, 30), frame(frameReset, 0, 4)[:5], frame(frameReset, 0, 4)[5:]} {
+				if _, e := f.Write(part); e != nil {
+					err = e
+				}
+			}
+		}
+		if errors.Is(err, errFlood) != over || s.closed != over {
+			t.Errorf("%d resets: %v, closed %v", n, err, s.closed)
+		}
+	}
+}
+
+// sink takes everything that is written.
+type sink struct{ net.Conn }
+
+func (sink) Write(p []byte) (int, error) { return len(p), nil }
+
 // pieces reads a few bytes at a time.
 type pieces struct {
 	r io.Reader
@@ -88,7 +113,7 @@ func TestFramesDoNotAllocate(t *testing.T) {
 	buf := make([]byte, 4096)
 	if n := testing.AllocsPerRun(100, func() {
 		r.Reset(in)
-		f.skip, f.have = preface, 0
+		f.in.skip, f.in.have = preface, 0
 		_, _ = f.Read(buf)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
