@@ -358,14 +358,17 @@ func (e AlertStateStatus) Valid() bool {
 
 // Defines values for AuditEntryActorKind.
 const (
-	AuditEntryActorKindSystem AuditEntryActorKind = "system"
-	AuditEntryActorKindToken  AuditEntryActorKind = "token"
-	AuditEntryActorKindUser   AuditEntryActorKind = "user"
+	AuditEntryActorKindDeveloper AuditEntryActorKind = "developer"
+	AuditEntryActorKindSystem    AuditEntryActorKind = "system"
+	AuditEntryActorKindToken     AuditEntryActorKind = "token"
+	AuditEntryActorKindUser      AuditEntryActorKind = "user"
 )
 
 // Valid indicates whether the value is a known member of the AuditEntryActorKind enum.
 func (e AuditEntryActorKind) Valid() bool {
 	switch e {
+	case AuditEntryActorKindDeveloper:
+		return true
 	case AuditEntryActorKindSystem:
 		return true
 	case AuditEntryActorKindToken:
@@ -497,6 +500,45 @@ func (e CopyInputParts) Valid() bool {
 	case CopyInputPartsUpstreams:
 		return true
 	case CopyInputPartsUsagePlans:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeveloperApplicationState.
+const (
+	DeveloperApplicationStateApproved DeveloperApplicationState = "approved"
+	DeveloperApplicationStatePending  DeveloperApplicationState = "pending"
+	DeveloperApplicationStateRefused  DeveloperApplicationState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the DeveloperApplicationState enum.
+func (e DeveloperApplicationState) Valid() bool {
+	switch e {
+	case DeveloperApplicationStateApproved:
+		return true
+	case DeveloperApplicationStatePending:
+		return true
+	case DeveloperApplicationStateRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeveloperPortalOpenapi.
+const (
+	DeveloperPortalOpenapiGenerated DeveloperPortalOpenapi = "generated"
+	DeveloperPortalOpenapiUploaded  DeveloperPortalOpenapi = "uploaded"
+)
+
+// Valid indicates whether the value is a known member of the DeveloperPortalOpenapi enum.
+func (e DeveloperPortalOpenapi) Valid() bool {
+	switch e {
+	case DeveloperPortalOpenapiGenerated:
+		return true
+	case DeveloperPortalOpenapiUploaded:
 		return true
 	default:
 		return false
@@ -797,6 +839,48 @@ func (e NewKeyState) Valid() bool {
 	}
 }
 
+// Defines values for NewPortalKeyState.
+const (
+	NewPortalKeyStateActive  NewPortalKeyState = "active"
+	NewPortalKeyStateDeleted NewPortalKeyState = "deleted"
+	NewPortalKeyStateExpired NewPortalKeyState = "expired"
+	NewPortalKeyStatePending NewPortalKeyState = "pending"
+	NewPortalKeyStateRevoked NewPortalKeyState = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the NewPortalKeyState enum.
+func (e NewPortalKeyState) Valid() bool {
+	switch e {
+	case NewPortalKeyStateActive:
+		return true
+	case NewPortalKeyStateDeleted:
+		return true
+	case NewPortalKeyStateExpired:
+		return true
+	case NewPortalKeyStatePending:
+		return true
+	case NewPortalKeyStateRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAPIInfoSource.
+const (
+	OpenAPIInfoSourceUploaded OpenAPIInfoSource = "uploaded"
+)
+
+// Valid indicates whether the value is a known member of the OpenAPIInfoSource enum.
+func (e OpenAPIInfoSource) Valid() bool {
+	switch e {
+	case OpenAPIInfoSourceUploaded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyTypePhase.
 const (
 	Authenticate PolicyTypePhase = "authenticate"
@@ -821,6 +905,75 @@ func (e PolicyTypePhase) Valid() bool {
 	case Limit:
 		return true
 	case Transform:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalDeveloperApplicationState.
+const (
+	PortalDeveloperApplicationStateApproved PortalDeveloperApplicationState = "approved"
+	PortalDeveloperApplicationStatePending  PortalDeveloperApplicationState = "pending"
+	PortalDeveloperApplicationStateRefused  PortalDeveloperApplicationState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the PortalDeveloperApplicationState enum.
+func (e PortalDeveloperApplicationState) Valid() bool {
+	switch e {
+	case PortalDeveloperApplicationStateApproved:
+		return true
+	case PortalDeveloperApplicationStatePending:
+		return true
+	case PortalDeveloperApplicationStateRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalDeveloperState.
+const (
+	PortalDeveloperStateActive  PortalDeveloperState = "active"
+	PortalDeveloperStateNew     PortalDeveloperState = "new"
+	PortalDeveloperStatePending PortalDeveloperState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the PortalDeveloperState enum.
+func (e PortalDeveloperState) Valid() bool {
+	switch e {
+	case PortalDeveloperStateActive:
+		return true
+	case PortalDeveloperStateNew:
+		return true
+	case PortalDeveloperStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalKeyState.
+const (
+	PortalKeyStateActive  PortalKeyState = "active"
+	PortalKeyStateDeleted PortalKeyState = "deleted"
+	PortalKeyStateExpired PortalKeyState = "expired"
+	PortalKeyStatePending PortalKeyState = "pending"
+	PortalKeyStateRevoked PortalKeyState = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the PortalKeyState enum.
+func (e PortalKeyState) Valid() bool {
+	switch e {
+	case PortalKeyStateActive:
+		return true
+	case PortalKeyStateDeleted:
+		return true
+	case PortalKeyStateExpired:
+		return true
+	case PortalKeyStatePending:
+		return true
+	case PortalKeyStateRevoked:
 		return true
 	default:
 		return false
@@ -901,25 +1054,25 @@ func (e RetriesOn) Valid() bool {
 
 // Defines values for Role.
 const (
-	Admin     Role = "admin"
-	Billing   Role = "billing"
-	Developer Role = "developer"
-	Owner     Role = "owner"
-	Viewer    Role = "viewer"
+	RoleAdmin     Role = "admin"
+	RoleBilling   Role = "billing"
+	RoleDeveloper Role = "developer"
+	RoleOwner     Role = "owner"
+	RoleViewer    Role = "viewer"
 )
 
 // Valid indicates whether the value is a known member of the Role enum.
 func (e Role) Valid() bool {
 	switch e {
-	case Admin:
+	case RoleAdmin:
 		return true
-	case Billing:
+	case RoleBilling:
 		return true
-	case Developer:
+	case RoleDeveloper:
 		return true
-	case Owner:
+	case RoleOwner:
 		return true
-	case Viewer:
+	case RoleViewer:
 		return true
 	default:
 		return false
@@ -1196,6 +1349,51 @@ func (e SortParam) Valid() bool {
 	}
 }
 
+// Defines values for ListPortalRequestsParamsOutcome.
+const (
+	ListPortalRequestsParamsOutcomeFailed  ListPortalRequestsParamsOutcome = "failed"
+	ListPortalRequestsParamsOutcomeOk      ListPortalRequestsParamsOutcome = "ok"
+	ListPortalRequestsParamsOutcomeRefused ListPortalRequestsParamsOutcome = "refused"
+)
+
+// Valid indicates whether the value is a known member of the ListPortalRequestsParamsOutcome enum.
+func (e ListPortalRequestsParamsOutcome) Valid() bool {
+	switch e {
+	case ListPortalRequestsParamsOutcomeFailed:
+		return true
+	case ListPortalRequestsParamsOutcomeOk:
+		return true
+	case ListPortalRequestsParamsOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetPortalUsageParamsInterval.
+const (
+	GetPortalUsageParamsIntervalDay    GetPortalUsageParamsInterval = "day"
+	GetPortalUsageParamsIntervalHour   GetPortalUsageParamsInterval = "hour"
+	GetPortalUsageParamsIntervalMinute GetPortalUsageParamsInterval = "minute"
+	GetPortalUsageParamsIntervalTotal  GetPortalUsageParamsInterval = "total"
+)
+
+// Valid indicates whether the value is a known member of the GetPortalUsageParamsInterval enum.
+func (e GetPortalUsageParamsInterval) Valid() bool {
+	switch e {
+	case GetPortalUsageParamsIntervalDay:
+		return true
+	case GetPortalUsageParamsIntervalHour:
+		return true
+	case GetPortalUsageParamsIntervalMinute:
+		return true
+	case GetPortalUsageParamsIntervalTotal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListAlertsParamsSort.
 const (
 	ListAlertsParamsSortCreatedAt      ListAlertsParamsSort = "created_at"
@@ -1250,6 +1448,27 @@ func (e ListConsumersParamsSort) Valid() bool {
 	case ListConsumersParamsSortName:
 		return true
 	case ListConsumersParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDeveloperApplicationsParamsState.
+const (
+	ListDeveloperApplicationsParamsStateApproved ListDeveloperApplicationsParamsState = "approved"
+	ListDeveloperApplicationsParamsStatePending  ListDeveloperApplicationsParamsState = "pending"
+	ListDeveloperApplicationsParamsStateRefused  ListDeveloperApplicationsParamsState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the ListDeveloperApplicationsParamsState enum.
+func (e ListDeveloperApplicationsParamsState) Valid() bool {
+	switch e {
+	case ListDeveloperApplicationsParamsStateApproved:
+		return true
+	case ListDeveloperApplicationsParamsStatePending:
+		return true
+	case ListDeveloperApplicationsParamsStateRefused:
 		return true
 	default:
 		return false
@@ -1947,6 +2166,11 @@ type CodeInput struct {
 	Code string `json:"code"`
 }
 
+// Colour a colour such as #1c64b0
+//
+// Example: #1c64b0
+type Colour = string
+
 // Config defines model for Config.
 type Config struct {
 	LogSample    *float32          `json:"log_sample,omitempty"`
@@ -2074,6 +2298,137 @@ type CopyResult struct {
 
 	// Version Of the other gateway: after the copy, or now
 	Version int64 `json:"version"`
+}
+
+// DeveloperAccount defines model for DeveloperAccount.
+type DeveloperAccount struct {
+	// Consumer The consumer that the developer is
+	Consumer  *string   `json:"consumer,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	Email     string    `json:"email"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	UsagePlan *string   `json:"usage_plan,omitempty"`
+	Verified  bool      `json:"verified"`
+}
+
+// DeveloperAccountList defines model for DeveloperAccountList.
+type DeveloperAccountList struct {
+	Items      []DeveloperAccount `json:"items"`
+	NextCursor *string            `json:"next_cursor,omitempty"`
+}
+
+// DeveloperApplication defines model for DeveloperApplication.
+type DeveloperApplication struct {
+	CreatedAt time.Time  `json:"created_at"`
+	DecidedAt *time.Time `json:"decided_at,omitempty"`
+	DecidedBy *string    `json:"decided_by,omitempty"`
+	Developer struct {
+		Email string `json:"email"`
+		ID    string `json:"id"`
+		Name  string `json:"name"`
+	} `json:"developer"`
+	ID        string                    `json:"id"`
+	Message   string                    `json:"message"`
+	Reason    *string                   `json:"reason,omitempty"`
+	State     DeveloperApplicationState `json:"state"`
+	UsagePlan string                    `json:"usage_plan"`
+}
+
+// DeveloperApplicationState defines model for DeveloperApplication.State.
+type DeveloperApplicationState string
+
+// DeveloperApplicationList defines model for DeveloperApplicationList.
+type DeveloperApplicationList struct {
+	Items      []DeveloperApplication `json:"items"`
+	NextCursor *string                `json:"next_cursor,omitempty"`
+}
+
+// DeveloperPortal defines model for DeveloperPortal.
+type DeveloperPortal struct {
+	// Accent a colour such as #1c64b0
+	//
+	// Example: #1c64b0
+	Accent Colour `json:"accent"`
+
+	// AccentDark a colour such as #1c64b0
+	//
+	// Example: #1c64b0
+	AccentDark     Colour `json:"accent_dark"`
+	AccentDarkText string `json:"accent_dark_text"`
+
+	// AccentText Colour of text on the accent: white or black
+	AccentText string     `json:"accent_text"`
+	CreatedAt  *time.Time `json:"created_at,omitempty"`
+
+	// Developers Accounts
+	Developers int `json:"developers"`
+
+	// Label The gateway's host label, by which the portal is found
+	Label   string  `json:"label"`
+	LogoURL *string `json:"logo_url,omitempty"`
+
+	// MaxKeys Active keys of one developer; default 5
+	MaxKeys int `json:"max_keys"`
+
+	// Name At most 100 characters
+	Name    string                 `json:"name"`
+	Openapi DeveloperPortalOpenapi `json:"openapi"`
+
+	// Pending Applications that wait for a decision
+	Pending int           `json:"pending"`
+	Plans   []PortalOffer `json:"plans"`
+
+	// Published False: everything below /v1/developer/{label} answers 404
+	Published bool `json:"published"`
+
+	// Support Mail address or https URL where developers find help
+	Support *string `json:"support,omitempty"`
+
+	// Tagline At most 200 characters
+	Tagline *string `json:"tagline,omitempty"`
+
+	// Text Plain text of at most 5,000 characters; an empty line begins a paragraph
+	Text      *string    `json:"text,omitempty"`
+	UpdatedAt *time.Time `json:"updated_at,omitempty"`
+
+	// URL Where people find it
+	URL string `json:"url"`
+}
+
+// DeveloperPortalOpenapi defines model for DeveloperPortal.Openapi.
+type DeveloperPortalOpenapi string
+
+// DeveloperPortalInput defines model for DeveloperPortalInput.
+type DeveloperPortalInput struct {
+	// Accent a colour such as #1c64b0
+	//
+	// Example: #1c64b0
+	Accent *Colour `json:"accent,omitempty"`
+
+	// AccentDark a colour such as #1c64b0
+	//
+	// Example: #1c64b0
+	AccentDark *Colour `json:"accent_dark,omitempty"`
+
+	// MaxKeys Active keys of one developer; default 5
+	MaxKeys *int `json:"max_keys,omitempty"`
+
+	// Name At most 100 characters
+	Name  string         `json:"name"`
+	Plans *[]PortalOffer `json:"plans,omitempty"`
+
+	// Published False: everything below /v1/developer/{label} answers 404
+	Published *bool `json:"published,omitempty"`
+
+	// Support Mail address or https URL where developers find help
+	Support *string `json:"support,omitempty"`
+
+	// Tagline At most 200 characters
+	Tagline *string `json:"tagline,omitempty"`
+
+	// Text Plain text of at most 5,000 characters; an empty line begins a paragraph
+	Text *string `json:"text,omitempty"`
 }
 
 // Diff defines model for Diff.
@@ -2589,6 +2944,18 @@ type LoginProviderList struct {
 	Items []LoginProvider `json:"items"`
 }
 
+// LogoInfo defines model for LogoInfo.
+type LogoInfo struct {
+	Height int `json:"height"`
+	Width  int `json:"width"`
+}
+
+// LogoInput defines model for LogoInput.
+type LogoInput struct {
+	// Image The file in base64: at most 256 KiB and 1024 × 1024 pixels
+	Image []byte `json:"image"`
+}
+
 // Match defines model for Match.
 type Match struct {
 	Headers *[]FieldMatch `json:"headers,omitempty"`
@@ -2806,6 +3173,31 @@ type NewKey struct {
 // NewKeyState `pending` before not_before; `deleted` with its consumer
 type NewKeyState string
 
+// NewPortalKey defines model for NewPortalKey.
+type NewPortalKey struct {
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	ID        string     `json:"id"`
+
+	// Key The key itself; never shown again
+	Key  *string `json:"key,omitempty"`
+	Name string  `json:"name"`
+
+	// Prefix What may be shown of it
+	Prefix   string `json:"prefix"`
+	Replaces *struct {
+		// ExpiresAt Until then the old key goes on working
+		ExpiresAt time.Time `json:"expires_at"`
+		ID        string    `json:"id"`
+	} `json:"replaces,omitempty"`
+	RevokedAt *time.Time        `json:"revoked_at,omitempty"`
+	RotatedTo *string           `json:"rotated_to,omitempty"`
+	State     NewPortalKeyState `json:"state"`
+}
+
+// NewPortalKeyState defines model for NewPortalKey.State.
+type NewPortalKeyState string
+
 // NewToken defines model for NewToken.
 type NewToken struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -2831,6 +3223,22 @@ type NewToken struct {
 // OneTimeTokenInput defines model for OneTimeTokenInput.
 type OneTimeTokenInput struct {
 	Token string `json:"token"`
+}
+
+// OpenAPIInfo defines model for OpenAPIInfo.
+type OpenAPIInfo struct {
+	Operations int               `json:"operations"`
+	Source     OpenAPIInfoSource `json:"source"`
+	Title      string            `json:"title"`
+}
+
+// OpenAPIInfoSource defines model for OpenAPIInfo.Source.
+type OpenAPIInfoSource string
+
+// OpenAPIUpload defines model for OpenAPIUpload.
+type OpenAPIUpload struct {
+	// Document JSON or YAML
+	Document string `json:"document"`
 }
 
 // Organization defines model for Organization.
@@ -2989,6 +3397,206 @@ type PolicyTypeList struct {
 	NextCursor *string      `json:"next_cursor,omitempty"`
 }
 
+// PortalDeletion defines model for PortalDeletion.
+type PortalDeletion struct {
+	Password string `json:"password"`
+}
+
+// PortalDeveloper defines model for PortalDeveloper.
+type PortalDeveloper struct {
+	// Application The latest one
+	Application *struct {
+		CreatedAt time.Time                       `json:"created_at"`
+		ID        string                          `json:"id"`
+		Reason    *string                         `json:"reason,omitempty"`
+		State     PortalDeveloperApplicationState `json:"state"`
+		UsagePlan string                          `json:"usage_plan"`
+	} `json:"application,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	Email     string    `json:"email"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+
+	// State `active` has a usage plan, `pending` waits for one
+	State     PortalDeveloperState `json:"state"`
+	UsagePlan *string              `json:"usage_plan,omitempty"`
+}
+
+// PortalDeveloperApplicationState defines model for PortalDeveloper.Application.State.
+type PortalDeveloperApplicationState string
+
+// PortalDeveloperState `active` has a usage plan, `pending` waits for one
+type PortalDeveloperState string
+
+// PortalInfo defines model for PortalInfo.
+type PortalInfo struct {
+	Accent         string `json:"accent"`
+	AccentDark     string `json:"accent_dark"`
+	AccentDarkText string `json:"accent_dark_text"`
+	AccentText     string `json:"accent_text"`
+
+	// GatewayURL Where the API answers
+	GatewayURL string  `json:"gateway_url"`
+	Label      string  `json:"label"`
+	LogoURL    *string `json:"logo_url,omitempty"`
+
+	// Mail Addresses are confirmed by mail
+	Mail        bool   `json:"mail"`
+	Name        string `json:"name"`
+	PasswordMin int    `json:"password_min"`
+	Plans       []struct {
+		Approval    bool    `json:"approval"`
+		Concurrency *int    `json:"concurrency,omitempty"`
+		Description *string `json:"description,omitempty"`
+		Quota       *Quota  `json:"quota,omitempty"`
+		RateLimit   *Rate   `json:"rate_limit,omitempty"`
+		Title       string  `json:"title"`
+		UsagePlan   string  `json:"usage_plan"`
+	} `json:"plans"`
+	Support *string `json:"support,omitempty"`
+	Tagline *string `json:"tagline,omitempty"`
+	Text    *string `json:"text,omitempty"`
+
+	// TryIt Requests can be tried through the portal
+	TryIt bool `json:"try_it"`
+}
+
+// PortalKey defines model for PortalKey.
+type PortalKey struct {
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+
+	// Prefix What may be shown of it
+	Prefix    string         `json:"prefix"`
+	RevokedAt *time.Time     `json:"revoked_at,omitempty"`
+	RotatedTo *string        `json:"rotated_to,omitempty"`
+	State     PortalKeyState `json:"state"`
+}
+
+// PortalKeyState defines model for PortalKey.State.
+type PortalKeyState string
+
+// PortalKeyInput defines model for PortalKeyInput.
+type PortalKeyInput struct {
+	Name *string `json:"name,omitempty"`
+}
+
+// PortalKeyList defines model for PortalKeyList.
+type PortalKeyList struct {
+	Items []PortalKey `json:"items"`
+}
+
+// PortalLimits defines model for PortalLimits.
+type PortalLimits struct {
+	Concurrency *int `json:"concurrency,omitempty"`
+	Quota       *struct {
+		Left     *int64     `json:"left,omitempty"`
+		Limit    int64      `json:"limit"`
+		Period   string     `json:"period"`
+		ResetsAt *time.Time `json:"resets_at,omitempty"`
+
+		// Used Missing where it is not known at the moment, like the next two
+		Used *int64 `json:"used,omitempty"`
+	} `json:"quota,omitempty"`
+	RateLimit *Rate `json:"rate_limit,omitempty"`
+
+	// UsagePlan Missing: none is chosen yet
+	UsagePlan *string `json:"usage_plan,omitempty"`
+}
+
+// PortalOffer defines model for PortalOffer.
+type PortalOffer struct {
+	// Approval The owner decides about each application; else it is had at once
+	Approval *bool `json:"approval,omitempty"`
+
+	// Description At most 500 characters
+	Description *string `json:"description,omitempty"`
+
+	// Title At most 100 characters
+	Title *string `json:"title,omitempty"`
+
+	// UsagePlan Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	UsagePlan Name `json:"usage_plan"`
+}
+
+// PortalPasswordInput defines model for PortalPasswordInput.
+type PortalPasswordInput struct {
+	CurrentPassword string `json:"current_password"`
+
+	// Password At least 10 characters
+	Password Password `json:"password"`
+}
+
+// PortalPlanInput defines model for PortalPlanInput.
+type PortalPlanInput struct {
+	// Message To the API's owner, at most 1,000 characters
+	Message   *string `json:"message,omitempty"`
+	UsagePlan string  `json:"usage_plan"`
+}
+
+// PortalRequest defines model for PortalRequest.
+type PortalRequest struct {
+	// Advice What can be done about it
+	Advice *string `json:"advice,omitempty"`
+
+	// Code What the edge answered with; missing for an answer of the backend
+	Code   *string `json:"code,omitempty"`
+	Detail *string `json:"detail,omitempty"`
+
+	// Key The key's id
+	Key    *string `json:"key,omitempty"`
+	Limits *[]struct {
+		Left   int64  `json:"left"`
+		Limit  int64  `json:"limit"`
+		Name   string `json:"name"`
+		Window string `json:"window"`
+	} `json:"limits,omitempty"`
+	Method    string    `json:"method"`
+	Path      string    `json:"path"`
+	RequestID string    `json:"request_id"`
+	Status    int       `json:"status"`
+	Time      time.Time `json:"time"`
+
+	// Title What the code means
+	Title *string `json:"title,omitempty"`
+}
+
+// PortalRequestList defines model for PortalRequestList.
+type PortalRequestList struct {
+	Items      []PortalRequest `json:"items"`
+	NextCursor *string         `json:"next_cursor,omitempty"`
+}
+
+// PortalRotateInput defines model for PortalRotateInput.
+type PortalRotateInput struct {
+	// Overlap A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	Overlap *Duration `json:"overlap,omitempty"`
+}
+
+// PortalSignupInput defines model for PortalSignupInput.
+type PortalSignupInput struct {
+	// Email Example: ada@example.com
+	Email Email `json:"email"`
+
+	// Name Shown to the API's owner, at most 100 characters
+	Name string `json:"name"`
+
+	// Password At least 10 characters
+	Password Password `json:"password"`
+}
+
+// PortalSignupResult defines model for PortalSignupResult.
+type PortalSignupResult struct {
+	// Confirm A mail follows; else sign in now
+	Confirm bool `json:"confirm"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
 	// Code Stable
@@ -3047,6 +3655,12 @@ type RatePer string
 // RecoveryCodes defines model for RecoveryCodes.
 type RecoveryCodes struct {
 	RecoveryCodes []string `json:"recovery_codes"`
+}
+
+// RefuseInput defines model for RefuseInput.
+type RefuseInput struct {
+	// Reason Shown to the developer, at most 1,000 characters
+	Reason *string `json:"reason,omitempty"`
 }
 
 // Retries defines model for Retries.
@@ -3730,6 +4344,9 @@ type VersionList struct {
 	NextCursor *string   `json:"next_cursor,omitempty"`
 }
 
+// ApplicationParam defines model for ApplicationParam.
+type ApplicationParam = string
+
 // BudgetsParam defines model for BudgetsParam.
 type BudgetsParam = bool
 
@@ -3738,6 +4355,9 @@ type CountParam = bool
 
 // CursorParam defines model for CursorParam.
 type CursorParam = string
+
+// DeveloperParam defines model for DeveloperParam.
+type DeveloperParam = string
 
 // GatewayParam defines model for GatewayParam.
 type GatewayParam = string
@@ -3756,6 +4376,9 @@ type InvitationParam = string
 
 // KeyParam defines model for KeyParam.
 type KeyParam = string
+
+// LabelParam defines model for LabelParam.
+type LabelParam = string
 
 // LimitParam defines model for LimitParam.
 type LimitParam = int
@@ -3798,6 +4421,9 @@ type ConfigAnswer = Config
 
 // ConsumerAnswer defines model for ConsumerAnswer.
 type ConsumerAnswer = Consumer
+
+// DeveloperPortalAnswer defines model for DeveloperPortalAnswer.
+type DeveloperPortalAnswer = DeveloperPortal
 
 // ExportAnswer defines model for ExportAnswer.
 type ExportAnswer = Export
@@ -3882,6 +4508,36 @@ type ListAuditParams struct {
 	// To Before
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 }
+
+// ListPortalRequestsParams defines parameters for ListPortalRequests.
+type ListPortalRequestsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Outcome Only these
+	Outcome *ListPortalRequestsParamsOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+}
+
+// ListPortalRequestsParamsOutcome defines parameters for ListPortalRequests.
+type ListPortalRequestsParamsOutcome string
+
+// GetPortalUsageParams defines parameters for GetPortalUsage.
+type GetPortalUsageParams struct {
+	// From Default 24 hours before `to`
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Default now
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Interval Width of a point
+	Interval *GetPortalUsageParamsInterval `form:"interval,omitempty" json:"interval,omitempty"`
+}
+
+// GetPortalUsageParamsInterval defines parameters for GetPortalUsage.
+type GetPortalUsageParamsInterval string
 
 // ListGatewaysParams defines parameters for ListGateways.
 type ListGatewaysParams struct {
@@ -4052,6 +4708,36 @@ type CopyGatewayParams struct {
 
 	// IfMatch Only if the other gateway still has this `ETag`; else 412
 	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// PutDeveloperPortalParams defines parameters for PutDeveloperPortal.
+type PutDeveloperPortalParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// ListDeveloperApplicationsParams defines parameters for ListDeveloperApplications.
+type ListDeveloperApplicationsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// State Only these
+	State *ListDeveloperApplicationsParamsState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// ListDeveloperApplicationsParamsState defines parameters for ListDeveloperApplications.
+type ListDeveloperApplicationsParamsState string
+
+// ListDevelopersParams defines parameters for ListDevelopers.
+type ListDevelopersParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListKeysParams defines parameters for ListKeys.
@@ -4541,6 +5227,42 @@ type CreateTokenParams struct {
 // DeleteAccountJSONRequestBody defines body for DeleteAccount for application/json ContentType.
 type DeleteAccountJSONRequestBody = Proof
 
+// CreatePortalKeyJSONRequestBody defines body for CreatePortalKey for application/json ContentType.
+type CreatePortalKeyJSONRequestBody = PortalKeyInput
+
+// RotatePortalKeyJSONRequestBody defines body for RotatePortalKey for application/json ContentType.
+type RotatePortalKeyJSONRequestBody = PortalRotateInput
+
+// PortalLoginJSONRequestBody defines body for PortalLogin for application/json ContentType.
+type PortalLoginJSONRequestBody = LoginInput
+
+// DeletePortalMeJSONRequestBody defines body for DeletePortalMe for application/json ContentType.
+type DeletePortalMeJSONRequestBody = PortalDeletion
+
+// PortalChangePasswordJSONRequestBody defines body for PortalChangePassword for application/json ContentType.
+type PortalChangePasswordJSONRequestBody = PortalPasswordInput
+
+// PortalForgotPasswordJSONRequestBody defines body for PortalForgotPassword for application/json ContentType.
+type PortalForgotPasswordJSONRequestBody = EmailInput
+
+// PortalResetPasswordJSONRequestBody defines body for PortalResetPassword for application/json ContentType.
+type PortalResetPasswordJSONRequestBody = PasswordResetInput
+
+// ChoosePortalPlanJSONRequestBody defines body for ChoosePortalPlan for application/json ContentType.
+type ChoosePortalPlanJSONRequestBody = PortalPlanInput
+
+// PortalResendJSONRequestBody defines body for PortalResend for application/json ContentType.
+type PortalResendJSONRequestBody = EmailInput
+
+// PortalSignupJSONRequestBody defines body for PortalSignup for application/json ContentType.
+type PortalSignupJSONRequestBody = PortalSignupInput
+
+// TryPortalRequestJSONRequestBody defines body for TryPortalRequest for application/json ContentType.
+type TryPortalRequestJSONRequestBody = TestRequest
+
+// PortalVerifyJSONRequestBody defines body for PortalVerify for application/json ContentType.
+type PortalVerifyJSONRequestBody = OneTimeTokenInput
+
 // ChangeEmailJSONRequestBody defines body for ChangeEmail for application/json ContentType.
 type ChangeEmailJSONRequestBody = EmailChangeInput
 
@@ -4579,6 +5301,18 @@ type PutConsumerJSONRequestBody = ConsumerInput
 
 // CopyGatewayJSONRequestBody defines body for CopyGateway for application/json ContentType.
 type CopyGatewayJSONRequestBody = CopyInput
+
+// PutDeveloperPortalJSONRequestBody defines body for PutDeveloperPortal for application/json ContentType.
+type PutDeveloperPortalJSONRequestBody = DeveloperPortalInput
+
+// RefuseDeveloperApplicationJSONRequestBody defines body for RefuseDeveloperApplication for application/json ContentType.
+type RefuseDeveloperApplicationJSONRequestBody = RefuseInput
+
+// PutDeveloperPortalLogoJSONRequestBody defines body for PutDeveloperPortalLogo for application/json ContentType.
+type PutDeveloperPortalLogoJSONRequestBody = LogoInput
+
+// PutDeveloperPortalOpenAPIJSONRequestBody defines body for PutDeveloperPortalOpenAPI for application/json ContentType.
+type PutDeveloperPortalOpenAPIJSONRequestBody = OpenAPIUpload
 
 // ExplainJSONRequestBody defines body for Explain for application/json ContentType.
 type ExplainJSONRequestBody = ExplainInput
@@ -4861,6 +5595,250 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
 	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPortalInfo A published developer portal
+	//
+	// What is not published answers 404, like what does not exist; so does everything below it.
+	//
+	// Corresponds with GET /v1/developer/{label} (the `GetPortalInfo` operationId).
+	GetPortalInfo(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WithdrawPortalApplication Take the open application back
+	//
+	// Corresponds with DELETE /v1/developer/{label}/application (the `WithdrawPortalApplication` operationId).
+	WithdrawPortalApplication(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPortalKeys The developer's own keys, newest first
+	//
+	// Corresponds with GET /v1/developer/{label}/keys (the `ListPortalKeys` operationId).
+	ListPortalKeys(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePortalKeyWithBody Make a key; it is shown once
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/keys (the `CreatePortalKey` operationId).
+	CreatePortalKeyWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePortalKey Make a key; it is shown once
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/keys (the `CreatePortalKey` operationId).
+	CreatePortalKey(ctx context.Context, label LabelParam, body CreatePortalKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokePortalKey End a key for good
+	//
+	// Corresponds with POST /v1/developer/{label}/keys/{key}/revoke (the `RevokePortalKey` operationId).
+	RevokePortalKey(ctx context.Context, label LabelParam, key KeyParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotatePortalKeyWithBody Make a successor; the old key goes on working for the overlap
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/keys/{key}/rotate (the `RotatePortalKey` operationId).
+	RotatePortalKeyWithBody(ctx context.Context, label LabelParam, key KeyParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotatePortalKey Make a successor; the old key goes on working for the overlap
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/keys/{key}/rotate (the `RotatePortalKey` operationId).
+	RotatePortalKey(ctx context.Context, label LabelParam, key KeyParam, body RotatePortalKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPortalLimits What the plan allows, and what is left
+	//
+	// Corresponds with GET /v1/developer/{label}/limits (the `GetPortalLimits` operationId).
+	GetPortalLimits(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalLoginWithBody Sign in; sets the portal's own cookie
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/login (the `PortalLogin` operationId).
+	PortalLoginWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalLogin Sign in; sets the portal's own cookie
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/login (the `PortalLogin` operationId).
+	PortalLogin(ctx context.Context, label LabelParam, body PortalLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPortalLogo Its logo
+	//
+	// Corresponds with GET /v1/developer/{label}/logo (the `GetPortalLogo` operationId).
+	GetPortalLogo(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalLogout End the session
+	//
+	// Corresponds with POST /v1/developer/{label}/logout (the `PortalLogout` operationId).
+	PortalLogout(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPortalMe Who is signed in
+	//
+	// Corresponds with GET /v1/developer/{label}/me (the `GetPortalMe` operationId).
+	GetPortalMe(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeletePortalMeWithBody Delete the account with its keys
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/me/delete (the `DeletePortalMe` operationId).
+	DeletePortalMeWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeletePortalMe Delete the account with its keys
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/me/delete (the `DeletePortalMe` operationId).
+	DeletePortalMe(ctx context.Context, label LabelParam, body DeletePortalMeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPortalOpenAPI Its API reference
+	//
+	// Corresponds with GET /v1/developer/{label}/openapi.json (the `GetPortalOpenAPI` operationId).
+	GetPortalOpenAPI(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalChangePasswordWithBody Change the password; ends every other session
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/developer/{label}/password (the `PortalChangePassword` operationId).
+	PortalChangePasswordWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalChangePassword Change the password; ends every other session
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/developer/{label}/password (the `PortalChangePassword` operationId).
+	PortalChangePassword(ctx context.Context, label LabelParam, body PortalChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalForgotPasswordWithBody Ask for a mail that sets a new password
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/password/forgot (the `PortalForgotPassword` operationId).
+	PortalForgotPasswordWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalForgotPassword Ask for a mail that sets a new password
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/password/forgot (the `PortalForgotPassword` operationId).
+	PortalForgotPassword(ctx context.Context, label LabelParam, body PortalForgotPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalResetPasswordWithBody Set a new password with the token from the mail
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/password/reset (the `PortalResetPassword` operationId).
+	PortalResetPasswordWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalResetPassword Set a new password with the token from the mail
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/password/reset (the `PortalResetPassword` operationId).
+	PortalResetPassword(ctx context.Context, label LabelParam, body PortalResetPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChoosePortalPlanWithBody Choose a usage plan
+	//
+	// A free one is had at once. One that needs approval waits for the owner; the present plan stays until then.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/developer/{label}/plan (the `ChoosePortalPlan` operationId).
+	ChoosePortalPlanWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChoosePortalPlan Choose a usage plan
+	//
+	// A free one is had at once. One that needs approval waits for the owner; the present plan stays until then.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/developer/{label}/plan (the `ChoosePortalPlan` operationId).
+	ChoosePortalPlan(ctx context.Context, label LabelParam, body ChoosePortalPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPortalRequests The developer's own latest requests
+	//
+	// Corresponds with GET /v1/developer/{label}/requests (the `ListPortalRequests` operationId).
+	ListPortalRequests(ctx context.Context, label LabelParam, params *ListPortalRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPortalRequest Why one of the developer's own requests was answered as it was
+	//
+	// Corresponds with GET /v1/developer/{label}/requests/{request_id} (the `GetPortalRequest` operationId).
+	GetPortalRequest(ctx context.Context, label LabelParam, requestID RequestIDParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalResendWithBody Ask for the confirmation mail again
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/resend (the `PortalResend` operationId).
+	PortalResendWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalResend Ask for the confirmation mail again
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/resend (the `PortalResend` operationId).
+	PortalResend(ctx context.Context, label LabelParam, body PortalResendJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalSignupWithBody Make an account
+	//
+	// Where mail is set up, the answer is the same whether the address is known, and a mail tells the rest.
+	// Without mail the account works at once, and a known address is 409 `email_taken`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/signup (the `PortalSignup` operationId).
+	PortalSignupWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalSignup Make an account
+	//
+	// Where mail is set up, the answer is the same whether the address is known, and a mail tells the rest.
+	// Without mail the account works at once, and a known address is 409 `email_taken`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/signup (the `PortalSignup` operationId).
+	PortalSignup(ctx context.Context, label LabelParam, body PortalSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TryPortalRequestWithBody Send one request through an edge, to this API only
+	//
+	// What is given passes through and is neither kept nor logged.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/try (the `TryPortalRequest` operationId).
+	TryPortalRequestWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TryPortalRequest Send one request through an edge, to this API only
+	//
+	// What is given passes through and is neither kept nor logged.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/try (the `TryPortalRequest` operationId).
+	TryPortalRequest(ctx context.Context, label LabelParam, body TryPortalRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPortalUsage The developer's own usage
+	//
+	// Corresponds with GET /v1/developer/{label}/usage (the `GetPortalUsage` operationId).
+	GetPortalUsage(ctx context.Context, label LabelParam, params *GetPortalUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalVerifyWithBody Prove the address with the token from the mail
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/verify (the `PortalVerify` operationId).
+	PortalVerifyWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PortalVerify Prove the address with the token from the mail
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/developer/{label}/verify (the `PortalVerify` operationId).
+	PortalVerify(ctx context.Context, label LabelParam, body PortalVerifyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangeEmailWithBody Ask to change the e-mail address
 	//
@@ -5185,6 +6163,112 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/gateways/{gateway}/copy (the `CopyGateway` operationId).
 	CopyGateway(ctx context.Context, gateway GatewayParam, params *CopyGatewayParams, body CopyGatewayJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDeveloperPortal The portal on which this gateway's callers look after themselves
+	//
+	// A portal that was never set is unpublished and has the gateway's name.
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/developer-portal (the `GetDeveloperPortal` operationId).
+	GetDeveloperPortal(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutDeveloperPortalWithBody Set up the developer portal
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal (the `PutDeveloperPortal` operationId).
+	PutDeveloperPortalWithBody(ctx context.Context, gateway GatewayParam, params *PutDeveloperPortalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutDeveloperPortal Set up the developer portal
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal (the `PutDeveloperPortal` operationId).
+	PutDeveloperPortal(ctx context.Context, gateway GatewayParam, params *PutDeveloperPortalParams, body PutDeveloperPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDeveloperApplications Who asked for a usage plan, newest first
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/developer-portal/applications (the `ListDeveloperApplications` operationId).
+	ListDeveloperApplications(ctx context.Context, gateway GatewayParam, params *ListDeveloperApplicationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveDeveloperApplication Give the developer the plan
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/approve (the `ApproveDeveloperApplication` operationId).
+	ApproveDeveloperApplication(ctx context.Context, gateway GatewayParam, application ApplicationParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefuseDeveloperApplicationWithBody Say no
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/refuse (the `RefuseDeveloperApplication` operationId).
+	RefuseDeveloperApplicationWithBody(ctx context.Context, gateway GatewayParam, application ApplicationParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefuseDeveloperApplication Say no
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/refuse (the `RefuseDeveloperApplication` operationId).
+	RefuseDeveloperApplication(ctx context.Context, gateway GatewayParam, application ApplicationParam, body RefuseDeveloperApplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDevelopers Accounts of the developer portal, oldest first
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/developer-portal/developers (the `ListDevelopers` operationId).
+	ListDevelopers(ctx context.Context, gateway GatewayParam, params *ListDevelopersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteDeveloper Delete an account with its consumer and keys
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/developers/{developer} (the `DeleteDeveloper` operationId).
+	DeleteDeveloper(ctx context.Context, gateway GatewayParam, developer DeveloperParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteDeveloperPortalLogo Take the logo away
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/logo (the `DeleteDeveloperPortalLogo` operationId).
+	DeleteDeveloperPortalLogo(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutDeveloperPortalLogoWithBody Set the logo
+	//
+	// PNG, JPEG or GIF. Its pixels are drawn anew as PNG; nothing else of the file is kept.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/logo (the `PutDeveloperPortalLogo` operationId).
+	PutDeveloperPortalLogoWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutDeveloperPortalLogo Set the logo
+	//
+	// PNG, JPEG or GIF. Its pixels are drawn anew as PNG; nothing else of the file is kept.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/logo (the `PutDeveloperPortalLogo` operationId).
+	PutDeveloperPortalLogo(ctx context.Context, gateway GatewayParam, body PutDeveloperPortalLogoJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteDeveloperPortalOpenAPI Generate the API reference from the routes again
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/openapi (the `DeleteDeveloperPortalOpenAPI` operationId).
+	DeleteDeveloperPortalOpenAPI(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDeveloperPortalOpenAPI The API reference as developers see it
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/developer-portal/openapi (the `GetDeveloperPortalOpenAPI` operationId).
+	GetDeveloperPortalOpenAPI(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutDeveloperPortalOpenAPIWithBody Upload the API reference
+	//
+	// OpenAPI 3 in JSON or YAML, at most 1 MiB, without references to other documents. Its servers are replaced by the gateway's address.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/openapi (the `PutDeveloperPortalOpenAPI` operationId).
+	PutDeveloperPortalOpenAPIWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutDeveloperPortalOpenAPI Upload the API reference
+	//
+	// OpenAPI 3 in JSON or YAML, at most 1 MiB, without references to other documents. Its servers are replaced by the gateway's address.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/openapi (the `PutDeveloperPortalOpenAPI` operationId).
+	PutDeveloperPortalOpenAPI(ctx context.Context, gateway GatewayParam, body PutDeveloperPortalOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ExplainWithBody What would happen to this request, by a live edge's own engine
 	//
@@ -6077,6 +7161,610 @@ func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEdit
 	return c.Client.Do(req)
 }
 
+// GetPortalInfo A published developer portal
+//
+// What is not published answers 404, like what does not exist; so does everything below it.
+//
+// Corresponds with GET /v1/developer/{label} (the `GetPortalInfo` operationId).
+func (c *Client) GetPortalInfo(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPortalInfoRequest(c.Server, label)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WithdrawPortalApplication Take the open application back
+//
+// Corresponds with DELETE /v1/developer/{label}/application (the `WithdrawPortalApplication` operationId).
+func (c *Client) WithdrawPortalApplication(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWithdrawPortalApplicationRequest(c.Server, label)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPortalKeys The developer's own keys, newest first
+//
+// Corresponds with GET /v1/developer/{label}/keys (the `ListPortalKeys` operationId).
+func (c *Client) ListPortalKeys(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPortalKeysRequest(c.Server, label)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePortalKeyWithBody Make a key; it is shown once
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/developer/{label}/keys (the `CreatePortalKey` operationId).
+func (c *Client) CreatePortalKeyWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePortalKeyRequestWithBody(c.Server, label, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePortalKey Make a key; it is shown once
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/developer/{label}/keys (the `CreatePortalKey` operationId).
+func (c *Client) CreatePortalKey(ctx context.Context, label LabelParam, body CreatePortalKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePortalKeyRequest(c.Server, label, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokePortalKey End a key for good
+//
+// Corresponds with POST /v1/developer/{label}/keys/{key}/revoke (the `RevokePortalKey` operationId).
+func (c *Client) RevokePortalKey(ctx context.Context, label LabelParam, key KeyParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokePortalKeyRequest(c.Server, label, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotatePortalKeyWithBody Make a successor; the old key goes on working for the overlap
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/developer/{label}/keys/{key}/rotate (the `RotatePortalKey` operationId).
+func (c *Client) RotatePortalKeyWithBody(ctx context.Context, label LabelParam, key KeyParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotatePortalKeyRequestWithBody(c.Server, label, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotatePortalKey Make a successor; the old key goes on working for the overlap
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/developer/{label}/keys/{key}/rotate (the `RotatePortalKey` operationId).
+func (c *Client) RotatePortalKey(ctx context.Context, label LabelParam, key KeyParam, body RotatePortalKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotatePortalKeyRequest(c.Server, label, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPortalLimits What the plan allows, and what is left
+//
+// Corresponds with GET /v1/developer/{label}/limits (the `GetPortalLimits` operationId).
+func (c *Client) GetPortalLimits(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPortalLimitsRequest(c.Server, label)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalLoginWithBody Sign in; sets the portal's own cookie
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/developer/{label}/login (the `PortalLogin` operationId).
+func (c *Client) PortalLoginWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalLoginRequestWithBody(c.Server, label, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalLogin Sign in; sets the portal's own cookie
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/developer/{label}/login (the `PortalLogin` operationId).
+func (c *Client) PortalLogin(ctx context.Context, label LabelParam, body PortalLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalLoginRequest(c.Server, label, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPortalLogo Its logo
+//
+// Corresponds with GET /v1/developer/{label}/logo (the `GetPortalLogo` operationId).
+func (c *Client) GetPortalLogo(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPortalLogoRequest(c.Server, label)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalLogout End the session
+//
+// Corresponds with POST /v1/developer/{label}/logout (the `PortalLogout` operationId).
+func (c *Client) PortalLogout(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalLogoutRequest(c.Server, label)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPortalMe Who is signed in
+//
+// Corresponds with GET /v1/developer/{label}/me (the `GetPortalMe` operationId).
+func (c *Client) GetPortalMe(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPortalMeRequest(c.Server, label)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeletePortalMeWithBody Delete the account with its keys
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/developer/{label}/me/delete (the `DeletePortalMe` operationId).
+func (c *Client) DeletePortalMeWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeletePortalMeRequestWithBody(c.Server, label, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeletePortalMe Delete the account with its keys
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/developer/{label}/me/delete (the `DeletePortalMe` operationId).
+func (c *Client) DeletePortalMe(ctx context.Context, label LabelParam, body DeletePortalMeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeletePortalMeRequest(c.Server, label, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPortalOpenAPI Its API reference
+//
+// Corresponds with GET /v1/developer/{label}/openapi.json (the `GetPortalOpenAPI` operationId).
+func (c *Client) GetPortalOpenAPI(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPortalOpenAPIRequest(c.Server, label)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalChangePasswordWithBody Change the password; ends every other session
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/developer/{label}/password (the `PortalChangePassword` operationId).
+func (c *Client) PortalChangePasswordWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalChangePasswordRequestWithBody(c.Server, label, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalChangePassword Change the password; ends every other session
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/developer/{label}/password (the `PortalChangePassword` operationId).
+func (c *Client) PortalChangePassword(ctx context.Context, label LabelParam, body PortalChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalChangePasswordRequest(c.Server, label, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalForgotPasswordWithBody Ask for a mail that sets a new password
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/developer/{label}/password/forgot (the `PortalForgotPassword` operationId).
+func (c *Client) PortalForgotPasswordWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalForgotPasswordRequestWithBody(c.Server, label, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalForgotPassword Ask for a mail that sets a new password
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/developer/{label}/password/forgot (the `PortalForgotPassword` operationId).
+func (c *Client) PortalForgotPassword(ctx context.Context, label LabelParam, body PortalForgotPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalForgotPasswordRequest(c.Server, label, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalResetPasswordWithBody Set a new password with the token from the mail
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/developer/{label}/password/reset (the `PortalResetPassword` operationId).
+func (c *Client) PortalResetPasswordWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalResetPasswordRequestWithBody(c.Server, label, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalResetPassword Set a new password with the token from the mail
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/developer/{label}/password/reset (the `PortalResetPassword` operationId).
+func (c *Client) PortalResetPassword(ctx context.Context, label LabelParam, body PortalResetPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalResetPasswordRequest(c.Server, label, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChoosePortalPlanWithBody Choose a usage plan
+//
+// A free one is had at once. One that needs approval waits for the owner; the present plan stays until then.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/developer/{label}/plan (the `ChoosePortalPlan` operationId).
+func (c *Client) ChoosePortalPlanWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChoosePortalPlanRequestWithBody(c.Server, label, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChoosePortalPlan Choose a usage plan
+//
+// A free one is had at once. One that needs approval waits for the owner; the present plan stays until then.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/developer/{label}/plan (the `ChoosePortalPlan` operationId).
+func (c *Client) ChoosePortalPlan(ctx context.Context, label LabelParam, body ChoosePortalPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChoosePortalPlanRequest(c.Server, label, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPortalRequests The developer's own latest requests
+//
+// Corresponds with GET /v1/developer/{label}/requests (the `ListPortalRequests` operationId).
+func (c *Client) ListPortalRequests(ctx context.Context, label LabelParam, params *ListPortalRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPortalRequestsRequest(c.Server, label, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPortalRequest Why one of the developer's own requests was answered as it was
+//
+// Corresponds with GET /v1/developer/{label}/requests/{request_id} (the `GetPortalRequest` operationId).
+func (c *Client) GetPortalRequest(ctx context.Context, label LabelParam, requestID RequestIDParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPortalRequestRequest(c.Server, label, requestID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalResendWithBody Ask for the confirmation mail again
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/developer/{label}/resend (the `PortalResend` operationId).
+func (c *Client) PortalResendWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalResendRequestWithBody(c.Server, label, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalResend Ask for the confirmation mail again
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/developer/{label}/resend (the `PortalResend` operationId).
+func (c *Client) PortalResend(ctx context.Context, label LabelParam, body PortalResendJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalResendRequest(c.Server, label, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalSignupWithBody Make an account
+//
+// Where mail is set up, the answer is the same whether the address is known, and a mail tells the rest.
+// Without mail the account works at once, and a known address is 409 `email_taken`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/developer/{label}/signup (the `PortalSignup` operationId).
+func (c *Client) PortalSignupWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalSignupRequestWithBody(c.Server, label, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalSignup Make an account
+//
+// Where mail is set up, the answer is the same whether the address is known, and a mail tells the rest.
+// Without mail the account works at once, and a known address is 409 `email_taken`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/developer/{label}/signup (the `PortalSignup` operationId).
+func (c *Client) PortalSignup(ctx context.Context, label LabelParam, body PortalSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalSignupRequest(c.Server, label, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TryPortalRequestWithBody Send one request through an edge, to this API only
+//
+// What is given passes through and is neither kept nor logged.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/developer/{label}/try (the `TryPortalRequest` operationId).
+func (c *Client) TryPortalRequestWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTryPortalRequestRequestWithBody(c.Server, label, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TryPortalRequest Send one request through an edge, to this API only
+//
+// What is given passes through and is neither kept nor logged.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/developer/{label}/try (the `TryPortalRequest` operationId).
+func (c *Client) TryPortalRequest(ctx context.Context, label LabelParam, body TryPortalRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTryPortalRequestRequest(c.Server, label, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPortalUsage The developer's own usage
+//
+// Corresponds with GET /v1/developer/{label}/usage (the `GetPortalUsage` operationId).
+func (c *Client) GetPortalUsage(ctx context.Context, label LabelParam, params *GetPortalUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPortalUsageRequest(c.Server, label, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalVerifyWithBody Prove the address with the token from the mail
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/developer/{label}/verify (the `PortalVerify` operationId).
+func (c *Client) PortalVerifyWithBody(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalVerifyRequestWithBody(c.Server, label, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PortalVerify Prove the address with the token from the mail
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/developer/{label}/verify (the `PortalVerify` operationId).
+func (c *Client) PortalVerify(ctx context.Context, label LabelParam, body PortalVerifyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPortalVerifyRequest(c.Server, label, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ChangeEmailWithBody Ask to change the e-mail address
 //
 // A mail with a link goes to the new address, and one that says so to the old. The address changes when
@@ -6831,6 +8519,272 @@ func (c *Client) CopyGatewayWithBody(ctx context.Context, gateway GatewayParam, 
 // Corresponds with POST /v1/gateways/{gateway}/copy (the `CopyGateway` operationId).
 func (c *Client) CopyGateway(ctx context.Context, gateway GatewayParam, params *CopyGatewayParams, body CopyGatewayJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCopyGatewayRequest(c.Server, gateway, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDeveloperPortal The portal on which this gateway's callers look after themselves
+//
+// A portal that was never set is unpublished and has the gateway's name.
+//
+// Corresponds with GET /v1/gateways/{gateway}/developer-portal (the `GetDeveloperPortal` operationId).
+func (c *Client) GetDeveloperPortal(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDeveloperPortalRequest(c.Server, gateway)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutDeveloperPortalWithBody Set up the developer portal
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal (the `PutDeveloperPortal` operationId).
+func (c *Client) PutDeveloperPortalWithBody(ctx context.Context, gateway GatewayParam, params *PutDeveloperPortalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutDeveloperPortalRequestWithBody(c.Server, gateway, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutDeveloperPortal Set up the developer portal
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal (the `PutDeveloperPortal` operationId).
+func (c *Client) PutDeveloperPortal(ctx context.Context, gateway GatewayParam, params *PutDeveloperPortalParams, body PutDeveloperPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutDeveloperPortalRequest(c.Server, gateway, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDeveloperApplications Who asked for a usage plan, newest first
+//
+// Corresponds with GET /v1/gateways/{gateway}/developer-portal/applications (the `ListDeveloperApplications` operationId).
+func (c *Client) ListDeveloperApplications(ctx context.Context, gateway GatewayParam, params *ListDeveloperApplicationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDeveloperApplicationsRequest(c.Server, gateway, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveDeveloperApplication Give the developer the plan
+//
+// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/approve (the `ApproveDeveloperApplication` operationId).
+func (c *Client) ApproveDeveloperApplication(ctx context.Context, gateway GatewayParam, application ApplicationParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveDeveloperApplicationRequest(c.Server, gateway, application)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefuseDeveloperApplicationWithBody Say no
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/refuse (the `RefuseDeveloperApplication` operationId).
+func (c *Client) RefuseDeveloperApplicationWithBody(ctx context.Context, gateway GatewayParam, application ApplicationParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefuseDeveloperApplicationRequestWithBody(c.Server, gateway, application, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefuseDeveloperApplication Say no
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/refuse (the `RefuseDeveloperApplication` operationId).
+func (c *Client) RefuseDeveloperApplication(ctx context.Context, gateway GatewayParam, application ApplicationParam, body RefuseDeveloperApplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefuseDeveloperApplicationRequest(c.Server, gateway, application, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDevelopers Accounts of the developer portal, oldest first
+//
+// Corresponds with GET /v1/gateways/{gateway}/developer-portal/developers (the `ListDevelopers` operationId).
+func (c *Client) ListDevelopers(ctx context.Context, gateway GatewayParam, params *ListDevelopersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDevelopersRequest(c.Server, gateway, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteDeveloper Delete an account with its consumer and keys
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/developers/{developer} (the `DeleteDeveloper` operationId).
+func (c *Client) DeleteDeveloper(ctx context.Context, gateway GatewayParam, developer DeveloperParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteDeveloperRequest(c.Server, gateway, developer)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteDeveloperPortalLogo Take the logo away
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/logo (the `DeleteDeveloperPortalLogo` operationId).
+func (c *Client) DeleteDeveloperPortalLogo(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteDeveloperPortalLogoRequest(c.Server, gateway)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutDeveloperPortalLogoWithBody Set the logo
+//
+// PNG, JPEG or GIF. Its pixels are drawn anew as PNG; nothing else of the file is kept.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/logo (the `PutDeveloperPortalLogo` operationId).
+func (c *Client) PutDeveloperPortalLogoWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutDeveloperPortalLogoRequestWithBody(c.Server, gateway, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutDeveloperPortalLogo Set the logo
+//
+// PNG, JPEG or GIF. Its pixels are drawn anew as PNG; nothing else of the file is kept.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/logo (the `PutDeveloperPortalLogo` operationId).
+func (c *Client) PutDeveloperPortalLogo(ctx context.Context, gateway GatewayParam, body PutDeveloperPortalLogoJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutDeveloperPortalLogoRequest(c.Server, gateway, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteDeveloperPortalOpenAPI Generate the API reference from the routes again
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/openapi (the `DeleteDeveloperPortalOpenAPI` operationId).
+func (c *Client) DeleteDeveloperPortalOpenAPI(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteDeveloperPortalOpenAPIRequest(c.Server, gateway)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDeveloperPortalOpenAPI The API reference as developers see it
+//
+// Corresponds with GET /v1/gateways/{gateway}/developer-portal/openapi (the `GetDeveloperPortalOpenAPI` operationId).
+func (c *Client) GetDeveloperPortalOpenAPI(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDeveloperPortalOpenAPIRequest(c.Server, gateway)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutDeveloperPortalOpenAPIWithBody Upload the API reference
+//
+// OpenAPI 3 in JSON or YAML, at most 1 MiB, without references to other documents. Its servers are replaced by the gateway's address.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/openapi (the `PutDeveloperPortalOpenAPI` operationId).
+func (c *Client) PutDeveloperPortalOpenAPIWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutDeveloperPortalOpenAPIRequestWithBody(c.Server, gateway, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutDeveloperPortalOpenAPI Upload the API reference
+//
+// OpenAPI 3 in JSON or YAML, at most 1 MiB, without references to other documents. Its servers are replaced by the gateway's address.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/openapi (the `PutDeveloperPortalOpenAPI` operationId).
+func (c *Client) PutDeveloperPortalOpenAPI(ctx context.Context, gateway GatewayParam, body PutDeveloperPortalOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutDeveloperPortalOpenAPIRequest(c.Server, gateway, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9060,6 +11014,1101 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 	return req, nil
 }
 
+// NewGetPortalInfoRequest constructs an http.Request for the GetPortalInfo method
+func NewGetPortalInfoRequest(server string, label LabelParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWithdrawPortalApplicationRequest constructs an http.Request for the WithdrawPortalApplication method
+func NewWithdrawPortalApplicationRequest(server string, label LabelParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/application", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPortalKeysRequest constructs an http.Request for the ListPortalKeys method
+func NewListPortalKeysRequest(server string, label LabelParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/keys", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreatePortalKeyRequest calls the generic CreatePortalKey builder with application/json body
+func NewCreatePortalKeyRequest(server string, label LabelParam, body CreatePortalKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreatePortalKeyRequestWithBody(server, label, "application/json", bodyReader)
+}
+
+// NewCreatePortalKeyRequestWithBody constructs an http.Request for the CreatePortalKey method, with any body, and a specified content type
+func NewCreatePortalKeyRequestWithBody(server string, label LabelParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/keys", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokePortalKeyRequest constructs an http.Request for the RevokePortalKey method
+func NewRevokePortalKeyRequest(server string, label LabelParam, key KeyParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/keys/%s/revoke", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRotatePortalKeyRequest calls the generic RotatePortalKey builder with application/json body
+func NewRotatePortalKeyRequest(server string, label LabelParam, key KeyParam, body RotatePortalKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRotatePortalKeyRequestWithBody(server, label, key, "application/json", bodyReader)
+}
+
+// NewRotatePortalKeyRequestWithBody constructs an http.Request for the RotatePortalKey method, with any body, and a specified content type
+func NewRotatePortalKeyRequestWithBody(server string, label LabelParam, key KeyParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/keys/%s/rotate", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetPortalLimitsRequest constructs an http.Request for the GetPortalLimits method
+func NewGetPortalLimitsRequest(server string, label LabelParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/limits", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPortalLoginRequest calls the generic PortalLogin builder with application/json body
+func NewPortalLoginRequest(server string, label LabelParam, body PortalLoginJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPortalLoginRequestWithBody(server, label, "application/json", bodyReader)
+}
+
+// NewPortalLoginRequestWithBody constructs an http.Request for the PortalLogin method, with any body, and a specified content type
+func NewPortalLoginRequestWithBody(server string, label LabelParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/login", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetPortalLogoRequest constructs an http.Request for the GetPortalLogo method
+func NewGetPortalLogoRequest(server string, label LabelParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/logo", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPortalLogoutRequest constructs an http.Request for the PortalLogout method
+func NewPortalLogoutRequest(server string, label LabelParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/logout", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPortalMeRequest constructs an http.Request for the GetPortalMe method
+func NewGetPortalMeRequest(server string, label LabelParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/me", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeletePortalMeRequest calls the generic DeletePortalMe builder with application/json body
+func NewDeletePortalMeRequest(server string, label LabelParam, body DeletePortalMeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDeletePortalMeRequestWithBody(server, label, "application/json", bodyReader)
+}
+
+// NewDeletePortalMeRequestWithBody constructs an http.Request for the DeletePortalMe method, with any body, and a specified content type
+func NewDeletePortalMeRequestWithBody(server string, label LabelParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/me/delete", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetPortalOpenAPIRequest constructs an http.Request for the GetPortalOpenAPI method
+func NewGetPortalOpenAPIRequest(server string, label LabelParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/openapi.json", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPortalChangePasswordRequest calls the generic PortalChangePassword builder with application/json body
+func NewPortalChangePasswordRequest(server string, label LabelParam, body PortalChangePasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPortalChangePasswordRequestWithBody(server, label, "application/json", bodyReader)
+}
+
+// NewPortalChangePasswordRequestWithBody constructs an http.Request for the PortalChangePassword method, with any body, and a specified content type
+func NewPortalChangePasswordRequestWithBody(server string, label LabelParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/password", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPortalForgotPasswordRequest calls the generic PortalForgotPassword builder with application/json body
+func NewPortalForgotPasswordRequest(server string, label LabelParam, body PortalForgotPasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPortalForgotPasswordRequestWithBody(server, label, "application/json", bodyReader)
+}
+
+// NewPortalForgotPasswordRequestWithBody constructs an http.Request for the PortalForgotPassword method, with any body, and a specified content type
+func NewPortalForgotPasswordRequestWithBody(server string, label LabelParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/password/forgot", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPortalResetPasswordRequest calls the generic PortalResetPassword builder with application/json body
+func NewPortalResetPasswordRequest(server string, label LabelParam, body PortalResetPasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPortalResetPasswordRequestWithBody(server, label, "application/json", bodyReader)
+}
+
+// NewPortalResetPasswordRequestWithBody constructs an http.Request for the PortalResetPassword method, with any body, and a specified content type
+func NewPortalResetPasswordRequestWithBody(server string, label LabelParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/password/reset", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewChoosePortalPlanRequest calls the generic ChoosePortalPlan builder with application/json body
+func NewChoosePortalPlanRequest(server string, label LabelParam, body ChoosePortalPlanJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChoosePortalPlanRequestWithBody(server, label, "application/json", bodyReader)
+}
+
+// NewChoosePortalPlanRequestWithBody constructs an http.Request for the ChoosePortalPlan method, with any body, and a specified content type
+func NewChoosePortalPlanRequestWithBody(server string, label LabelParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/plan", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListPortalRequestsRequest constructs an http.Request for the ListPortalRequests method
+func NewListPortalRequestsRequest(server string, label LabelParam, params *ListPortalRequestsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/requests", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPortalRequestRequest constructs an http.Request for the GetPortalRequest method
+func NewGetPortalRequestRequest(server string, label LabelParam, requestID RequestIDParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "request_id", requestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/requests/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPortalResendRequest calls the generic PortalResend builder with application/json body
+func NewPortalResendRequest(server string, label LabelParam, body PortalResendJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPortalResendRequestWithBody(server, label, "application/json", bodyReader)
+}
+
+// NewPortalResendRequestWithBody constructs an http.Request for the PortalResend method, with any body, and a specified content type
+func NewPortalResendRequestWithBody(server string, label LabelParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/resend", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPortalSignupRequest calls the generic PortalSignup builder with application/json body
+func NewPortalSignupRequest(server string, label LabelParam, body PortalSignupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPortalSignupRequestWithBody(server, label, "application/json", bodyReader)
+}
+
+// NewPortalSignupRequestWithBody constructs an http.Request for the PortalSignup method, with any body, and a specified content type
+func NewPortalSignupRequestWithBody(server string, label LabelParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/signup", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewTryPortalRequestRequest calls the generic TryPortalRequest builder with application/json body
+func NewTryPortalRequestRequest(server string, label LabelParam, body TryPortalRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTryPortalRequestRequestWithBody(server, label, "application/json", bodyReader)
+}
+
+// NewTryPortalRequestRequestWithBody constructs an http.Request for the TryPortalRequest method, with any body, and a specified content type
+func NewTryPortalRequestRequestWithBody(server string, label LabelParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/try", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetPortalUsageRequest constructs an http.Request for the GetPortalUsage method
+func NewGetPortalUsageRequest(server string, label LabelParam, params *GetPortalUsageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/usage", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Interval != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "interval", *params.Interval, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPortalVerifyRequest calls the generic PortalVerify builder with application/json body
+func NewPortalVerifyRequest(server string, label LabelParam, body PortalVerifyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPortalVerifyRequestWithBody(server, label, "application/json", bodyReader)
+}
+
+// NewPortalVerifyRequestWithBody constructs an http.Request for the PortalVerify method, with any body, and a specified content type
+func NewPortalVerifyRequestWithBody(server string, label LabelParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "label", label, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/developer/%s/verify", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewChangeEmailRequest calls the generic ChangeEmail builder with application/json body
 func NewChangeEmailRequest(server string, body ChangeEmailJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -10886,6 +13935,592 @@ func NewCopyGatewayRequestWithBody(server string, gateway GatewayParam, params *
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewGetDeveloperPortalRequest constructs an http.Request for the GetDeveloperPortal method
+func NewGetDeveloperPortalRequest(server string, gateway GatewayParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutDeveloperPortalRequest calls the generic PutDeveloperPortal builder with application/json body
+func NewPutDeveloperPortalRequest(server string, gateway GatewayParam, params *PutDeveloperPortalParams, body PutDeveloperPortalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutDeveloperPortalRequestWithBody(server, gateway, params, "application/json", bodyReader)
+}
+
+// NewPutDeveloperPortalRequestWithBody constructs an http.Request for the PutDeveloperPortal method, with any body, and a specified content type
+func NewPutDeveloperPortalRequestWithBody(server string, gateway GatewayParam, params *PutDeveloperPortalParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListDeveloperApplicationsRequest constructs an http.Request for the ListDeveloperApplications method
+func NewListDeveloperApplicationsRequest(server string, gateway GatewayParam, params *ListDeveloperApplicationsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal/applications", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewApproveDeveloperApplicationRequest constructs an http.Request for the ApproveDeveloperApplication method
+func NewApproveDeveloperApplicationRequest(server string, gateway GatewayParam, application ApplicationParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "application", application, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal/applications/%s/approve", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRefuseDeveloperApplicationRequest calls the generic RefuseDeveloperApplication builder with application/json body
+func NewRefuseDeveloperApplicationRequest(server string, gateway GatewayParam, application ApplicationParam, body RefuseDeveloperApplicationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRefuseDeveloperApplicationRequestWithBody(server, gateway, application, "application/json", bodyReader)
+}
+
+// NewRefuseDeveloperApplicationRequestWithBody constructs an http.Request for the RefuseDeveloperApplication method, with any body, and a specified content type
+func NewRefuseDeveloperApplicationRequestWithBody(server string, gateway GatewayParam, application ApplicationParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "application", application, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal/applications/%s/refuse", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListDevelopersRequest constructs an http.Request for the ListDevelopers method
+func NewListDevelopersRequest(server string, gateway GatewayParam, params *ListDevelopersParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal/developers", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteDeveloperRequest constructs an http.Request for the DeleteDeveloper method
+func NewDeleteDeveloperRequest(server string, gateway GatewayParam, developer DeveloperParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "developer", developer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal/developers/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteDeveloperPortalLogoRequest constructs an http.Request for the DeleteDeveloperPortalLogo method
+func NewDeleteDeveloperPortalLogoRequest(server string, gateway GatewayParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal/logo", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutDeveloperPortalLogoRequest calls the generic PutDeveloperPortalLogo builder with application/json body
+func NewPutDeveloperPortalLogoRequest(server string, gateway GatewayParam, body PutDeveloperPortalLogoJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutDeveloperPortalLogoRequestWithBody(server, gateway, "application/json", bodyReader)
+}
+
+// NewPutDeveloperPortalLogoRequestWithBody constructs an http.Request for the PutDeveloperPortalLogo method, with any body, and a specified content type
+func NewPutDeveloperPortalLogoRequestWithBody(server string, gateway GatewayParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal/logo", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteDeveloperPortalOpenAPIRequest constructs an http.Request for the DeleteDeveloperPortalOpenAPI method
+func NewDeleteDeveloperPortalOpenAPIRequest(server string, gateway GatewayParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal/openapi", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetDeveloperPortalOpenAPIRequest constructs an http.Request for the GetDeveloperPortalOpenAPI method
+func NewGetDeveloperPortalOpenAPIRequest(server string, gateway GatewayParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal/openapi", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutDeveloperPortalOpenAPIRequest calls the generic PutDeveloperPortalOpenAPI builder with application/json body
+func NewPutDeveloperPortalOpenAPIRequest(server string, gateway GatewayParam, body PutDeveloperPortalOpenAPIJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutDeveloperPortalOpenAPIRequestWithBody(server, gateway, "application/json", bodyReader)
+}
+
+// NewPutDeveloperPortalOpenAPIRequestWithBody constructs an http.Request for the PutDeveloperPortalOpenAPI method, with any body, and a specified content type
+func NewPutDeveloperPortalOpenAPIRequestWithBody(server string, gateway GatewayParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/developer-portal/openapi", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -15790,6 +19425,274 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
 	ListAuditWithResponse(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResponse, error)
 
+	// GetPortalInfoWithResponse A published developer portal
+	//
+	// What is not published answers 404, like what does not exist; so does everything below it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/developer/{label} (the `GetPortalInfo` operationId).
+	GetPortalInfoWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalInfoResponse, error)
+
+	// WithdrawPortalApplicationWithResponse Take the open application back
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/developer/{label}/application (the `WithdrawPortalApplication` operationId).
+	WithdrawPortalApplicationWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*WithdrawPortalApplicationResponse, error)
+
+	// ListPortalKeysWithResponse The developer's own keys, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/developer/{label}/keys (the `ListPortalKeys` operationId).
+	ListPortalKeysWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*ListPortalKeysResponse, error)
+
+	// CreatePortalKeyWithBodyWithResponse Make a key; it is shown once
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/keys (the `CreatePortalKey` operationId).
+	CreatePortalKeyWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePortalKeyResponse, error)
+
+	// CreatePortalKeyWithResponse Make a key; it is shown once
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/keys (the `CreatePortalKey` operationId).
+	CreatePortalKeyWithResponse(ctx context.Context, label LabelParam, body CreatePortalKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePortalKeyResponse, error)
+
+	// RevokePortalKeyWithResponse End a key for good
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/keys/{key}/revoke (the `RevokePortalKey` operationId).
+	RevokePortalKeyWithResponse(ctx context.Context, label LabelParam, key KeyParam, reqEditors ...RequestEditorFn) (*RevokePortalKeyResponse, error)
+
+	// RotatePortalKeyWithBodyWithResponse Make a successor; the old key goes on working for the overlap
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/keys/{key}/rotate (the `RotatePortalKey` operationId).
+	RotatePortalKeyWithBodyWithResponse(ctx context.Context, label LabelParam, key KeyParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotatePortalKeyResponse, error)
+
+	// RotatePortalKeyWithResponse Make a successor; the old key goes on working for the overlap
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/keys/{key}/rotate (the `RotatePortalKey` operationId).
+	RotatePortalKeyWithResponse(ctx context.Context, label LabelParam, key KeyParam, body RotatePortalKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotatePortalKeyResponse, error)
+
+	// GetPortalLimitsWithResponse What the plan allows, and what is left
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/developer/{label}/limits (the `GetPortalLimits` operationId).
+	GetPortalLimitsWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalLimitsResponse, error)
+
+	// PortalLoginWithBodyWithResponse Sign in; sets the portal's own cookie
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/login (the `PortalLogin` operationId).
+	PortalLoginWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalLoginResponse, error)
+
+	// PortalLoginWithResponse Sign in; sets the portal's own cookie
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/login (the `PortalLogin` operationId).
+	PortalLoginWithResponse(ctx context.Context, label LabelParam, body PortalLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalLoginResponse, error)
+
+	// GetPortalLogoWithResponse Its logo
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/developer/{label}/logo (the `GetPortalLogo` operationId).
+	GetPortalLogoWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalLogoResponse, error)
+
+	// PortalLogoutWithResponse End the session
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/logout (the `PortalLogout` operationId).
+	PortalLogoutWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*PortalLogoutResponse, error)
+
+	// GetPortalMeWithResponse Who is signed in
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/developer/{label}/me (the `GetPortalMe` operationId).
+	GetPortalMeWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalMeResponse, error)
+
+	// DeletePortalMeWithBodyWithResponse Delete the account with its keys
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/me/delete (the `DeletePortalMe` operationId).
+	DeletePortalMeWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DeletePortalMeResponse, error)
+
+	// DeletePortalMeWithResponse Delete the account with its keys
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/me/delete (the `DeletePortalMe` operationId).
+	DeletePortalMeWithResponse(ctx context.Context, label LabelParam, body DeletePortalMeJSONRequestBody, reqEditors ...RequestEditorFn) (*DeletePortalMeResponse, error)
+
+	// GetPortalOpenAPIWithResponse Its API reference
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/developer/{label}/openapi.json (the `GetPortalOpenAPI` operationId).
+	GetPortalOpenAPIWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalOpenAPIResponse, error)
+
+	// PortalChangePasswordWithBodyWithResponse Change the password; ends every other session
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/developer/{label}/password (the `PortalChangePassword` operationId).
+	PortalChangePasswordWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalChangePasswordResponse, error)
+
+	// PortalChangePasswordWithResponse Change the password; ends every other session
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/developer/{label}/password (the `PortalChangePassword` operationId).
+	PortalChangePasswordWithResponse(ctx context.Context, label LabelParam, body PortalChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalChangePasswordResponse, error)
+
+	// PortalForgotPasswordWithBodyWithResponse Ask for a mail that sets a new password
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/password/forgot (the `PortalForgotPassword` operationId).
+	PortalForgotPasswordWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalForgotPasswordResponse, error)
+
+	// PortalForgotPasswordWithResponse Ask for a mail that sets a new password
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/password/forgot (the `PortalForgotPassword` operationId).
+	PortalForgotPasswordWithResponse(ctx context.Context, label LabelParam, body PortalForgotPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalForgotPasswordResponse, error)
+
+	// PortalResetPasswordWithBodyWithResponse Set a new password with the token from the mail
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/password/reset (the `PortalResetPassword` operationId).
+	PortalResetPasswordWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalResetPasswordResponse, error)
+
+	// PortalResetPasswordWithResponse Set a new password with the token from the mail
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/password/reset (the `PortalResetPassword` operationId).
+	PortalResetPasswordWithResponse(ctx context.Context, label LabelParam, body PortalResetPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalResetPasswordResponse, error)
+
+	// ChoosePortalPlanWithBodyWithResponse Choose a usage plan
+	//
+	// A free one is had at once. One that needs approval waits for the owner; the present plan stays until then.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/developer/{label}/plan (the `ChoosePortalPlan` operationId).
+	ChoosePortalPlanWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChoosePortalPlanResponse, error)
+
+	// ChoosePortalPlanWithResponse Choose a usage plan
+	//
+	// A free one is had at once. One that needs approval waits for the owner; the present plan stays until then.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/developer/{label}/plan (the `ChoosePortalPlan` operationId).
+	ChoosePortalPlanWithResponse(ctx context.Context, label LabelParam, body ChoosePortalPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*ChoosePortalPlanResponse, error)
+
+	// ListPortalRequestsWithResponse The developer's own latest requests
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/developer/{label}/requests (the `ListPortalRequests` operationId).
+	ListPortalRequestsWithResponse(ctx context.Context, label LabelParam, params *ListPortalRequestsParams, reqEditors ...RequestEditorFn) (*ListPortalRequestsResponse, error)
+
+	// GetPortalRequestWithResponse Why one of the developer's own requests was answered as it was
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/developer/{label}/requests/{request_id} (the `GetPortalRequest` operationId).
+	GetPortalRequestWithResponse(ctx context.Context, label LabelParam, requestID RequestIDParam, reqEditors ...RequestEditorFn) (*GetPortalRequestResponse, error)
+
+	// PortalResendWithBodyWithResponse Ask for the confirmation mail again
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/resend (the `PortalResend` operationId).
+	PortalResendWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalResendResponse, error)
+
+	// PortalResendWithResponse Ask for the confirmation mail again
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/resend (the `PortalResend` operationId).
+	PortalResendWithResponse(ctx context.Context, label LabelParam, body PortalResendJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalResendResponse, error)
+
+	// PortalSignupWithBodyWithResponse Make an account
+	//
+	// Where mail is set up, the answer is the same whether the address is known, and a mail tells the rest.
+	// Without mail the account works at once, and a known address is 409 `email_taken`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/signup (the `PortalSignup` operationId).
+	PortalSignupWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalSignupResponse, error)
+
+	// PortalSignupWithResponse Make an account
+	//
+	// Where mail is set up, the answer is the same whether the address is known, and a mail tells the rest.
+	// Without mail the account works at once, and a known address is 409 `email_taken`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/signup (the `PortalSignup` operationId).
+	PortalSignupWithResponse(ctx context.Context, label LabelParam, body PortalSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalSignupResponse, error)
+
+	// TryPortalRequestWithBodyWithResponse Send one request through an edge, to this API only
+	//
+	// What is given passes through and is neither kept nor logged.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/try (the `TryPortalRequest` operationId).
+	TryPortalRequestWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TryPortalRequestResponse, error)
+
+	// TryPortalRequestWithResponse Send one request through an edge, to this API only
+	//
+	// What is given passes through and is neither kept nor logged.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/try (the `TryPortalRequest` operationId).
+	TryPortalRequestWithResponse(ctx context.Context, label LabelParam, body TryPortalRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*TryPortalRequestResponse, error)
+
+	// GetPortalUsageWithResponse The developer's own usage
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/developer/{label}/usage (the `GetPortalUsage` operationId).
+	GetPortalUsageWithResponse(ctx context.Context, label LabelParam, params *GetPortalUsageParams, reqEditors ...RequestEditorFn) (*GetPortalUsageResponse, error)
+
+	// PortalVerifyWithBodyWithResponse Prove the address with the token from the mail
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/verify (the `PortalVerify` operationId).
+	PortalVerifyWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalVerifyResponse, error)
+
+	// PortalVerifyWithResponse Prove the address with the token from the mail
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/developer/{label}/verify (the `PortalVerify` operationId).
+	PortalVerifyWithResponse(ctx context.Context, label LabelParam, body PortalVerifyJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalVerifyResponse, error)
+
 	// ChangeEmailWithBodyWithResponse Ask to change the e-mail address
 	//
 	// A mail with a link goes to the new address, and one that says so to the old. The address changes when
@@ -16149,6 +20052,128 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/gateways/{gateway}/copy (the `CopyGateway` operationId).
 	CopyGatewayWithResponse(ctx context.Context, gateway GatewayParam, params *CopyGatewayParams, body CopyGatewayJSONRequestBody, reqEditors ...RequestEditorFn) (*CopyGatewayResponse, error)
+
+	// GetDeveloperPortalWithResponse The portal on which this gateway's callers look after themselves
+	//
+	// A portal that was never set is unpublished and has the gateway's name.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/developer-portal (the `GetDeveloperPortal` operationId).
+	GetDeveloperPortalWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*GetDeveloperPortalResponse, error)
+
+	// PutDeveloperPortalWithBodyWithResponse Set up the developer portal
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal (the `PutDeveloperPortal` operationId).
+	PutDeveloperPortalWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *PutDeveloperPortalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutDeveloperPortalResponse, error)
+
+	// PutDeveloperPortalWithResponse Set up the developer portal
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal (the `PutDeveloperPortal` operationId).
+	PutDeveloperPortalWithResponse(ctx context.Context, gateway GatewayParam, params *PutDeveloperPortalParams, body PutDeveloperPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDeveloperPortalResponse, error)
+
+	// ListDeveloperApplicationsWithResponse Who asked for a usage plan, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/developer-portal/applications (the `ListDeveloperApplications` operationId).
+	ListDeveloperApplicationsWithResponse(ctx context.Context, gateway GatewayParam, params *ListDeveloperApplicationsParams, reqEditors ...RequestEditorFn) (*ListDeveloperApplicationsResponse, error)
+
+	// ApproveDeveloperApplicationWithResponse Give the developer the plan
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/approve (the `ApproveDeveloperApplication` operationId).
+	ApproveDeveloperApplicationWithResponse(ctx context.Context, gateway GatewayParam, application ApplicationParam, reqEditors ...RequestEditorFn) (*ApproveDeveloperApplicationResponse, error)
+
+	// RefuseDeveloperApplicationWithBodyWithResponse Say no
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/refuse (the `RefuseDeveloperApplication` operationId).
+	RefuseDeveloperApplicationWithBodyWithResponse(ctx context.Context, gateway GatewayParam, application ApplicationParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RefuseDeveloperApplicationResponse, error)
+
+	// RefuseDeveloperApplicationWithResponse Say no
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/refuse (the `RefuseDeveloperApplication` operationId).
+	RefuseDeveloperApplicationWithResponse(ctx context.Context, gateway GatewayParam, application ApplicationParam, body RefuseDeveloperApplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*RefuseDeveloperApplicationResponse, error)
+
+	// ListDevelopersWithResponse Accounts of the developer portal, oldest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/developer-portal/developers (the `ListDevelopers` operationId).
+	ListDevelopersWithResponse(ctx context.Context, gateway GatewayParam, params *ListDevelopersParams, reqEditors ...RequestEditorFn) (*ListDevelopersResponse, error)
+
+	// DeleteDeveloperWithResponse Delete an account with its consumer and keys
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/developers/{developer} (the `DeleteDeveloper` operationId).
+	DeleteDeveloperWithResponse(ctx context.Context, gateway GatewayParam, developer DeveloperParam, reqEditors ...RequestEditorFn) (*DeleteDeveloperResponse, error)
+
+	// DeleteDeveloperPortalLogoWithResponse Take the logo away
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/logo (the `DeleteDeveloperPortalLogo` operationId).
+	DeleteDeveloperPortalLogoWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*DeleteDeveloperPortalLogoResponse, error)
+
+	// PutDeveloperPortalLogoWithBodyWithResponse Set the logo
+	//
+	// PNG, JPEG or GIF. Its pixels are drawn anew as PNG; nothing else of the file is kept.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/logo (the `PutDeveloperPortalLogo` operationId).
+	PutDeveloperPortalLogoWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutDeveloperPortalLogoResponse, error)
+
+	// PutDeveloperPortalLogoWithResponse Set the logo
+	//
+	// PNG, JPEG or GIF. Its pixels are drawn anew as PNG; nothing else of the file is kept.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/logo (the `PutDeveloperPortalLogo` operationId).
+	PutDeveloperPortalLogoWithResponse(ctx context.Context, gateway GatewayParam, body PutDeveloperPortalLogoJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDeveloperPortalLogoResponse, error)
+
+	// DeleteDeveloperPortalOpenAPIWithResponse Generate the API reference from the routes again
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/openapi (the `DeleteDeveloperPortalOpenAPI` operationId).
+	DeleteDeveloperPortalOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*DeleteDeveloperPortalOpenAPIResponse, error)
+
+	// GetDeveloperPortalOpenAPIWithResponse The API reference as developers see it
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/developer-portal/openapi (the `GetDeveloperPortalOpenAPI` operationId).
+	GetDeveloperPortalOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*GetDeveloperPortalOpenAPIResponse, error)
+
+	// PutDeveloperPortalOpenAPIWithBodyWithResponse Upload the API reference
+	//
+	// OpenAPI 3 in JSON or YAML, at most 1 MiB, without references to other documents. Its servers are replaced by the gateway's address.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/openapi (the `PutDeveloperPortalOpenAPI` operationId).
+	PutDeveloperPortalOpenAPIWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutDeveloperPortalOpenAPIResponse, error)
+
+	// PutDeveloperPortalOpenAPIWithResponse Upload the API reference
+	//
+	// OpenAPI 3 in JSON or YAML, at most 1 MiB, without references to other documents. Its servers are replaced by the gateway's address.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/openapi (the `PutDeveloperPortalOpenAPI` operationId).
+	PutDeveloperPortalOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, body PutDeveloperPortalOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDeveloperPortalOpenAPIResponse, error)
 
 	// ExplainWithBodyWithResponse What would happen to this request, by a live edge's own engine
 	//
@@ -17211,6 +21236,1095 @@ func (r ListAuditResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListAuditResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPortalInfoResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortalInfo
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPortalInfoResponse) GetJSON200() *PortalInfo {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPortalInfoResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPortalInfoResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPortalInfoResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPortalInfoResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPortalInfoResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WithdrawPortalApplicationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WithdrawPortalApplicationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WithdrawPortalApplicationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WithdrawPortalApplicationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WithdrawPortalApplicationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WithdrawPortalApplicationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPortalKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortalKeyList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPortalKeysResponse) GetJSON200() *PortalKeyList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPortalKeysResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPortalKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPortalKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPortalKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPortalKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreatePortalKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewPortalKey
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreatePortalKeyResponse) GetJSON201() *NewPortalKey {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreatePortalKeyResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreatePortalKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreatePortalKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreatePortalKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreatePortalKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokePortalKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortalKey
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RevokePortalKeyResponse) GetJSON200() *PortalKey {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokePortalKeyResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokePortalKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokePortalKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokePortalKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokePortalKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotatePortalKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewPortalKey
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RotatePortalKeyResponse) GetJSON201() *NewPortalKey {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotatePortalKeyResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotatePortalKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotatePortalKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotatePortalKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotatePortalKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPortalLimitsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortalLimits
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPortalLimitsResponse) GetJSON200() *PortalLimits {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPortalLimitsResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPortalLimitsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPortalLimitsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPortalLimitsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPortalLimitsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PortalLoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortalDeveloper
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PortalLoginResponse) GetJSON200() *PortalDeveloper {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PortalLoginResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PortalLoginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PortalLoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PortalLoginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PortalLoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPortalLogoResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPortalLogoResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPortalLogoResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPortalLogoResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPortalLogoResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPortalLogoResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PortalLogoutResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PortalLogoutResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PortalLogoutResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PortalLogoutResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PortalLogoutResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PortalLogoutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPortalMeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortalDeveloper
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPortalMeResponse) GetJSON200() *PortalDeveloper {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPortalMeResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPortalMeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPortalMeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPortalMeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPortalMeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeletePortalMeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeletePortalMeResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeletePortalMeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeletePortalMeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeletePortalMeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeletePortalMeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPortalOpenAPIResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *map[string]interface{}
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPortalOpenAPIResponse) GetJSON200() *map[string]interface{} {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPortalOpenAPIResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPortalOpenAPIResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPortalOpenAPIResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPortalOpenAPIResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPortalOpenAPIResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PortalChangePasswordResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PortalChangePasswordResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PortalChangePasswordResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PortalChangePasswordResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PortalChangePasswordResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PortalChangePasswordResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PortalForgotPasswordResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PortalForgotPasswordResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PortalForgotPasswordResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PortalForgotPasswordResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PortalForgotPasswordResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PortalForgotPasswordResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PortalResetPasswordResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PortalResetPasswordResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PortalResetPasswordResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PortalResetPasswordResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PortalResetPasswordResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PortalResetPasswordResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChoosePortalPlanResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortalDeveloper
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChoosePortalPlanResponse) GetJSON200() *PortalDeveloper {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChoosePortalPlanResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChoosePortalPlanResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChoosePortalPlanResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChoosePortalPlanResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChoosePortalPlanResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPortalRequestsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortalRequestList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPortalRequestsResponse) GetJSON200() *PortalRequestList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPortalRequestsResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPortalRequestsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPortalRequestsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPortalRequestsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPortalRequestsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPortalRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortalRequest
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPortalRequestResponse) GetJSON200() *PortalRequest {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPortalRequestResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPortalRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPortalRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPortalRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPortalRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PortalResendResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PortalResendResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PortalResendResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PortalResendResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PortalResendResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PortalResendResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PortalSignupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *PortalSignupResult
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r PortalSignupResponse) GetJSON202() *PortalSignupResult {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PortalSignupResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PortalSignupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PortalSignupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PortalSignupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PortalSignupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TryPortalRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TryPortalRequestResponse) GetJSON200() *TestAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TryPortalRequestResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TryPortalRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TryPortalRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TryPortalRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TryPortalRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPortalUsageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UsageReport
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPortalUsageResponse) GetJSON200() *UsageReport {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPortalUsageResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPortalUsageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPortalUsageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPortalUsageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPortalUsageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PortalVerifyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PortalVerifyResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PortalVerifyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PortalVerifyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PortalVerifyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PortalVerifyResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -18809,6 +23923,575 @@ func (r CopyGatewayResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CopyGatewayResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetDeveloperPortalResponse200Headers the declared response headers of an HTTP 200 response for GetDeveloperPortal
+type GetDeveloperPortalResponse200Headers struct {
+	ETag *string
+}
+
+type GetDeveloperPortalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeveloperPortalAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetDeveloperPortalResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDeveloperPortalResponse) GetJSON200() *DeveloperPortalAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetDeveloperPortalResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDeveloperPortalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDeveloperPortalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDeveloperPortalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDeveloperPortalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutDeveloperPortalResponse200Headers the declared response headers of an HTTP 200 response for PutDeveloperPortal
+type PutDeveloperPortalResponse200Headers struct {
+	ETag *string
+}
+
+type PutDeveloperPortalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeveloperPortalAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutDeveloperPortalResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutDeveloperPortalResponse) GetJSON200() *DeveloperPortalAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutDeveloperPortalResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutDeveloperPortalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutDeveloperPortalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutDeveloperPortalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutDeveloperPortalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDeveloperApplicationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeveloperApplicationList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDeveloperApplicationsResponse) GetJSON200() *DeveloperApplicationList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListDeveloperApplicationsResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDeveloperApplicationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDeveloperApplicationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDeveloperApplicationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDeveloperApplicationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ApproveDeveloperApplicationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeveloperApplication
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ApproveDeveloperApplicationResponse) GetJSON200() *DeveloperApplication {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ApproveDeveloperApplicationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ApproveDeveloperApplicationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ApproveDeveloperApplicationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApproveDeveloperApplicationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ApproveDeveloperApplicationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RefuseDeveloperApplicationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeveloperApplication
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RefuseDeveloperApplicationResponse) GetJSON200() *DeveloperApplication {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RefuseDeveloperApplicationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RefuseDeveloperApplicationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RefuseDeveloperApplicationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RefuseDeveloperApplicationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RefuseDeveloperApplicationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDevelopersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeveloperAccountList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDevelopersResponse) GetJSON200() *DeveloperAccountList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListDevelopersResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDevelopersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDevelopersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDevelopersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDevelopersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteDeveloperResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteDeveloperResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteDeveloperResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteDeveloperResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteDeveloperResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteDeveloperResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteDeveloperPortalLogoResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteDeveloperPortalLogoResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteDeveloperPortalLogoResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteDeveloperPortalLogoResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteDeveloperPortalLogoResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteDeveloperPortalLogoResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutDeveloperPortalLogoResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LogoInfo
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutDeveloperPortalLogoResponse) GetJSON200() *LogoInfo {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutDeveloperPortalLogoResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutDeveloperPortalLogoResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutDeveloperPortalLogoResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutDeveloperPortalLogoResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutDeveloperPortalLogoResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteDeveloperPortalOpenAPIResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteDeveloperPortalOpenAPIResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteDeveloperPortalOpenAPIResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteDeveloperPortalOpenAPIResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteDeveloperPortalOpenAPIResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteDeveloperPortalOpenAPIResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetDeveloperPortalOpenAPIResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *map[string]interface{}
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDeveloperPortalOpenAPIResponse) GetJSON200() *map[string]interface{} {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetDeveloperPortalOpenAPIResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDeveloperPortalOpenAPIResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDeveloperPortalOpenAPIResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDeveloperPortalOpenAPIResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDeveloperPortalOpenAPIResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutDeveloperPortalOpenAPIResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OpenAPIInfo
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutDeveloperPortalOpenAPIResponse) GetJSON200() *OpenAPIInfo {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutDeveloperPortalOpenAPIResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutDeveloperPortalOpenAPIResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutDeveloperPortalOpenAPIResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutDeveloperPortalOpenAPIResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutDeveloperPortalOpenAPIResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -23112,6 +28795,490 @@ func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, params 
 	return ParseListAuditResponse(rsp)
 }
 
+// GetPortalInfoWithResponse A published developer portal
+//
+// What is not published answers 404, like what does not exist; so does everything below it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/developer/{label} (the `GetPortalInfo` operationId).
+func (c *ClientWithResponses) GetPortalInfoWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalInfoResponse, error) {
+	rsp, err := c.GetPortalInfo(ctx, label, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPortalInfoResponse(rsp)
+}
+
+// WithdrawPortalApplicationWithResponse Take the open application back
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/developer/{label}/application (the `WithdrawPortalApplication` operationId).
+func (c *ClientWithResponses) WithdrawPortalApplicationWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*WithdrawPortalApplicationResponse, error) {
+	rsp, err := c.WithdrawPortalApplication(ctx, label, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWithdrawPortalApplicationResponse(rsp)
+}
+
+// ListPortalKeysWithResponse The developer's own keys, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/developer/{label}/keys (the `ListPortalKeys` operationId).
+func (c *ClientWithResponses) ListPortalKeysWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*ListPortalKeysResponse, error) {
+	rsp, err := c.ListPortalKeys(ctx, label, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPortalKeysResponse(rsp)
+}
+
+// CreatePortalKeyWithBodyWithResponse Make a key; it is shown once
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/keys (the `CreatePortalKey` operationId).
+func (c *ClientWithResponses) CreatePortalKeyWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePortalKeyResponse, error) {
+	rsp, err := c.CreatePortalKeyWithBody(ctx, label, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePortalKeyResponse(rsp)
+}
+
+// CreatePortalKeyWithResponse Make a key; it is shown once
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/keys (the `CreatePortalKey` operationId).
+func (c *ClientWithResponses) CreatePortalKeyWithResponse(ctx context.Context, label LabelParam, body CreatePortalKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePortalKeyResponse, error) {
+	rsp, err := c.CreatePortalKey(ctx, label, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePortalKeyResponse(rsp)
+}
+
+// RevokePortalKeyWithResponse End a key for good
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/keys/{key}/revoke (the `RevokePortalKey` operationId).
+func (c *ClientWithResponses) RevokePortalKeyWithResponse(ctx context.Context, label LabelParam, key KeyParam, reqEditors ...RequestEditorFn) (*RevokePortalKeyResponse, error) {
+	rsp, err := c.RevokePortalKey(ctx, label, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokePortalKeyResponse(rsp)
+}
+
+// RotatePortalKeyWithBodyWithResponse Make a successor; the old key goes on working for the overlap
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/keys/{key}/rotate (the `RotatePortalKey` operationId).
+func (c *ClientWithResponses) RotatePortalKeyWithBodyWithResponse(ctx context.Context, label LabelParam, key KeyParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotatePortalKeyResponse, error) {
+	rsp, err := c.RotatePortalKeyWithBody(ctx, label, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotatePortalKeyResponse(rsp)
+}
+
+// RotatePortalKeyWithResponse Make a successor; the old key goes on working for the overlap
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/keys/{key}/rotate (the `RotatePortalKey` operationId).
+func (c *ClientWithResponses) RotatePortalKeyWithResponse(ctx context.Context, label LabelParam, key KeyParam, body RotatePortalKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotatePortalKeyResponse, error) {
+	rsp, err := c.RotatePortalKey(ctx, label, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotatePortalKeyResponse(rsp)
+}
+
+// GetPortalLimitsWithResponse What the plan allows, and what is left
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/developer/{label}/limits (the `GetPortalLimits` operationId).
+func (c *ClientWithResponses) GetPortalLimitsWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalLimitsResponse, error) {
+	rsp, err := c.GetPortalLimits(ctx, label, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPortalLimitsResponse(rsp)
+}
+
+// PortalLoginWithBodyWithResponse Sign in; sets the portal's own cookie
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/login (the `PortalLogin` operationId).
+func (c *ClientWithResponses) PortalLoginWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalLoginResponse, error) {
+	rsp, err := c.PortalLoginWithBody(ctx, label, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalLoginResponse(rsp)
+}
+
+// PortalLoginWithResponse Sign in; sets the portal's own cookie
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/login (the `PortalLogin` operationId).
+func (c *ClientWithResponses) PortalLoginWithResponse(ctx context.Context, label LabelParam, body PortalLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalLoginResponse, error) {
+	rsp, err := c.PortalLogin(ctx, label, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalLoginResponse(rsp)
+}
+
+// GetPortalLogoWithResponse Its logo
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/developer/{label}/logo (the `GetPortalLogo` operationId).
+func (c *ClientWithResponses) GetPortalLogoWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalLogoResponse, error) {
+	rsp, err := c.GetPortalLogo(ctx, label, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPortalLogoResponse(rsp)
+}
+
+// PortalLogoutWithResponse End the session
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/logout (the `PortalLogout` operationId).
+func (c *ClientWithResponses) PortalLogoutWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*PortalLogoutResponse, error) {
+	rsp, err := c.PortalLogout(ctx, label, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalLogoutResponse(rsp)
+}
+
+// GetPortalMeWithResponse Who is signed in
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/developer/{label}/me (the `GetPortalMe` operationId).
+func (c *ClientWithResponses) GetPortalMeWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalMeResponse, error) {
+	rsp, err := c.GetPortalMe(ctx, label, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPortalMeResponse(rsp)
+}
+
+// DeletePortalMeWithBodyWithResponse Delete the account with its keys
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/me/delete (the `DeletePortalMe` operationId).
+func (c *ClientWithResponses) DeletePortalMeWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DeletePortalMeResponse, error) {
+	rsp, err := c.DeletePortalMeWithBody(ctx, label, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeletePortalMeResponse(rsp)
+}
+
+// DeletePortalMeWithResponse Delete the account with its keys
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/me/delete (the `DeletePortalMe` operationId).
+func (c *ClientWithResponses) DeletePortalMeWithResponse(ctx context.Context, label LabelParam, body DeletePortalMeJSONRequestBody, reqEditors ...RequestEditorFn) (*DeletePortalMeResponse, error) {
+	rsp, err := c.DeletePortalMe(ctx, label, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeletePortalMeResponse(rsp)
+}
+
+// GetPortalOpenAPIWithResponse Its API reference
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/developer/{label}/openapi.json (the `GetPortalOpenAPI` operationId).
+func (c *ClientWithResponses) GetPortalOpenAPIWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalOpenAPIResponse, error) {
+	rsp, err := c.GetPortalOpenAPI(ctx, label, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPortalOpenAPIResponse(rsp)
+}
+
+// PortalChangePasswordWithBodyWithResponse Change the password; ends every other session
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/developer/{label}/password (the `PortalChangePassword` operationId).
+func (c *ClientWithResponses) PortalChangePasswordWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalChangePasswordResponse, error) {
+	rsp, err := c.PortalChangePasswordWithBody(ctx, label, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalChangePasswordResponse(rsp)
+}
+
+// PortalChangePasswordWithResponse Change the password; ends every other session
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/developer/{label}/password (the `PortalChangePassword` operationId).
+func (c *ClientWithResponses) PortalChangePasswordWithResponse(ctx context.Context, label LabelParam, body PortalChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalChangePasswordResponse, error) {
+	rsp, err := c.PortalChangePassword(ctx, label, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalChangePasswordResponse(rsp)
+}
+
+// PortalForgotPasswordWithBodyWithResponse Ask for a mail that sets a new password
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/password/forgot (the `PortalForgotPassword` operationId).
+func (c *ClientWithResponses) PortalForgotPasswordWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalForgotPasswordResponse, error) {
+	rsp, err := c.PortalForgotPasswordWithBody(ctx, label, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalForgotPasswordResponse(rsp)
+}
+
+// PortalForgotPasswordWithResponse Ask for a mail that sets a new password
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/password/forgot (the `PortalForgotPassword` operationId).
+func (c *ClientWithResponses) PortalForgotPasswordWithResponse(ctx context.Context, label LabelParam, body PortalForgotPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalForgotPasswordResponse, error) {
+	rsp, err := c.PortalForgotPassword(ctx, label, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalForgotPasswordResponse(rsp)
+}
+
+// PortalResetPasswordWithBodyWithResponse Set a new password with the token from the mail
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/password/reset (the `PortalResetPassword` operationId).
+func (c *ClientWithResponses) PortalResetPasswordWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalResetPasswordResponse, error) {
+	rsp, err := c.PortalResetPasswordWithBody(ctx, label, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalResetPasswordResponse(rsp)
+}
+
+// PortalResetPasswordWithResponse Set a new password with the token from the mail
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/password/reset (the `PortalResetPassword` operationId).
+func (c *ClientWithResponses) PortalResetPasswordWithResponse(ctx context.Context, label LabelParam, body PortalResetPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalResetPasswordResponse, error) {
+	rsp, err := c.PortalResetPassword(ctx, label, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalResetPasswordResponse(rsp)
+}
+
+// ChoosePortalPlanWithBodyWithResponse Choose a usage plan
+//
+// A free one is had at once. One that needs approval waits for the owner; the present plan stays until then.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/developer/{label}/plan (the `ChoosePortalPlan` operationId).
+func (c *ClientWithResponses) ChoosePortalPlanWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChoosePortalPlanResponse, error) {
+	rsp, err := c.ChoosePortalPlanWithBody(ctx, label, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChoosePortalPlanResponse(rsp)
+}
+
+// ChoosePortalPlanWithResponse Choose a usage plan
+//
+// A free one is had at once. One that needs approval waits for the owner; the present plan stays until then.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/developer/{label}/plan (the `ChoosePortalPlan` operationId).
+func (c *ClientWithResponses) ChoosePortalPlanWithResponse(ctx context.Context, label LabelParam, body ChoosePortalPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*ChoosePortalPlanResponse, error) {
+	rsp, err := c.ChoosePortalPlan(ctx, label, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChoosePortalPlanResponse(rsp)
+}
+
+// ListPortalRequestsWithResponse The developer's own latest requests
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/developer/{label}/requests (the `ListPortalRequests` operationId).
+func (c *ClientWithResponses) ListPortalRequestsWithResponse(ctx context.Context, label LabelParam, params *ListPortalRequestsParams, reqEditors ...RequestEditorFn) (*ListPortalRequestsResponse, error) {
+	rsp, err := c.ListPortalRequests(ctx, label, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPortalRequestsResponse(rsp)
+}
+
+// GetPortalRequestWithResponse Why one of the developer's own requests was answered as it was
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/developer/{label}/requests/{request_id} (the `GetPortalRequest` operationId).
+func (c *ClientWithResponses) GetPortalRequestWithResponse(ctx context.Context, label LabelParam, requestID RequestIDParam, reqEditors ...RequestEditorFn) (*GetPortalRequestResponse, error) {
+	rsp, err := c.GetPortalRequest(ctx, label, requestID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPortalRequestResponse(rsp)
+}
+
+// PortalResendWithBodyWithResponse Ask for the confirmation mail again
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/resend (the `PortalResend` operationId).
+func (c *ClientWithResponses) PortalResendWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalResendResponse, error) {
+	rsp, err := c.PortalResendWithBody(ctx, label, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalResendResponse(rsp)
+}
+
+// PortalResendWithResponse Ask for the confirmation mail again
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/resend (the `PortalResend` operationId).
+func (c *ClientWithResponses) PortalResendWithResponse(ctx context.Context, label LabelParam, body PortalResendJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalResendResponse, error) {
+	rsp, err := c.PortalResend(ctx, label, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalResendResponse(rsp)
+}
+
+// PortalSignupWithBodyWithResponse Make an account
+//
+// Where mail is set up, the answer is the same whether the address is known, and a mail tells the rest.
+// Without mail the account works at once, and a known address is 409 `email_taken`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/signup (the `PortalSignup` operationId).
+func (c *ClientWithResponses) PortalSignupWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalSignupResponse, error) {
+	rsp, err := c.PortalSignupWithBody(ctx, label, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalSignupResponse(rsp)
+}
+
+// PortalSignupWithResponse Make an account
+//
+// Where mail is set up, the answer is the same whether the address is known, and a mail tells the rest.
+// Without mail the account works at once, and a known address is 409 `email_taken`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/signup (the `PortalSignup` operationId).
+func (c *ClientWithResponses) PortalSignupWithResponse(ctx context.Context, label LabelParam, body PortalSignupJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalSignupResponse, error) {
+	rsp, err := c.PortalSignup(ctx, label, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalSignupResponse(rsp)
+}
+
+// TryPortalRequestWithBodyWithResponse Send one request through an edge, to this API only
+//
+// What is given passes through and is neither kept nor logged.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/try (the `TryPortalRequest` operationId).
+func (c *ClientWithResponses) TryPortalRequestWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TryPortalRequestResponse, error) {
+	rsp, err := c.TryPortalRequestWithBody(ctx, label, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTryPortalRequestResponse(rsp)
+}
+
+// TryPortalRequestWithResponse Send one request through an edge, to this API only
+//
+// What is given passes through and is neither kept nor logged.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/try (the `TryPortalRequest` operationId).
+func (c *ClientWithResponses) TryPortalRequestWithResponse(ctx context.Context, label LabelParam, body TryPortalRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*TryPortalRequestResponse, error) {
+	rsp, err := c.TryPortalRequest(ctx, label, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTryPortalRequestResponse(rsp)
+}
+
+// GetPortalUsageWithResponse The developer's own usage
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/developer/{label}/usage (the `GetPortalUsage` operationId).
+func (c *ClientWithResponses) GetPortalUsageWithResponse(ctx context.Context, label LabelParam, params *GetPortalUsageParams, reqEditors ...RequestEditorFn) (*GetPortalUsageResponse, error) {
+	rsp, err := c.GetPortalUsage(ctx, label, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPortalUsageResponse(rsp)
+}
+
+// PortalVerifyWithBodyWithResponse Prove the address with the token from the mail
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/verify (the `PortalVerify` operationId).
+func (c *ClientWithResponses) PortalVerifyWithBodyWithResponse(ctx context.Context, label LabelParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PortalVerifyResponse, error) {
+	rsp, err := c.PortalVerifyWithBody(ctx, label, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalVerifyResponse(rsp)
+}
+
+// PortalVerifyWithResponse Prove the address with the token from the mail
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/developer/{label}/verify (the `PortalVerify` operationId).
+func (c *ClientWithResponses) PortalVerifyWithResponse(ctx context.Context, label LabelParam, body PortalVerifyJSONRequestBody, reqEditors ...RequestEditorFn) (*PortalVerifyResponse, error) {
+	rsp, err := c.PortalVerify(ctx, label, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePortalVerifyResponse(rsp)
+}
+
 // ChangeEmailWithBodyWithResponse Ask to change the e-mail address
 //
 // A mail with a link goes to the new address, and one that says so to the old. The address changes when
@@ -23734,6 +29901,224 @@ func (c *ClientWithResponses) CopyGatewayWithResponse(ctx context.Context, gatew
 		return nil, err
 	}
 	return ParseCopyGatewayResponse(rsp)
+}
+
+// GetDeveloperPortalWithResponse The portal on which this gateway's callers look after themselves
+//
+// A portal that was never set is unpublished and has the gateway's name.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/developer-portal (the `GetDeveloperPortal` operationId).
+func (c *ClientWithResponses) GetDeveloperPortalWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*GetDeveloperPortalResponse, error) {
+	rsp, err := c.GetDeveloperPortal(ctx, gateway, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDeveloperPortalResponse(rsp)
+}
+
+// PutDeveloperPortalWithBodyWithResponse Set up the developer portal
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal (the `PutDeveloperPortal` operationId).
+func (c *ClientWithResponses) PutDeveloperPortalWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *PutDeveloperPortalParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutDeveloperPortalResponse, error) {
+	rsp, err := c.PutDeveloperPortalWithBody(ctx, gateway, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutDeveloperPortalResponse(rsp)
+}
+
+// PutDeveloperPortalWithResponse Set up the developer portal
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal (the `PutDeveloperPortal` operationId).
+func (c *ClientWithResponses) PutDeveloperPortalWithResponse(ctx context.Context, gateway GatewayParam, params *PutDeveloperPortalParams, body PutDeveloperPortalJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDeveloperPortalResponse, error) {
+	rsp, err := c.PutDeveloperPortal(ctx, gateway, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutDeveloperPortalResponse(rsp)
+}
+
+// ListDeveloperApplicationsWithResponse Who asked for a usage plan, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/developer-portal/applications (the `ListDeveloperApplications` operationId).
+func (c *ClientWithResponses) ListDeveloperApplicationsWithResponse(ctx context.Context, gateway GatewayParam, params *ListDeveloperApplicationsParams, reqEditors ...RequestEditorFn) (*ListDeveloperApplicationsResponse, error) {
+	rsp, err := c.ListDeveloperApplications(ctx, gateway, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDeveloperApplicationsResponse(rsp)
+}
+
+// ApproveDeveloperApplicationWithResponse Give the developer the plan
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/approve (the `ApproveDeveloperApplication` operationId).
+func (c *ClientWithResponses) ApproveDeveloperApplicationWithResponse(ctx context.Context, gateway GatewayParam, application ApplicationParam, reqEditors ...RequestEditorFn) (*ApproveDeveloperApplicationResponse, error) {
+	rsp, err := c.ApproveDeveloperApplication(ctx, gateway, application, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApproveDeveloperApplicationResponse(rsp)
+}
+
+// RefuseDeveloperApplicationWithBodyWithResponse Say no
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/refuse (the `RefuseDeveloperApplication` operationId).
+func (c *ClientWithResponses) RefuseDeveloperApplicationWithBodyWithResponse(ctx context.Context, gateway GatewayParam, application ApplicationParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RefuseDeveloperApplicationResponse, error) {
+	rsp, err := c.RefuseDeveloperApplicationWithBody(ctx, gateway, application, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefuseDeveloperApplicationResponse(rsp)
+}
+
+// RefuseDeveloperApplicationWithResponse Say no
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/developer-portal/applications/{application}/refuse (the `RefuseDeveloperApplication` operationId).
+func (c *ClientWithResponses) RefuseDeveloperApplicationWithResponse(ctx context.Context, gateway GatewayParam, application ApplicationParam, body RefuseDeveloperApplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*RefuseDeveloperApplicationResponse, error) {
+	rsp, err := c.RefuseDeveloperApplication(ctx, gateway, application, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefuseDeveloperApplicationResponse(rsp)
+}
+
+// ListDevelopersWithResponse Accounts of the developer portal, oldest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/developer-portal/developers (the `ListDevelopers` operationId).
+func (c *ClientWithResponses) ListDevelopersWithResponse(ctx context.Context, gateway GatewayParam, params *ListDevelopersParams, reqEditors ...RequestEditorFn) (*ListDevelopersResponse, error) {
+	rsp, err := c.ListDevelopers(ctx, gateway, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDevelopersResponse(rsp)
+}
+
+// DeleteDeveloperWithResponse Delete an account with its consumer and keys
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/developers/{developer} (the `DeleteDeveloper` operationId).
+func (c *ClientWithResponses) DeleteDeveloperWithResponse(ctx context.Context, gateway GatewayParam, developer DeveloperParam, reqEditors ...RequestEditorFn) (*DeleteDeveloperResponse, error) {
+	rsp, err := c.DeleteDeveloper(ctx, gateway, developer, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteDeveloperResponse(rsp)
+}
+
+// DeleteDeveloperPortalLogoWithResponse Take the logo away
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/logo (the `DeleteDeveloperPortalLogo` operationId).
+func (c *ClientWithResponses) DeleteDeveloperPortalLogoWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*DeleteDeveloperPortalLogoResponse, error) {
+	rsp, err := c.DeleteDeveloperPortalLogo(ctx, gateway, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteDeveloperPortalLogoResponse(rsp)
+}
+
+// PutDeveloperPortalLogoWithBodyWithResponse Set the logo
+//
+// PNG, JPEG or GIF. Its pixels are drawn anew as PNG; nothing else of the file is kept.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/logo (the `PutDeveloperPortalLogo` operationId).
+func (c *ClientWithResponses) PutDeveloperPortalLogoWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutDeveloperPortalLogoResponse, error) {
+	rsp, err := c.PutDeveloperPortalLogoWithBody(ctx, gateway, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutDeveloperPortalLogoResponse(rsp)
+}
+
+// PutDeveloperPortalLogoWithResponse Set the logo
+//
+// PNG, JPEG or GIF. Its pixels are drawn anew as PNG; nothing else of the file is kept.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/logo (the `PutDeveloperPortalLogo` operationId).
+func (c *ClientWithResponses) PutDeveloperPortalLogoWithResponse(ctx context.Context, gateway GatewayParam, body PutDeveloperPortalLogoJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDeveloperPortalLogoResponse, error) {
+	rsp, err := c.PutDeveloperPortalLogo(ctx, gateway, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutDeveloperPortalLogoResponse(rsp)
+}
+
+// DeleteDeveloperPortalOpenAPIWithResponse Generate the API reference from the routes again
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/developer-portal/openapi (the `DeleteDeveloperPortalOpenAPI` operationId).
+func (c *ClientWithResponses) DeleteDeveloperPortalOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*DeleteDeveloperPortalOpenAPIResponse, error) {
+	rsp, err := c.DeleteDeveloperPortalOpenAPI(ctx, gateway, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteDeveloperPortalOpenAPIResponse(rsp)
+}
+
+// GetDeveloperPortalOpenAPIWithResponse The API reference as developers see it
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/developer-portal/openapi (the `GetDeveloperPortalOpenAPI` operationId).
+func (c *ClientWithResponses) GetDeveloperPortalOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*GetDeveloperPortalOpenAPIResponse, error) {
+	rsp, err := c.GetDeveloperPortalOpenAPI(ctx, gateway, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDeveloperPortalOpenAPIResponse(rsp)
+}
+
+// PutDeveloperPortalOpenAPIWithBodyWithResponse Upload the API reference
+//
+// OpenAPI 3 in JSON or YAML, at most 1 MiB, without references to other documents. Its servers are replaced by the gateway's address.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/openapi (the `PutDeveloperPortalOpenAPI` operationId).
+func (c *ClientWithResponses) PutDeveloperPortalOpenAPIWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutDeveloperPortalOpenAPIResponse, error) {
+	rsp, err := c.PutDeveloperPortalOpenAPIWithBody(ctx, gateway, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutDeveloperPortalOpenAPIResponse(rsp)
+}
+
+// PutDeveloperPortalOpenAPIWithResponse Upload the API reference
+//
+// OpenAPI 3 in JSON or YAML, at most 1 MiB, without references to other documents. Its servers are replaced by the gateway's address.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/openapi (the `PutDeveloperPortalOpenAPI` operationId).
+func (c *ClientWithResponses) PutDeveloperPortalOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, body PutDeveloperPortalOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDeveloperPortalOpenAPIResponse, error) {
+	rsp, err := c.PutDeveloperPortalOpenAPI(ctx, gateway, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutDeveloperPortalOpenAPIResponse(rsp)
 }
 
 // ExplainWithBodyWithResponse What would happen to this request, by a live edge's own engine
@@ -25468,6 +31853,759 @@ func ParseListAuditResponse(rsp *http.Response) (*ListAuditResponse, error) {
 	return response, nil
 }
 
+// ParseGetPortalInfoResponse parses an HTTP response from a GetPortalInfoWithResponse call
+func ParseGetPortalInfoResponse(rsp *http.Response) (*GetPortalInfoResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPortalInfoResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortalInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWithdrawPortalApplicationResponse parses an HTTP response from a WithdrawPortalApplicationWithResponse call
+func ParseWithdrawPortalApplicationResponse(rsp *http.Response) (*WithdrawPortalApplicationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WithdrawPortalApplicationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPortalKeysResponse parses an HTTP response from a ListPortalKeysWithResponse call
+func ParseListPortalKeysResponse(rsp *http.Response) (*ListPortalKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPortalKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortalKeyList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreatePortalKeyResponse parses an HTTP response from a CreatePortalKeyWithResponse call
+func ParseCreatePortalKeyResponse(rsp *http.Response) (*CreatePortalKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreatePortalKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewPortalKey
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokePortalKeyResponse parses an HTTP response from a RevokePortalKeyWithResponse call
+func ParseRevokePortalKeyResponse(rsp *http.Response) (*RevokePortalKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokePortalKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortalKey
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotatePortalKeyResponse parses an HTTP response from a RotatePortalKeyWithResponse call
+func ParseRotatePortalKeyResponse(rsp *http.Response) (*RotatePortalKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotatePortalKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewPortalKey
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPortalLimitsResponse parses an HTTP response from a GetPortalLimitsWithResponse call
+func ParseGetPortalLimitsResponse(rsp *http.Response) (*GetPortalLimitsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPortalLimitsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortalLimits
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePortalLoginResponse parses an HTTP response from a PortalLoginWithResponse call
+func ParsePortalLoginResponse(rsp *http.Response) (*PortalLoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PortalLoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortalDeveloper
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPortalLogoResponse parses an HTTP response from a GetPortalLogoWithResponse call
+func ParseGetPortalLogoResponse(rsp *http.Response) (*GetPortalLogoResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPortalLogoResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePortalLogoutResponse parses an HTTP response from a PortalLogoutWithResponse call
+func ParsePortalLogoutResponse(rsp *http.Response) (*PortalLogoutResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PortalLogoutResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPortalMeResponse parses an HTTP response from a GetPortalMeWithResponse call
+func ParseGetPortalMeResponse(rsp *http.Response) (*GetPortalMeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPortalMeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortalDeveloper
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeletePortalMeResponse parses an HTTP response from a DeletePortalMeWithResponse call
+func ParseDeletePortalMeResponse(rsp *http.Response) (*DeletePortalMeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeletePortalMeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPortalOpenAPIResponse parses an HTTP response from a GetPortalOpenAPIWithResponse call
+func ParseGetPortalOpenAPIResponse(rsp *http.Response) (*GetPortalOpenAPIResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPortalOpenAPIResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest map[string]interface{}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePortalChangePasswordResponse parses an HTTP response from a PortalChangePasswordWithResponse call
+func ParsePortalChangePasswordResponse(rsp *http.Response) (*PortalChangePasswordResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PortalChangePasswordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePortalForgotPasswordResponse parses an HTTP response from a PortalForgotPasswordWithResponse call
+func ParsePortalForgotPasswordResponse(rsp *http.Response) (*PortalForgotPasswordResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PortalForgotPasswordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePortalResetPasswordResponse parses an HTTP response from a PortalResetPasswordWithResponse call
+func ParsePortalResetPasswordResponse(rsp *http.Response) (*PortalResetPasswordResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PortalResetPasswordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseChoosePortalPlanResponse parses an HTTP response from a ChoosePortalPlanWithResponse call
+func ParseChoosePortalPlanResponse(rsp *http.Response) (*ChoosePortalPlanResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChoosePortalPlanResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortalDeveloper
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPortalRequestsResponse parses an HTTP response from a ListPortalRequestsWithResponse call
+func ParseListPortalRequestsResponse(rsp *http.Response) (*ListPortalRequestsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPortalRequestsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortalRequestList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPortalRequestResponse parses an HTTP response from a GetPortalRequestWithResponse call
+func ParseGetPortalRequestResponse(rsp *http.Response) (*GetPortalRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPortalRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortalRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePortalResendResponse parses an HTTP response from a PortalResendWithResponse call
+func ParsePortalResendResponse(rsp *http.Response) (*PortalResendResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PortalResendResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePortalSignupResponse parses an HTTP response from a PortalSignupWithResponse call
+func ParsePortalSignupResponse(rsp *http.Response) (*PortalSignupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PortalSignupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest PortalSignupResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTryPortalRequestResponse parses an HTTP response from a TryPortalRequestWithResponse call
+func ParseTryPortalRequestResponse(rsp *http.Response) (*TryPortalRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TryPortalRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPortalUsageResponse parses an HTTP response from a GetPortalUsageWithResponse call
+func ParseGetPortalUsageResponse(rsp *http.Response) (*GetPortalUsageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPortalUsageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UsageReport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePortalVerifyResponse parses an HTTP response from a PortalVerifyWithResponse call
+func ParsePortalVerifyResponse(rsp *http.Response) (*PortalVerifyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PortalVerifyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseChangeEmailResponse parses an HTTP response from a ChangeEmailWithResponse call
 func ParseChangeEmailResponse(rsp *http.Response) (*ChangeEmailResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -26750,6 +33888,416 @@ func ParseCopyGatewayResponse(rsp *http.Response) (*CopyGatewayResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest CopyResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetDeveloperPortalResponse parses an HTTP response from a GetDeveloperPortalWithResponse call
+func ParseGetDeveloperPortalResponse(rsp *http.Response) (*GetDeveloperPortalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDeveloperPortalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeveloperPortalAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetDeveloperPortalResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutDeveloperPortalResponse parses an HTTP response from a PutDeveloperPortalWithResponse call
+func ParsePutDeveloperPortalResponse(rsp *http.Response) (*PutDeveloperPortalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutDeveloperPortalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeveloperPortalAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutDeveloperPortalResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListDeveloperApplicationsResponse parses an HTTP response from a ListDeveloperApplicationsWithResponse call
+func ParseListDeveloperApplicationsResponse(rsp *http.Response) (*ListDeveloperApplicationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDeveloperApplicationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeveloperApplicationList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseApproveDeveloperApplicationResponse parses an HTTP response from a ApproveDeveloperApplicationWithResponse call
+func ParseApproveDeveloperApplicationResponse(rsp *http.Response) (*ApproveDeveloperApplicationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApproveDeveloperApplicationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeveloperApplication
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRefuseDeveloperApplicationResponse parses an HTTP response from a RefuseDeveloperApplicationWithResponse call
+func ParseRefuseDeveloperApplicationResponse(rsp *http.Response) (*RefuseDeveloperApplicationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RefuseDeveloperApplicationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeveloperApplication
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDevelopersResponse parses an HTTP response from a ListDevelopersWithResponse call
+func ParseListDevelopersResponse(rsp *http.Response) (*ListDevelopersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDevelopersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeveloperAccountList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteDeveloperResponse parses an HTTP response from a DeleteDeveloperWithResponse call
+func ParseDeleteDeveloperResponse(rsp *http.Response) (*DeleteDeveloperResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteDeveloperResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteDeveloperPortalLogoResponse parses an HTTP response from a DeleteDeveloperPortalLogoWithResponse call
+func ParseDeleteDeveloperPortalLogoResponse(rsp *http.Response) (*DeleteDeveloperPortalLogoResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteDeveloperPortalLogoResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutDeveloperPortalLogoResponse parses an HTTP response from a PutDeveloperPortalLogoWithResponse call
+func ParsePutDeveloperPortalLogoResponse(rsp *http.Response) (*PutDeveloperPortalLogoResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutDeveloperPortalLogoResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LogoInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteDeveloperPortalOpenAPIResponse parses an HTTP response from a DeleteDeveloperPortalOpenAPIWithResponse call
+func ParseDeleteDeveloperPortalOpenAPIResponse(rsp *http.Response) (*DeleteDeveloperPortalOpenAPIResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteDeveloperPortalOpenAPIResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetDeveloperPortalOpenAPIResponse parses an HTTP response from a GetDeveloperPortalOpenAPIWithResponse call
+func ParseGetDeveloperPortalOpenAPIResponse(rsp *http.Response) (*GetDeveloperPortalOpenAPIResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDeveloperPortalOpenAPIResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest map[string]interface{}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutDeveloperPortalOpenAPIResponse parses an HTTP response from a PutDeveloperPortalOpenAPIWithResponse call
+func ParsePutDeveloperPortalOpenAPIResponse(rsp *http.Response) (*PutDeveloperPortalOpenAPIResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutDeveloperPortalOpenAPIResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OpenAPIInfo
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

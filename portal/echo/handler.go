@@ -160,4 +160,3 @@ func refuse(w http.ResponseWriter, status int, wait time.Duration, why string) {
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": why}) // whoever went needs no answer
 }
-

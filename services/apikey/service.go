@@ -54,6 +54,9 @@ type Create struct {
 	NotBefore time.Time
 	Expires   time.Time // zero: never
 	Limits    contract.KeyLimits
+	// MostOfConsumer bounds the consumer's active keys, this one included; 0: only
+	// the plan's limit holds.
+	MostOfConsumer int
 }
 
 func (in *Create) validate(now time.Time) error {
@@ -120,6 +123,9 @@ func (s *Service) Create(ctx context.Context, org core.OrganizationID, in Create
 		if err := references(tx, org, &k, in.Consumer, in.UsagePlan); err != nil {
 			return err
 		}
+		if err := roomOfConsumer(tx, org, &k, in.MostOfConsumer); err != nil {
+			return err
+		}
 		out, err = s.issue(ctx, tx, org, &k, "key.create")
 		return err
 	})
@@ -143,6 +149,21 @@ func (s *Service) room(tx Tx, org core.OrganizationID, limits core.Limits) error
 	if n >= limits.Keys {
 		return core.Errorf(core.CodeLimitReached,
 			"the plan %q allows %d active keys and the organization has %d: revoke one, or change to a larger plan", limits.Plan, limits.Keys, n)
+	}
+	return nil
+}
+
+// roomOfConsumer holds exactly too: every caller has the organization's lock.
+func roomOfConsumer(tx Tx, org core.OrganizationID, k *Key, most int) error {
+	if most == 0 {
+		return nil
+	}
+	n, err := tx.CountActiveOf(org, k.Consumer.ID)
+	if err != nil {
+		return err
+	}
+	if n >= most {
+		return core.Errorf(core.CodeLimitReached, "the consumer has %d active keys, as many as it may have: revoke one first", n)
 	}
 	return nil
 }

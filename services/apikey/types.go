@@ -117,6 +117,8 @@ type Tx interface {
 	LockOrganization(org core.OrganizationID) error
 	// CountActive counts the keys that can be used now or later.
 	CountActive(org core.OrganizationID) (int, error)
+	// CountActiveOf counts likewise, of one consumer (by id).
+	CountActiveOf(org core.OrganizationID, consumer string) (int, error)
 	// ConsumerNamed and PlanNamed find by name, CodeNotFound; the consumer is kept
 	// from being deleted until the transaction ends.
 	ConsumerNamed(org core.OrganizationID, gateway, name string) (Ref, error)

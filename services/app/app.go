@@ -15,6 +15,7 @@ import (
 	"github.com/tollgate/tollgate/services/audit"
 	"github.com/tollgate/tollgate/services/budget"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/developer"
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/internal/redisbus"
 	"github.com/tollgate/tollgate/services/internal/store"
@@ -28,17 +29,18 @@ import (
 type App struct {
 	Config Config
 
-	Tenants   *tenant.Service
-	Plans     *plan.Service
-	Audits    *audit.Service
-	Gateways  *gateway.Service
-	Consumers *gateway.Consumers
-	Keys      *apikey.Service
-	Usage     *usage.Service
-	Alerts    *alert.Service
-	Budgets   *budget.Service
-	Status    *publish.Status
-	Checker   *publish.Checker
+	Tenants    *tenant.Service
+	Plans      *plan.Service
+	Audits     *audit.Service
+	Gateways   *gateway.Service
+	Consumers  *gateway.Consumers
+	Keys       *apikey.Service
+	Usage      *usage.Service
+	Developers *developer.Service
+	Alerts     *alert.Service
+	Budgets    *budget.Service
+	Status     *publish.Status
+	Checker    *publish.Checker
 
 	db     *store.DB
 	redis  redis.UniversalClient
@@ -123,6 +125,9 @@ func (a *App) services() (err error) {
 	}
 	a.Keys, err = apikey.New(apikey.Options{Store: store.Keys{DB: a.db}, Limits: a.Tenants, Keys: c.Root, Clock: c.Clock})
 	if err != nil {
+		return err
+	}
+	if err = a.developers(); err != nil {
 		return err
 	}
 	a.ledger = store.NewUsage(a.db)

@@ -249,7 +249,7 @@ func (w *Worker) clear(ctx context.Context, org core.OrganizationID) error {
 // housekeeping deletes what is past its time.
 func (w *Worker) housekeeping(ctx context.Context) error {
 	_, err := w.app.Audits.Purge(ctx)
-	return errors.Join(w.app.Tenants.Purge(ctx), err)
+	return errors.Join(w.app.Tenants.Purge(ctx), w.app.Developers.Purge(ctx), err)
 }
 
 // serve answers health and metrics until the returned function is called.

@@ -7,13 +7,15 @@ const (
 	ActorUser   = "user"
 	ActorToken  = "token"
 	ActorSystem = "system"
+	// ActorDeveloper is an account of a developer portal.
+	ActorDeveloper = "developer"
 )
 
 // Actor is who makes a change, and from where. It travels in the context from
 // the handler that authenticated it to the audit line.
 type Actor struct {
-	Kind      string // ActorUser, ActorToken or ActorSystem
-	ID        string // of the user or token
+	Kind      string // ActorUser, ActorToken, ActorDeveloper or ActorSystem
+	ID        string // of the user, token or developer
 	Name      string // shown beside the change; kept even when the user is gone
 	Client    string // IP address, empty for the system
 	RequestID string

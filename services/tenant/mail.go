@@ -37,6 +37,7 @@ type QueuedMail struct {
 type letter struct {
 	Mail
 	ResetFor string `json:",omitempty"` // e-mail key
+	Task     *Task  `json:",omitempty"` // of another domain, written likewise
 }
 
 const (
@@ -143,6 +144,16 @@ func (s *Service) sendOne(ctx context.Context, m Mailer, q *QueuedMail) error {
 		if err != nil || !send {
 			return err
 		}
+	}
+	if l.Task != nil {
+		if s.writeTask == nil {
+			return fmt.Errorf("nobody writes mails of %s", l.Task.Kind)
+		}
+		written, err := s.writeTask(ctx, *l.Task)
+		if err != nil || written == nil {
+			return err
+		}
+		l.Mail = *written
 	}
 	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()

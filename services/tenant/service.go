@@ -49,6 +49,7 @@ type Service struct {
 	mailKey    [32]byte
 	totpKey    [32]byte
 	wake       chan struct{} // a mail was queued
+	writeTask  TaskWriter    // nil: no other domain has tasks
 }
 
 // New makes the service.

@@ -73,6 +73,7 @@ var rules = []rule{
 	{room: "services/gateway", never: domainBans("gateway"), why: domainWhy},
 	{room: "services/usage", never: domainBans("usage"), why: domainWhy},
 	{room: "services/audit", never: domainBans("audit"), why: domainWhy},
+	{room: "services/developer/...", never: domainBans("developer"), why: domainWhy},
 	{
 		room: "services/publish/...", never: []string{"portal/...", "gateway-edge/internal/...", "gateway-edge/edge", "lib:gorm.io/", "lib:github.com/labstack/"},
 		why: "what compiles a snapshot is what runs it, and nothing else of the edge",
@@ -113,7 +114,7 @@ const domainWhy = "a domain declares a one-method interface for what it needs of
 // domainBans are all the other domains, and what no domain may know.
 func domainBans(own string) []string {
 	bans := []string{"services/internal/...", "services/app", "lib:gorm.io/", "lib:github.com/redis/", "lib:github.com/stripe/", "lib:github.com/labstack/"}
-	for _, d := range []string{"tenant", "plan", "apikey", "gateway", "usage", "billing", "audit"} {
+	for _, d := range []string{"tenant", "plan", "apikey", "gateway", "usage", "billing", "audit", "developer"} {
 		if d != own {
 			bans = append(bans, "services/"+d)
 		}

@@ -61,6 +61,24 @@ var samples = map[string]any{
 	"createAlert":        object{"name": "a2", "kind": "no_traffic", "channels": []object{{"type": "webhook", "url": "https://hooks.example.com/x"}}},
 	"putAlert":           object{"kind": "latency", "percentile": "p99", "threshold": 250, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}},
 	"explain":            object{"url": "/orders/1", "method": "GET", "headers": object{"x-a": []string{"b"}}},
+
+	// Developer portals.
+	"putDeveloperPortal":         object{"name": "Demo", "published": true, "accent": "#1c64b0", "plans": []object{{"usage_plan": "p", "approval": true}}},
+	"putDeveloperPortalLogo":     object{"image": logo},
+	"putDeveloperPortalOpenAPI":  object{"document": "openapi: 3.0.3\ninfo: {title: T, version: '1'}\npaths: {}\n"},
+	"refuseDeveloperApplication": object{"reason": "no"},
+	"portalSignup":               object{"email": "new@dev.example", "password": password, "name": "New"},
+	"portalVerify":               object{"token": "t"},
+	"portalResend":               object{"email": "dev@dev.example"},
+	"portalLogin":                object{"email": "dev@dev.example", "password": password},
+	"portalForgotPassword":       object{"email": "dev@dev.example"},
+	"portalResetPassword":        object{"token": "t", "password": password},
+	"portalChangePassword":       object{"current_password": password, "password": password},
+	"deletePortalMe":             object{"password": password},
+	"choosePortalPlan":           object{"usage_plan": "p"},
+	"createPortalKey":            object{"name": "n"},
+	"rotatePortalKey":            object{"overlap": "1h"},
+	"tryPortalRequest":           object{"path": "/orders/1"},
 }
 
 // operations are those of the document; the test fails when one takes a body and
@@ -110,7 +128,12 @@ func (c *caller) furnish() ids {
 	c.put(g+"/secrets/s", object{"value": "hush"}).want(201)
 	c.put(g+"/alerts/a", object{"kind": "error_rate", "threshold": 5, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}}).want(201)
 	s := c.login()
+	label := c.publish(g, object{"usage_plan": "p", "approval": true})
+	dev := c.e.developer(label, "dev@dev.example")
+	dev.put("/plan", object{"usage_plan": "p"}).want(200)
 	return ids{
+		"label": label, "developer": dev.get("/me").want(200).str("id"),
+		"application": c.get(g + "/developer-portal/applications").want(200).list("items")[0].(object)["id"].(string),
 		"gateway": strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef", "organization": c.org, "identity": "idn_00000000000000000000000000",
 		"key":        c.post(g+"/keys", object{"consumer": "c"}).want(201).str("id"),
 		"token":      c.post("/v1/tokens", object{"name": "spare", "scopes": []string{"*"}}).want(201).str("id"),
@@ -130,7 +153,8 @@ func (c *caller) fingerprint(i ids) string {
 	var b strings.Builder
 	for _, path := range []string{
 		"/v1/organization", "/v1/members", "/v1/invitations", "/v1/gateways",
-		g + "/config", g + "/alerts", g + "/alerts/a/history", g + "/keys", g + "/consumers", g + "/secrets", g + "/versions", "/v1/audit?limit=200",
+		g + "/config", g + "/alerts", g + "/alerts/a/history", g + "/keys", g + "/consumers", g + "/secrets", g + "/versions",
+		g + "/developer-portal", g + "/developer-portal/applications", g + "/developer-portal/developers", "/v1/audit?limit=200",
 	} {
 		b.Write(liveness.ReplaceAll(c.get(path).want(200).body, nil))
 	}

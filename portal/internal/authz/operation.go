@@ -18,6 +18,7 @@ const (
 	ScopeUser         Scope = "user"         // the caller's own
 	ScopeOrganization Scope = "organization" // one organization's
 	ScopeGateway      Scope = "gateway"      // one gateway's, named by the path
+	ScopeDeveloper    Scope = "developer"    // a developer's own, at the portal that the path names
 )
 
 // Operation is what the document says of one operation.
@@ -29,12 +30,21 @@ type Operation struct {
 	Scope      Scope
 	Token      bool // a management token may call it
 	Session    bool // a session may call it
+	Developer  bool // a developer of the path's portal may call it, and nobody else
 	Item       *openapi3.PathItem
 	Spec       *openapi3.Operation
 }
 
 // Public says that no credentials are needed.
 func (o *Operation) Public() bool { return o.Permission == Public }
+
+// portalPath begins the paths of developer portals.
+const portalPath = "/v1/developer/{label}"
+
+// AtPortal says that the operation belongs to a developer portal.
+func (o *Operation) AtPortal() bool {
+	return o.Path == portalPath || strings.HasPrefix(o.Path, portalPath+"/")
+}
 
 // Operations finds an operation by method and path pattern.
 type Operations struct {
@@ -90,6 +100,8 @@ func (o *Operation) read(doc *openapi3.T) error {
 				o.Token = true
 			case "session":
 				o.Session = true
+			case "developer":
+				o.Developer = true
 			default:
 				return fmt.Errorf("security scheme %q is not known", scheme)
 			}
@@ -100,6 +112,9 @@ func (o *Operation) read(doc *openapi3.T) error {
 
 func (o *Operation) check() error {
 	signedIn := o.Token || o.Session
+	if o.Developer && (signedIn || o.Scope != ScopeDeveloper) || o.AtPortal() && signedIn {
+		return errors.New("developers of portals and users of Tollgate share no operation")
+	}
 	inGateway := strings.HasPrefix(o.Path, "/v1/gateways/{gateway}")
 	switch o.Scope {
 	case ScopePublic:
@@ -110,6 +125,11 @@ func (o *Operation) check() error {
 	case ScopeUser:
 		if o.Permission != Authenticated || !signedIn {
 			return errors.New("a user scope goes with the permission authenticated and with security")
+		}
+		return nil
+	case ScopeDeveloper:
+		if o.Permission != DeveloperOnly || !o.Developer || !o.AtPortal() {
+			return errors.New("a developer scope goes with the permission developer, the developer's credentials and a path under " + portalPath)
 		}
 		return nil
 	case ScopeOrganization, ScopeGateway:

@@ -9,10 +9,11 @@ import (
 // Permission is one thing that a member or a management token may do.
 type Permission string
 
-// Permissions. Public and Authenticated are for operations that belong to no
-// organization; no role holds them and no token can be given them.
+// Permissions. Public, DeveloperOnly and Authenticated are for operations that
+// belong to no organization; no role holds them and no token can be given them.
 const (
 	Public            Permission = "public"
+	DeveloperOnly     Permission = "developer" // of a developer portal
 	Authenticated     Permission = "authenticated"
 	OrganizationRead  Permission = "organization:read"
 	OrganizationWrite Permission = "organization:write"

@@ -358,14 +358,17 @@ func (e AlertStateStatus) Valid() bool {
 
 // Defines values for AuditEntryActorKind.
 const (
-	AuditEntryActorKindSystem AuditEntryActorKind = "system"
-	AuditEntryActorKindToken  AuditEntryActorKind = "token"
-	AuditEntryActorKindUser   AuditEntryActorKind = "user"
+	AuditEntryActorKindDeveloper AuditEntryActorKind = "developer"
+	AuditEntryActorKindSystem    AuditEntryActorKind = "system"
+	AuditEntryActorKindToken     AuditEntryActorKind = "token"
+	AuditEntryActorKindUser      AuditEntryActorKind = "user"
 )
 
 // Valid indicates whether the value is a known member of the AuditEntryActorKind enum.
 func (e AuditEntryActorKind) Valid() bool {
 	switch e {
+	case AuditEntryActorKindDeveloper:
+		return true
 	case AuditEntryActorKindSystem:
 		return true
 	case AuditEntryActorKindToken:
@@ -497,6 +500,45 @@ func (e CopyInputParts) Valid() bool {
 	case CopyInputPartsUpstreams:
 		return true
 	case CopyInputPartsUsagePlans:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeveloperApplicationState.
+const (
+	DeveloperApplicationStateApproved DeveloperApplicationState = "approved"
+	DeveloperApplicationStatePending  DeveloperApplicationState = "pending"
+	DeveloperApplicationStateRefused  DeveloperApplicationState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the DeveloperApplicationState enum.
+func (e DeveloperApplicationState) Valid() bool {
+	switch e {
+	case DeveloperApplicationStateApproved:
+		return true
+	case DeveloperApplicationStatePending:
+		return true
+	case DeveloperApplicationStateRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeveloperPortalOpenapi.
+const (
+	DeveloperPortalOpenapiGenerated DeveloperPortalOpenapi = "generated"
+	DeveloperPortalOpenapiUploaded  DeveloperPortalOpenapi = "uploaded"
+)
+
+// Valid indicates whether the value is a known member of the DeveloperPortalOpenapi enum.
+func (e DeveloperPortalOpenapi) Valid() bool {
+	switch e {
+	case DeveloperPortalOpenapiGenerated:
+		return true
+	case DeveloperPortalOpenapiUploaded:
 		return true
 	default:
 		return false
@@ -797,6 +839,48 @@ func (e NewKeyState) Valid() bool {
 	}
 }
 
+// Defines values for NewPortalKeyState.
+const (
+	NewPortalKeyStateActive  NewPortalKeyState = "active"
+	NewPortalKeyStateDeleted NewPortalKeyState = "deleted"
+	NewPortalKeyStateExpired NewPortalKeyState = "expired"
+	NewPortalKeyStatePending NewPortalKeyState = "pending"
+	NewPortalKeyStateRevoked NewPortalKeyState = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the NewPortalKeyState enum.
+func (e NewPortalKeyState) Valid() bool {
+	switch e {
+	case NewPortalKeyStateActive:
+		return true
+	case NewPortalKeyStateDeleted:
+		return true
+	case NewPortalKeyStateExpired:
+		return true
+	case NewPortalKeyStatePending:
+		return true
+	case NewPortalKeyStateRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAPIInfoSource.
+const (
+	OpenAPIInfoSourceUploaded OpenAPIInfoSource = "uploaded"
+)
+
+// Valid indicates whether the value is a known member of the OpenAPIInfoSource enum.
+func (e OpenAPIInfoSource) Valid() bool {
+	switch e {
+	case OpenAPIInfoSourceUploaded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyTypePhase.
 const (
 	Authenticate PolicyTypePhase = "authenticate"
@@ -821,6 +905,75 @@ func (e PolicyTypePhase) Valid() bool {
 	case Limit:
 		return true
 	case Transform:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalDeveloperApplicationState.
+const (
+	PortalDeveloperApplicationStateApproved PortalDeveloperApplicationState = "approved"
+	PortalDeveloperApplicationStatePending  PortalDeveloperApplicationState = "pending"
+	PortalDeveloperApplicationStateRefused  PortalDeveloperApplicationState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the PortalDeveloperApplicationState enum.
+func (e PortalDeveloperApplicationState) Valid() bool {
+	switch e {
+	case PortalDeveloperApplicationStateApproved:
+		return true
+	case PortalDeveloperApplicationStatePending:
+		return true
+	case PortalDeveloperApplicationStateRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalDeveloperState.
+const (
+	PortalDeveloperStateActive  PortalDeveloperState = "active"
+	PortalDeveloperStateNew     PortalDeveloperState = "new"
+	PortalDeveloperStatePending PortalDeveloperState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the PortalDeveloperState enum.
+func (e PortalDeveloperState) Valid() bool {
+	switch e {
+	case PortalDeveloperStateActive:
+		return true
+	case PortalDeveloperStateNew:
+		return true
+	case PortalDeveloperStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalKeyState.
+const (
+	PortalKeyStateActive  PortalKeyState = "active"
+	PortalKeyStateDeleted PortalKeyState = "deleted"
+	PortalKeyStateExpired PortalKeyState = "expired"
+	PortalKeyStatePending PortalKeyState = "pending"
+	PortalKeyStateRevoked PortalKeyState = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the PortalKeyState enum.
+func (e PortalKeyState) Valid() bool {
+	switch e {
+	case PortalKeyStateActive:
+		return true
+	case PortalKeyStateDeleted:
+		return true
+	case PortalKeyStateExpired:
+		return true
+	case PortalKeyStatePending:
+		return true
+	case PortalKeyStateRevoked:
 		return true
 	default:
 		return false
@@ -901,25 +1054,25 @@ func (e RetriesOn) Valid() bool {
 
 // Defines values for Role.
 const (
-	Admin     Role = "admin"
-	Billing   Role = "billing"
-	Developer Role = "developer"
-	Owner     Role = "owner"
-	Viewer    Role = "viewer"
+	RoleAdmin     Role = "admin"
+	RoleBilling   Role = "billing"
+	RoleDeveloper Role = "developer"
+	RoleOwner     Role = "owner"
+	RoleViewer    Role = "viewer"
 )
 
 // Valid indicates whether the value is a known member of the Role enum.
 func (e Role) Valid() bool {
 	switch e {
-	case Admin:
+	case RoleAdmin:
 		return true
-	case Billing:
+	case RoleBilling:
 		return true
-	case Developer:
+	case RoleDeveloper:
 		return true
-	case Owner:
+	case RoleOwner:
 		return true
-	case Viewer:
+	case RoleViewer:
 		return true
 	default:
 		return false
@@ -1196,6 +1349,51 @@ func (e SortParam) Valid() bool {
 	}
 }
 
+// Defines values for ListPortalRequestsParamsOutcome.
+const (
+	ListPortalRequestsParamsOutcomeFailed  ListPortalRequestsParamsOutcome = "failed"
+	ListPortalRequestsParamsOutcomeOk      ListPortalRequestsParamsOutcome = "ok"
+	ListPortalRequestsParamsOutcomeRefused ListPortalRequestsParamsOutcome = "refused"
+)
+
+// Valid indicates whether the value is a known member of the ListPortalRequestsParamsOutcome enum.
+func (e ListPortalRequestsParamsOutcome) Valid() bool {
+	switch e {
+	case ListPortalRequestsParamsOutcomeFailed:
+		return true
+	case ListPortalRequestsParamsOutcomeOk:
+		return true
+	case ListPortalRequestsParamsOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetPortalUsageParamsInterval.
+const (
+	GetPortalUsageParamsIntervalDay    GetPortalUsageParamsInterval = "day"
+	GetPortalUsageParamsIntervalHour   GetPortalUsageParamsInterval = "hour"
+	GetPortalUsageParamsIntervalMinute GetPortalUsageParamsInterval = "minute"
+	GetPortalUsageParamsIntervalTotal  GetPortalUsageParamsInterval = "total"
+)
+
+// Valid indicates whether the value is a known member of the GetPortalUsageParamsInterval enum.
+func (e GetPortalUsageParamsInterval) Valid() bool {
+	switch e {
+	case GetPortalUsageParamsIntervalDay:
+		return true
+	case GetPortalUsageParamsIntervalHour:
+		return true
+	case GetPortalUsageParamsIntervalMinute:
+		return true
+	case GetPortalUsageParamsIntervalTotal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListAlertsParamsSort.
 const (
 	ListAlertsParamsSortCreatedAt      ListAlertsParamsSort = "created_at"
@@ -1250,6 +1448,27 @@ func (e ListConsumersParamsSort) Valid() bool {
 	case ListConsumersParamsSortName:
 		return true
 	case ListConsumersParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDeveloperApplicationsParamsState.
+const (
+	ListDeveloperApplicationsParamsStateApproved ListDeveloperApplicationsParamsState = "approved"
+	ListDeveloperApplicationsParamsStatePending  ListDeveloperApplicationsParamsState = "pending"
+	ListDeveloperApplicationsParamsStateRefused  ListDeveloperApplicationsParamsState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the ListDeveloperApplicationsParamsState enum.
+func (e ListDeveloperApplicationsParamsState) Valid() bool {
+	switch e {
+	case ListDeveloperApplicationsParamsStateApproved:
+		return true
+	case ListDeveloperApplicationsParamsStatePending:
+		return true
+	case ListDeveloperApplicationsParamsStateRefused:
 		return true
 	default:
 		return false
@@ -1947,6 +2166,11 @@ type CodeInput struct {
 	Code string `json:"code"`
 }
 
+// Colour a colour such as #1c64b0
+//
+// Example: #1c64b0
+type Colour = string
+
 // Config defines model for Config.
 type Config struct {
 	LogSample    *float32          `json:"log_sample,omitempty"`
@@ -2074,6 +2298,137 @@ type CopyResult struct {
 
 	// Version Of the other gateway: after the copy, or now
 	Version int64 `json:"version"`
+}
+
+// DeveloperAccount defines model for DeveloperAccount.
+type DeveloperAccount struct {
+	// Consumer The consumer that the developer is
+	Consumer  *string   `json:"consumer,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	Email     string    `json:"email"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	UsagePlan *string   `json:"usage_plan,omitempty"`
+	Verified  bool      `json:"verified"`
+}
+
+// DeveloperAccountList defines model for DeveloperAccountList.
+type DeveloperAccountList struct {
+	Items      []DeveloperAccount `json:"items"`
+	NextCursor *string            `json:"next_cursor,omitempty"`
+}
+
+// DeveloperApplication defines model for DeveloperApplication.
+type DeveloperApplication struct {
+	CreatedAt time.Time  `json:"created_at"`
+	DecidedAt *time.Time `json:"decided_at,omitempty"`
+	DecidedBy *string    `json:"decided_by,omitempty"`
+	Developer struct {
+		Email string `json:"email"`
+		ID    string `json:"id"`
+		Name  string `json:"name"`
+	} `json:"developer"`
+	ID        string                    `json:"id"`
+	Message   string                    `json:"message"`
+	Reason    *string                   `json:"reason,omitempty"`
+	State     DeveloperApplicationState `json:"state"`
+	UsagePlan string                    `json:"usage_plan"`
+}
+
+// DeveloperApplicationState defines model for DeveloperApplication.State.
+type DeveloperApplicationState string
+
+// DeveloperApplicationList defines model for DeveloperApplicationList.
+type DeveloperApplicationList struct {
+	Items      []DeveloperApplication `json:"items"`
+	NextCursor *string                `json:"next_cursor,omitempty"`
+}
+
+// DeveloperPortal defines model for DeveloperPortal.
+type DeveloperPortal struct {
+	// Accent a colour such as #1c64b0
+	//
+	// Example: #1c64b0
+	Accent Colour `json:"accent"`
+
+	// AccentDark a colour such as #1c64b0
+	//
+	// Example: #1c64b0
+	AccentDark     Colour `json:"accent_dark"`
+	AccentDarkText string `json:"accent_dark_text"`
+
+	// AccentText Colour of text on the accent: white or black
+	AccentText string     `json:"accent_text"`
+	CreatedAt  *time.Time `json:"created_at,omitempty"`
+
+	// Developers Accounts
+	Developers int `json:"developers"`
+
+	// Label The gateway's host label, by which the portal is found
+	Label   string  `json:"label"`
+	LogoURL *string `json:"logo_url,omitempty"`
+
+	// MaxKeys Active keys of one developer; default 5
+	MaxKeys int `json:"max_keys"`
+
+	// Name At most 100 characters
+	Name    string                 `json:"name"`
+	Openapi DeveloperPortalOpenapi `json:"openapi"`
+
+	// Pending Applications that wait for a decision
+	Pending int           `json:"pending"`
+	Plans   []PortalOffer `json:"plans"`
+
+	// Published False: everything below /v1/developer/{label} answers 404
+	Published bool `json:"published"`
+
+	// Support Mail address or https URL where developers find help
+	Support *string `json:"support,omitempty"`
+
+	// Tagline At most 200 characters
+	Tagline *string `json:"tagline,omitempty"`
+
+	// Text Plain text of at most 5,000 characters; an empty line begins a paragraph
+	Text      *string    `json:"text,omitempty"`
+	UpdatedAt *time.Time `json:"updated_at,omitempty"`
+
+	// URL Where people find it
+	URL string `json:"url"`
+}
+
+// DeveloperPortalOpenapi defines model for DeveloperPortal.Openapi.
+type DeveloperPortalOpenapi string
+
+// DeveloperPortalInput defines model for DeveloperPortalInput.
+type DeveloperPortalInput struct {
+	// Accent a colour such as #1c64b0
+	//
+	// Example: #1c64b0
+	Accent *Colour `json:"accent,omitempty"`
+
+	// AccentDark a colour such as #1c64b0
+	//
+	// Example: #1c64b0
+	AccentDark *Colour `json:"accent_dark,omitempty"`
+
+	// MaxKeys Active keys of one developer; default 5
+	MaxKeys *int `json:"max_keys,omitempty"`
+
+	// Name At most 100 characters
+	Name  string         `json:"name"`
+	Plans *[]PortalOffer `json:"plans,omitempty"`
+
+	// Published False: everything below /v1/developer/{label} answers 404
+	Published *bool `json:"published,omitempty"`
+
+	// Support Mail address or https URL where developers find help
+	Support *string `json:"support,omitempty"`
+
+	// Tagline At most 200 characters
+	Tagline *string `json:"tagline,omitempty"`
+
+	// Text Plain text of at most 5,000 characters; an empty line begins a paragraph
+	Text *string `json:"text,omitempty"`
 }
 
 // Diff defines model for Diff.
@@ -2589,6 +2944,18 @@ type LoginProviderList struct {
 	Items []LoginProvider `json:"items"`
 }
 
+// LogoInfo defines model for LogoInfo.
+type LogoInfo struct {
+	Height int `json:"height"`
+	Width  int `json:"width"`
+}
+
+// LogoInput defines model for LogoInput.
+type LogoInput struct {
+	// Image The file in base64: at most 256 KiB and 1024 × 1024 pixels
+	Image []byte `json:"image"`
+}
+
 // Match defines model for Match.
 type Match struct {
 	Headers *[]FieldMatch `json:"headers,omitempty"`
@@ -2806,6 +3173,31 @@ type NewKey struct {
 // NewKeyState `pending` before not_before; `deleted` with its consumer
 type NewKeyState string
 
+// NewPortalKey defines model for NewPortalKey.
+type NewPortalKey struct {
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	ID        string     `json:"id"`
+
+	// Key The key itself; never shown again
+	Key  *string `json:"key,omitempty"`
+	Name string  `json:"name"`
+
+	// Prefix What may be shown of it
+	Prefix   string `json:"prefix"`
+	Replaces *struct {
+		// ExpiresAt Until then the old key goes on working
+		ExpiresAt time.Time `json:"expires_at"`
+		ID        string    `json:"id"`
+	} `json:"replaces,omitempty"`
+	RevokedAt *time.Time        `json:"revoked_at,omitempty"`
+	RotatedTo *string           `json:"rotated_to,omitempty"`
+	State     NewPortalKeyState `json:"state"`
+}
+
+// NewPortalKeyState defines model for NewPortalKey.State.
+type NewPortalKeyState string
+
 // NewToken defines model for NewToken.
 type NewToken struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -2831,6 +3223,22 @@ type NewToken struct {
 // OneTimeTokenInput defines model for OneTimeTokenInput.
 type OneTimeTokenInput struct {
 	Token string `json:"token"`
+}
+
+// OpenAPIInfo defines model for OpenAPIInfo.
+type OpenAPIInfo struct {
+	Operations int               `json:"operations"`
+	Source     OpenAPIInfoSource `json:"source"`
+	Title      string            `json:"title"`
+}
+
+// OpenAPIInfoSource defines model for OpenAPIInfo.Source.
+type OpenAPIInfoSource string
+
+// OpenAPIUpload defines model for OpenAPIUpload.
+type OpenAPIUpload struct {
+	// Document JSON or YAML
+	Document string `json:"document"`
 }
 
 // Organization defines model for Organization.
@@ -2989,6 +3397,206 @@ type PolicyTypeList struct {
 	NextCursor *string      `json:"next_cursor,omitempty"`
 }
 
+// PortalDeletion defines model for PortalDeletion.
+type PortalDeletion struct {
+	Password string `json:"password"`
+}
+
+// PortalDeveloper defines model for PortalDeveloper.
+type PortalDeveloper struct {
+	// Application The latest one
+	Application *struct {
+		CreatedAt time.Time                       `json:"created_at"`
+		ID        string                          `json:"id"`
+		Reason    *string                         `json:"reason,omitempty"`
+		State     PortalDeveloperApplicationState `json:"state"`
+		UsagePlan string                          `json:"usage_plan"`
+	} `json:"application,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	Email     string    `json:"email"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+
+	// State `active` has a usage plan, `pending` waits for one
+	State     PortalDeveloperState `json:"state"`
+	UsagePlan *string              `json:"usage_plan,omitempty"`
+}
+
+// PortalDeveloperApplicationState defines model for PortalDeveloper.Application.State.
+type PortalDeveloperApplicationState string
+
+// PortalDeveloperState `active` has a usage plan, `pending` waits for one
+type PortalDeveloperState string
+
+// PortalInfo defines model for PortalInfo.
+type PortalInfo struct {
+	Accent         string `json:"accent"`
+	AccentDark     string `json:"accent_dark"`
+	AccentDarkText string `json:"accent_dark_text"`
+	AccentText     string `json:"accent_text"`
+
+	// GatewayURL Where the API answers
+	GatewayURL string  `json:"gateway_url"`
+	Label      string  `json:"label"`
+	LogoURL    *string `json:"logo_url,omitempty"`
+
+	// Mail Addresses are confirmed by mail
+	Mail        bool   `json:"mail"`
+	Name        string `json:"name"`
+	PasswordMin int    `json:"password_min"`
+	Plans       []struct {
+		Approval    bool    `json:"approval"`
+		Concurrency *int    `json:"concurrency,omitempty"`
+		Description *string `json:"description,omitempty"`
+		Quota       *Quota  `json:"quota,omitempty"`
+		RateLimit   *Rate   `json:"rate_limit,omitempty"`
+		Title       string  `json:"title"`
+		UsagePlan   string  `json:"usage_plan"`
+	} `json:"plans"`
+	Support *string `json:"support,omitempty"`
+	Tagline *string `json:"tagline,omitempty"`
+	Text    *string `json:"text,omitempty"`
+
+	// TryIt Requests can be tried through the portal
+	TryIt bool `json:"try_it"`
+}
+
+// PortalKey defines model for PortalKey.
+type PortalKey struct {
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+
+	// Prefix What may be shown of it
+	Prefix    string         `json:"prefix"`
+	RevokedAt *time.Time     `json:"revoked_at,omitempty"`
+	RotatedTo *string        `json:"rotated_to,omitempty"`
+	State     PortalKeyState `json:"state"`
+}
+
+// PortalKeyState defines model for PortalKey.State.
+type PortalKeyState string
+
+// PortalKeyInput defines model for PortalKeyInput.
+type PortalKeyInput struct {
+	Name *string `json:"name,omitempty"`
+}
+
+// PortalKeyList defines model for PortalKeyList.
+type PortalKeyList struct {
+	Items []PortalKey `json:"items"`
+}
+
+// PortalLimits defines model for PortalLimits.
+type PortalLimits struct {
+	Concurrency *int `json:"concurrency,omitempty"`
+	Quota       *struct {
+		Left     *int64     `json:"left,omitempty"`
+		Limit    int64      `json:"limit"`
+		Period   string     `json:"period"`
+		ResetsAt *time.Time `json:"resets_at,omitempty"`
+
+		// Used Missing where it is not known at the moment, like the next two
+		Used *int64 `json:"used,omitempty"`
+	} `json:"quota,omitempty"`
+	RateLimit *Rate `json:"rate_limit,omitempty"`
+
+	// UsagePlan Missing: none is chosen yet
+	UsagePlan *string `json:"usage_plan,omitempty"`
+}
+
+// PortalOffer defines model for PortalOffer.
+type PortalOffer struct {
+	// Approval The owner decides about each application; else it is had at once
+	Approval *bool `json:"approval,omitempty"`
+
+	// Description At most 500 characters
+	Description *string `json:"description,omitempty"`
+
+	// Title At most 100 characters
+	Title *string `json:"title,omitempty"`
+
+	// UsagePlan Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	UsagePlan Name `json:"usage_plan"`
+}
+
+// PortalPasswordInput defines model for PortalPasswordInput.
+type PortalPasswordInput struct {
+	CurrentPassword string `json:"current_password"`
+
+	// Password At least 10 characters
+	Password Password `json:"password"`
+}
+
+// PortalPlanInput defines model for PortalPlanInput.
+type PortalPlanInput struct {
+	// Message To the API's owner, at most 1,000 characters
+	Message   *string `json:"message,omitempty"`
+	UsagePlan string  `json:"usage_plan"`
+}
+
+// PortalRequest defines model for PortalRequest.
+type PortalRequest struct {
+	// Advice What can be done about it
+	Advice *string `json:"advice,omitempty"`
+
+	// Code What the edge answered with; missing for an answer of the backend
+	Code   *string `json:"code,omitempty"`
+	Detail *string `json:"detail,omitempty"`
+
+	// Key The key's id
+	Key    *string `json:"key,omitempty"`
+	Limits *[]struct {
+		Left   int64  `json:"left"`
+		Limit  int64  `json:"limit"`
+		Name   string `json:"name"`
+		Window string `json:"window"`
+	} `json:"limits,omitempty"`
+	Method    string    `json:"method"`
+	Path      string    `json:"path"`
+	RequestID string    `json:"request_id"`
+	Status    int       `json:"status"`
+	Time      time.Time `json:"time"`
+
+	// Title What the code means
+	Title *string `json:"title,omitempty"`
+}
+
+// PortalRequestList defines model for PortalRequestList.
+type PortalRequestList struct {
+	Items      []PortalRequest `json:"items"`
+	NextCursor *string         `json:"next_cursor,omitempty"`
+}
+
+// PortalRotateInput defines model for PortalRotateInput.
+type PortalRotateInput struct {
+	// Overlap A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	Overlap *Duration `json:"overlap,omitempty"`
+}
+
+// PortalSignupInput defines model for PortalSignupInput.
+type PortalSignupInput struct {
+	// Email Example: ada@example.com
+	Email Email `json:"email"`
+
+	// Name Shown to the API's owner, at most 100 characters
+	Name string `json:"name"`
+
+	// Password At least 10 characters
+	Password Password `json:"password"`
+}
+
+// PortalSignupResult defines model for PortalSignupResult.
+type PortalSignupResult struct {
+	// Confirm A mail follows; else sign in now
+	Confirm bool `json:"confirm"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
 	// Code Stable
@@ -3047,6 +3655,12 @@ type RatePer string
 // RecoveryCodes defines model for RecoveryCodes.
 type RecoveryCodes struct {
 	RecoveryCodes []string `json:"recovery_codes"`
+}
+
+// RefuseInput defines model for RefuseInput.
+type RefuseInput struct {
+	// Reason Shown to the developer, at most 1,000 characters
+	Reason *string `json:"reason,omitempty"`
 }
 
 // Retries defines model for Retries.
@@ -3730,6 +4344,9 @@ type VersionList struct {
 	NextCursor *string   `json:"next_cursor,omitempty"`
 }
 
+// ApplicationParam defines model for ApplicationParam.
+type ApplicationParam = string
+
 // BudgetsParam defines model for BudgetsParam.
 type BudgetsParam = bool
 
@@ -3738,6 +4355,9 @@ type CountParam = bool
 
 // CursorParam defines model for CursorParam.
 type CursorParam = string
+
+// DeveloperParam defines model for DeveloperParam.
+type DeveloperParam = string
 
 // GatewayParam defines model for GatewayParam.
 type GatewayParam = string
@@ -3756,6 +4376,9 @@ type InvitationParam = string
 
 // KeyParam defines model for KeyParam.
 type KeyParam = string
+
+// LabelParam defines model for LabelParam.
+type LabelParam = string
 
 // LimitParam defines model for LimitParam.
 type LimitParam = int
@@ -3798,6 +4421,9 @@ type ConfigAnswer = Config
 
 // ConsumerAnswer defines model for ConsumerAnswer.
 type ConsumerAnswer = Consumer
+
+// DeveloperPortalAnswer defines model for DeveloperPortalAnswer.
+type DeveloperPortalAnswer = DeveloperPortal
 
 // ExportAnswer defines model for ExportAnswer.
 type ExportAnswer = Export
@@ -3882,6 +4508,36 @@ type ListAuditParams struct {
 	// To Before
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 }
+
+// ListPortalRequestsParams defines parameters for ListPortalRequests.
+type ListPortalRequestsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Outcome Only these
+	Outcome *ListPortalRequestsParamsOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+}
+
+// ListPortalRequestsParamsOutcome defines parameters for ListPortalRequests.
+type ListPortalRequestsParamsOutcome string
+
+// GetPortalUsageParams defines parameters for GetPortalUsage.
+type GetPortalUsageParams struct {
+	// From Default 24 hours before `to`
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Default now
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Interval Width of a point
+	Interval *GetPortalUsageParamsInterval `form:"interval,omitempty" json:"interval,omitempty"`
+}
+
+// GetPortalUsageParamsInterval defines parameters for GetPortalUsage.
+type GetPortalUsageParamsInterval string
 
 // ListGatewaysParams defines parameters for ListGateways.
 type ListGatewaysParams struct {
@@ -4052,6 +4708,36 @@ type CopyGatewayParams struct {
 
 	// IfMatch Only if the other gateway still has this `ETag`; else 412
 	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// PutDeveloperPortalParams defines parameters for PutDeveloperPortal.
+type PutDeveloperPortalParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// ListDeveloperApplicationsParams defines parameters for ListDeveloperApplications.
+type ListDeveloperApplicationsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// State Only these
+	State *ListDeveloperApplicationsParamsState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// ListDeveloperApplicationsParamsState defines parameters for ListDeveloperApplications.
+type ListDeveloperApplicationsParamsState string
+
+// ListDevelopersParams defines parameters for ListDevelopers.
+type ListDevelopersParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListKeysParams defines parameters for ListKeys.
@@ -4541,6 +5227,42 @@ type CreateTokenParams struct {
 // DeleteAccountJSONRequestBody defines body for DeleteAccount for application/json ContentType.
 type DeleteAccountJSONRequestBody = Proof
 
+// CreatePortalKeyJSONRequestBody defines body for CreatePortalKey for application/json ContentType.
+type CreatePortalKeyJSONRequestBody = PortalKeyInput
+
+// RotatePortalKeyJSONRequestBody defines body for RotatePortalKey for application/json ContentType.
+type RotatePortalKeyJSONRequestBody = PortalRotateInput
+
+// PortalLoginJSONRequestBody defines body for PortalLogin for application/json ContentType.
+type PortalLoginJSONRequestBody = LoginInput
+
+// DeletePortalMeJSONRequestBody defines body for DeletePortalMe for application/json ContentType.
+type DeletePortalMeJSONRequestBody = PortalDeletion
+
+// PortalChangePasswordJSONRequestBody defines body for PortalChangePassword for application/json ContentType.
+type PortalChangePasswordJSONRequestBody = PortalPasswordInput
+
+// PortalForgotPasswordJSONRequestBody defines body for PortalForgotPassword for application/json ContentType.
+type PortalForgotPasswordJSONRequestBody = EmailInput
+
+// PortalResetPasswordJSONRequestBody defines body for PortalResetPassword for application/json ContentType.
+type PortalResetPasswordJSONRequestBody = PasswordResetInput
+
+// ChoosePortalPlanJSONRequestBody defines body for ChoosePortalPlan for application/json ContentType.
+type ChoosePortalPlanJSONRequestBody = PortalPlanInput
+
+// PortalResendJSONRequestBody defines body for PortalResend for application/json ContentType.
+type PortalResendJSONRequestBody = EmailInput
+
+// PortalSignupJSONRequestBody defines body for PortalSignup for application/json ContentType.
+type PortalSignupJSONRequestBody = PortalSignupInput
+
+// TryPortalRequestJSONRequestBody defines body for TryPortalRequest for application/json ContentType.
+type TryPortalRequestJSONRequestBody = TestRequest
+
+// PortalVerifyJSONRequestBody defines body for PortalVerify for application/json ContentType.
+type PortalVerifyJSONRequestBody = OneTimeTokenInput
+
 // ChangeEmailJSONRequestBody defines body for ChangeEmail for application/json ContentType.
 type ChangeEmailJSONRequestBody = EmailChangeInput
 
@@ -4579,6 +5301,18 @@ type PutConsumerJSONRequestBody = ConsumerInput
 
 // CopyGatewayJSONRequestBody defines body for CopyGateway for application/json ContentType.
 type CopyGatewayJSONRequestBody = CopyInput
+
+// PutDeveloperPortalJSONRequestBody defines body for PutDeveloperPortal for application/json ContentType.
+type PutDeveloperPortalJSONRequestBody = DeveloperPortalInput
+
+// RefuseDeveloperApplicationJSONRequestBody defines body for RefuseDeveloperApplication for application/json ContentType.
+type RefuseDeveloperApplicationJSONRequestBody = RefuseInput
+
+// PutDeveloperPortalLogoJSONRequestBody defines body for PutDeveloperPortalLogo for application/json ContentType.
+type PutDeveloperPortalLogoJSONRequestBody = LogoInput
+
+// PutDeveloperPortalOpenAPIJSONRequestBody defines body for PutDeveloperPortalOpenAPI for application/json ContentType.
+type PutDeveloperPortalOpenAPIJSONRequestBody = OpenAPIUpload
 
 // ExplainJSONRequestBody defines body for Explain for application/json ContentType.
 type ExplainJSONRequestBody = ExplainInput
@@ -4769,6 +5503,78 @@ type ServerInterface interface {
 	// ListAudit Who changed what, when, from where; newest first
 	// (GET /v1/audit)
 	ListAudit(ctx echo.Context, params ListAuditParams) error
+	// GetPortalInfo A published developer portal
+	// (GET /v1/developer/{label})
+	GetPortalInfo(ctx echo.Context, label LabelParam) error
+	// WithdrawPortalApplication Take the open application back
+	// (DELETE /v1/developer/{label}/application)
+	WithdrawPortalApplication(ctx echo.Context, label LabelParam) error
+	// ListPortalKeys The developer's own keys, newest first
+	// (GET /v1/developer/{label}/keys)
+	ListPortalKeys(ctx echo.Context, label LabelParam) error
+	// CreatePortalKey Make a key; it is shown once
+	// (POST /v1/developer/{label}/keys)
+	CreatePortalKey(ctx echo.Context, label LabelParam) error
+	// RevokePortalKey End a key for good
+	// (POST /v1/developer/{label}/keys/{key}/revoke)
+	RevokePortalKey(ctx echo.Context, label LabelParam, key KeyParam) error
+	// RotatePortalKey Make a successor; the old key goes on working for the overlap
+	// (POST /v1/developer/{label}/keys/{key}/rotate)
+	RotatePortalKey(ctx echo.Context, label LabelParam, key KeyParam) error
+	// GetPortalLimits What the plan allows, and what is left
+	// (GET /v1/developer/{label}/limits)
+	GetPortalLimits(ctx echo.Context, label LabelParam) error
+	// PortalLogin Sign in; sets the portal's own cookie
+	// (POST /v1/developer/{label}/login)
+	PortalLogin(ctx echo.Context, label LabelParam) error
+	// GetPortalLogo Its logo
+	// (GET /v1/developer/{label}/logo)
+	GetPortalLogo(ctx echo.Context, label LabelParam) error
+	// PortalLogout End the session
+	// (POST /v1/developer/{label}/logout)
+	PortalLogout(ctx echo.Context, label LabelParam) error
+	// GetPortalMe Who is signed in
+	// (GET /v1/developer/{label}/me)
+	GetPortalMe(ctx echo.Context, label LabelParam) error
+	// DeletePortalMe Delete the account with its keys
+	// (POST /v1/developer/{label}/me/delete)
+	DeletePortalMe(ctx echo.Context, label LabelParam) error
+	// GetPortalOpenAPI Its API reference
+	// (GET /v1/developer/{label}/openapi.json)
+	GetPortalOpenAPI(ctx echo.Context, label LabelParam) error
+	// PortalChangePassword Change the password; ends every other session
+	// (PUT /v1/developer/{label}/password)
+	PortalChangePassword(ctx echo.Context, label LabelParam) error
+	// PortalForgotPassword Ask for a mail that sets a new password
+	// (POST /v1/developer/{label}/password/forgot)
+	PortalForgotPassword(ctx echo.Context, label LabelParam) error
+	// PortalResetPassword Set a new password with the token from the mail
+	// (POST /v1/developer/{label}/password/reset)
+	PortalResetPassword(ctx echo.Context, label LabelParam) error
+	// ChoosePortalPlan Choose a usage plan
+	// (PUT /v1/developer/{label}/plan)
+	ChoosePortalPlan(ctx echo.Context, label LabelParam) error
+	// ListPortalRequests The developer's own latest requests
+	// (GET /v1/developer/{label}/requests)
+	ListPortalRequests(ctx echo.Context, label LabelParam, params ListPortalRequestsParams) error
+	// GetPortalRequest Why one of the developer's own requests was answered as it was
+	// (GET /v1/developer/{label}/requests/{request_id})
+	GetPortalRequest(ctx echo.Context, label LabelParam, requestID RequestIDParam) error
+	// PortalResend Ask for the confirmation mail again
+	// (POST /v1/developer/{label}/resend)
+	PortalResend(ctx echo.Context, label LabelParam) error
+	// PortalSignup Make an account
+	// (POST /v1/developer/{label}/signup)
+	PortalSignup(ctx echo.Context, label LabelParam) error
+	// TryPortalRequest Send one request through an edge, to this API only
+	// (POST /v1/developer/{label}/try)
+	TryPortalRequest(ctx echo.Context, label LabelParam) error
+	// GetPortalUsage The developer's own usage
+	// (GET /v1/developer/{label}/usage)
+	GetPortalUsage(ctx echo.Context, label LabelParam, params GetPortalUsageParams) error
+	// PortalVerify Prove the address with the token from the mail
+	// (POST /v1/developer/{label}/verify)
+	PortalVerify(ctx echo.Context, label LabelParam) error
 	// ChangeEmail Ask to change the e-mail address
 	// (POST /v1/email/change)
 	ChangeEmail(ctx echo.Context) error
@@ -4862,6 +5668,42 @@ type ServerInterface interface {
 	// CopyGateway Put this gateway's configuration into another or a new one
 	// (POST /v1/gateways/{gateway}/copy)
 	CopyGateway(ctx echo.Context, gateway GatewayParam, params CopyGatewayParams) error
+	// GetDeveloperPortal The portal on which this gateway's callers look after themselves
+	// (GET /v1/gateways/{gateway}/developer-portal)
+	GetDeveloperPortal(ctx echo.Context, gateway GatewayParam) error
+	// PutDeveloperPortal Set up the developer portal
+	// (PUT /v1/gateways/{gateway}/developer-portal)
+	PutDeveloperPortal(ctx echo.Context, gateway GatewayParam, params PutDeveloperPortalParams) error
+	// ListDeveloperApplications Who asked for a usage plan, newest first
+	// (GET /v1/gateways/{gateway}/developer-portal/applications)
+	ListDeveloperApplications(ctx echo.Context, gateway GatewayParam, params ListDeveloperApplicationsParams) error
+	// ApproveDeveloperApplication Give the developer the plan
+	// (POST /v1/gateways/{gateway}/developer-portal/applications/{application}/approve)
+	ApproveDeveloperApplication(ctx echo.Context, gateway GatewayParam, application ApplicationParam) error
+	// RefuseDeveloperApplication Say no
+	// (POST /v1/gateways/{gateway}/developer-portal/applications/{application}/refuse)
+	RefuseDeveloperApplication(ctx echo.Context, gateway GatewayParam, application ApplicationParam) error
+	// ListDevelopers Accounts of the developer portal, oldest first
+	// (GET /v1/gateways/{gateway}/developer-portal/developers)
+	ListDevelopers(ctx echo.Context, gateway GatewayParam, params ListDevelopersParams) error
+	// DeleteDeveloper Delete an account with its consumer and keys
+	// (DELETE /v1/gateways/{gateway}/developer-portal/developers/{developer})
+	DeleteDeveloper(ctx echo.Context, gateway GatewayParam, developer DeveloperParam) error
+	// DeleteDeveloperPortalLogo Take the logo away
+	// (DELETE /v1/gateways/{gateway}/developer-portal/logo)
+	DeleteDeveloperPortalLogo(ctx echo.Context, gateway GatewayParam) error
+	// PutDeveloperPortalLogo Set the logo
+	// (PUT /v1/gateways/{gateway}/developer-portal/logo)
+	PutDeveloperPortalLogo(ctx echo.Context, gateway GatewayParam) error
+	// DeleteDeveloperPortalOpenAPI Generate the API reference from the routes again
+	// (DELETE /v1/gateways/{gateway}/developer-portal/openapi)
+	DeleteDeveloperPortalOpenAPI(ctx echo.Context, gateway GatewayParam) error
+	// GetDeveloperPortalOpenAPI The API reference as developers see it
+	// (GET /v1/gateways/{gateway}/developer-portal/openapi)
+	GetDeveloperPortalOpenAPI(ctx echo.Context, gateway GatewayParam) error
+	// PutDeveloperPortalOpenAPI Upload the API reference
+	// (PUT /v1/gateways/{gateway}/developer-portal/openapi)
+	PutDeveloperPortalOpenAPI(ctx echo.Context, gateway GatewayParam) error
 	// Explain What would happen to this request, by a live edge's own engine
 	// (POST /v1/gateways/{gateway}/explain)
 	Explain(ctx echo.Context, gateway GatewayParam) error
@@ -5217,6 +6059,460 @@ func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAudit(ctx, params)
+	return err
+}
+
+// GetPortalInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPortalInfo(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPortalInfo(ctx, label)
+	return err
+}
+
+// WithdrawPortalApplication converts echo context to params.
+func (w *ServerInterfaceWrapper) WithdrawPortalApplication(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.WithdrawPortalApplication(ctx, label)
+	return err
+}
+
+// ListPortalKeys converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPortalKeys(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPortalKeys(ctx, label)
+	return err
+}
+
+// CreatePortalKey converts echo context to params.
+func (w *ServerInterfaceWrapper) CreatePortalKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreatePortalKey(ctx, label)
+	return err
+}
+
+// RevokePortalKey converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokePortalKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// ------------- Path parameter "key" -------------
+	var key KeyParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", ctx.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokePortalKey(ctx, label, key)
+	return err
+}
+
+// RotatePortalKey converts echo context to params.
+func (w *ServerInterfaceWrapper) RotatePortalKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// ------------- Path parameter "key" -------------
+	var key KeyParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", ctx.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotatePortalKey(ctx, label, key)
+	return err
+}
+
+// GetPortalLimits converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPortalLimits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPortalLimits(ctx, label)
+	return err
+}
+
+// PortalLogin converts echo context to params.
+func (w *ServerInterfaceWrapper) PortalLogin(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PortalLogin(ctx, label)
+	return err
+}
+
+// GetPortalLogo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPortalLogo(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPortalLogo(ctx, label)
+	return err
+}
+
+// PortalLogout converts echo context to params.
+func (w *ServerInterfaceWrapper) PortalLogout(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PortalLogout(ctx, label)
+	return err
+}
+
+// GetPortalMe converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPortalMe(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPortalMe(ctx, label)
+	return err
+}
+
+// DeletePortalMe converts echo context to params.
+func (w *ServerInterfaceWrapper) DeletePortalMe(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeletePortalMe(ctx, label)
+	return err
+}
+
+// GetPortalOpenAPI converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPortalOpenAPI(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPortalOpenAPI(ctx, label)
+	return err
+}
+
+// PortalChangePassword converts echo context to params.
+func (w *ServerInterfaceWrapper) PortalChangePassword(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PortalChangePassword(ctx, label)
+	return err
+}
+
+// PortalForgotPassword converts echo context to params.
+func (w *ServerInterfaceWrapper) PortalForgotPassword(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PortalForgotPassword(ctx, label)
+	return err
+}
+
+// PortalResetPassword converts echo context to params.
+func (w *ServerInterfaceWrapper) PortalResetPassword(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PortalResetPassword(ctx, label)
+	return err
+}
+
+// ChoosePortalPlan converts echo context to params.
+func (w *ServerInterfaceWrapper) ChoosePortalPlan(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChoosePortalPlan(ctx, label)
+	return err
+}
+
+// ListPortalRequests converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPortalRequests(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPortalRequestsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", ctx.QueryParams(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPortalRequests(ctx, label, params)
+	return err
+}
+
+// GetPortalRequest converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPortalRequest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// ------------- Path parameter "request_id" -------------
+	var requestID RequestIDParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "request_id", ctx.Param("request_id"), &requestID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter request_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPortalRequest(ctx, label, requestID)
+	return err
+}
+
+// PortalResend converts echo context to params.
+func (w *ServerInterfaceWrapper) PortalResend(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PortalResend(ctx, label)
+	return err
+}
+
+// PortalSignup converts echo context to params.
+func (w *ServerInterfaceWrapper) PortalSignup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PortalSignup(ctx, label)
+	return err
+}
+
+// TryPortalRequest converts echo context to params.
+func (w *ServerInterfaceWrapper) TryPortalRequest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TryPortalRequest(ctx, label)
+	return err
+}
+
+// GetPortalUsage converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPortalUsage(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetPortalUsageParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "interval" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "interval", ctx.QueryParams(), &params.Interval, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter interval: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPortalUsage(ctx, label, params)
+	return err
+}
+
+// PortalVerify converts echo context to params.
+func (w *ServerInterfaceWrapper) PortalVerify(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "label" -------------
+	var label LabelParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "label", ctx.Param("label"), &label, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PortalVerify(ctx, label)
 	return err
 }
 
@@ -6229,6 +7525,281 @@ func (w *ServerInterfaceWrapper) CopyGateway(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CopyGateway(ctx, gateway, params)
+	return err
+}
+
+// GetDeveloperPortal converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDeveloperPortal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDeveloperPortal(ctx, gateway)
+	return err
+}
+
+// PutDeveloperPortal converts echo context to params.
+func (w *ServerInterfaceWrapper) PutDeveloperPortal(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutDeveloperPortalParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutDeveloperPortal(ctx, gateway, params)
+	return err
+}
+
+// ListDeveloperApplications converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDeveloperApplications(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeveloperApplicationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDeveloperApplications(ctx, gateway, params)
+	return err
+}
+
+// ApproveDeveloperApplication converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveDeveloperApplication(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "application" -------------
+	var application ApplicationParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "application", ctx.Param("application"), &application, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter application: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveDeveloperApplication(ctx, gateway, application)
+	return err
+}
+
+// RefuseDeveloperApplication converts echo context to params.
+func (w *ServerInterfaceWrapper) RefuseDeveloperApplication(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "application" -------------
+	var application ApplicationParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "application", ctx.Param("application"), &application, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter application: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefuseDeveloperApplication(ctx, gateway, application)
+	return err
+}
+
+// ListDevelopers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDevelopers(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDevelopersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDevelopers(ctx, gateway, params)
+	return err
+}
+
+// DeleteDeveloper converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteDeveloper(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "developer" -------------
+	var developer DeveloperParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "developer", ctx.Param("developer"), &developer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter developer: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteDeveloper(ctx, gateway, developer)
+	return err
+}
+
+// DeleteDeveloperPortalLogo converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteDeveloperPortalLogo(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteDeveloperPortalLogo(ctx, gateway)
+	return err
+}
+
+// PutDeveloperPortalLogo converts echo context to params.
+func (w *ServerInterfaceWrapper) PutDeveloperPortalLogo(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutDeveloperPortalLogo(ctx, gateway)
+	return err
+}
+
+// DeleteDeveloperPortalOpenAPI converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteDeveloperPortalOpenAPI(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteDeveloperPortalOpenAPI(ctx, gateway)
+	return err
+}
+
+// GetDeveloperPortalOpenAPI converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDeveloperPortalOpenAPI(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDeveloperPortalOpenAPI(ctx, gateway)
+	return err
+}
+
+// PutDeveloperPortalOpenAPI converts echo context to params.
+func (w *ServerInterfaceWrapper) PutDeveloperPortalOpenAPI(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutDeveloperPortalOpenAPI(ctx, gateway)
 	return err
 }
 
@@ -8790,6 +10361,42 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/alerts/:name/history", wrapper.ListAlertHistory, options.OperationMiddlewares["listAlertHistory"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/alerts/:name/deliveries", wrapper.ListAlertDeliveries, options.OperationMiddlewares["listAlertDeliveries"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/health", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/developer-portal", wrapper.GetDeveloperPortal, options.OperationMiddlewares["getDeveloperPortal"]...)
+	router.PUT(options.BaseURL+"/v1/gateways/:gateway/developer-portal", wrapper.PutDeveloperPortal, options.OperationMiddlewares["putDeveloperPortal"]...)
+	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/developer-portal/logo", wrapper.DeleteDeveloperPortalLogo, options.OperationMiddlewares["deleteDeveloperPortalLogo"]...)
+	router.PUT(options.BaseURL+"/v1/gateways/:gateway/developer-portal/logo", wrapper.PutDeveloperPortalLogo, options.OperationMiddlewares["putDeveloperPortalLogo"]...)
+	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/developer-portal/openapi", wrapper.DeleteDeveloperPortalOpenAPI, options.OperationMiddlewares["deleteDeveloperPortalOpenAPI"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/developer-portal/openapi", wrapper.GetDeveloperPortalOpenAPI, options.OperationMiddlewares["getDeveloperPortalOpenAPI"]...)
+	router.PUT(options.BaseURL+"/v1/gateways/:gateway/developer-portal/openapi", wrapper.PutDeveloperPortalOpenAPI, options.OperationMiddlewares["putDeveloperPortalOpenAPI"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/developer-portal/applications", wrapper.ListDeveloperApplications, options.OperationMiddlewares["listDeveloperApplications"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/developer-portal/applications/:application/approve", wrapper.ApproveDeveloperApplication, options.OperationMiddlewares["approveDeveloperApplication"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/developer-portal/applications/:application/refuse", wrapper.RefuseDeveloperApplication, options.OperationMiddlewares["refuseDeveloperApplication"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/developer-portal/developers", wrapper.ListDevelopers, options.OperationMiddlewares["listDevelopers"]...)
+	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/developer-portal/developers/:developer", wrapper.DeleteDeveloper, options.OperationMiddlewares["deleteDeveloper"]...)
+	router.GET(options.BaseURL+"/v1/developer/:label", wrapper.GetPortalInfo, options.OperationMiddlewares["getPortalInfo"]...)
+	router.GET(options.BaseURL+"/v1/developer/:label/logo", wrapper.GetPortalLogo, options.OperationMiddlewares["getPortalLogo"]...)
+	router.GET(options.BaseURL+"/v1/developer/:label/openapi.json", wrapper.GetPortalOpenAPI, options.OperationMiddlewares["getPortalOpenAPI"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/signup", wrapper.PortalSignup, options.OperationMiddlewares["portalSignup"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/verify", wrapper.PortalVerify, options.OperationMiddlewares["portalVerify"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/resend", wrapper.PortalResend, options.OperationMiddlewares["portalResend"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/login", wrapper.PortalLogin, options.OperationMiddlewares["portalLogin"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/logout", wrapper.PortalLogout, options.OperationMiddlewares["portalLogout"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/password/forgot", wrapper.PortalForgotPassword, options.OperationMiddlewares["portalForgotPassword"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/password/reset", wrapper.PortalResetPassword, options.OperationMiddlewares["portalResetPassword"]...)
+	router.PUT(options.BaseURL+"/v1/developer/:label/password", wrapper.PortalChangePassword, options.OperationMiddlewares["portalChangePassword"]...)
+	router.GET(options.BaseURL+"/v1/developer/:label/me", wrapper.GetPortalMe, options.OperationMiddlewares["getPortalMe"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/me/delete", wrapper.DeletePortalMe, options.OperationMiddlewares["deletePortalMe"]...)
+	router.PUT(options.BaseURL+"/v1/developer/:label/plan", wrapper.ChoosePortalPlan, options.OperationMiddlewares["choosePortalPlan"]...)
+	router.DELETE(options.BaseURL+"/v1/developer/:label/application", wrapper.WithdrawPortalApplication, options.OperationMiddlewares["withdrawPortalApplication"]...)
+	router.GET(options.BaseURL+"/v1/developer/:label/keys", wrapper.ListPortalKeys, options.OperationMiddlewares["listPortalKeys"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/keys", wrapper.CreatePortalKey, options.OperationMiddlewares["createPortalKey"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/keys/:key/rotate", wrapper.RotatePortalKey, options.OperationMiddlewares["rotatePortalKey"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/keys/:key/revoke", wrapper.RevokePortalKey, options.OperationMiddlewares["revokePortalKey"]...)
+	router.GET(options.BaseURL+"/v1/developer/:label/usage", wrapper.GetPortalUsage, options.OperationMiddlewares["getPortalUsage"]...)
+	router.GET(options.BaseURL+"/v1/developer/:label/limits", wrapper.GetPortalLimits, options.OperationMiddlewares["getPortalLimits"]...)
+	router.GET(options.BaseURL+"/v1/developer/:label/requests", wrapper.ListPortalRequests, options.OperationMiddlewares["listPortalRequests"]...)
+	router.GET(options.BaseURL+"/v1/developer/:label/requests/:request_id", wrapper.GetPortalRequest, options.OperationMiddlewares["getPortalRequest"]...)
+	router.POST(options.BaseURL+"/v1/developer/:label/try", wrapper.TryPortalRequest, options.OperationMiddlewares["tryPortalRequest"]...)
 
 }
 
@@ -8836,6 +10443,15 @@ type DeletedAnswerResponseHeaders struct {
 }
 type DeletedAnswerResponse struct {
 	Headers DeletedAnswerResponseHeaders
+}
+
+type DeveloperPortalAnswerResponseHeaders struct {
+	ETag *string
+}
+type DeveloperPortalAnswerJSONResponse struct {
+	Body DeveloperPortal
+
+	Headers DeveloperPortalAnswerResponseHeaders
 }
 
 type ExportAnswerResponseHeaders struct {
@@ -9078,6 +10694,917 @@ type ListAuditdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAuditdefaultApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalInfoRequestObject struct {
+	Label LabelParam `json:"label"`
+}
+
+type GetPortalInfoResponseObject interface {
+	VisitGetPortalInfoResponse(w http.ResponseWriter) error
+}
+
+type GetPortalInfo200JSONResponse PortalInfo
+
+func (response GetPortalInfo200JSONResponse) VisitGetPortalInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalInfodefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPortalInfodefaultApplicationProblemPlusJSONResponse) VisitGetPortalInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawPortalApplicationRequestObject struct {
+	Label LabelParam `json:"label"`
+}
+
+type WithdrawPortalApplicationResponseObject interface {
+	VisitWithdrawPortalApplicationResponse(w http.ResponseWriter) error
+}
+
+type WithdrawPortalApplication204Response struct {
+}
+
+func (response WithdrawPortalApplication204Response) VisitWithdrawPortalApplicationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type WithdrawPortalApplicationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WithdrawPortalApplicationdefaultApplicationProblemPlusJSONResponse) VisitWithdrawPortalApplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPortalKeysRequestObject struct {
+	Label LabelParam `json:"label"`
+}
+
+type ListPortalKeysResponseObject interface {
+	VisitListPortalKeysResponse(w http.ResponseWriter) error
+}
+
+type ListPortalKeys200JSONResponse PortalKeyList
+
+func (response ListPortalKeys200JSONResponse) VisitListPortalKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPortalKeysdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPortalKeysdefaultApplicationProblemPlusJSONResponse) VisitListPortalKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePortalKeyRequestObject struct {
+	Label LabelParam `json:"label"`
+	Body  *CreatePortalKeyJSONRequestBody
+}
+
+type CreatePortalKeyResponseObject interface {
+	VisitCreatePortalKeyResponse(w http.ResponseWriter) error
+}
+
+type CreatePortalKey201JSONResponse NewPortalKey
+
+func (response CreatePortalKey201JSONResponse) VisitCreatePortalKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePortalKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreatePortalKeydefaultApplicationProblemPlusJSONResponse) VisitCreatePortalKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokePortalKeyRequestObject struct {
+	Label LabelParam `json:"label"`
+	Key   KeyParam   `json:"key"`
+}
+
+type RevokePortalKeyResponseObject interface {
+	VisitRevokePortalKeyResponse(w http.ResponseWriter) error
+}
+
+type RevokePortalKey200JSONResponse PortalKey
+
+func (response RevokePortalKey200JSONResponse) VisitRevokePortalKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokePortalKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokePortalKeydefaultApplicationProblemPlusJSONResponse) VisitRevokePortalKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotatePortalKeyRequestObject struct {
+	Label LabelParam `json:"label"`
+	Key   KeyParam   `json:"key"`
+	Body  *RotatePortalKeyJSONRequestBody
+}
+
+type RotatePortalKeyResponseObject interface {
+	VisitRotatePortalKeyResponse(w http.ResponseWriter) error
+}
+
+type RotatePortalKey201JSONResponse NewPortalKey
+
+func (response RotatePortalKey201JSONResponse) VisitRotatePortalKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotatePortalKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotatePortalKeydefaultApplicationProblemPlusJSONResponse) VisitRotatePortalKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalLimitsRequestObject struct {
+	Label LabelParam `json:"label"`
+}
+
+type GetPortalLimitsResponseObject interface {
+	VisitGetPortalLimitsResponse(w http.ResponseWriter) error
+}
+
+type GetPortalLimits200JSONResponse PortalLimits
+
+func (response GetPortalLimits200JSONResponse) VisitGetPortalLimitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalLimitsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPortalLimitsdefaultApplicationProblemPlusJSONResponse) VisitGetPortalLimitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PortalLoginRequestObject struct {
+	Label LabelParam `json:"label"`
+	Body  *PortalLoginJSONRequestBody
+}
+
+type PortalLoginResponseObject interface {
+	VisitPortalLoginResponse(w http.ResponseWriter) error
+}
+
+type PortalLogin200JSONResponse PortalDeveloper
+
+func (response PortalLogin200JSONResponse) VisitPortalLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PortalLogindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PortalLogindefaultApplicationProblemPlusJSONResponse) VisitPortalLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalLogoRequestObject struct {
+	Label LabelParam `json:"label"`
+}
+
+type GetPortalLogoResponseObject interface {
+	VisitGetPortalLogoResponse(w http.ResponseWriter) error
+}
+
+type GetPortalLogo200ImagePngResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetPortalLogo200ImagePngResponse) VisitGetPortalLogoResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/png")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetPortalLogodefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPortalLogodefaultApplicationProblemPlusJSONResponse) VisitGetPortalLogoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PortalLogoutRequestObject struct {
+	Label LabelParam `json:"label"`
+}
+
+type PortalLogoutResponseObject interface {
+	VisitPortalLogoutResponse(w http.ResponseWriter) error
+}
+
+type PortalLogout204Response struct {
+}
+
+func (response PortalLogout204Response) VisitPortalLogoutResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PortalLogoutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PortalLogoutdefaultApplicationProblemPlusJSONResponse) VisitPortalLogoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalMeRequestObject struct {
+	Label LabelParam `json:"label"`
+}
+
+type GetPortalMeResponseObject interface {
+	VisitGetPortalMeResponse(w http.ResponseWriter) error
+}
+
+type GetPortalMe200JSONResponse PortalDeveloper
+
+func (response GetPortalMe200JSONResponse) VisitGetPortalMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalMedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPortalMedefaultApplicationProblemPlusJSONResponse) VisitGetPortalMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePortalMeRequestObject struct {
+	Label LabelParam `json:"label"`
+	Body  *DeletePortalMeJSONRequestBody
+}
+
+type DeletePortalMeResponseObject interface {
+	VisitDeletePortalMeResponse(w http.ResponseWriter) error
+}
+
+type DeletePortalMe204Response struct {
+}
+
+func (response DeletePortalMe204Response) VisitDeletePortalMeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeletePortalMedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeletePortalMedefaultApplicationProblemPlusJSONResponse) VisitDeletePortalMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalOpenAPIRequestObject struct {
+	Label LabelParam `json:"label"`
+}
+
+type GetPortalOpenAPIResponseObject interface {
+	VisitGetPortalOpenAPIResponse(w http.ResponseWriter) error
+}
+
+type GetPortalOpenAPI200JSONResponse map[string]interface{}
+
+func (response GetPortalOpenAPI200JSONResponse) VisitGetPortalOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalOpenAPIdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPortalOpenAPIdefaultApplicationProblemPlusJSONResponse) VisitGetPortalOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PortalChangePasswordRequestObject struct {
+	Label LabelParam `json:"label"`
+	Body  *PortalChangePasswordJSONRequestBody
+}
+
+type PortalChangePasswordResponseObject interface {
+	VisitPortalChangePasswordResponse(w http.ResponseWriter) error
+}
+
+type PortalChangePassword204Response struct {
+}
+
+func (response PortalChangePassword204Response) VisitPortalChangePasswordResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PortalChangePassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PortalChangePassworddefaultApplicationProblemPlusJSONResponse) VisitPortalChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PortalForgotPasswordRequestObject struct {
+	Label LabelParam `json:"label"`
+	Body  *PortalForgotPasswordJSONRequestBody
+}
+
+type PortalForgotPasswordResponseObject interface {
+	VisitPortalForgotPasswordResponse(w http.ResponseWriter) error
+}
+
+type PortalForgotPassword202Response struct {
+}
+
+func (response PortalForgotPassword202Response) VisitPortalForgotPasswordResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type PortalForgotPassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PortalForgotPassworddefaultApplicationProblemPlusJSONResponse) VisitPortalForgotPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PortalResetPasswordRequestObject struct {
+	Label LabelParam `json:"label"`
+	Body  *PortalResetPasswordJSONRequestBody
+}
+
+type PortalResetPasswordResponseObject interface {
+	VisitPortalResetPasswordResponse(w http.ResponseWriter) error
+}
+
+type PortalResetPassword204Response struct {
+}
+
+func (response PortalResetPassword204Response) VisitPortalResetPasswordResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PortalResetPassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PortalResetPassworddefaultApplicationProblemPlusJSONResponse) VisitPortalResetPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChoosePortalPlanRequestObject struct {
+	Label LabelParam `json:"label"`
+	Body  *ChoosePortalPlanJSONRequestBody
+}
+
+type ChoosePortalPlanResponseObject interface {
+	VisitChoosePortalPlanResponse(w http.ResponseWriter) error
+}
+
+type ChoosePortalPlan200JSONResponse PortalDeveloper
+
+func (response ChoosePortalPlan200JSONResponse) VisitChoosePortalPlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChoosePortalPlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChoosePortalPlandefaultApplicationProblemPlusJSONResponse) VisitChoosePortalPlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPortalRequestsRequestObject struct {
+	Label  LabelParam `json:"label"`
+	Params ListPortalRequestsParams
+}
+
+type ListPortalRequestsResponseObject interface {
+	VisitListPortalRequestsResponse(w http.ResponseWriter) error
+}
+
+type ListPortalRequests200JSONResponse PortalRequestList
+
+func (response ListPortalRequests200JSONResponse) VisitListPortalRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPortalRequestsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPortalRequestsdefaultApplicationProblemPlusJSONResponse) VisitListPortalRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalRequestRequestObject struct {
+	Label     LabelParam     `json:"label"`
+	RequestID RequestIDParam `json:"request_id"`
+}
+
+type GetPortalRequestResponseObject interface {
+	VisitGetPortalRequestResponse(w http.ResponseWriter) error
+}
+
+type GetPortalRequest200JSONResponse PortalRequest
+
+func (response GetPortalRequest200JSONResponse) VisitGetPortalRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPortalRequestdefaultApplicationProblemPlusJSONResponse) VisitGetPortalRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PortalResendRequestObject struct {
+	Label LabelParam `json:"label"`
+	Body  *PortalResendJSONRequestBody
+}
+
+type PortalResendResponseObject interface {
+	VisitPortalResendResponse(w http.ResponseWriter) error
+}
+
+type PortalResend202Response struct {
+}
+
+func (response PortalResend202Response) VisitPortalResendResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type PortalResenddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PortalResenddefaultApplicationProblemPlusJSONResponse) VisitPortalResendResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PortalSignupRequestObject struct {
+	Label LabelParam `json:"label"`
+	Body  *PortalSignupJSONRequestBody
+}
+
+type PortalSignupResponseObject interface {
+	VisitPortalSignupResponse(w http.ResponseWriter) error
+}
+
+type PortalSignup202JSONResponse PortalSignupResult
+
+func (response PortalSignup202JSONResponse) VisitPortalSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PortalSignupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PortalSignupdefaultApplicationProblemPlusJSONResponse) VisitPortalSignupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TryPortalRequestRequestObject struct {
+	Label LabelParam `json:"label"`
+	Body  *TryPortalRequestJSONRequestBody
+}
+
+type TryPortalRequestResponseObject interface {
+	VisitTryPortalRequestResponse(w http.ResponseWriter) error
+}
+
+type TryPortalRequest200JSONResponse TestAnswer
+
+func (response TryPortalRequest200JSONResponse) VisitTryPortalRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TryPortalRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TryPortalRequestdefaultApplicationProblemPlusJSONResponse) VisitTryPortalRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalUsageRequestObject struct {
+	Label  LabelParam `json:"label"`
+	Params GetPortalUsageParams
+}
+
+type GetPortalUsageResponseObject interface {
+	VisitGetPortalUsageResponse(w http.ResponseWriter) error
+}
+
+type GetPortalUsage200JSONResponse UsageReport
+
+func (response GetPortalUsage200JSONResponse) VisitGetPortalUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPortalUsagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPortalUsagedefaultApplicationProblemPlusJSONResponse) VisitGetPortalUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PortalVerifyRequestObject struct {
+	Label LabelParam `json:"label"`
+	Body  *PortalVerifyJSONRequestBody
+}
+
+type PortalVerifyResponseObject interface {
+	VisitPortalVerifyResponse(w http.ResponseWriter) error
+}
+
+type PortalVerify204Response struct {
+}
+
+func (response PortalVerify204Response) VisitPortalVerifyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PortalVerifydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PortalVerifydefaultApplicationProblemPlusJSONResponse) VisitPortalVerifyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10428,6 +12955,476 @@ type CopyGatewaydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CopyGatewaydefaultApplicationProblemPlusJSONResponse) VisitCopyGatewayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeveloperPortalRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+}
+
+type GetDeveloperPortalResponseObject interface {
+	VisitGetDeveloperPortalResponse(w http.ResponseWriter) error
+}
+
+type GetDeveloperPortal200JSONResponse struct {
+	DeveloperPortalAnswerJSONResponse
+}
+
+func (response GetDeveloperPortal200JSONResponse) VisitGetDeveloperPortalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeveloperPortaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDeveloperPortaldefaultApplicationProblemPlusJSONResponse) VisitGetDeveloperPortalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDeveloperPortalRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  PutDeveloperPortalParams
+	Body    *PutDeveloperPortalJSONRequestBody
+}
+
+type PutDeveloperPortalResponseObject interface {
+	VisitPutDeveloperPortalResponse(w http.ResponseWriter) error
+}
+
+type PutDeveloperPortal200JSONResponse struct {
+	DeveloperPortalAnswerJSONResponse
+}
+
+func (response PutDeveloperPortal200JSONResponse) VisitPutDeveloperPortalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDeveloperPortaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutDeveloperPortaldefaultApplicationProblemPlusJSONResponse) VisitPutDeveloperPortalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeveloperApplicationsRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ListDeveloperApplicationsParams
+}
+
+type ListDeveloperApplicationsResponseObject interface {
+	VisitListDeveloperApplicationsResponse(w http.ResponseWriter) error
+}
+
+type ListDeveloperApplications200JSONResponse DeveloperApplicationList
+
+func (response ListDeveloperApplications200JSONResponse) VisitListDeveloperApplicationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeveloperApplicationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDeveloperApplicationsdefaultApplicationProblemPlusJSONResponse) VisitListDeveloperApplicationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeveloperApplicationRequestObject struct {
+	Gateway     GatewayParam     `json:"gateway"`
+	Application ApplicationParam `json:"application"`
+}
+
+type ApproveDeveloperApplicationResponseObject interface {
+	VisitApproveDeveloperApplicationResponse(w http.ResponseWriter) error
+}
+
+type ApproveDeveloperApplication200JSONResponse DeveloperApplication
+
+func (response ApproveDeveloperApplication200JSONResponse) VisitApproveDeveloperApplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDeveloperApplicationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveDeveloperApplicationdefaultApplicationProblemPlusJSONResponse) VisitApproveDeveloperApplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseDeveloperApplicationRequestObject struct {
+	Gateway     GatewayParam     `json:"gateway"`
+	Application ApplicationParam `json:"application"`
+	Body        *RefuseDeveloperApplicationJSONRequestBody
+}
+
+type RefuseDeveloperApplicationResponseObject interface {
+	VisitRefuseDeveloperApplicationResponse(w http.ResponseWriter) error
+}
+
+type RefuseDeveloperApplication200JSONResponse DeveloperApplication
+
+func (response RefuseDeveloperApplication200JSONResponse) VisitRefuseDeveloperApplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseDeveloperApplicationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RefuseDeveloperApplicationdefaultApplicationProblemPlusJSONResponse) VisitRefuseDeveloperApplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDevelopersRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ListDevelopersParams
+}
+
+type ListDevelopersResponseObject interface {
+	VisitListDevelopersResponse(w http.ResponseWriter) error
+}
+
+type ListDevelopers200JSONResponse DeveloperAccountList
+
+func (response ListDevelopers200JSONResponse) VisitListDevelopersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDevelopersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDevelopersdefaultApplicationProblemPlusJSONResponse) VisitListDevelopersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDeveloperRequestObject struct {
+	Gateway   GatewayParam   `json:"gateway"`
+	Developer DeveloperParam `json:"developer"`
+}
+
+type DeleteDeveloperResponseObject interface {
+	VisitDeleteDeveloperResponse(w http.ResponseWriter) error
+}
+
+type DeleteDeveloper204Response struct {
+}
+
+func (response DeleteDeveloper204Response) VisitDeleteDeveloperResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDeveloperdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteDeveloperdefaultApplicationProblemPlusJSONResponse) VisitDeleteDeveloperResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDeveloperPortalLogoRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+}
+
+type DeleteDeveloperPortalLogoResponseObject interface {
+	VisitDeleteDeveloperPortalLogoResponse(w http.ResponseWriter) error
+}
+
+type DeleteDeveloperPortalLogo204Response struct {
+}
+
+func (response DeleteDeveloperPortalLogo204Response) VisitDeleteDeveloperPortalLogoResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDeveloperPortalLogodefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteDeveloperPortalLogodefaultApplicationProblemPlusJSONResponse) VisitDeleteDeveloperPortalLogoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDeveloperPortalLogoRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Body    *PutDeveloperPortalLogoJSONRequestBody
+}
+
+type PutDeveloperPortalLogoResponseObject interface {
+	VisitPutDeveloperPortalLogoResponse(w http.ResponseWriter) error
+}
+
+type PutDeveloperPortalLogo200JSONResponse LogoInfo
+
+func (response PutDeveloperPortalLogo200JSONResponse) VisitPutDeveloperPortalLogoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDeveloperPortalLogodefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutDeveloperPortalLogodefaultApplicationProblemPlusJSONResponse) VisitPutDeveloperPortalLogoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDeveloperPortalOpenAPIRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+}
+
+type DeleteDeveloperPortalOpenAPIResponseObject interface {
+	VisitDeleteDeveloperPortalOpenAPIResponse(w http.ResponseWriter) error
+}
+
+type DeleteDeveloperPortalOpenAPI204Response struct {
+}
+
+func (response DeleteDeveloperPortalOpenAPI204Response) VisitDeleteDeveloperPortalOpenAPIResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDeveloperPortalOpenAPIdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteDeveloperPortalOpenAPIdefaultApplicationProblemPlusJSONResponse) VisitDeleteDeveloperPortalOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeveloperPortalOpenAPIRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+}
+
+type GetDeveloperPortalOpenAPIResponseObject interface {
+	VisitGetDeveloperPortalOpenAPIResponse(w http.ResponseWriter) error
+}
+
+type GetDeveloperPortalOpenAPI200JSONResponse map[string]interface{}
+
+func (response GetDeveloperPortalOpenAPI200JSONResponse) VisitGetDeveloperPortalOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeveloperPortalOpenAPIdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDeveloperPortalOpenAPIdefaultApplicationProblemPlusJSONResponse) VisitGetDeveloperPortalOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDeveloperPortalOpenAPIRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Body    *PutDeveloperPortalOpenAPIJSONRequestBody
+}
+
+type PutDeveloperPortalOpenAPIResponseObject interface {
+	VisitPutDeveloperPortalOpenAPIResponse(w http.ResponseWriter) error
+}
+
+type PutDeveloperPortalOpenAPI200JSONResponse OpenAPIInfo
+
+func (response PutDeveloperPortalOpenAPI200JSONResponse) VisitPutDeveloperPortalOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDeveloperPortalOpenAPIdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutDeveloperPortalOpenAPIdefaultApplicationProblemPlusJSONResponse) VisitPutDeveloperPortalOpenAPIResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -14076,6 +17073,78 @@ type StrictServerInterface interface {
 	// ListAudit Who changed what, when, from where; newest first
 	// (GET /v1/audit)
 	ListAudit(ctx context.Context, request ListAuditRequestObject) (ListAuditResponseObject, error)
+	// GetPortalInfo A published developer portal
+	// (GET /v1/developer/{label})
+	GetPortalInfo(ctx context.Context, request GetPortalInfoRequestObject) (GetPortalInfoResponseObject, error)
+	// WithdrawPortalApplication Take the open application back
+	// (DELETE /v1/developer/{label}/application)
+	WithdrawPortalApplication(ctx context.Context, request WithdrawPortalApplicationRequestObject) (WithdrawPortalApplicationResponseObject, error)
+	// ListPortalKeys The developer's own keys, newest first
+	// (GET /v1/developer/{label}/keys)
+	ListPortalKeys(ctx context.Context, request ListPortalKeysRequestObject) (ListPortalKeysResponseObject, error)
+	// CreatePortalKey Make a key; it is shown once
+	// (POST /v1/developer/{label}/keys)
+	CreatePortalKey(ctx context.Context, request CreatePortalKeyRequestObject) (CreatePortalKeyResponseObject, error)
+	// RevokePortalKey End a key for good
+	// (POST /v1/developer/{label}/keys/{key}/revoke)
+	RevokePortalKey(ctx context.Context, request RevokePortalKeyRequestObject) (RevokePortalKeyResponseObject, error)
+	// RotatePortalKey Make a successor; the old key goes on working for the overlap
+	// (POST /v1/developer/{label}/keys/{key}/rotate)
+	RotatePortalKey(ctx context.Context, request RotatePortalKeyRequestObject) (RotatePortalKeyResponseObject, error)
+	// GetPortalLimits What the plan allows, and what is left
+	// (GET /v1/developer/{label}/limits)
+	GetPortalLimits(ctx context.Context, request GetPortalLimitsRequestObject) (GetPortalLimitsResponseObject, error)
+	// PortalLogin Sign in; sets the portal's own cookie
+	// (POST /v1/developer/{label}/login)
+	PortalLogin(ctx context.Context, request PortalLoginRequestObject) (PortalLoginResponseObject, error)
+	// GetPortalLogo Its logo
+	// (GET /v1/developer/{label}/logo)
+	GetPortalLogo(ctx context.Context, request GetPortalLogoRequestObject) (GetPortalLogoResponseObject, error)
+	// PortalLogout End the session
+	// (POST /v1/developer/{label}/logout)
+	PortalLogout(ctx context.Context, request PortalLogoutRequestObject) (PortalLogoutResponseObject, error)
+	// GetPortalMe Who is signed in
+	// (GET /v1/developer/{label}/me)
+	GetPortalMe(ctx context.Context, request GetPortalMeRequestObject) (GetPortalMeResponseObject, error)
+	// DeletePortalMe Delete the account with its keys
+	// (POST /v1/developer/{label}/me/delete)
+	DeletePortalMe(ctx context.Context, request DeletePortalMeRequestObject) (DeletePortalMeResponseObject, error)
+	// GetPortalOpenAPI Its API reference
+	// (GET /v1/developer/{label}/openapi.json)
+	GetPortalOpenAPI(ctx context.Context, request GetPortalOpenAPIRequestObject) (GetPortalOpenAPIResponseObject, error)
+	// PortalChangePassword Change the password; ends every other session
+	// (PUT /v1/developer/{label}/password)
+	PortalChangePassword(ctx context.Context, request PortalChangePasswordRequestObject) (PortalChangePasswordResponseObject, error)
+	// PortalForgotPassword Ask for a mail that sets a new password
+	// (POST /v1/developer/{label}/password/forgot)
+	PortalForgotPassword(ctx context.Context, request PortalForgotPasswordRequestObject) (PortalForgotPasswordResponseObject, error)
+	// PortalResetPassword Set a new password with the token from the mail
+	// (POST /v1/developer/{label}/password/reset)
+	PortalResetPassword(ctx context.Context, request PortalResetPasswordRequestObject) (PortalResetPasswordResponseObject, error)
+	// ChoosePortalPlan Choose a usage plan
+	// (PUT /v1/developer/{label}/plan)
+	ChoosePortalPlan(ctx context.Context, request ChoosePortalPlanRequestObject) (ChoosePortalPlanResponseObject, error)
+	// ListPortalRequests The developer's own latest requests
+	// (GET /v1/developer/{label}/requests)
+	ListPortalRequests(ctx context.Context, request ListPortalRequestsRequestObject) (ListPortalRequestsResponseObject, error)
+	// GetPortalRequest Why one of the developer's own requests was answered as it was
+	// (GET /v1/developer/{label}/requests/{request_id})
+	GetPortalRequest(ctx context.Context, request GetPortalRequestRequestObject) (GetPortalRequestResponseObject, error)
+	// PortalResend Ask for the confirmation mail again
+	// (POST /v1/developer/{label}/resend)
+	PortalResend(ctx context.Context, request PortalResendRequestObject) (PortalResendResponseObject, error)
+	// PortalSignup Make an account
+	// (POST /v1/developer/{label}/signup)
+	PortalSignup(ctx context.Context, request PortalSignupRequestObject) (PortalSignupResponseObject, error)
+	// TryPortalRequest Send one request through an edge, to this API only
+	// (POST /v1/developer/{label}/try)
+	TryPortalRequest(ctx context.Context, request TryPortalRequestRequestObject) (TryPortalRequestResponseObject, error)
+	// GetPortalUsage The developer's own usage
+	// (GET /v1/developer/{label}/usage)
+	GetPortalUsage(ctx context.Context, request GetPortalUsageRequestObject) (GetPortalUsageResponseObject, error)
+	// PortalVerify Prove the address with the token from the mail
+	// (POST /v1/developer/{label}/verify)
+	PortalVerify(ctx context.Context, request PortalVerifyRequestObject) (PortalVerifyResponseObject, error)
 	// ChangeEmail Ask to change the e-mail address
 	// (POST /v1/email/change)
 	ChangeEmail(ctx context.Context, request ChangeEmailRequestObject) (ChangeEmailResponseObject, error)
@@ -14169,6 +17238,42 @@ type StrictServerInterface interface {
 	// CopyGateway Put this gateway's configuration into another or a new one
 	// (POST /v1/gateways/{gateway}/copy)
 	CopyGateway(ctx context.Context, request CopyGatewayRequestObject) (CopyGatewayResponseObject, error)
+	// GetDeveloperPortal The portal on which this gateway's callers look after themselves
+	// (GET /v1/gateways/{gateway}/developer-portal)
+	GetDeveloperPortal(ctx context.Context, request GetDeveloperPortalRequestObject) (GetDeveloperPortalResponseObject, error)
+	// PutDeveloperPortal Set up the developer portal
+	// (PUT /v1/gateways/{gateway}/developer-portal)
+	PutDeveloperPortal(ctx context.Context, request PutDeveloperPortalRequestObject) (PutDeveloperPortalResponseObject, error)
+	// ListDeveloperApplications Who asked for a usage plan, newest first
+	// (GET /v1/gateways/{gateway}/developer-portal/applications)
+	ListDeveloperApplications(ctx context.Context, request ListDeveloperApplicationsRequestObject) (ListDeveloperApplicationsResponseObject, error)
+	// ApproveDeveloperApplication Give the developer the plan
+	// (POST /v1/gateways/{gateway}/developer-portal/applications/{application}/approve)
+	ApproveDeveloperApplication(ctx context.Context, request ApproveDeveloperApplicationRequestObject) (ApproveDeveloperApplicationResponseObject, error)
+	// RefuseDeveloperApplication Say no
+	// (POST /v1/gateways/{gateway}/developer-portal/applications/{application}/refuse)
+	RefuseDeveloperApplication(ctx context.Context, request RefuseDeveloperApplicationRequestObject) (RefuseDeveloperApplicationResponseObject, error)
+	// ListDevelopers Accounts of the developer portal, oldest first
+	// (GET /v1/gateways/{gateway}/developer-portal/developers)
+	ListDevelopers(ctx context.Context, request ListDevelopersRequestObject) (ListDevelopersResponseObject, error)
+	// DeleteDeveloper Delete an account with its consumer and keys
+	// (DELETE /v1/gateways/{gateway}/developer-portal/developers/{developer})
+	DeleteDeveloper(ctx context.Context, request DeleteDeveloperRequestObject) (DeleteDeveloperResponseObject, error)
+	// DeleteDeveloperPortalLogo Take the logo away
+	// (DELETE /v1/gateways/{gateway}/developer-portal/logo)
+	DeleteDeveloperPortalLogo(ctx context.Context, request DeleteDeveloperPortalLogoRequestObject) (DeleteDeveloperPortalLogoResponseObject, error)
+	// PutDeveloperPortalLogo Set the logo
+	// (PUT /v1/gateways/{gateway}/developer-portal/logo)
+	PutDeveloperPortalLogo(ctx context.Context, request PutDeveloperPortalLogoRequestObject) (PutDeveloperPortalLogoResponseObject, error)
+	// DeleteDeveloperPortalOpenAPI Generate the API reference from the routes again
+	// (DELETE /v1/gateways/{gateway}/developer-portal/openapi)
+	DeleteDeveloperPortalOpenAPI(ctx context.Context, request DeleteDeveloperPortalOpenAPIRequestObject) (DeleteDeveloperPortalOpenAPIResponseObject, error)
+	// GetDeveloperPortalOpenAPI The API reference as developers see it
+	// (GET /v1/gateways/{gateway}/developer-portal/openapi)
+	GetDeveloperPortalOpenAPI(ctx context.Context, request GetDeveloperPortalOpenAPIRequestObject) (GetDeveloperPortalOpenAPIResponseObject, error)
+	// PutDeveloperPortalOpenAPI Upload the API reference
+	// (PUT /v1/gateways/{gateway}/developer-portal/openapi)
+	PutDeveloperPortalOpenAPI(ctx context.Context, request PutDeveloperPortalOpenAPIRequestObject) (PutDeveloperPortalOpenAPIResponseObject, error)
 	// Explain What would happen to this request, by a live edge's own engine
 	// (POST /v1/gateways/{gateway}/explain)
 	Explain(ctx context.Context, request ExplainRequestObject) (ExplainResponseObject, error)
@@ -14523,6 +17628,887 @@ func (sh *strictHandler) ListAudit(ctx echo.Context, params ListAuditParams) err
 		return err
 	} else if validResponse, ok := response.(ListAuditResponseObject); ok {
 		return validResponse.VisitListAuditResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPortalInfo operation middleware
+func (sh *strictHandler) GetPortalInfo(ctx echo.Context, label LabelParam) error {
+	var request GetPortalInfoRequestObject
+
+	request.Label = label
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPortalInfo(ctx.Request().Context(), request.(GetPortalInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPortalInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPortalInfoResponseObject); ok {
+		return validResponse.VisitGetPortalInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// WithdrawPortalApplication operation middleware
+func (sh *strictHandler) WithdrawPortalApplication(ctx echo.Context, label LabelParam) error {
+	var request WithdrawPortalApplicationRequestObject
+
+	request.Label = label
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WithdrawPortalApplication(ctx.Request().Context(), request.(WithdrawPortalApplicationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WithdrawPortalApplication")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(WithdrawPortalApplicationResponseObject); ok {
+		return validResponse.VisitWithdrawPortalApplicationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPortalKeys operation middleware
+func (sh *strictHandler) ListPortalKeys(ctx echo.Context, label LabelParam) error {
+	var request ListPortalKeysRequestObject
+
+	request.Label = label
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPortalKeys(ctx.Request().Context(), request.(ListPortalKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPortalKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPortalKeysResponseObject); ok {
+		return validResponse.VisitListPortalKeysResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreatePortalKey operation middleware
+func (sh *strictHandler) CreatePortalKey(ctx echo.Context, label LabelParam) error {
+	var request CreatePortalKeyRequestObject
+
+	request.Label = label
+
+	var body CreatePortalKeyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePortalKey(ctx.Request().Context(), request.(CreatePortalKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePortalKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreatePortalKeyResponseObject); ok {
+		return validResponse.VisitCreatePortalKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokePortalKey operation middleware
+func (sh *strictHandler) RevokePortalKey(ctx echo.Context, label LabelParam, key KeyParam) error {
+	var request RevokePortalKeyRequestObject
+
+	request.Label = label
+	request.Key = key
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokePortalKey(ctx.Request().Context(), request.(RevokePortalKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokePortalKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokePortalKeyResponseObject); ok {
+		return validResponse.VisitRevokePortalKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotatePortalKey operation middleware
+func (sh *strictHandler) RotatePortalKey(ctx echo.Context, label LabelParam, key KeyParam) error {
+	var request RotatePortalKeyRequestObject
+
+	request.Label = label
+	request.Key = key
+
+	var body RotatePortalKeyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotatePortalKey(ctx.Request().Context(), request.(RotatePortalKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotatePortalKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotatePortalKeyResponseObject); ok {
+		return validResponse.VisitRotatePortalKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPortalLimits operation middleware
+func (sh *strictHandler) GetPortalLimits(ctx echo.Context, label LabelParam) error {
+	var request GetPortalLimitsRequestObject
+
+	request.Label = label
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPortalLimits(ctx.Request().Context(), request.(GetPortalLimitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPortalLimits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPortalLimitsResponseObject); ok {
+		return validResponse.VisitGetPortalLimitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PortalLogin operation middleware
+func (sh *strictHandler) PortalLogin(ctx echo.Context, label LabelParam) error {
+	var request PortalLoginRequestObject
+
+	request.Label = label
+
+	var body PortalLoginJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PortalLogin(ctx.Request().Context(), request.(PortalLoginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PortalLogin")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PortalLoginResponseObject); ok {
+		return validResponse.VisitPortalLoginResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPortalLogo operation middleware
+func (sh *strictHandler) GetPortalLogo(ctx echo.Context, label LabelParam) error {
+	var request GetPortalLogoRequestObject
+
+	request.Label = label
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPortalLogo(ctx.Request().Context(), request.(GetPortalLogoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPortalLogo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPortalLogoResponseObject); ok {
+		return validResponse.VisitGetPortalLogoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PortalLogout operation middleware
+func (sh *strictHandler) PortalLogout(ctx echo.Context, label LabelParam) error {
+	var request PortalLogoutRequestObject
+
+	request.Label = label
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PortalLogout(ctx.Request().Context(), request.(PortalLogoutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PortalLogout")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PortalLogoutResponseObject); ok {
+		return validResponse.VisitPortalLogoutResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPortalMe operation middleware
+func (sh *strictHandler) GetPortalMe(ctx echo.Context, label LabelParam) error {
+	var request GetPortalMeRequestObject
+
+	request.Label = label
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPortalMe(ctx.Request().Context(), request.(GetPortalMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPortalMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPortalMeResponseObject); ok {
+		return validResponse.VisitGetPortalMeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeletePortalMe operation middleware
+func (sh *strictHandler) DeletePortalMe(ctx echo.Context, label LabelParam) error {
+	var request DeletePortalMeRequestObject
+
+	request.Label = label
+
+	var body DeletePortalMeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeletePortalMe(ctx.Request().Context(), request.(DeletePortalMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeletePortalMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeletePortalMeResponseObject); ok {
+		return validResponse.VisitDeletePortalMeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPortalOpenAPI operation middleware
+func (sh *strictHandler) GetPortalOpenAPI(ctx echo.Context, label LabelParam) error {
+	var request GetPortalOpenAPIRequestObject
+
+	request.Label = label
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPortalOpenAPI(ctx.Request().Context(), request.(GetPortalOpenAPIRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPortalOpenAPI")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPortalOpenAPIResponseObject); ok {
+		return validResponse.VisitGetPortalOpenAPIResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PortalChangePassword operation middleware
+func (sh *strictHandler) PortalChangePassword(ctx echo.Context, label LabelParam) error {
+	var request PortalChangePasswordRequestObject
+
+	request.Label = label
+
+	var body PortalChangePasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PortalChangePassword(ctx.Request().Context(), request.(PortalChangePasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PortalChangePassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PortalChangePasswordResponseObject); ok {
+		return validResponse.VisitPortalChangePasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PortalForgotPassword operation middleware
+func (sh *strictHandler) PortalForgotPassword(ctx echo.Context, label LabelParam) error {
+	var request PortalForgotPasswordRequestObject
+
+	request.Label = label
+
+	var body PortalForgotPasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PortalForgotPassword(ctx.Request().Context(), request.(PortalForgotPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PortalForgotPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PortalForgotPasswordResponseObject); ok {
+		return validResponse.VisitPortalForgotPasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PortalResetPassword operation middleware
+func (sh *strictHandler) PortalResetPassword(ctx echo.Context, label LabelParam) error {
+	var request PortalResetPasswordRequestObject
+
+	request.Label = label
+
+	var body PortalResetPasswordJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PortalResetPassword(ctx.Request().Context(), request.(PortalResetPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PortalResetPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PortalResetPasswordResponseObject); ok {
+		return validResponse.VisitPortalResetPasswordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChoosePortalPlan operation middleware
+func (sh *strictHandler) ChoosePortalPlan(ctx echo.Context, label LabelParam) error {
+	var request ChoosePortalPlanRequestObject
+
+	request.Label = label
+
+	var body ChoosePortalPlanJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChoosePortalPlan(ctx.Request().Context(), request.(ChoosePortalPlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChoosePortalPlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChoosePortalPlanResponseObject); ok {
+		return validResponse.VisitChoosePortalPlanResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPortalRequests operation middleware
+func (sh *strictHandler) ListPortalRequests(ctx echo.Context, label LabelParam, params ListPortalRequestsParams) error {
+	var request ListPortalRequestsRequestObject
+
+	request.Label = label
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPortalRequests(ctx.Request().Context(), request.(ListPortalRequestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPortalRequests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPortalRequestsResponseObject); ok {
+		return validResponse.VisitListPortalRequestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPortalRequest operation middleware
+func (sh *strictHandler) GetPortalRequest(ctx echo.Context, label LabelParam, requestID RequestIDParam) error {
+	var request GetPortalRequestRequestObject
+
+	request.Label = label
+	request.RequestID = requestID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPortalRequest(ctx.Request().Context(), request.(GetPortalRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPortalRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPortalRequestResponseObject); ok {
+		return validResponse.VisitGetPortalRequestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PortalResend operation middleware
+func (sh *strictHandler) PortalResend(ctx echo.Context, label LabelParam) error {
+	var request PortalResendRequestObject
+
+	request.Label = label
+
+	var body PortalResendJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PortalResend(ctx.Request().Context(), request.(PortalResendRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PortalResend")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PortalResendResponseObject); ok {
+		return validResponse.VisitPortalResendResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PortalSignup operation middleware
+func (sh *strictHandler) PortalSignup(ctx echo.Context, label LabelParam) error {
+	var request PortalSignupRequestObject
+
+	request.Label = label
+
+	var body PortalSignupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PortalSignup(ctx.Request().Context(), request.(PortalSignupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PortalSignup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PortalSignupResponseObject); ok {
+		return validResponse.VisitPortalSignupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TryPortalRequest operation middleware
+func (sh *strictHandler) TryPortalRequest(ctx echo.Context, label LabelParam) error {
+	var request TryPortalRequestRequestObject
+
+	request.Label = label
+
+	var body TryPortalRequestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TryPortalRequest(ctx.Request().Context(), request.(TryPortalRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TryPortalRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TryPortalRequestResponseObject); ok {
+		return validResponse.VisitTryPortalRequestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPortalUsage operation middleware
+func (sh *strictHandler) GetPortalUsage(ctx echo.Context, label LabelParam, params GetPortalUsageParams) error {
+	var request GetPortalUsageRequestObject
+
+	request.Label = label
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPortalUsage(ctx.Request().Context(), request.(GetPortalUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPortalUsage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPortalUsageResponseObject); ok {
+		return validResponse.VisitGetPortalUsageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PortalVerify operation middleware
+func (sh *strictHandler) PortalVerify(ctx echo.Context, label LabelParam) error {
+	var request PortalVerifyRequestObject
+
+	request.Label = label
+
+	var body PortalVerifyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PortalVerify(ctx.Request().Context(), request.(PortalVerifyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PortalVerify")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PortalVerifyResponseObject); ok {
+		return validResponse.VisitPortalVerifyResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -15622,6 +19608,404 @@ func (sh *strictHandler) CopyGateway(ctx echo.Context, gateway GatewayParam, par
 		return err
 	} else if validResponse, ok := response.(CopyGatewayResponseObject); ok {
 		return validResponse.VisitCopyGatewayResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDeveloperPortal operation middleware
+func (sh *strictHandler) GetDeveloperPortal(ctx echo.Context, gateway GatewayParam) error {
+	var request GetDeveloperPortalRequestObject
+
+	request.Gateway = gateway
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeveloperPortal(ctx.Request().Context(), request.(GetDeveloperPortalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeveloperPortal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDeveloperPortalResponseObject); ok {
+		return validResponse.VisitGetDeveloperPortalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutDeveloperPortal operation middleware
+func (sh *strictHandler) PutDeveloperPortal(ctx echo.Context, gateway GatewayParam, params PutDeveloperPortalParams) error {
+	var request PutDeveloperPortalRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	var body PutDeveloperPortalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutDeveloperPortal(ctx.Request().Context(), request.(PutDeveloperPortalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutDeveloperPortal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutDeveloperPortalResponseObject); ok {
+		return validResponse.VisitPutDeveloperPortalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDeveloperApplications operation middleware
+func (sh *strictHandler) ListDeveloperApplications(ctx echo.Context, gateway GatewayParam, params ListDeveloperApplicationsParams) error {
+	var request ListDeveloperApplicationsRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeveloperApplications(ctx.Request().Context(), request.(ListDeveloperApplicationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeveloperApplications")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDeveloperApplicationsResponseObject); ok {
+		return validResponse.VisitListDeveloperApplicationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveDeveloperApplication operation middleware
+func (sh *strictHandler) ApproveDeveloperApplication(ctx echo.Context, gateway GatewayParam, application ApplicationParam) error {
+	var request ApproveDeveloperApplicationRequestObject
+
+	request.Gateway = gateway
+	request.Application = application
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveDeveloperApplication(ctx.Request().Context(), request.(ApproveDeveloperApplicationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveDeveloperApplication")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveDeveloperApplicationResponseObject); ok {
+		return validResponse.VisitApproveDeveloperApplicationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefuseDeveloperApplication operation middleware
+func (sh *strictHandler) RefuseDeveloperApplication(ctx echo.Context, gateway GatewayParam, application ApplicationParam) error {
+	var request RefuseDeveloperApplicationRequestObject
+
+	request.Gateway = gateway
+	request.Application = application
+
+	var body RefuseDeveloperApplicationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefuseDeveloperApplication(ctx.Request().Context(), request.(RefuseDeveloperApplicationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefuseDeveloperApplication")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefuseDeveloperApplicationResponseObject); ok {
+		return validResponse.VisitRefuseDeveloperApplicationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDevelopers operation middleware
+func (sh *strictHandler) ListDevelopers(ctx echo.Context, gateway GatewayParam, params ListDevelopersParams) error {
+	var request ListDevelopersRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDevelopers(ctx.Request().Context(), request.(ListDevelopersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDevelopers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDevelopersResponseObject); ok {
+		return validResponse.VisitListDevelopersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteDeveloper operation middleware
+func (sh *strictHandler) DeleteDeveloper(ctx echo.Context, gateway GatewayParam, developer DeveloperParam) error {
+	var request DeleteDeveloperRequestObject
+
+	request.Gateway = gateway
+	request.Developer = developer
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDeveloper(ctx.Request().Context(), request.(DeleteDeveloperRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDeveloper")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteDeveloperResponseObject); ok {
+		return validResponse.VisitDeleteDeveloperResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteDeveloperPortalLogo operation middleware
+func (sh *strictHandler) DeleteDeveloperPortalLogo(ctx echo.Context, gateway GatewayParam) error {
+	var request DeleteDeveloperPortalLogoRequestObject
+
+	request.Gateway = gateway
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDeveloperPortalLogo(ctx.Request().Context(), request.(DeleteDeveloperPortalLogoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDeveloperPortalLogo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteDeveloperPortalLogoResponseObject); ok {
+		return validResponse.VisitDeleteDeveloperPortalLogoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutDeveloperPortalLogo operation middleware
+func (sh *strictHandler) PutDeveloperPortalLogo(ctx echo.Context, gateway GatewayParam) error {
+	var request PutDeveloperPortalLogoRequestObject
+
+	request.Gateway = gateway
+
+	var body PutDeveloperPortalLogoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutDeveloperPortalLogo(ctx.Request().Context(), request.(PutDeveloperPortalLogoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutDeveloperPortalLogo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutDeveloperPortalLogoResponseObject); ok {
+		return validResponse.VisitPutDeveloperPortalLogoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteDeveloperPortalOpenAPI operation middleware
+func (sh *strictHandler) DeleteDeveloperPortalOpenAPI(ctx echo.Context, gateway GatewayParam) error {
+	var request DeleteDeveloperPortalOpenAPIRequestObject
+
+	request.Gateway = gateway
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDeveloperPortalOpenAPI(ctx.Request().Context(), request.(DeleteDeveloperPortalOpenAPIRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDeveloperPortalOpenAPI")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteDeveloperPortalOpenAPIResponseObject); ok {
+		return validResponse.VisitDeleteDeveloperPortalOpenAPIResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDeveloperPortalOpenAPI operation middleware
+func (sh *strictHandler) GetDeveloperPortalOpenAPI(ctx echo.Context, gateway GatewayParam) error {
+	var request GetDeveloperPortalOpenAPIRequestObject
+
+	request.Gateway = gateway
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeveloperPortalOpenAPI(ctx.Request().Context(), request.(GetDeveloperPortalOpenAPIRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeveloperPortalOpenAPI")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDeveloperPortalOpenAPIResponseObject); ok {
+		return validResponse.VisitGetDeveloperPortalOpenAPIResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutDeveloperPortalOpenAPI operation middleware
+func (sh *strictHandler) PutDeveloperPortalOpenAPI(ctx echo.Context, gateway GatewayParam) error {
+	var request PutDeveloperPortalOpenAPIRequestObject
+
+	request.Gateway = gateway
+
+	var body PutDeveloperPortalOpenAPIJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutDeveloperPortalOpenAPI(ctx.Request().Context(), request.(PutDeveloperPortalOpenAPIRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutDeveloperPortalOpenAPI")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutDeveloperPortalOpenAPIResponseObject); ok {
+		return validResponse.VisitPutDeveloperPortalOpenAPIResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -19,6 +19,9 @@ func (s *Server) authenticate(ctx context.Context, c *call) error {
 	if c.op.Public() {
 		return nil
 	}
+	if c.op.Developer {
+		return s.authenticateDeveloper(ctx, c)
+	}
 	header := c.request.Header.Get("Authorization")
 	if header != "" {
 		return s.authenticateToken(ctx, c, header)
@@ -132,6 +135,8 @@ func (c *call) actor() core.Actor {
 		a.Kind, a.ID, a.Name = core.ActorToken, c.token.ID, c.token.Name
 	case c.user.ID != "":
 		a.Kind, a.ID, a.Name = core.ActorUser, c.user.ID, c.user.Email
+	case c.developer != nil:
+		a.Kind, a.ID, a.Name = core.ActorDeveloper, c.developer.Developer.ID, c.developer.Developer.Email
 	default:
 		a.Kind = core.ActorUser
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/tollgate/tollgate/portal/internal/authz"
 	"github.com/tollgate/tollgate/portal/internal/session"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/developer"
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/tenant"
 )
@@ -28,6 +29,9 @@ type call struct {
 	role    tenant.Role      // in the organization
 	org     core.OrganizationID
 	gateway *gateway.Gateway // for operations of a gateway
+
+	portal    *developer.Portal  // for operations of a developer portal
+	developer *developer.Current // who is signed in there
 }
 
 type callKey struct{}

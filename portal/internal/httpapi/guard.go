@@ -134,17 +134,20 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := checkText(r.URL); err != nil {
 			return err
 		}
+		params := map[string]string{}
+		for _, name := range c.ParamNames() {
+			params[name] = c.Param(name)
+		}
 		// Who is not known yet, but where from is: throttles and services ask.
 		ctx = core.WithActor(ctx, cl.actor())
+		if err := s.findPortal(ctx, cl, params["label"]); err != nil {
+			return err
+		}
 		if err := s.authenticate(ctx, cl); err != nil {
 			return err
 		}
 		if err := s.authorize(ctx, cl); err != nil {
 			return err
-		}
-		params := map[string]string{}
-		for _, name := range c.ParamNames() {
-			params[name] = c.Param(name)
 		}
 		if err := s.findGateway(ctx, cl, params["gateway"]); err != nil {
 			return err

@@ -23,6 +23,7 @@ import (
 	"github.com/tollgate/tollgate/services/audit"
 	"github.com/tollgate/tollgate/services/budget"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/developer"
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/plan"
 	"github.com/tollgate/tollgate/services/publish"
@@ -32,16 +33,17 @@ import (
 
 // Services are all that handlers call.
 type Services struct {
-	Tenants   *tenant.Service
-	Plans     *plan.Service
-	Audit     *audit.Service
-	Gateways  *gateway.Service
-	Consumers *gateway.Consumers
-	Keys      *apikey.Service
-	Status    *publish.Status
-	Usage     *usage.Service
-	Alerts    *alert.Service
-	Budgets   *budget.Service
+	Tenants    *tenant.Service
+	Plans      *plan.Service
+	Audit      *audit.Service
+	Gateways   *gateway.Service
+	Consumers  *gateway.Consumers
+	Keys       *apikey.Service
+	Status     *publish.Status
+	Usage      *usage.Service
+	Developers *developer.Service
+	Alerts     *alert.Service
+	Budgets    *budget.Service
 }
 
 // Config is what New needs.
@@ -95,6 +97,7 @@ type Server struct {
 	relayPace  *pace.Limiter
 	echoURL    string
 	mail       bool
+	references references
 	echo       *echo.Echo
 }
 

@@ -24,12 +24,14 @@ import (
 	"github.com/tollgate/tollgate/portal/internal/authz"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/developer/apidoc"
 )
 
 // Bounds of bodies.
 const (
 	maxBody   = 1 << 20
 	maxConfig = contract.MaxDocument
+	maxUpload = 2*apidoc.MaxDocument + 4096 // escaped as a JSON string
 )
 
 // dateTime accepts what the generated types can read, so that a bad time is
@@ -75,6 +77,9 @@ func readBody(c *call) error {
 	limit := int64(maxBody)
 	if c.op.ID == "putConfig" || c.op.ID == "diffConfig" {
 		limit = maxConfig
+	}
+	if c.op.ID == "putDeveloperPortalOpenAPI" {
+		limit = maxUpload
 	}
 	r := c.request
 	b, err := io.ReadAll(http.MaxBytesReader(c.response, r.Body, limit))

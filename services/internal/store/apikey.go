@@ -182,9 +182,19 @@ func (t keyTx) Gateway(org core.OrganizationID, ref string) (apikey.GatewayRef, 
 func (t keyTx) CountActive(org core.OrganizationID) (int, error) {
 	live := t.Table("gateways").Select("id").Where("organization_id = ? AND deleted_at = 0", string(org))
 	var n int64
-	err := t.Table("api_keys").
-		Where("organization_id = ? AND state = ? AND rotated_to = 0 AND (expires_at = 0 OR expires_at > ?) AND gateway_id IN (?)", string(org), stateActive, t.Now, live).
-		Count(&n).Error
+	err := t.active(org).Where("gateway_id IN (?)", live).Count(&n).Error
+	return int(n), err
+}
+
+func (t keyTx) active(org core.OrganizationID) *gorm.DB {
+	return t.Table("api_keys").
+		Where("organization_id = ? AND state = ? AND rotated_to = 0 AND (expires_at = 0 OR expires_at > ?)", string(org), stateActive, t.Now)
+}
+
+// CountActiveOf counts those of one consumer.
+func (t keyTx) CountActiveOf(org core.OrganizationID, consumer string) (int, error) {
+	var n int64
+	err := t.active(org).Where("consumer_id = ?", consumer).Count(&n).Error
 	return int(n), err
 }
 

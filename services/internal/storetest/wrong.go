@@ -312,6 +312,7 @@ func KeyTenancy(t *testing.T, db *store.DB) {
 		try("Gateway", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return tx.Gateway(o, g.ID) }),
 		try("LockOrganization", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return nil, tx.LockOrganization(o) }),
 		try("CountActive", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return tx.CountActive(o) }),
+		try("CountActiveOf", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return tx.CountActiveOf(o, k.Consumer.ID) }),
 		try("ConsumerNamed", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return tx.ConsumerNamed(o, g.ID, "ann") }),
 		try("PlanNamed", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return tx.PlanNamed(o, g.ID, "gold") }),
 		try("LockKey", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return tx.LockKey(o, g.ID, k.KID) }),
