@@ -48,6 +48,7 @@ export function RemoteSelect({ gateway, kind, value = '', onChange, ...rest }: R
       value={value || null}
       onChange={(name) => onChange(name ?? '')}
       searchable
+      openOnFocus={false}
       searchValue={search}
       onSearchChange={setSearch}
       filter={({ options }) => options}

@@ -67,7 +67,7 @@ function One({ gateway, value }: { gateway: string; value: Schemas['Key'] }) {
       <KeyFacts gateway={gateway} value={value} />
       {value.state === 'revoked' && may ? <Revoked gateway={gateway} id={value.id} /> : null}
       {works ? (
-        <Panel title="What is left" text="Counted together on all edges, a few seconds old at most.">
+        <Panel title="What is left" text="Counted together on all edges, a few seconds old at most. What comes from the usage plan is shared by all keys of the consumer.">
           <Budgets budgets={value.budgets ?? []} />
         </Panel>
       ) : null}

@@ -16,7 +16,7 @@ export function allowance(b: Budget): string {
 export function Budgets({ budgets }: { budgets: readonly Budget[] }) {
   if (budgets.length === 0) return <Text c="dimmed">No limits: only those of routes, the gateway and your subscription hold.</Text>;
   return (
-    <SimpleGrid cols={{ base: 1, sm: budgets.length > 1 ? 2 : 1, lg: Math.min(budgets.length, 3) }} spacing="md">
+    <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="md">
       {budgets.map((b) => (
         <One key={`${b.name}${b.from}`} budget={b} />
       ))}
@@ -35,7 +35,7 @@ function One({ budget: b }: { budget: Budget }) {
           {titles[b.name]}
         </Text>
         <Text size="xs" c="dimmed">
-          {b.from === 'key' ? 'of this key' : `of the usage plan${b.by === 'consumer' ? ', for all keys of the consumer' : ''}`}
+          {b.from === 'key' ? 'of this key' : 'of the usage plan'}
         </Text>
       </Group>
       {b.remaining !== undefined ? (

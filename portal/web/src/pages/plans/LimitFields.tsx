@@ -21,7 +21,7 @@ export function LimitFields({ form, at = '', none, whose }: LimitFieldsProps) {
     <Stack gap="md">
       <Fieldset legend="Rate" p="md">
         <SimpleGrid cols={{ base: 1, xs: 2 }}>
-          <Group gap="xs" align="flex-end" wrap="nowrap">
+          <Group gap="xs" align="flex-start" wrap="nowrap">
             <NumberInput label="Requests" flex={1} miw={0} {...figure} {...props('rate_limit.rate')} />
             <Select label="In a" data={['second', 'minute', 'hour']} {...unit} {...props('rate_limit.per')} />
           </Group>
@@ -36,7 +36,7 @@ export function LimitFields({ form, at = '', none, whose }: LimitFieldsProps) {
         </SimpleGrid>
       </Fieldset>
       <Fieldset legend="Quota" p="md">
-        <Group gap="xs" align="flex-end" wrap="nowrap" maw="24rem">
+        <Group gap="xs" align="flex-start" wrap="nowrap" maw="24rem">
           <NumberInput label="Requests" flex={1} miw={0} {...figure} {...props('quota.limit')} />
           <Select label="In a" data={['hour', 'day', 'week', 'month']} {...unit} {...props('quota.period')} />
         </Group>
