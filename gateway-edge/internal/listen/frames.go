@@ -11,8 +11,8 @@ import (
 // CONTINUATION, DATA without data, and kinds that nobody knows. The server answers
 // or drops each of them for as long as they come; a client that sends more than
 // any honest one does is cut off (CVE-2019-9512, -9515, -9518, CVE-2023-44487,
-// CVE-2023-45288). Window updates are not counted: each belongs to data that we
-// sent.
+// CVE-2023-45288). Window updates are counted only if they are of
+// nothing, which ends a stream: others belong to data that we sent.
 //
 // So is one that makes the server reset streams as fast (CVE-2025-8671): those
 // frames are counted on their way out.
@@ -30,7 +30,9 @@ type scanner struct {
 	counts func(kind, flags byte, length int) bool
 	skip   int // bytes to come that are no frame's head: the preface, then payloads
 	head   [frameHead]byte
-	have   int // bytes of head
+	have   int  // bytes of head
+	window bool // inside a window update
+	grows  bool // which is of more than nothing
 	spent  float64
 	since  time.Time
 	broken bool
@@ -96,8 +98,16 @@ func (f *scanner) scan(p []byte) (counted int) {
 	for len(p) > 0 {
 		if f.skip > 0 {
 			n := min(f.skip, len(p))
+			for i := 0; f.window && i < n; i++ {
+				f.grows = f.grows || p[i]&0x7f != 0 || p[i] != 0 && f.skip-i < 4 // but for the reserved bit
+			}
 			f.skip -= n
 			p = p[n:]
+			if f.skip == 0 && f.window {
+				if f.window = false; !f.grows {
+					counted++
+				}
+			}
 			continue
 		}
 		n := copy(f.head[f.have:], p)
@@ -108,6 +118,7 @@ func (f *scanner) scan(p []byte) (counted int) {
 		}
 		f.have = 0
 		f.skip = int(f.head[0])<<16 | int(f.head[1])<<8 | int(f.head[2])
+		f.window, f.grows = f.head[3] == frameWindowUpdate && f.skip > 0, false
 		if f.counts(f.head[3], f.head[4], f.skip) {
 			counted++
 		}

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -25,6 +26,11 @@ func frame(kind, flags byte, payload int) []byte {
 	return append(b, make([]byte, payload)...)
 }
 
+// window is a window update of n.
+func window(n uint32) []byte {
+	return binary.BigEndian.AppendUint32(frame(frameWindowUpdate, 0, 4)[:frameHead], n)
+}
+
 func stream(frames ...[]byte) []byte {
 	return append(make([]byte, preface), bytes.Join(frames, nil)...)
 }
@@ -40,21 +46,22 @@ func TestFrames(t *testing.T) {
 	t.Parallel()
 	mixed := repeat(500, frame(6, 0, 8))
 	for range 20_000 {
-		mixed = append(mixed, frame(frameHeaders, 5, 40), frame(frameData, 0, 100), frame(frameWindowUpdate, 0, 4), frame(frameData, flagEndStream, 0))
+		mixed = append(mixed, frame(frameHeaders, 5, 40), frame(frameData, 0, 100), window(1), window(1<<30), frame(frameData, flagEndStream, 0))
 	}
 	for name, c := range map[string]struct {
 		in   [][]byte
 		over bool
 	}{
-		"an honest client":        {mixed, false},
-		"as many pings as may":    {repeat(cheapBurst, frame(6, 0, 8)), false},
-		"pings":                   {repeat(cheapBurst+100, frame(6, 0, 8)), true},
-		"settings":                {repeat(cheapBurst+100, frame(4, 0, 6)), true},
-		"priorities":              {repeat(cheapBurst+100, frame(2, 0, 5)), true},
-		"resets":                  {repeat(cheapBurst+100, frame(3, 0, 4)), true},
-		"continuations":           {repeat(cheapBurst+100, frame(9, 0, 100)), true},
-		"empty data":              {repeat(cheapBurst+100, frame(frameData, 0, 0)), true},
-		"kinds that nobody knows": {repeat(cheapBurst+100, frame(99, 0, 1)), true},
+		"an honest client":          {mixed, false},
+		"as many pings as may":      {repeat(cheapBurst, frame(6, 0, 8)), false},
+		"pings":                     {repeat(cheapBurst+100, frame(6, 0, 8)), true},
+		"settings":                  {repeat(cheapBurst+100, frame(4, 0, 6)), true},
+		"priorities":                {repeat(cheapBurst+100, frame(2, 0, 5)), true},
+		"resets":                    {repeat(cheapBurst+100, frame(3, 0, 4)), true},
+		"continuations":             {repeat(cheapBurst+100, frame(9, 0, 100)), true},
+		"window updates of nothing": {repeat(cheapBurst+100, frame(frameWindowUpdate, 0, 4)), true},
+		"empty data":                {repeat(cheapBurst+100, frame(frameData, 0, 0)), true},
+		"kinds that nobody knows":   {repeat(cheapBurst+100, frame(99, 0, 1)), true},
 	} {
 		in := stream(c.in...)
 		for how, r := range map[string]io.Reader{
