@@ -29,6 +29,9 @@ type SeriesStore interface {
 	Targets(ctx context.Context, org core.OrganizationID, gateway Gateway) (map[uint64]TargetName, error)
 	// Names returns id and name of routes, consumers or keys by their number.
 	Names(ctx context.Context, org core.OrganizationID, gateway Gateway, by Group, nums []uint64) (map[uint64]Named, error)
+	// Billed sums what the organization's gateways were billed since the beginning
+	// of the day (UTC) that from is in.
+	Billed(ctx context.Context, org core.OrganizationID, from time.Time) (int64, error)
 	// LastUses tells when keys of a gateway were last counted.
 	LastUses(ctx context.Context, org core.OrganizationID, gateway uint64, kids []uint64) (map[uint64]time.Time, error)
 	// Resolve returns the number of a route, consumer or key by id or name;

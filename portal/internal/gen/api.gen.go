@@ -3888,6 +3888,9 @@ type Subscription struct {
 	PeriodStart time.Time `json:"period_start"`
 	Plan        Plan      `json:"plan"`
 	Since       time.Time `json:"since"`
+
+	// UsedRequests What the period's live gateways were billed so far; a few seconds old
+	UsedRequests int64 `json:"used_requests"`
 }
 
 // TOTP defines model for TOTP.

@@ -151,6 +151,9 @@ func (s *Server) GetKey(ctx context.Context, r gen.GetKeyRequestObject) (gen.Get
 	if err := s.keyBudgets(ctx, []apikey.Key{*k}, out); err != nil {
 		return nil, err
 	}
+	if err := s.lastUses(ctx, c, []apikey.Key{*k}, out); err != nil {
+		return nil, err
+	}
 	a.Body = out[0]
 	return gen.GetKey200JSONResponse{KeyAnswerJSONResponse: a}, nil
 }

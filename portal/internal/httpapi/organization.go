@@ -257,7 +257,13 @@ func (s *Server) GetSubscription(ctx context.Context, _ gen.GetSubscriptionReque
 	if err != nil {
 		return nil, err
 	}
-	return gen.GetSubscription200JSONResponse{Plan: shown, Since: o.PlanSince, PeriodStart: o.PeriodStart, PeriodEnd: o.PeriodEnd}, nil
+	used, err := s.Usage.Billed(ctx, o.ID, o.PeriodStart)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetSubscription200JSONResponse{
+		Plan: shown, Since: o.PlanSince, PeriodStart: o.PeriodStart, PeriodEnd: o.PeriodEnd, UsedRequests: used,
+	}, nil
 }
 
 // ListPolicyTypes shows the catalogue of policies.

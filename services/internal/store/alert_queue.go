@@ -147,11 +147,6 @@ func (f AlertFigures) PlanUse(ctx context.Context, org core.OrganizationID, gate
 }
 
 // Billed sums what an organization's gateways were billed from a day on.
-func (f AlertFigures) Billed(ctx context.Context, org core.OrganizationID, from time.Time) (n int64, err error) {
-	err = f.Usage.DB.View(ctx, func(db *gorm.DB) error {
-		return db.Raw(`SELECT CAST(COALESCE(SUM(s.billed), 0) AS bigint) FROM usage_sums s JOIN gateways g ON g.num = s.gateway
-			WHERE g.organization_id = ? AND s.span = ? AND s.part = ? AND s.at >= ?`,
-			string(org), spanDay, partGateway, from.Unix()/daySeconds).Scan(&n).Error
-	})
-	return n, err
+func (f AlertFigures) Billed(ctx context.Context, org core.OrganizationID, from time.Time) (int64, error) {
+	return f.Usage.Billed(ctx, org, from)
 }

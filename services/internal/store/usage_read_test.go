@@ -48,6 +48,7 @@ func TestUsageWrongOrganization(t *testing.T) {
 			{Method: "Splits", Call: func(o core.OrganizationID) (any, error) { return u.Splits(ctx, o, q, contract.SplitTarget) }},
 			{Method: "TargetLatencies", Call: func(o core.OrganizationID) (any, error) { return u.TargetLatencies(ctx, o, q) }},
 			{Method: "Targets", Call: func(o core.OrganizationID) (any, error) { return u.Targets(ctx, o, gw) }},
+			{Method: "Billed", Call: func(o core.OrganizationID) (any, error) { return u.Billed(ctx, o, usageNow) }},
 			{Method: "LastUses", Call: func(o core.OrganizationID) (any, error) { return u.LastUses(ctx, o, 1, []uint64{77}) }},
 			{Method: "Latencies", Call: func(o core.OrganizationID) (any, error) { return u.Latencies(ctx, o, q) }},
 			{Method: "Names", Call: func(o core.OrganizationID) (any, error) { return u.Names(ctx, o, gw, usage.GroupKey, []uint64{77}) }},

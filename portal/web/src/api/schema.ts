@@ -523,8 +523,8 @@ export interface paths {
         };
         /**
          * Everything that is kept of the organization, without secrets
-         * @description Members, invitations, tokens, gateways with their configuration, consumers, keys, usage by day and the
-         *     audit log. Access logs have an operation of their own.
+         * @description Members, invitations, tokens, gateways with their configuration, consumers, keys and the audit log.
+         *     Usage and access logs have operations of their own.
          */
         get: operations["exportOrganization"];
         put?: never;
@@ -2159,6 +2159,11 @@ export interface components {
             period_start: string;
             /** Format: date-time */
             period_end: string;
+            /**
+             * Format: int64
+             * @description What the period's live gateways were billed so far; a few seconds old
+             */
+            used_requests: number;
         };
         Installation: {
             /** @description Gateway `shop` answers at `shop.` and this */
