@@ -20,13 +20,13 @@ const (
 
 // Groups that stand for no resource. The identities of targets and codes are odd.
 const (
-	groupNone   = 0 // without consumer, key, target
-	groupOther  = 2 // not told apart
-	groupBackend4  = 4 // errors of backends
-	groupBackend5  = 6
-	idOther     = "other"
-	idBackend4x = "backend_4xx"
-	idBackend5x = "backend_5xx"
+	groupNone     = 0 // without consumer, key, target
+	groupOther    = 2 // not told apart
+	groupBackend4 = 4 // errors of backends
+	groupBackend5 = 6
+	idOther       = "other"
+	idBackend4x   = "backend_4xx"
+	idBackend5x   = "backend_5xx"
 )
 
 // cell is what passed in one interval of one group.

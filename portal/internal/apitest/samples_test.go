@@ -153,7 +153,7 @@ func (c *caller) fingerprint(i ids) string {
 	var b strings.Builder
 	for _, path := range []string{
 		"/v1/organization", "/v1/members", "/v1/invitations", "/v1/gateways",
-		g + "/config", g + "/alerts", g + "/alerts/a/history", g + "/keys", g + "/consumers", g + "/secrets", g + "/versions",
+		g + "/config", g + "/alerts/a/history", g + "/alerts/a/deliveries", g + "/keys", g + "/consumers", g + "/secrets", g + "/versions",
 		g + "/developer-portal", g + "/developer-portal/applications", g + "/developer-portal/developers", "/v1/audit?limit=200",
 	} {
 		b.Write(liveness.ReplaceAll(c.get(path).want(200).body, nil))

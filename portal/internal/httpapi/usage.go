@@ -170,4 +170,3 @@ func usageRow(s *usage.Series, g *usage.GroupSeries, p *usage.Point, counted map
 	}
 	return row
 }
-

@@ -34,7 +34,7 @@ func (t *Txn) applyLatencies(r *usage.Round, ids map[usage.Writer]int64) error {
 		l := &r.Latencies[i]
 		in = append(in, latencyIn{
 			Source: ids[l.Writer], Hour: int64(l.Hour), Gateway: l.Gateway, Route: l.Route,
-			Edge:   formatBuckets(widen(&l.Edge)), Upstream: formatBuckets(widen(&l.Upstream)),
+			Edge: formatBuckets(widen(&l.Edge)), Upstream: formatBuckets(widen(&l.Upstream)),
 		})
 	}
 	if len(in) == 0 {

@@ -139,8 +139,10 @@ func checkUsage(t *testing.T, u *store.Usage, want map[contract.CounterID]uint64
 func checkSums(t *testing.T, u *store.Usage) {
 	t.Helper()
 	for _, c := range []struct{ ledger, sums, column string }{
-		{"usage_counters", "usage_sums", "billed"}, {"usage_counters", "usage_sums", "bytes_out"},
-		{"usage_statuses", "usage_status_sums", "count"}, {"usage_splits", "usage_split_sums", "c2xx"},
+		{"usage_counters", "usage_sums", "billed"},
+		{"usage_counters", "usage_sums", "bytes_out"},
+		{"usage_statuses", "usage_status_sums", "count"},
+		{"usage_splits", "usage_split_sums", "c2xx"},
 		{"usage_splits", "usage_split_sums", "failed"},
 	} {
 		want := one(t, u, "SELECT COALESCE(SUM("+c.column+"), 0) FROM "+c.ledger)
@@ -175,7 +177,9 @@ func histogramSum(t *testing.T, u *store.Usage, table, where string) (n int) {
 		column = "edge"
 	}
 	var texts []string
-	err := u.DB.View(t.Context(), func(db *gorm.DB) error { return db.Raw("SELECT " + column + " FROM " + table + where).Scan(&texts).Error })
+	err := u.DB.View(t.Context(), func(db *gorm.DB) error {
+		return db.Raw("SELECT " + column + " FROM " + table + where).Scan(&texts).Error
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,9 +81,12 @@ func (g *growth) spread(gateway, route, minute, hour int64, by *rowAdd, rest ...
 // sumKeys are the keys of all sums that a minute of an hour of a route is in.
 func sumKeys(gateway, route, minute, hour int64) [6]rowKey {
 	return [6]rowKey{
-		{gateway, spanMinute, partGateway, minute, 0}, {gateway, spanMinute, partRoute, minute, route},
-		{gateway, spanHour, partGateway, hour, 0}, {gateway, spanHour, partRoute, hour, route},
-		{gateway, spanDay, partGateway, hour / 24, 0}, {gateway, spanDay, partRoute, hour / 24, route},
+		{gateway, spanMinute, partGateway, minute, 0},
+		{gateway, spanMinute, partRoute, minute, route},
+		{gateway, spanHour, partGateway, hour, 0},
+		{gateway, spanHour, partRoute, hour, route},
+		{gateway, spanDay, partGateway, hour / 24, 0},
+		{gateway, spanDay, partRoute, hour / 24, route},
 	}
 }
 
