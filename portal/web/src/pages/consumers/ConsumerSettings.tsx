@@ -81,7 +81,7 @@ function Remove({ gateway, consumer }: Props) {
     <Panel title="Delete the consumer">
       <Stack align="flex-start" gap="sm">
         <Text>Its keys stop working at once. Its usage stays in the analytics.</Text>
-        <Button color="red.8" variant="outline" onClick={dialog.open}>
+        <Button variant="default" c="var(--tg-bad)" onClick={dialog.open}>
           Delete {name}
         </Button>
       </Stack>

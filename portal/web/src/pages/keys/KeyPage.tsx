@@ -57,7 +57,7 @@ function One({ gateway, value }: { gateway: string; value: Schemas['Key'] }) {
               <Button onClick={rotation.open} disabled={value.rotated_to !== undefined}>
                 Rotate
               </Button>
-              <Button color="red.8" variant="outline" onClick={revocation.open}>
+              <Button variant="default" c="var(--tg-bad)" onClick={revocation.open}>
                 Revoke
               </Button>
             </>

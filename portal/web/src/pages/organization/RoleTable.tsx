@@ -6,8 +6,9 @@ import { mayDo, permissionGroups, roles, roleWords } from './permissions';
 /** What each role may do, drawn from the table that the portal itself goes by. */
 export function RoleTable() {
   return (
-    <Table.ScrollContainer minWidth={640} className="tg-panel" type="native" tabIndex={0} role="region" aria-label="What each role may do">
-      <Table verticalSpacing={6}>
+    // Hidden words are placed inside of it, not beside the page.
+    <div className="tg-panel" style={{ overflowX: 'auto', position: 'relative' }} tabIndex={0} role="region" aria-label="What each role may do">
+      <Table verticalSpacing={6} miw={640}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th scope="col">May</Table.Th>
@@ -51,6 +52,6 @@ export function RoleTable() {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </div>
   );
 }

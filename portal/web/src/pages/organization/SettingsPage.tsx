@@ -103,7 +103,7 @@ function Delete({ organization }: { organization: Organization }) {
   const [opened, dialog] = useDisclosure(false);
   return (
     <Section title="Delete the organization" text="For good: nobody can bring it back.">
-      <Button color="red.8" variant="outline" onClick={dialog.open}>
+      <Button variant="default" c="var(--tg-bad)" onClick={dialog.open}>
         Delete the organization
       </Button>
       <Modal opened={opened} onClose={dialog.close} title={`Delete ${organization.name}?`}>

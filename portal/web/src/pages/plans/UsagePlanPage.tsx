@@ -95,7 +95,7 @@ function Remove({ gateway, plan }: { gateway: string; plan: Schemas['UsagePlan']
     <Panel title="Delete the usage plan">
       <Stack align="flex-start" gap="sm">
         <Text>Only a plan that no consumer and no key uses can be deleted.</Text>
-        <Button color="red.8" variant="outline" onClick={dialog.open}>
+        <Button variant="default" c="var(--tg-bad)" onClick={dialog.open}>
           Delete {name}
         </Button>
       </Stack>
