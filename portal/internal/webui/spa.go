@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/tollgate/tollgate/portal/web"
@@ -161,6 +162,7 @@ func (s *Server) webFile(name, cache string) http.HandlerFunc {
 				return
 			}
 		}
+		h.Set("Content-Length", strconv.Itoa(len(body)))
 		if _, err := w.Write(body); err != nil {
 			s.log.Debug("file was not sent", "error", err)
 		}

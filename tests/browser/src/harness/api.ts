@@ -13,6 +13,7 @@ export class Api {
       method,
       data: body === undefined ? undefined : JSON.stringify(body),
       headers: {
+        Origin: this.portal,
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
         ...(this.organization ? { 'Tollgate-Organization': this.organization } : {}),
       },

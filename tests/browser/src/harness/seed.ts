@@ -15,7 +15,7 @@ export async function seedFull(page: Page, tollgate: Tollgate, backends: Backend
   const made = await api.post<{ hostname: string }>('/v1/gateways', { name: gw, mode: 'live' });
   await api.post('/v1/gateways', { name: 'shop-staging', mode: 'test' });
   await api.put(`${base}/upstreams/orders-backend`, { targets: backends.map((b) => ({ url: b.url })), algorithm: 'least_request', health: { type: 'http', path: '/' } });
-  await api.put(`${base}/upstreams/catalogue`, { targets: [{ url: backends[0]?.url, weight: 3 }, { url: 'http://127.0.0.1:9' }] });
+  await api.put(`${base}/upstreams/catalogue`, { targets: [{ url: backends[0]?.url, weight: 3 }, { url: 'http://127.0.0.1:59999' }] });
   await api.put(`${base}/secrets/signing-key`, { value: 'not a real one' });
   await api.put(`${base}/usage-plans/starter`, { rate_limit: { rate: 20, burst: 40 }, quota: { limit: 1000, period: 'day' } });
   await api.put(`${base}/usage-plans/partner`, { rate_limit: { rate: 200 }, concurrency: 50 });
