@@ -8,11 +8,12 @@ export interface Target {
   search?: Record<string, string | undefined>;
 }
 
-/** A link to another page inside a text or a table. */
-export function TextLink({ to, params, search, children, label }: Target & { children: ReactNode; label?: string }) {
+/** A link to another page inside a text; `alone` where it is all that stands in its place, such as a table's cell. */
+export function TextLink({ to, params, search, children, label, alone }: Target & { children: ReactNode; label?: string; alone?: boolean }) {
   return (
     <Anchor
       inherit
+      underline={alone ? 'hover' : 'always'}
       aria-label={label}
       renderRoot={(props) => <Link to={to} params={params as never} search={search as never} {...props} />}
     >

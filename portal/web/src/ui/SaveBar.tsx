@@ -11,6 +11,8 @@ export interface SaveBarProps {
   /** "Save the route" */
   action: string;
   dirty: boolean;
+  /** It does not exist yet. */
+  fresh?: boolean;
   /** How many things are wrong at the moment. */
   wrong: number;
   /** The check of the newest draft is still under way. */
@@ -24,7 +26,7 @@ export interface SaveBarProps {
 }
 
 /** Stays at the lower edge while something is changed: what is wrong, the changes, and the button that saves after they were seen. */
-export function SaveBar({ action, dirty, wrong, checking, changes, onTry, onSave, onReset }: SaveBarProps) {
+export function SaveBar({ action, dirty, fresh, wrong, checking, changes, onTry, onSave, onReset }: SaveBarProps) {
   const [shown, setShown] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
@@ -41,7 +43,9 @@ export function SaveBar({ action, dirty, wrong, checking, changes, onTry, onSave
     }
   };
   const words = !dirty
-    ? 'Nothing is changed.'
+    ? fresh
+      ? 'Nothing is filled in yet.'
+      : 'Nothing is changed.'
     : wrong > 0
       ? `${wrong} ${wrong === 1 ? 'thing is' : 'things are'} not right yet.`
       : checking
@@ -77,7 +81,9 @@ export function SaveBar({ action, dirty, wrong, checking, changes, onTry, onSave
       </Group>
       <Modal opened={shown} onClose={() => setShown(false)} title="What changes" size="xl">
         <Stack>
-          {changes && !checking ? (
+          {wrong > 0 ? (
+            <Text role="alert">{words} Go back: it stands beside the fields.</Text>
+          ) : changes && !checking ? (
             <Suspense fallback={<PanelSkeleton />}>
               <DiffView changes={changes} />
             </Suspense>

@@ -13,7 +13,7 @@ const columns: Column<Gateway>[] = [
     title: 'Name',
     cell: (g) => (
       <Group gap="xs">
-        <TextLink to="/gateways/$gw/overview" params={{ gw: g.name }}>
+        <TextLink alone to="/gateways/$gw/overview" params={{ gw: g.name }}>
           {g.name}
         </TextLink>
         {g.mode === 'test' ? (
@@ -25,7 +25,7 @@ const columns: Column<Gateway>[] = [
     ),
   },
   { id: 'url', title: 'Address', width: '38%', cell: (g) => <CopyText text={g.url} label={`address of ${g.name}`} /> },
-  { id: 'live', title: 'Serving', width: '15rem', cell: (g) => <Live gateway={g} /> },
+  { id: 'live', title: 'Version', width: '15rem', cell: (g) => <Live gateway={g} /> },
   { id: 'updated', title: 'Changed', width: '9rem', cell: (g) => <Time at={g.updated_at} /> },
 ];
 

@@ -121,7 +121,7 @@ function Danger({ gateway }: { gateway: Gateway }) {
         <LinkButton to="/gateways/$gw/copy" params={{ gw: gateway.name }} variant="default">
           Copy to another gateway
         </LinkButton>
-        <Button variant="outline" color="red.8" onClick={() => setOpened(true)}>
+        <Button variant="default" c="var(--tg-bad)" onClick={() => setOpened(true)}>
           Delete the gateway
         </Button>
       </Group>

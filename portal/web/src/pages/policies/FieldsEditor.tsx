@@ -113,8 +113,8 @@ export function FieldsEditor({ title, value, onChange, secrets, lists, gateway, 
       {rows.length === 0 && disabled ? <Text size="sm">None</Text> : null}
       {disabled ? null : (
         <Group>
-          <Button size="compact-sm" variant="default" leftSection={<IconPlus size={14} aria-hidden />} onClick={() => setRows([...rows, { name: '', value: '' }])}>
-            Add to {title.toLowerCase()}
+          <Button size="compact-sm" variant="default" aria-label={`Add a row to ${title}`} leftSection={<IconPlus size={14} aria-hidden />} onClick={() => setRows([...rows, { name: '', value: '' }])}>
+            Add a row
           </Button>
         </Group>
       )}

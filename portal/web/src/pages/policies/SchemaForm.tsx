@@ -19,11 +19,11 @@ export interface SchemaFormProps {
 
 const escape = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1');
 
-/** A form made from a JSON Schema: titles, explanations, defaults and examples are the schema's. */
+/** A form made from a JSON Schema: titles, explanations, defaults and examples are the schema's; what must be given comes first. */
 export function SchemaForm({ schema, root = schema, value, onChange, pointer = '', ...rest }: SchemaFormProps) {
   return (
     <Stack gap="md">
-      {fieldsOf(schema, root).map((field) => (
+      {fieldsOf(schema, root).toSorted((a, b) => Number(b.required) - Number(a.required)).map((field) => (
         <SchemaField
           key={field.key}
           field={field}

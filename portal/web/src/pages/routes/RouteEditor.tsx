@@ -46,7 +46,7 @@ export function RouteEditor({ gateway, route, start, catalogue, policies }: Rout
   const [tried, setTried] = useState(false);
   const [saved, setSaved] = useState(false);
   const made = useMadeVersion(gateway);
-  const dirty = !base || !sameJSON(draft, initial);
+  const dirty = !sameJSON(draft, initial);
   const body = useMemo(() => ({ name: base?.name, route: draft }), [base, draft]);
   const check = useCheck(gateway, body, may && dirty);
   const named = check.problem?.code === 'name_taken' ? [{ pointer: '/name', detail: 'is taken by another route' }] : check.errors;
@@ -132,7 +132,8 @@ export function RouteEditor({ gateway, route, start, catalogue, policies }: Rout
         <SaveBar
           action={base ? 'Save the route' : 'Make the route'}
           dirty={dirty}
-          wrong={tried || base || !sameJSON(draft, initial) ? wrong : 0}
+          fresh={!base}
+          wrong={wrong}
           checking={!check.settled}
           changes={check.changes}
           onTry={() => setTried(true)}

@@ -19,7 +19,7 @@ function columnsOf(gateway: string): Column<Route>[] {
       sort: 'name',
       width: '22%',
       cell: (r) => (
-        <TextLink to="/gateways/$gw/routes/$name" params={{ gw: gateway, name: r.name }}>
+        <TextLink alone to="/gateways/$gw/routes/$name" params={{ gw: gateway, name: r.name }}>
           {r.name}
         </TextLink>
       ),
@@ -62,7 +62,7 @@ function columnsOf(gateway: string): Column<Route>[] {
       width: '15%',
       cell: (r) =>
         r.upstream ? (
-          <TextLink to="/gateways/$gw/upstreams/$name" params={{ gw: gateway, name: r.upstream }}>
+          <TextLink alone to="/gateways/$gw/upstreams/$name" params={{ gw: gateway, name: r.upstream }}>
             {r.upstream}
           </TextLink>
         ) : (
@@ -100,7 +100,7 @@ export default function RoutesPage() {
   ) : null;
   return (
     <>
-      <PageHeader title="Routes" description="A route decides by method, host and path what happens to a request." docs="/docs/concepts" actions={make} />
+      <PageHeader title="Routes" description="A route decides by method, host and path what happens to a request." docs="/docs/routes" actions={make} />
       <DataTable
         caption={`Routes of ${gateway}`}
         rows={rows}

@@ -33,7 +33,7 @@ export function UpstreamEditor({ gateway, upstream }: { gateway: string; upstrea
   const [tried, setTried] = useState(false);
   const [saved, setSaved] = useState(false);
   const made = useMadeVersion(gateway);
-  const dirty = !base || !sameJSON(draft, initial);
+  const dirty = !sameJSON(draft, initial);
   const body = useMemo(() => ({ name: base?.name, upstream: draft }), [base, draft]);
   const check = useCheck(gateway, body, may && dirty);
   const errors = check.problem?.code === 'name_taken' ? [{ pointer: '/name', detail: 'is taken by another upstream' }] : check.errors;
@@ -95,7 +95,8 @@ export function UpstreamEditor({ gateway, upstream }: { gateway: string; upstrea
         <SaveBar
           action={base ? 'Save the upstream' : 'Make the upstream'}
           dirty={dirty}
-          wrong={tried || base || !sameJSON(draft, initial) ? wrong : 0}
+          fresh={!base}
+          wrong={wrong}
           checking={!check.settled}
           changes={check.changes}
           onTry={() => setTried(true)}

@@ -19,7 +19,7 @@ function columnsOf(gateway: string, health: Map<string, TargetHealth[]> | undefi
       sort: 'name',
       width: '22%',
       cell: (u) => (
-        <TextLink to="/gateways/$gw/upstreams/$name" params={{ gw: gateway, name: u.name }}>
+        <TextLink alone to="/gateways/$gw/upstreams/$name" params={{ gw: gateway, name: u.name }}>
           {u.name}
         </TextLink>
       ),
@@ -83,7 +83,7 @@ export default function UpstreamsPage() {
   ) : null;
   return (
     <>
-      <PageHeader title="Upstreams" description="An upstream is where routes send requests: one or more targets, which the edges watch and balance." docs="/docs/concepts" actions={make} />
+      <PageHeader title="Upstreams" description="An upstream is where routes send requests: one or more targets, which the edges watch and balance." docs="/docs/upstreams" actions={make} />
       <DataTable
         caption={`Upstreams of ${gateway}`}
         rows={rows}

@@ -38,7 +38,7 @@ export default function VersionsPage() {
       width: '9rem',
       cell: (v) => (
         <Group gap="xs">
-          <TextLink to="/gateways/$gw/versions/$version" params={{ gw: gateway, version: String(v.version) }} label={`Version ${v.version}`}>
+          <TextLink alone to="/gateways/$gw/versions/$version" params={{ gw: gateway, version: String(v.version) }} label={`Version ${v.version}`}>
             {v.version}
           </TextLink>
           {v.version === newest ? (
@@ -73,6 +73,7 @@ export default function VersionsPage() {
       <PageHeader
         title="Versions"
         description="Every change of routes, upstreams, policies and settings is a version. Any of them can be compared and restored."
+        docs="/docs/versions"
         actions={
           <Button
             variant="default"

@@ -1,7 +1,7 @@
 import { useComputedColorScheme } from '@mantine/core';
 import { json } from '@codemirror/lang-json';
 import { yaml } from '@codemirror/lang-yaml';
-import CodeMirror, { EditorView } from '@uiw/react-codemirror';
+import CodeMirror, { EditorView, Prec } from '@uiw/react-codemirror';
 import { useMemo } from 'react';
 import { styleNonce } from '@/theme/provider';
 import type { Format } from './text';
@@ -30,7 +30,7 @@ export default function CodeEditor({ label, value, format, onChange, readOnly = 
       EditorView.cspNonce.of(styleNonce()),
       EditorView.lineWrapping,
       EditorView.contentAttributes.of({ 'aria-label': label }),
-      surface,
+      Prec.highest(surface),
       ...(format === 'yaml' ? [yaml()] : format === 'json' ? [json()] : []),
     ],
     [format, label],
@@ -43,6 +43,10 @@ export default function CodeEditor({ label, value, format, onChange, readOnly = 
         extensions={extensions}
         onChange={onChange}
         readOnly={readOnly}
+        onCreateEditor={(view) => {
+          // A long text scrolls: the keyboard must reach it where it can't be edited too.
+          view.scrollDOM.tabIndex = 0;
+        }}
         editable={!readOnly}
         indentWithTab={false}
         minHeight={minHeight}
