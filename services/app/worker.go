@@ -127,9 +127,6 @@ func (a *App) retention() usage.Retention {
 // Ready is closed when the worker has reached the database and Redis.
 func (w *Worker) Ready() <-chan struct{} { return w.ready }
 
-// Publisher is the worker's publisher.
-func (w *Worker) Publisher() *publish.Publisher { return w.publisher }
-
 // Run runs the loops until ctx ends, then waits for them, at most Drain long. A
 // loop that fails for good ends the worker with its error.
 func (w *Worker) Run(ctx context.Context) error {

@@ -39,9 +39,6 @@ func RedisDocument(gateway string) string { return "tg:doc:{" + gateway + "}" }
 // RedisOrganization holds an organization's signed document.
 func RedisOrganization(org string) string { return "tg:org:{" + org + "}" }
 
-// RedisHost is the publisher's own host index.
-func RedisHost(host string) string { return "tg:host:" + host }
-
 // KeyShard is the shard of a kid.
 func KeyShard(kid uint64) int { return int((kid * 0x9E3779B97F4A7C15) >> 52) }
 

@@ -65,7 +65,6 @@ func (l *leader) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-poll.C:
-		case <-l.poke:
 		case <-l.o.Changed:
 		}
 	}

@@ -50,7 +50,6 @@ type Options struct {
 // to become it.
 type Publisher struct {
 	o     Options
-	poke  chan struct{}
 	built string
 	stats counters
 }
@@ -83,15 +82,7 @@ func New(o Options) (*Publisher, error) {
 	}
 	signer := sha256.Sum256(o.Keys.Edge.Verifier)
 	built := fmt.Sprintf("%s schema %d signer %s domain %s", o.Built, contract.SchemaVersion, hex.EncodeToString(signer[:8]), o.EdgeDomain)
-	return &Publisher{o: o, poke: make(chan struct{}, 1), built: built}, nil
-}
-
-// Poke makes the publisher look at the outbox at once.
-func (p *Publisher) Poke() {
-	select {
-	case p.poke <- struct{}{}:
-	default:
-	}
+	return &Publisher{o: o, built: built}, nil
 }
 
 // Stats returns the figures of this moment.

@@ -110,8 +110,9 @@ func (e *Engine) ServeConn(ctx context.Context, nc net.Conn, info Info) (ahead [
 func (c *conn) isHTTP2() bool {
 	c.first = false
 	seen := func() []byte { return c.j.buf[c.r:min(c.w, c.r+len(preface))] }
+	until := c.eng.clock.Coarse() + int64(c.eng.cfg.Limits.Head) // for all of it, however it trickles in
 	for len(seen()) < len(preface) && preface[:len(seen())] == string(seen()) {
-		if !c.timers.client.arm(phaseHead, c.eng.clock.Coarse()+int64(c.eng.cfg.Limits.Head)) {
+		if !c.timers.client.arm(phaseHead, until) {
 			return false
 		}
 		n, err := c.nc.Read(c.j.buf[c.w:])

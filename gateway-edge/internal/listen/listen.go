@@ -152,9 +152,6 @@ func (s *Server) Drain(ctx context.Context) error {
 // Close unbinds the addresses of a server whose Run was never called.
 func (s *Server) Close() { s.stop() }
 
-// Connections is the number of open connections.
-func (s *Server) Connections() int64 { return s.census.all.Load() }
-
 func (s *Server) stop() { s.stopOnce.Do(func() { close(s.stopped); s.closeListeners() }) }
 
 func (s *Server) closeListeners() {
