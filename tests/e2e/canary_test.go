@@ -34,7 +34,7 @@ func TestCanarySecrets(t *testing.T) {
 	s.put("secrets/upstream-token", harness.Object{"value": secret})
 	s.put("routes/open", harness.Object{
 		"match": harness.Object{"path": "/open/*"}, "upstream": "app", "public": true,
-		"policies": []harness.Object{{"type": "request_headers", "config": harness.Object{"set": []harness.Object{{"name": "X-Upstream-Token", "secret": "upstream-token"}}}}},
+		"policies": []harness.Object{{"type": "request_headers", "config": harness.Object{"set": harness.Object{"X-Upstream-Token": harness.Object{"secret": "upstream-token"}}}}},
 	})
 	s.put("routes/keyed", harness.Object{
 		"match": harness.Object{"path": "/keyed/*"}, "upstream": "app",
