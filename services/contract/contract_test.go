@@ -166,6 +166,10 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 	rec, _ := sampleRecords()[2].Encode(&keys.Edge)
 	batch, _ := sampleBatch().Encode(&keys.Edge)
 	msg, _ := EncodeMessage(&keys.Edge, MessageAsk, Ask{ID: "a"})
+	secret, _ := EncodeSecretMessage(&keys.Edge, MessageAsk, Ask{ID: "hush-hush-hush"})
+	if bytes.Contains(secret, []byte("hush")) {
+		t.Error("a secret message can be read")
+	}
 	cases := map[string]struct {
 		b    []byte
 		open func([]byte) error
@@ -173,6 +177,7 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 		"document": {doc, func(b []byte) error { _, err := OpenDocument(keys.Edge.Verifier, KindHead, b, &Head{}); return err }},
 		"record":   {rec, func(b []byte) error { _, err := DecodeKeyRecord(&keys.Edge, b); return err }},
 		"batch":    {batch, func(b []byte) error { _, err := DecodeBatch(&keys.Edge, b); return err }},
+		"secret":   {secret, func(b []byte) error { return DecodeSecretMessage(&keys.Edge, MessageAsk, b, &Ask{}) }},
 		"message":  {msg, func(b []byte) error { return DecodeMessage(&keys.Edge, MessageAsk, b, &Ask{}) }},
 	}
 	for name, c := range cases {

@@ -42,7 +42,37 @@ func DecodeMessage(keys *EdgeKeys, purpose string, b []byte, v any) error {
 	return nil
 }
 
-// Purposes of messages.
+// EncodeSecretMessage writes v as JSON, encrypted to holders of the edge secret for
+// a purpose: what is asked may hold a caller's credentials, which nobody who reads
+// Redis may see (KEY10).
+func EncodeSecretMessage(keys *EdgeKeys, purpose string, v any) ([]byte, error) {
+	js, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", purpose, err)
+	}
+	return keys.SealSecret("message "+purpose, js)
+}
+
+// DecodeSecretMessage reads what EncodeSecretMessage wrote.
+func DecodeSecretMessage(keys *EdgeKeys, purpose string, b []byte, v any) error {
+	if len(b) > MaxDocument {
+		return ErrBadMessage
+	}
+	js, err := keys.OpenSecret("message "+purpose, b)
+	if err != nil {
+		return ErrBadMessage
+	}
+	dec := json.NewDecoder(bytes.NewReader(js))
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("%w: %v", ErrBadMessage, err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return ErrBadMessage
+	}
+	return nil
+}
+
+// Purposes of messages; those of "ask" are secret.
 const (
 	MessageAsk    = "ask"
 	MessageAnswer = "answer"

@@ -82,7 +82,7 @@ func (e *Explainer) loop(ctx context.Context) {
 // is too old, gets no answer.
 func (e *Explainer) take(ctx context.Context, msg []byte) error {
 	var ask contract.Ask
-	if err := contract.DecodeMessage(e.Keys, contract.MessageAsk, msg, &ask); err != nil {
+	if err := contract.DecodeSecretMessage(e.Keys, contract.MessageAsk, msg, &ask); err != nil {
 		return err
 	}
 	left := time.UnixMilli(ask.Deadline).Sub(e.Wall())

@@ -30,7 +30,7 @@ func runExplainer(t *testing.T, rdb *redis.Client, answer AnswerFunc) {
 
 func ask(t *testing.T, rdb *redis.Client, keys *contract.EdgeKeys, a contract.Ask) {
 	t.Helper()
-	msg, err := contract.EncodeMessage(keys, contract.MessageAsk, a)
+	msg, err := contract.EncodeSecretMessage(keys, contract.MessageAsk, a)
 	if err != nil {
 		t.Fatal(err)
 	}

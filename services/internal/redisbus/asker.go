@@ -35,7 +35,7 @@ func (a *Asker) Ask(ctx context.Context, ask contract.Ask) (contract.Answer, err
 	if len(edges) == 0 {
 		return contract.Answer{}, core.Errorf(core.CodeUnavailable, "no edge is live at the moment")
 	}
-	msg, err := contract.EncodeMessage(a.Keys, contract.MessageAsk, ask)
+	msg, err := contract.EncodeSecretMessage(a.Keys, contract.MessageAsk, ask)
 	if err != nil {
 		return contract.Answer{}, err
 	}

@@ -64,7 +64,7 @@ func answering(t *testing.T, a *redisbus.Asker, edge string) {
 				continue
 			}
 			var ask contract.Ask
-			if err := contract.DecodeMessage(a.Keys, contract.MessageAsk, []byte(got[1]), &ask); err != nil {
+			if err := contract.DecodeSecretMessage(a.Keys, contract.MessageAsk, []byte(got[1]), &ask); err != nil {
 				return err
 			}
 			msg, err := contract.EncodeMessage(a.Keys, contract.MessageAnswer, contract.Answer{ID: ask.ID, Edge: edge, Trace: &contract.Trace{Path: ask.URL}})
