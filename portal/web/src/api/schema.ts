@@ -1687,6 +1687,661 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/developer-portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        /**
+         * The portal on which this gateway's callers look after themselves
+         * @description A portal that was never set is unpublished and has the gateway's name.
+         */
+        get: operations["getDeveloperPortal"];
+        /** Set up the developer portal */
+        put: operations["putDeveloperPortal"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/developer-portal/logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set the logo
+         * @description PNG, JPEG or GIF. Its pixels are drawn anew as PNG; nothing else of the file is kept.
+         */
+        put: operations["putDeveloperPortalLogo"];
+        post?: never;
+        /** Take the logo away */
+        delete: operations["deleteDeveloperPortalLogo"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/developer-portal/openapi": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        /** The API reference as developers see it */
+        get: operations["getDeveloperPortalOpenAPI"];
+        /**
+         * Upload the API reference
+         * @description OpenAPI 3 in JSON or YAML, at most 1 MiB, without references to other documents. Its servers are replaced by the gateway's address.
+         */
+        put: operations["putDeveloperPortalOpenAPI"];
+        post?: never;
+        /** Generate the API reference from the routes again */
+        delete: operations["deleteDeveloperPortalOpenAPI"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/developer-portal/applications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        /** Who asked for a usage plan, newest first */
+        get: operations["listDeveloperApplications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/developer-portal/applications/{application}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                application: components["parameters"]["ApplicationParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give the developer the plan */
+        post: operations["approveDeveloperApplication"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/developer-portal/applications/{application}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                application: components["parameters"]["ApplicationParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say no */
+        post: operations["refuseDeveloperApplication"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/developer-portal/developers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        /** Accounts of the developer portal, oldest first */
+        get: operations["listDevelopers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/developer-portal/developers/{developer}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                developer: components["parameters"]["DeveloperParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete an account with its consumer and keys */
+        delete: operations["deleteDeveloper"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        /**
+         * A published developer portal
+         * @description What is not published answers 404, like what does not exist; so does everything below it.
+         */
+        get: operations["getPortalInfo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        /** Its logo */
+        get: operations["getPortalLogo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        /** Its API reference */
+        get: operations["getPortalOpenAPI"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/signup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make an account
+         * @description Where mail is set up, the answer is the same whether the address is known, and a mail tells the rest.
+         *     Without mail the account works at once, and a known address is 409 `email_taken`.
+         */
+        post: operations["portalSignup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Prove the address with the token from the mail */
+        post: operations["portalVerify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for the confirmation mail again */
+        post: operations["portalResend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in; sets the portal's own cookie */
+        post: operations["portalLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End the session */
+        post: operations["portalLogout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for a mail that sets a new password */
+        post: operations["portalForgotPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a new password with the token from the mail */
+        post: operations["portalResetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Change the password; ends every other session */
+        put: operations["portalChangePassword"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        /** Who is signed in */
+        get: operations["getPortalMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/me/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delete the account with its keys */
+        post: operations["deletePortalMe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Choose a usage plan
+         * @description A free one is had at once. One that needs approval waits for the owner; the present plan stays until then.
+         */
+        put: operations["choosePortalPlan"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/application": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take the open application back */
+        delete: operations["withdrawPortalApplication"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        /** The developer's own keys, newest first */
+        get: operations["listPortalKeys"];
+        put?: never;
+        /** Make a key; it is shown once */
+        post: operations["createPortalKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/keys/{key}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+                /** @description A key's id (`key_…`) */
+                key: components["parameters"]["KeyParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a successor; the old key goes on working for the overlap */
+        post: operations["rotatePortalKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/keys/{key}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+                /** @description A key's id (`key_…`) */
+                key: components["parameters"]["KeyParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a key for good */
+        post: operations["revokePortalKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        /** The developer's own usage */
+        get: operations["getPortalUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        /** What the plan allows, and what is left */
+        get: operations["getPortalLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        /** The developer's own latest requests */
+        get: operations["listPortalRequests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/requests/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+                request_id: components["parameters"]["RequestIDParam"];
+            };
+            cookie?: never;
+        };
+        /** Why one of the developer's own requests was answered as it was */
+        get: operations["getPortalRequest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/developer/{label}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send one request through an edge, to this API only
+         * @description What is given passes through and is neither kept nor logged.
+         */
+        post: operations["tryPortalRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2078,7 +2733,7 @@ export interface components {
             id: string;
             actor: {
                 /** @enum {string} */
-                kind: "user" | "token" | "system";
+                kind: "user" | "token" | "system" | "developer";
                 id: string;
                 name: string;
                 /** @description Address it came from */
@@ -3011,6 +3666,305 @@ export interface components {
                 reason?: string;
             }[];
         };
+        /**
+         * @description a colour such as #1c64b0
+         * @example #1c64b0
+         */
+        Colour: string;
+        PortalOffer: {
+            usage_plan: components["schemas"]["Name"];
+            /** @description At most 100 characters */
+            title?: string;
+            /** @description At most 500 characters */
+            description?: string;
+            /** @description The owner decides about each application; else it is had at once */
+            approval?: boolean;
+        };
+        DeveloperPortalInput: {
+            /** @description False: everything below /v1/developer/{label} answers 404 */
+            published?: boolean;
+            /** @description At most 100 characters */
+            name: string;
+            /** @description At most 200 characters */
+            tagline?: string;
+            /** @description Plain text of at most 5,000 characters; an empty line begins a paragraph */
+            text?: string;
+            accent?: components["schemas"]["Colour"];
+            accent_dark?: components["schemas"]["Colour"];
+            /** @description Mail address or https URL where developers find help */
+            support?: string;
+            plans?: components["schemas"]["PortalOffer"][];
+            /** @description Active keys of one developer; default 5 */
+            max_keys?: number;
+        };
+        DeveloperPortal: {
+            /** @description False: everything below /v1/developer/{label} answers 404 */
+            published: boolean;
+            /** @description At most 100 characters */
+            name: string;
+            /** @description At most 200 characters */
+            tagline?: string;
+            /** @description Plain text of at most 5,000 characters; an empty line begins a paragraph */
+            text?: string;
+            accent: components["schemas"]["Colour"];
+            accent_dark: components["schemas"]["Colour"];
+            /** @description Mail address or https URL where developers find help */
+            support?: string;
+            plans: components["schemas"]["PortalOffer"][];
+            /** @description Active keys of one developer; default 5 */
+            max_keys: number;
+            /** @description The gateway's host label, by which the portal is found */
+            label: string;
+            /** @description Where people find it */
+            url: string;
+            /** @description Colour of text on the accent: white or black */
+            accent_text: string;
+            accent_dark_text: string;
+            logo_url?: string;
+            /** @enum {string} */
+            openapi: "generated" | "uploaded";
+            /** @description Accounts */
+            developers: number;
+            /** @description Applications that wait for a decision */
+            pending: number;
+            /** Format: date-time */
+            created_at?: string;
+            /** Format: date-time */
+            updated_at?: string;
+        };
+        LogoInput: {
+            /**
+             * Format: byte
+             * @description The file in base64: at most 256 KiB and 1024 × 1024 pixels
+             */
+            image: string;
+        };
+        LogoInfo: {
+            width: number;
+            height: number;
+        };
+        OpenAPIUpload: {
+            /** @description JSON or YAML */
+            document: string;
+        };
+        OpenAPIInfo: {
+            /** @enum {string} */
+            source: "uploaded";
+            title: string;
+            operations: number;
+        };
+        DeveloperApplication: {
+            id: string;
+            developer: {
+                id: string;
+                email: string;
+                name: string;
+            };
+            usage_plan: string;
+            message: string;
+            /** @enum {string} */
+            state: "pending" | "approved" | "refused";
+            reason?: string;
+            decided_by?: string;
+            /** Format: date-time */
+            decided_at?: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        DeveloperApplicationList: {
+            items: components["schemas"]["DeveloperApplication"][];
+            next_cursor?: string;
+        };
+        RefuseInput: {
+            /** @description Shown to the developer, at most 1,000 characters */
+            reason?: string;
+        };
+        DeveloperAccount: {
+            id: string;
+            email: string;
+            name: string;
+            verified: boolean;
+            /** @description The consumer that the developer is */
+            consumer?: string;
+            usage_plan?: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        DeveloperAccountList: {
+            items: components["schemas"]["DeveloperAccount"][];
+            next_cursor?: string;
+        };
+        PortalInfo: {
+            label: string;
+            name: string;
+            tagline?: string;
+            text?: string;
+            accent: string;
+            accent_text: string;
+            accent_dark: string;
+            accent_dark_text: string;
+            support?: string;
+            logo_url?: string;
+            /** @description Where the API answers */
+            gateway_url: string;
+            /** @description Addresses are confirmed by mail */
+            mail: boolean;
+            /** @description Requests can be tried through the portal */
+            try_it: boolean;
+            password_min: number;
+            plans: {
+                usage_plan: string;
+                title: string;
+                description?: string;
+                approval: boolean;
+                rate_limit?: components["schemas"]["Rate"];
+                quota?: components["schemas"]["Quota"];
+                concurrency?: number;
+            }[];
+        };
+        PortalSignupInput: {
+            email: components["schemas"]["Email"];
+            password: components["schemas"]["Password"];
+            /** @description Shown to the API's owner, at most 100 characters */
+            name: string;
+        };
+        PortalSignupResult: {
+            /** @description A mail follows; else sign in now */
+            confirm: boolean;
+        };
+        PortalPasswordInput: {
+            current_password: string;
+            password: components["schemas"]["Password"];
+        };
+        PortalDeletion: {
+            password: string;
+        };
+        PortalDeveloper: {
+            id: string;
+            email: string;
+            name: string;
+            /**
+             * @description `active` has a usage plan, `pending` waits for one
+             * @enum {string}
+             */
+            state: "new" | "pending" | "active";
+            usage_plan?: string;
+            /** @description The latest one */
+            application?: {
+                id: string;
+                usage_plan: string;
+                /** @enum {string} */
+                state: "pending" | "approved" | "refused";
+                reason?: string;
+                /** Format: date-time */
+                created_at: string;
+            };
+            /** Format: date-time */
+            created_at: string;
+        };
+        PortalPlanInput: {
+            usage_plan: string;
+            /** @description To the API's owner, at most 1,000 characters */
+            message?: string;
+        };
+        PortalKeyInput: {
+            name?: string;
+        };
+        PortalRotateInput: {
+            overlap?: components["schemas"]["Duration"];
+        };
+        PortalKey: {
+            id: string;
+            name: string;
+            /** @description What may be shown of it */
+            prefix: string;
+            /** @enum {string} */
+            state: "active" | "pending" | "expired" | "revoked" | "deleted";
+            /** Format: date-time */
+            expires_at?: string;
+            /** Format: date-time */
+            revoked_at?: string;
+            rotated_to?: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        NewPortalKey: {
+            id: string;
+            name: string;
+            /** @description What may be shown of it */
+            prefix: string;
+            /** @enum {string} */
+            state: "active" | "pending" | "expired" | "revoked" | "deleted";
+            /** Format: date-time */
+            expires_at?: string;
+            /** Format: date-time */
+            revoked_at?: string;
+            rotated_to?: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description The key itself; never shown again */
+            key?: string;
+            replaces?: {
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description Until then the old key goes on working
+                 */
+                expires_at: string;
+            };
+        };
+        PortalKeyList: {
+            items: components["schemas"]["PortalKey"][];
+        };
+        PortalLimits: {
+            /** @description Missing: none is chosen yet */
+            usage_plan?: string;
+            rate_limit?: components["schemas"]["Rate"];
+            concurrency?: number;
+            quota?: {
+                /** Format: int64 */
+                limit: number;
+                period: string;
+                /**
+                 * Format: int64
+                 * @description Missing where it is not known at the moment, like the next two
+                 */
+                used?: number;
+                /** Format: int64 */
+                left?: number;
+                /** Format: date-time */
+                resets_at?: string;
+            };
+        };
+        PortalRequest: {
+            /** Format: date-time */
+            time: string;
+            request_id: string;
+            method: string;
+            path: string;
+            status: number;
+            /** @description What the edge answered with; missing for an answer of the backend */
+            code?: string;
+            /** @description What the code means */
+            title?: string;
+            detail?: string;
+            /** @description What can be done about it */
+            advice?: string;
+            /** @description The key's id */
+            key?: string;
+            limits?: {
+                name: string;
+                /** Format: int64 */
+                limit: number;
+                /** Format: int64 */
+                left: number;
+                window: string;
+            }[];
+        };
+        PortalRequestList: {
+            items: components["schemas"]["PortalRequest"][];
+            next_cursor?: string;
+        };
         ExplainInput: {
             /** @description Default GET */
             method?: string;
@@ -3705,6 +4659,16 @@ export interface components {
                 "application/json": components["schemas"]["NewKey"];
             };
         };
+        /** @description The developer portal */
+        DeveloperPortalAnswer: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["DeveloperPortal"];
+            };
+        };
         /** @description The configuration */
         ConfigAnswer: {
             headers: {
@@ -3747,6 +4711,10 @@ export interface components {
         ProviderParam: string;
         IdentityParam: string;
         TokenParam: string;
+        /** @description A gateway's host label */
+        LabelParam: string;
+        ApplicationParam: string;
+        DeveloperParam: string;
         VersionNumberParam: number;
         RequestIDParam: string;
     };
@@ -6625,6 +7593,937 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HealthReport"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getDeveloperPortal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["DeveloperPortalAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    putDeveloperPortal: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeveloperPortalInput"];
+            };
+        };
+        responses: {
+            200: components["responses"]["DeveloperPortalAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    putDeveloperPortalLogo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogoInput"];
+            };
+        };
+        responses: {
+            /** @description The logo */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogoInfo"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteDeveloperPortalLogo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getDeveloperPortalOpenAPI: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An OpenAPI 3 document */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    putDeveloperPortalOpenAPI: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAPIUpload"];
+            };
+        };
+        responses: {
+            /** @description What was read */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAPIInfo"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteDeveloperPortalOpenAPI: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is generated */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listDeveloperApplications: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+                /** @description Only these */
+                state?: "pending" | "approved" | "refused";
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Applications */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeveloperApplicationList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    approveDeveloperApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                application: components["parameters"]["ApplicationParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The application */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeveloperApplication"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    refuseDeveloperApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                application: components["parameters"]["ApplicationParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefuseInput"];
+            };
+        };
+        responses: {
+            /** @description The application */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeveloperApplication"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listDevelopers: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Developers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeveloperAccountList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteDeveloper: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                developer: components["parameters"]["DeveloperParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getPortalInfo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The portal */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalInfo"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getPortalLogo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The logo */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getPortalOpenAPI: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An OpenAPI 3 document */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    portalSignup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalSignupInput"];
+            };
+        };
+        responses: {
+            /** @description What comes next */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalSignupResult"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    portalVerify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OneTimeTokenInput"];
+            };
+        };
+        responses: {
+            /** @description The address is proved */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    portalResend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailInput"];
+            };
+        };
+        responses: {
+            /** @description If an account waits for it, a mail is on its way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    portalLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginInput"];
+            };
+        };
+        responses: {
+            /** @description The developer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalDeveloper"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    portalLogout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    portalForgotPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailInput"];
+            };
+        };
+        responses: {
+            /** @description If there is such an account, a mail is on its way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    portalResetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordResetInput"];
+            };
+        };
+        responses: {
+            /** @description The password is set */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    portalChangePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalPasswordInput"];
+            };
+        };
+        responses: {
+            /** @description The password is changed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getPortalMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The developer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalDeveloper"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deletePortalMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalDeletion"];
+            };
+        };
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    choosePortalPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalPlanInput"];
+            };
+        };
+        responses: {
+            /** @description The developer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalDeveloper"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    withdrawPortalApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listPortalKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Keys */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalKeyList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    createPortalKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalKeyInput"];
+            };
+        };
+        responses: {
+            /** @description The key */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewPortalKey"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    rotatePortalKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+                /** @description A key's id (`key_…`) */
+                key: components["parameters"]["KeyParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalRotateInput"];
+            };
+        };
+        responses: {
+            /** @description The new key */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewPortalKey"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    revokePortalKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+                /** @description A key's id (`key_…`) */
+                key: components["parameters"]["KeyParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalKey"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getPortalUsage: {
+        parameters: {
+            query?: {
+                /** @description Default 24 hours before `to` */
+                from?: string;
+                /** @description Default now */
+                to?: string;
+                /** @description Width of a point */
+                interval?: "minute" | "hour" | "day" | "total";
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The series */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getPortalLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Limits */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalLimits"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listPortalRequests: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+                /** @description Only these */
+                outcome?: "refused" | "failed" | "ok";
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Requests */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalRequestList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getPortalRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+                request_id: components["parameters"]["RequestIDParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalRequest"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    tryPortalRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's host label */
+                label: components["parameters"]["LabelParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestRequest"];
+            };
+        };
+        responses: {
+            /** @description What the edge answered, whatever its status */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestAnswer"];
                 };
             };
             default: components["responses"]["ProblemAnswer"];
