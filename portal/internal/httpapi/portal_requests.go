@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tollgate/tollgate/portal/internal/gen"
 	"github.com/tollgate/tollgate/services/contract"
@@ -11,7 +12,7 @@ import (
 )
 
 // toPortalRequest shows a developer what concerns the caller of a request: never
-// routes, backends, other policies or addresses.
+// routes, backends, policies, addresses or what the organization itself has left.
 func toPortalRequest(e *usage.LogEntry) gen.PortalRequest {
 	out := gen.PortalRequest{
 		Time: core.FromMillis(e.Time), RequestID: e.RequestID, Method: e.Method, Path: e.Path, Status: e.Status, Code: optional(e.Code),
@@ -27,10 +28,11 @@ func toPortalRequest(e *usage.LogEntry) gen.PortalRequest {
 	if e.Trace == nil {
 		return out
 	}
-	if _, own := contract.CodeByName(e.Code); own && e.Status < 500 {
-		out.Detail = optional(e.Trace.Detail)
+	if e.Code == contract.CodeRequestInvalid.String() {
+		out.Detail = optional(e.Trace.Detail) // about the request's own bytes
 	}
-	limits := each(e.Trace.Limits, func(l *contract.LimitTrace) struct {
+	own := slices.DeleteFunc(slices.Clone(e.Trace.Limits), func(l contract.LimitTrace) bool { return l.From == "organization" })
+	limits := each(own, func(l *contract.LimitTrace) struct {
 		Left   int64  `json:"left"`
 		Limit  int64  `json:"limit"`
 		Name   string `json:"name"`
