@@ -128,12 +128,15 @@ func (c client) RedirectURIs() []string            { return c.redirects }
 func (client) PostLogoutRedirectURIs() []string    { return nil }
 func (client) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
 
-func (client) AuthMethod() oidc.AuthMethod        { return oidc.AuthMethodBasic }
+func (client) AuthMethod() oidc.AuthMethod { return oidc.AuthMethodBasic }
 func (client) ResponseTypes() []oidc.ResponseType { return []oidc.ResponseType{oidc.ResponseTypeCode} }
+
 func (client) GrantTypes() []oidc.GrantType {
 	return []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeClientCredentials}
 }
-func (client) LoginURL(id string) string                                    { return "/login?id=" + id }
+
+func (client) LoginURL(id string) string { return "/login?id=" + id }
+
 func (client) AccessTokenType() op.AccessTokenType                          { return op.AccessTokenTypeJWT }
 func (client) IDTokenLifetime() time.Duration                               { return time.Hour }
 func (client) DevMode() bool                                                { return false }

@@ -134,7 +134,7 @@ func (c *caller) furnish() ids {
 	return ids{
 		"label": label, "developer": dev.get("/me").want(200).str("id"),
 		"application": c.get(g + "/developer-portal/applications").want(200).list("items")[0].(object)["id"].(string),
-		"gateway": strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef", "organization": c.org, "identity": "idn_00000000000000000000000000",
+		"gateway":     strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef", "organization": c.org, "identity": "idn_00000000000000000000000000",
 		"key":        c.post(g+"/keys", object{"consumer": "c"}).want(201).str("id"),
 		"token":      c.post("/v1/tokens", object{"name": "spare", "scopes": []string{"*"}}).want(201).str("id"),
 		"invitation": c.post("/v1/invitations", object{"email": "guest@example.com", "role": "viewer"}).want(201).str("id"),

@@ -43,7 +43,7 @@ func (s *Server) putConsumer(ctx context.Context, name string, in *gen.ConsumerI
 	return s.Consumers.Put(ctx, c.org, gateway.PutConsumer{
 		Gateway: c.ref(), Name: name, NewName: value(in.Name), UsagePlan: value(in.UsagePlan), Metadata: metadata,
 		Identities: identities,
-		IfMatch: core.ParseIfMatch(value(ifMatch)), CreateOnly: name == "",
+		IfMatch:    core.ParseIfMatch(value(ifMatch)), CreateOnly: name == "",
 	})
 }
 

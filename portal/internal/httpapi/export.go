@@ -218,7 +218,9 @@ func (s *Server) exportTokens(x *exporter, org core.OrganizationID, user string)
 }
 
 func (s *Server) exportAudit(x *exporter, org core.OrganizationID, f audit.Filter) error {
-	read := func(p core.Page) (core.List[audit.Entry], error) { return s.Audit.List(x.ctx, org, f, core.Listing{Page: p}) }
+	read := func(p core.Page) (core.List[audit.Entry], error) {
+		return s.Audit.List(x.ctx, org, f, core.Listing{Page: p})
+	}
 	return pages(x, "audit", read, func(e *audit.Entry) error {
 		line, err := toAuditEntry(e)
 		x.next()
