@@ -16,7 +16,7 @@ WEB := portal/web
 NPM := npm --prefix $(WEB) --silent
 WEB_SOURCES := $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o -type f ! -name '*.test.ts*' ! -name '*.go' ! -name '*.md' -print 2>/dev/null)
 
-.PHONY: tools help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
+.PHONY: tools deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
 
 help: ## Print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,10 @@ lint: tools $(WEB)/node_modules/.installed ## gofumpt, go vet, staticcheck, dead
 	@$(NPM) run check
 	$(STEP) 'go vet and staticcheck'
 	@for m in $(MODULES); do (cd $$m && go vet ./... && $(abspath $(TOOLS))/staticcheck ./...) || exit 1; done
+
+deadcode: tools ## Find functions that no program reaches (minutes: it looks at the whole program)
+	$(STEP) 'dead code'
+	@tests/deadcode.sh $(abspath $(TOOLS))/deadcode
 
 lint-full: ## golangci-lint with .golangci.yml (must be installed: it takes long to build)
 	@for m in $(MODULES); do (cd $$m && golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
