@@ -2,7 +2,6 @@ package alert
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"time"
 
@@ -86,6 +85,3 @@ type Guard interface {
 	CheckWebhook(url string) error
 	CheckDial(addr netip.AddrPort) error
 }
-
-// Dialer dials; nil is net.Dialer. Tests replace it.
-type Dialer func(ctx context.Context, network, addr string) (net.Conn, error)
