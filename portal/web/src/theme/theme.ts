@@ -1,4 +1,4 @@
-import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
+import { createTheme, defaultVariantColorsResolver, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
 
 // Warm greys, an ink-blue green ("petrol") for what can be acted on, and amber,
 // the colour of a barrier, for what asks for attention. Status colours are only
@@ -45,12 +45,20 @@ export const theme = createTheme({
       h3: { fontSize: '1rem', lineHeight: '1.4' },
     },
   },
+  // An outline keeps one shade in both themes, which for red is too dark on dark.
+  variantColorResolver: (input) => {
+    const colors = defaultVariantColorsResolver(input);
+    if (input.variant !== 'outline' || !input.color?.startsWith('red')) return colors;
+    return { ...colors, color: 'var(--tg-bad)', border: '1px solid var(--tg-bad)', hover: 'var(--tg-hover)' };
+  },
   cursorType: 'pointer',
   respectReducedMotion: true,
   components: {
     Badge: { defaultProps: { variant: 'light', tt: 'none', fw: 550, radius: 'sm' } },
     Paper: { defaultProps: { withBorder: true, radius: 'md' } },
-    Modal: { defaultProps: { centered: true, radius: 'md', closeButtonProps: { 'aria-label': 'Close' } } },
+    // The kit's <header> would be a second banner of the page.
+    Modal: { defaultProps: { centered: true, radius: 'md', closeButtonProps: { 'aria-label': 'Close' }, attributes: { header: { role: 'presentation' } } } },
+    Drawer: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, attributes: { header: { role: 'presentation' } } } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 300, events: { hover: true, focus: true, touch: false } } },
     Table: { defaultProps: { verticalSpacing: 'xs', horizontalSpacing: 'md' } },
     Anchor: { defaultProps: { underline: 'hover' } },

@@ -1,4 +1,4 @@
-import { Anchor, Button, PasswordInput, Stack, Text } from '@mantine/core';
+import { Anchor, Box, Button, PasswordInput, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -7,7 +7,7 @@ import { asProblem, Problem } from '@/api/problem';
 import { queryClient } from '@/api/queries';
 import { meQuery } from '@/api/session';
 import { date } from '@/ui/format';
-import { Loaded, ProblemNote, useApiForm } from '@/ui';
+import { ErrorState, Loaded, ProblemNote, useApiForm } from '@/ui';
 import { AuthCard } from './AuthCard';
 import { BadLink } from './BadLink';
 import { entered } from './entered';
@@ -39,6 +39,15 @@ export default function JoinPage() {
     },
   });
   if (!token) return <BadLink title="Join an organization" />;
+  if (offer.error) {
+    return (
+      <AuthCard title="Join an organization">
+        <Box mt="lg">
+          <ErrorState error={offer.error} retry={() => void offer.refetch()} />
+        </Box>
+      </AuthCard>
+    );
+  }
   return (
     <Loaded query={offer}>
       {(found) => {
