@@ -36,7 +36,7 @@ func TestBenchLists(t *testing.T) {
 		do()
 		t.Logf("%-36s %5d ms", name, time.Since(began).Milliseconds())
 	}
-	upstreams := []harness.Object{{"name": "app", "targets": []harness.Object{{"url": "http://127.0.0.1:9"}}}}
+	upstreams := []harness.Object{{"name": "app", "targets": []harness.Object{{"url": "http://127.0.0.1:3333"}}}}
 	timed("PUT config of 10,000 routes", func() {
 		api.Must("PUT", "/v1/gateways/crowd/config", harness.Object{"upstreams": upstreams, "routes": routes})
 	})
