@@ -30,11 +30,13 @@ export default function HomePage() {
           </Text>
           <CopyText text={info.gateway_url} label="address of the API" />
         </div>
-        {paragraphs(info.text).map((text, i) => (
-          <Text key={i} maw="44rem" style={{ whiteSpace: 'pre-line' }}>
-            {text}
-          </Text>
-        ))}
+        <Stack gap="sm">
+          {paragraphs(info.text).map((text, i) => (
+            <Text key={i} maw="44rem" style={{ whiteSpace: 'pre-line' }}>
+              {text}
+            </Text>
+          ))}
+        </Stack>
         {info.plans.length > 0 ? <Plans plans={info.plans} current={developer?.usage_plan} /> : null}
       </Stack>
     </>
