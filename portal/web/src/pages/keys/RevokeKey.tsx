@@ -21,7 +21,6 @@ export function RevokeKey({ gateway, id, name, opened, onClose }: RevokeKeyProps
   const [problem, setProblem] = useState<Problem>();
   const close = () => {
     onClose();
-    if (receipt) void refresh('/v1/gateways/{gateway}/keys', '/v1/gateways/{gateway}/consumers');
     setReceipt(undefined);
     setProblem(undefined);
   };
@@ -30,6 +29,7 @@ export function RevokeKey({ gateway, id, name, opened, onClose }: RevokeKeyProps
     setProblem(undefined);
     try {
       setReceipt(await revoke(gateway, id, '2s'));
+      void refresh('/v1/gateways/{gateway}/keys', '/v1/gateways/{gateway}/consumers');
     } catch (error) {
       setProblem(asProblem(error));
     } finally {

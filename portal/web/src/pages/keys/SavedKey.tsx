@@ -1,13 +1,11 @@
-import { Anchor, Button, Checkbox, Group, Stack, Text } from '@mantine/core';
-import { Link } from '@tanstack/react-router';
+import { Button, Checkbox, Group, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import type { Schemas } from '@/api/client';
 import { CopyOnce, CopyText, Time } from '@/ui';
-import { useGateway, useGatewayName } from '@/shell/useGateway';
+import { useGateway } from '@/shell/useGateway';
 
 /** The new key, once: the dialog closes when its reader says that it is kept. */
 export function SavedKey({ made, onClose }: { made: Schemas['NewKey']; onClose: () => void }) {
-  const gateway = useGatewayName();
   const url = useGateway()?.url;
   const [saved, setSaved] = useState(made.key === undefined);
   return (
@@ -20,10 +18,7 @@ export function SavedKey({ made, onClose }: { made: Schemas['NewKey']; onClose: 
       ) : null}
       {made.replaces ? (
         <Text size="sm">
-          <Anchor inherit underline="always" renderRoot={(props) => <Link to="/gateways/$gw/keys/$key" params={{ gw: gateway, key: made.replaces?.id ?? '' }} {...props} />}>
-            The old key
-          </Anchor>{' '}
-          goes on working and ends <Time at={made.replaces.expires_at} />.
+          The old key goes on working and ends <Time at={made.replaces.expires_at} />.
         </Text>
       ) : null}
       {made.key ? <Checkbox label="I saved it" checked={saved} onChange={(event) => setSaved(event.currentTarget.checked)} /> : null}

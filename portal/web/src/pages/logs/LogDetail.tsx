@@ -41,7 +41,8 @@ export function LogDetail({ gateway, record: r }: { gateway: string; record: Log
   );
 }
 
-function Split({ record: { edge_ms: edge, upstream_ms: backend } }: { record: LogRecord }) {
+function Split({ record: { edge_ms: edge, upstream_ms: spent, target } }: { record: LogRecord }) {
+  const backend = target ? spent : undefined;
   if (edge === undefined) return null;
   const share = (100 * edge) / Math.max(edge + (backend ?? 0), 0.001);
   return (
