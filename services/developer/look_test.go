@@ -39,9 +39,18 @@ func TestAccents(t *testing.T) {
 		page color.RGBA
 		ok   bool
 	}{
-		{"", lightPage, true}, {defaultAccent, lightPage, true}, {defaultAccentDark, darkPage, true},
-		{"#767676", lightPage, true}, {"#777777", lightPage, false}, {"#000000", darkPage, false}, {"#FFFFFF", darkPage, true},
-		{"red", lightPage, false}, {"#12345", lightPage, false}, {"#+12345", lightPage, false}, {"1234567", lightPage, false}, {"#gggggg", lightPage, false},
+		{"", lightPage, true},
+		{defaultAccent, lightPage, true},
+		{defaultAccentDark, darkPage, true},
+		{"#767676", lightPage, true},
+		{"#777777", lightPage, false},
+		{"#000000", darkPage, false},
+		{"#FFFFFF", darkPage, true},
+		{"red", lightPage, false},
+		{"#12345", lightPage, false},
+		{"#+12345", lightPage, false},
+		{"1234567", lightPage, false},
+		{"#gggggg", lightPage, false},
 	} {
 		var errs contract.FieldErrors
 		checkAccent(&errs, "/accent", c.text, c.page)

@@ -128,7 +128,7 @@ func (c client) RedirectURIs() []string            { return c.redirects }
 func (client) PostLogoutRedirectURIs() []string    { return nil }
 func (client) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
 
-func (client) AuthMethod() oidc.AuthMethod { return oidc.AuthMethodBasic }
+func (client) AuthMethod() oidc.AuthMethod        { return oidc.AuthMethodBasic }
 func (client) ResponseTypes() []oidc.ResponseType { return []oidc.ResponseType{oidc.ResponseTypeCode} }
 
 func (client) GrantTypes() []oidc.GrantType {

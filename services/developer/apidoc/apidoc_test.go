@@ -93,7 +93,8 @@ func TestGenerate(t *testing.T) {
 func TestGenerateShowsOnlyWhatIsOpened(t *testing.T) {
 	t.Parallel()
 	routes := []contract.Route{
-		{Name: "admin", Match: contract.Match{Path: "/admin"}}, {Name: "orders", Match: contract.Match{Path: "/orders"}},
+		{Name: "admin", Match: contract.Match{Path: "/admin"}},
+		{Name: "orders", Match: contract.Match{Path: "/orders"}},
 		{Name: "open", Match: contract.Match{Path: "/open"}, Public: true},
 	}
 	doc := generate(t, apidoc.Input{Title: "T", URL: "https://a.test", Routes: routes, Only: []string{"orders"}})

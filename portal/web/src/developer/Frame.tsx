@@ -1,4 +1,4 @@
-import { Button, Group, Skeleton } from '@mantine/core';
+import { Button, Group, Skeleton, VisuallyHidden } from '@mantine/core';
 import { Outlet, useRouterState } from '@tanstack/react-router';
 import { Problem } from '@/api/problem';
 import { SchemeSwitch } from '@/shell/SchemeSwitch';
@@ -43,6 +43,7 @@ function Without({ error, retry }: { error: unknown; retry: () => void }) {
   const missing = error instanceof Problem && error.status === 404;
   return (
     <main id="content" className={classes.main}>
+      <VisuallyHidden component="h1">Developer portal</VisuallyHidden>
       {error ? (
         <ErrorState
           error={missing ? new Problem({ ...error, title: 'There is no developer portal here', detail: 'The address may be mistyped, or its owner has not published it.' }) : error}

@@ -117,7 +117,7 @@ function OperationRow({ op, scheme }: { op: Operation; scheme: Scheme }) {
 function Parameters({ op }: { op: Operation }) {
   return (
     <div style={{ minWidth: 0 }}>
-      <Title order={3} mb="xs">
+      <Title order={2} size="h3" mb="xs">
         What it takes
       </Title>
       {op.parameters.length === 0 && !op.body ? <Text c="dimmed">Nothing but the key.</Text> : null}
@@ -163,7 +163,7 @@ function Parameters({ op }: { op: Operation }) {
 function Answers({ op }: { op: Operation }) {
   return (
     <div style={{ minWidth: 0 }}>
-      <Title order={3} mb="xs">
+      <Title order={2} size="h3" mb="xs">
         What it answers
       </Title>
       {op.answers.length === 0 ? <Text c="dimmed">Nothing is said about it.</Text> : null}
@@ -173,7 +173,7 @@ function Answers({ op }: { op: Operation }) {
             <Badge variant="default" tt="none" style={{ flex: 'none' }}>
               {a.status}
             </Badge>
-            <Text size="sm">{a.description}</Text>
+            <Text size="sm" style={{ whiteSpace: 'pre-line' }}>{a.description.replaceAll('`', '')}</Text>
           </Group>
         ))}
       </Stack>

@@ -41,7 +41,7 @@ function Own() {
             {(report) => (
               <Suspense fallback={<ChartSkeleton height={300} />}>
                 <Text role="status">
-                  {count(report.total.requests)} requests in this time: {count(report.total.status_2xx + report.total.status_3xx)} fine, {count(report.total.refused)} refused,{' '}
+                  {count(report.total.requests)} {report.total.requests === 1 ? 'request' : 'requests'} in this time: {count(report.total.status_2xx + report.total.status_3xx)} fine, {count(report.total.refused)} refused,{' '}
                   {count(report.total.upstream_errors)} failed in the API.
                 </Text>
                 <UsageCharts report={report} interval={interval} />

@@ -50,7 +50,7 @@ export function Console({ op, scheme }: { op: Operation; scheme: Scheme }) {
   const line = curl(info?.gateway_url ?? '', request);
   return (
     <Stack gap="sm" component="section" aria-label="Try it">
-      <Title order={3}>Try it</Title>
+      <Title order={2} size="h3">Try it</Title>
       <form
         onSubmit={(event) => {
           event.preventDefault();
