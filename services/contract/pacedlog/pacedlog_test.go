@@ -27,7 +27,7 @@ func TestEachKindOnceInAWhile(t *testing.T) {
 	}
 	out.Reset()
 	for i := range 1000 {
-		l.Printf(t.Context(), fmt.Sprintf("kind %d", i))
+		l.Printf(t.Context(), fmt.Sprintf("kind %d: %%d", i), i)
 	}
 	if n := strings.Count(out.String(), "\n"); n > maxKinds || len(l.kinds) > maxKinds+1 {
 		t.Errorf("%d lines of %d kinds", n, len(l.kinds))
