@@ -279,6 +279,7 @@ func TestPoison(t *testing.T) {
 	unknown := gateway(1, 4, "from_the_future")
 	blank := gateway(1, 5)
 	blank.Routes[0].Public = false
+	const newer = contract.SchemaVersion + 1
 	for _, c := range []struct {
 		name, reason string
 		publish      func() uint64
@@ -290,7 +291,7 @@ func TestPoison(t *testing.T) {
 		{"open without saying so", "public", func() uint64 { return r.pub.Gateway(blank) }, 5},
 		{"panic", "panics", func() uint64 { return r.pub.Gateway(gateway(1, 6, "panic")) }, 6},
 		{"unknown field", "future", func() uint64 { return r.pub.Document("gw_1", contract.KindGateway, 7, r.future(7, 1)) }, 7},
-		{"newer schema", "schema 2", func() uint64 { g := gateway(1, 8); g.Schema = 2; return r.pub.Gateway(g) }, 8},
+		{"newer schema", fmt.Sprintf("schema %d", newer), func() uint64 { g := gateway(1, 8); g.Schema = newer; return r.pub.Gateway(g) }, 8},
 	} {
 		rev := c.publish()
 		r.pub.Gateway(gateway(2, c.version))
