@@ -113,7 +113,7 @@ func TestUpDownUp(t *testing.T) {
 			}
 			for i := n; i > 0; i-- {
 				s, err := r.Down(ctx)
-				if err != nil || s == nil || s.Version != int64(i) {
+				if err != nil || s == nil || s.Version != status[i-1].Version {
 					t.Fatalf("down from %d: %+v, %v", i, s, err)
 				}
 			}

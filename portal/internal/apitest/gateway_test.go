@@ -143,7 +143,7 @@ func TestWholeConfiguration(t *testing.T) {
 		ada.get(g + "/live?wait=2h").wantFields("/wait")
 		ada.get(g + "/health").want(200)
 		ada.get(g + "/usage?interval=hour&group_by=route").want(200)
-		ada.get(g+"/usage?interval=year&from=x&limit=7").wantFields("/interval", "/from", "/limit")
+		ada.get(g+"/usage?interval=year&from=x&limit=0").wantFields("/interval", "/from", "/limit")
 		ada.get(g + "/logs").want(200)
 		ada.get(g+"/requests/0123456789abcdef").wantCode(404, "not_found")
 		ada.post(g+"/explain", map[string]any{"url": "/orders/1"}).wantCode(503, "unavailable") // no edge lives
