@@ -95,6 +95,7 @@ lint: tools $(WEB)/node_modules/.installed ## gofumpt, go vet, staticcheck, dead
 	@$(NPM) run check
 	$(STEP) 'go vet and staticcheck'
 	@for m in $(MODULES); do (cd $$m && go vet ./... && $(abspath $(TOOLS))/staticcheck ./...) || exit 1; done
+	@$(MAKE) -s deadcode
 
 deadcode: tools ## Find functions that no program reaches (minutes: it looks at the whole program)
 	$(STEP) 'dead code'
