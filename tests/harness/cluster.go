@@ -22,13 +22,15 @@ type Options struct {
 	Edges   int      // default 1
 	Env     []string // for every process of Tollgate
 	EdgeEnv []string // for edges only
+	Redis   RedisKind
 }
 
 // Cluster is a whole Tollgate: real Redis and PostgreSQL, and the built binaries.
 type Cluster struct {
 	T        testing.TB
 	Dir      string
-	Redis    *Redis
+	Redis    *Redis    // the one server; nil when there are several
+	RedisSet *RedisSet // the several
 	Postgres *Postgres
 	Portal   *Process
 	Worker   *Process
@@ -87,8 +89,12 @@ func New(t testing.TB, o Options) *Cluster {
 	for _, sub := range []string{"redis", "pg"} {
 		must(t, os.Mkdir(filepath.Join(dir, sub), 0o755))
 	}
-	c.Redis, err = StartRedis(ctx, filepath.Join(dir, "redis"))
-	must(t, err)
+	if o.Redis == RedisSingle {
+		c.Redis, err = StartRedis(ctx, filepath.Join(dir, "redis"))
+		must(t, err)
+	} else {
+		c.RedisSet = StartRedisSet(ctx, t, o.Redis, filepath.Join(dir, "redis"))
+	}
 	c.Postgres, err = StartPostgres(ctx, filepath.Join(dir, "pg"))
 	must(t, err)
 	c.edgeSecret = strings.TrimSpace(c.run("secrets", "edge"))
@@ -114,9 +120,16 @@ func randomKey() string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
+func (c *Cluster) redisURL() string {
+	if c.RedisSet != nil {
+		return c.RedisSet.URL()
+	}
+	return c.Redis.URL()
+}
+
 // control is the environment of the control plane's processes.
 func (c *Cluster) control(extra ...string) []string {
-	env := cleanEnv("TOLLGATE_SECRET_KEY="+c.secret, "TOLLGATE_REDIS_URL="+c.Redis.URL(), "TOLLGATE_DATABASE_URL="+c.Postgres.URL("postgres"),
+	env := cleanEnv("TOLLGATE_SECRET_KEY="+c.secret, "TOLLGATE_REDIS_URL="+c.redisURL(), "TOLLGATE_DATABASE_URL="+c.Postgres.URL("postgres"),
 		"TOLLGATE_PLANS_FILE="+c.plans, "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS=true", "TOLLGATE_LOG_FORMAT=text")
 	return append(append(env, c.opts.Env...), extra...)
 }
@@ -182,7 +195,7 @@ func (c *Cluster) NewEdge() *Edge {
 	e.Port, _ = strconv.Atoi(c.port())
 	e.TLSPort, _ = strconv.Atoi(c.port())
 	e.Admin, _ = strconv.Atoi(c.port())
-	env := cleanEnv("TOLLGATE_EDGE_SECRET="+c.edgeSecret, "TOLLGATE_REDIS_URL="+c.Redis.URL(), "TOLLGATE_EDGE_ID="+e.ID,
+	env := cleanEnv("TOLLGATE_EDGE_SECRET="+c.edgeSecret, "TOLLGATE_REDIS_URL="+c.redisURL(), "TOLLGATE_EDGE_ID="+e.ID,
 		"TOLLGATE_EDGE_ADDR=127.0.0.1:"+strconv.Itoa(e.Port), "TOLLGATE_EDGE_TLS_ADDR=127.0.0.1:"+strconv.Itoa(e.TLSPort),
 		"TOLLGATE_EDGE_ADMIN_ADDR=127.0.0.1:"+strconv.Itoa(e.Admin), "TOLLGATE_DATA_DIR="+e.DataDir,
 		"TOLLGATE_ALLOW_PRIVATE_UPSTREAMS=true", "TOLLGATE_LOG_FORMAT=text")

@@ -26,7 +26,9 @@ func (r *Redis) URL() string { return fmt.Sprintf("redis://127.0.0.1:%d/0", r.Po
 
 // StartRedis starts a Redis in dir that appends every second, as a small
 // installation would run it.
-func StartRedis(ctx context.Context, dir string) (*Redis, error) {
+func StartRedis(ctx context.Context, dir string) (*Redis, error) { return startRedis(ctx, dir) }
+
+func startRedis(ctx context.Context, dir string, more ...string) (*Redis, error) {
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, errors.New("redis-server is not installed (Debian package redis-server)")
@@ -37,7 +39,7 @@ func StartRedis(ctx context.Context, dir string) (*Redis, error) {
 	}
 	r := &Redis{Port: port, Process: &Process{
 		Name: "redis", Path: path, Dir: dir, Env: cleanEnv(),
-		Args: []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--dir", dir, "--maxmemory-policy", "noeviction"},
+		Args: append([]string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--dir", dir, "--maxmemory-policy", "noeviction"}, more...),
 	}}
 	if err := r.Start(); err != nil {
 		return nil, err

@@ -140,22 +140,37 @@ func openSeveral(scheme, text string, d *Dialing, pool int) (redis.UniversalClie
 	}
 	o.Password, _ = user.Password()
 	if scheme == "redis+cluster" {
-		o.IsClusterMode, o.MaxRedirects = true, 3 // while slots move
-	} else {
-		master, db, _ := strings.Cut(strings.Trim(path, "/"), "/")
-		if master == "" {
-			return nil, errors.New("the Redis URL names no master: want redis+sentinel://host:port,host:port/master/db")
-		}
-		o.MasterName = master
-		if db != "" {
-			if o.DB, err = strconv.Atoi(db); err != nil {
-				return nil, errors.New("the Redis URL's database is not a number")
-			}
+		return openCluster(o, d), nil
+	}
+	master, db, _ := strings.Cut(strings.Trim(path, "/"), "/")
+	if master == "" {
+		return nil, errors.New("the Redis URL names no master: want redis+sentinel://host:port,host:port/master/db")
+	}
+	o.MasterName = master
+	if db != "" {
+		if o.DB, err = strconv.Atoi(db); err != nil {
+			return nil, errors.New("the Redis URL's database is not a number")
 		}
 	}
 	c := redis.NewUniversalClient(o)
 	c.AddHook(hook{d})
 	return c, nil
+}
+
+// layoutAge is how old what is known of a cluster's layout may get. A lost
+// master can't say who follows it, so that only asking the others finds it; the
+// library's default of a minute would be a minute without Redis.
+const layoutAge = time.Second
+
+// openCluster counts calls but does not guard the dials: the library has to see
+// that a node can't be dialled to look for another.
+func openCluster(o *redis.UniversalOptions, d *Dialing) redis.UniversalClient {
+	co := o.Cluster()
+	co.MaxRedirects = 3 // while slots move
+	co.ClusterStateReloadInterval = layoutAge
+	c := redis.NewClusterClient(co)
+	c.AddHook(hook{d})
+	return c
 }
 
 // severalHosts splits scheme://user:password@host:port,host:port/path, which

@@ -72,9 +72,7 @@ func several(scheme, text string) (redis.UniversalClient, error) {
 	}
 	o.Addrs = strings.Split(hosts, ",")
 	if scheme == "redis+cluster" {
-		o.IsClusterMode = true
-		o.MaxRetries = 3 // redirections while slots move
-		return redis.NewUniversalClient(o), nil
+		return cluster(o), nil
 	}
 	master, db, _ := strings.Cut(strings.Trim(path, "/"), "/")
 	if master == "" {
@@ -89,6 +87,18 @@ func several(scheme, text string) (redis.UniversalClient, error) {
 		o.DB = n
 	}
 	return redis.NewUniversalClient(o), nil
+}
+
+// layoutAge is how old what is known of a cluster's layout may get. A lost
+// master can't say who follows it, so that only asking the others finds it; the
+// library's default of a minute would be a minute without Redis.
+const layoutAge = time.Second
+
+func cluster(o *redis.UniversalOptions) *redis.ClusterClient {
+	c := o.Cluster()
+	c.MaxRedirects = 3 // while slots move
+	c.ClusterStateReloadInterval = layoutAge
+	return redis.NewClusterClient(c)
 }
 
 // Ping says whether Redis answers.
