@@ -4512,6 +4512,12 @@ type ListAuditParams struct {
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 }
 
+// GetPortalLogoParams defines parameters for GetPortalLogo.
+type GetPortalLogoParams struct {
+	// V The mark in `logo_url`, which changes with the portal: browsers may keep what has one
+	V *string `form:"v,omitempty" json:"v,omitempty"`
+}
+
 // ListPortalRequestsParams defines parameters for ListPortalRequests.
 type ListPortalRequestsParams struct {
 	// Limit Items of a page
@@ -5671,7 +5677,7 @@ type ClientInterface interface {
 	// GetPortalLogo Its logo
 	//
 	// Corresponds with GET /v1/developer/{label}/logo (the `GetPortalLogo` operationId).
-	GetPortalLogo(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetPortalLogo(ctx context.Context, label LabelParam, params *GetPortalLogoParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PortalLogout End the session
 	//
@@ -7346,8 +7352,8 @@ func (c *Client) PortalLogin(ctx context.Context, label LabelParam, body PortalL
 // GetPortalLogo Its logo
 //
 // Corresponds with GET /v1/developer/{label}/logo (the `GetPortalLogo` operationId).
-func (c *Client) GetPortalLogo(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetPortalLogoRequest(c.Server, label)
+func (c *Client) GetPortalLogo(ctx context.Context, label LabelParam, params *GetPortalLogoParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPortalLogoRequest(c.Server, label, params)
 	if err != nil {
 		return nil, err
 	}
@@ -11343,7 +11349,7 @@ func NewPortalLoginRequestWithBody(server string, label LabelParam, contentType 
 }
 
 // NewGetPortalLogoRequest constructs an http.Request for the GetPortalLogo method
-func NewGetPortalLogoRequest(server string, label LabelParam) (*http.Request, error) {
+func NewGetPortalLogoRequest(server string, label LabelParam, params *GetPortalLogoParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -11366,6 +11372,33 @@ func NewGetPortalLogoRequest(server string, label LabelParam) (*http.Request, er
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.V != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "v", *params.V, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -19512,7 +19545,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/developer/{label}/logo (the `GetPortalLogo` operationId).
-	GetPortalLogoWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalLogoResponse, error)
+	GetPortalLogoWithResponse(ctx context.Context, label LabelParam, params *GetPortalLogoParams, reqEditors ...RequestEditorFn) (*GetPortalLogoResponse, error)
 
 	// PortalLogoutWithResponse End the session
 	//
@@ -28948,8 +28981,8 @@ func (c *ClientWithResponses) PortalLoginWithResponse(ctx context.Context, label
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/developer/{label}/logo (the `GetPortalLogo` operationId).
-func (c *ClientWithResponses) GetPortalLogoWithResponse(ctx context.Context, label LabelParam, reqEditors ...RequestEditorFn) (*GetPortalLogoResponse, error) {
-	rsp, err := c.GetPortalLogo(ctx, label, reqEditors...)
+func (c *ClientWithResponses) GetPortalLogoWithResponse(ctx context.Context, label LabelParam, params *GetPortalLogoParams, reqEditors ...RequestEditorFn) (*GetPortalLogoResponse, error) {
+	rsp, err := c.GetPortalLogo(ctx, label, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -291,8 +291,12 @@ func TestPortalLook(t *testing.T) {
 		!strings.Contains(img.header.Get("Content-Security-Policy"), "sandbox") || strings.Contains(string(img.body), "script") {
 		t.Errorf("logo %v", img.header)
 	}
-	if u := dev.get("").want(200).str("logo_url"); !strings.HasPrefix(u, "/v1/developer/demo/logo?v=") {
-		t.Errorf("logo_url %q", u)
+	mark, ok := strings.CutPrefix(dev.get("").want(200).str("logo_url"), "/v1/developer/demo/logo?v=")
+	if !ok || mark == "" {
+		t.Errorf("logo_url has no mark: %q", mark)
+	}
+	if kept := dev.get("/logo?v=" + mark).want(200); !strings.Contains(kept.header.Get("Cache-Control"), "max-age=3600") {
+		t.Errorf("the marked logo is not kept: %v", kept.header)
 	}
 	ada.delete(page + "/logo").want(204)
 	dev.get("/logo").want(404)

@@ -4512,6 +4512,12 @@ type ListAuditParams struct {
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 }
 
+// GetPortalLogoParams defines parameters for GetPortalLogo.
+type GetPortalLogoParams struct {
+	// V The mark in `logo_url`, which changes with the portal: browsers may keep what has one
+	V *string `form:"v,omitempty" json:"v,omitempty"`
+}
+
 // ListPortalRequestsParams defines parameters for ListPortalRequests.
 type ListPortalRequestsParams struct {
 	// Limit Items of a page
@@ -5532,7 +5538,7 @@ type ServerInterface interface {
 	PortalLogin(ctx echo.Context, label LabelParam) error
 	// GetPortalLogo Its logo
 	// (GET /v1/developer/{label}/logo)
-	GetPortalLogo(ctx echo.Context, label LabelParam) error
+	GetPortalLogo(ctx echo.Context, label LabelParam, params GetPortalLogoParams) error
 	// PortalLogout End the session
 	// (POST /v1/developer/{label}/logout)
 	PortalLogout(ctx echo.Context, label LabelParam) error
@@ -6220,8 +6226,17 @@ func (w *ServerInterfaceWrapper) GetPortalLogo(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter label: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetPortalLogoParams
+	// ------------- Optional query parameter "v" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "v", ctx.QueryParams(), &params.V, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter v: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetPortalLogo(ctx, label)
+	err = w.Handler.GetPortalLogo(ctx, label, params)
 	return err
 }
 
@@ -11020,7 +11035,8 @@ func (response PortalLogindefaultApplicationProblemPlusJSONResponse) VisitPortal
 }
 
 type GetPortalLogoRequestObject struct {
-	Label LabelParam `json:"label"`
+	Label  LabelParam `json:"label"`
+	Params GetPortalLogoParams
 }
 
 type GetPortalLogoResponseObject interface {
@@ -17909,10 +17925,11 @@ func (sh *strictHandler) PortalLogin(ctx echo.Context, label LabelParam) error {
 }
 
 // GetPortalLogo operation middleware
-func (sh *strictHandler) GetPortalLogo(ctx echo.Context, label LabelParam) error {
+func (sh *strictHandler) GetPortalLogo(ctx echo.Context, label LabelParam, params GetPortalLogoParams) error {
 	var request GetPortalLogoRequestObject
 
 	request.Label = label
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetPortalLogo(ctx.Request().Context(), request.(GetPortalLogoRequestObject))

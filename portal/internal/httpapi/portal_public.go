@@ -90,13 +90,12 @@ func (a logoAnswer) VisitGetPortalLogoResponse(w http.ResponseWriter) error {
 }
 
 // GetPortalLogo sends a portal's logo.
-func (s *Server) GetPortalLogo(ctx context.Context, _ gen.GetPortalLogoRequestObject) (gen.GetPortalLogoResponseObject, error) {
-	c := callOf(ctx)
-	png, err := s.Developers.Logo(ctx, c.portal.Gateway)
+func (s *Server) GetPortalLogo(ctx context.Context, in gen.GetPortalLogoRequestObject) (gen.GetPortalLogoResponseObject, error) {
+	png, err := s.Developers.Logo(ctx, callOf(ctx).portal.Gateway)
 	if err != nil {
 		return nil, err
 	}
-	return logoAnswer{png, c.request.URL.Query().Has("v")}, nil
+	return logoAnswer{png, in.Params.V != nil}, nil
 }
 
 // GetPortalOpenAPI sends a portal's API reference.

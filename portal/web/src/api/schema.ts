@@ -7926,7 +7926,10 @@ export interface operations {
     };
     getPortalLogo: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The mark in `logo_url`, which changes with the portal: browsers may keep what has one */
+                v?: string;
+            };
             header?: never;
             path: {
                 /** @description A gateway's host label */

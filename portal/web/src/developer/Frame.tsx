@@ -7,7 +7,6 @@ import { failed } from '@/ui/notify';
 import { api, here, type Info } from './client';
 import classes from './Frame.module.css';
 import { base } from './label';
-import { logoSource } from './logo';
 import { To, ToButton, useGo, type Page } from './links';
 import { forget, useDeveloper, useInfo } from './session';
 
@@ -80,7 +79,7 @@ function Bar({ info }: { info: Info }) {
     <header className={classes.bar}>
       <div className={classes.inner}>
         <To page="/" className={classes.brand} underline="never" c="inherit">
-          {info.logo_url ? <img src={logoSource(info.logo_url)} alt="" /> : null}
+          {info.logo_url ? <img src={info.logo_url} alt="" /> : null}
           {info.name}
         </To>
         <nav aria-label="Pages" style={{ flex: 1 }}>

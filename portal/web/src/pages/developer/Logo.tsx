@@ -3,7 +3,6 @@ import { useState } from 'react';
 import { api } from '@/api/client';
 import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
-import { logoSource } from '@/developer/logo';
 import { done, failed } from '@/ui';
 import type { Portal } from './PortalForm';
 
@@ -40,7 +39,7 @@ export function Logo({ gateway, portal }: { gateway: string; portal: Portal }) {
   return (
     <Input.Wrapper label="Logo" description="PNG, JPEG or GIF, at most 256 KiB and 1024 × 1024 pixels; saved at once" labelElement="div">
       <Group gap="sm" mt={6}>
-        {portal.logo_url ? <img src={logoSource(portal.logo_url)} alt="The logo" style={{ height: 36, maxWidth: 160, objectFit: 'contain' }} /> : <Text c="dimmed">None</Text>}
+        {portal.logo_url ? <img src={portal.logo_url} alt="The logo" style={{ height: 36, maxWidth: 160, objectFit: 'contain' }} /> : <Text c="dimmed">None</Text>}
         {may ? (
           <FileButton onChange={put} accept="image/png,image/jpeg,image/gif" inputProps={{ 'aria-label': 'Logo file' }}>
             {(props) => (

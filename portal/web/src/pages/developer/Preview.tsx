@@ -1,6 +1,5 @@
 import { Stack, Text, Title } from '@mantine/core';
 import { isColour, textOn } from '@/developer/brand';
-import { logoSource } from '@/developer/logo';
 import type { PortalValues } from './form';
 
 /** What the first page looks like with the values typed, in light and dark. */
@@ -32,7 +31,7 @@ function Page({ values, logo, name, accent, ground, ink, line }: PageProps) {
   return (
     <div role="img" aria-label={`${name}: ${values.name}`} style={{ background: ground, color: ink, border: `1px solid ${line}`, borderRadius: 8, overflow: 'hidden' }}>
       <div aria-hidden style={{ display: 'flex', gap: 10, alignItems: 'center', padding: '10px 16px', borderBottom: `1px solid ${line}`, fontWeight: 600 }}>
-        {logo ? <img src={logoSource(logo)} alt="" style={{ height: 26, maxWidth: 120, objectFit: 'contain' }} /> : null}
+        {logo ? <img src={logo} alt="" style={{ height: 26, maxWidth: 120, objectFit: 'contain' }} /> : null}
         <span style={{ overflowWrap: 'anywhere' }}>{values.name}</span>
       </div>
       <div aria-hidden style={{ padding: 16 }}>
