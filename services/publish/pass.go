@@ -175,11 +175,11 @@ const (
 	compileBytes = 8 << 20
 )
 
-// compile makes documents until its time is over. One that fails is noted and
-// left out.
+// compile makes documents until its time is over, but always one: reading a
+// large gateway alone may take longer. One that fails is noted and left out.
 func (l *leader) compile(ctx context.Context, tasks []Task) (items []Item, rest bool, err error) {
 	began := time.Now()
-	size := 0
+	size, tried := 0, 0
 	for len(tasks) > 0 {
 		n := min(compileBatch, len(tasks))
 		sources, err := l.sources(ctx, tasks[:n])
@@ -187,9 +187,10 @@ func (l *leader) compile(ctx context.Context, tasks []Task) (items []Item, rest 
 			return nil, false, err
 		}
 		for i := range tasks[:n] {
-			if time.Since(began) > compileFor || size > compileBytes {
+			if tried > 0 && (time.Since(began) > compileFor || size > compileBytes) {
 				return items, true, nil
 			}
+			tried++
 			it, err := l.document(ctx, tasks[i], sources[tasks[i].Ref])
 			if err != nil {
 				if err := l.fail(ctx, &tasks[i], err); err != nil {
