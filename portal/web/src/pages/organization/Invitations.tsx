@@ -48,7 +48,7 @@ function columnsOf(may: boolean): Column<Invitation>[] {
       cell: (i) =>
         may ? (
           <Group gap="xs" wrap="nowrap">
-            <Button variant="default" size="compact-sm" onClick={() => void again(i)} aria-label={`Send the invitation of ${i.email} again`}>
+            <Button variant="default" size="compact-sm" onClick={() => void again(i)} aria-label={`Send again: the invitation of ${i.email}`}>
               Send again
             </Button>
             <Button variant="default" size="compact-sm" onClick={() => void withdraw(i)} aria-label={`Take back the invitation of ${i.email}`}>

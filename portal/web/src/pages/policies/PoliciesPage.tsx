@@ -1,16 +1,12 @@
-import { Alert, Text } from '@mantine/core';
-import { lazy, Suspense, useMemo, useState } from 'react';
+import { Alert, Tabs, Text } from '@mantine/core';
+import { lazy, Suspense } from 'react';
 import { $api, api, etagOf, type Schemas } from '@/api/client';
-import { errorOf, useCheck } from '@/api/check';
+import { errorOf } from '@/api/check';
 import { refresh } from '@/api/queries';
-import { useMay } from '@/api/session';
-import { useMadeVersion } from '@/api/versions';
 import { useGatewayName } from '@/shell/useGateway';
 import { ErrorState, FormSkeleton, PageHeader, PanelSkeleton, ProblemNote, useSearchParams } from '@/ui';
-import { sameJSON } from '@/ui/code/text';
 import { SaveBar } from '@/ui/SaveBar';
-import { SavedNote } from '@/ui/SavedNote';
-import { Tabs } from '@mantine/core';
+import { useDraft } from '@/ui/useDraft';
 import { PolicyList } from './PolicyList';
 import { usePolicyTypes, type Catalogue, type Policy } from './usePolicyTypes';
 
@@ -45,39 +41,38 @@ export default function PoliciesPage() {
   );
 }
 
+interface Input {
+  items: Policy[];
+}
+
+const inputOf = ({ items }: Schemas['Policies']): Input => ({ items });
+const bodyOf = ({ items }: Input) => ({ policies: items });
+
 function GatewayPolicies({ gateway, catalogue, policies }: { gateway: string; catalogue: Catalogue; policies: Schemas['Policies'] }) {
-  const may = useMay('gateways:write');
   const [search, setSearch] = useSearchParams();
-  const [base, setBase] = useState(policies);
-  const [draft, setDraft] = useState<Policy[]>(policies.items);
-  const [saved, setSaved] = useState(false);
-  const made = useMadeVersion(gateway);
-  const dirty = !sameJSON(draft, base.items);
-  const body = useMemo(() => ({ policies: draft }), [draft]);
-  const check = useCheck(gateway, body, may && dirty);
-  const wrong = dirty && check.settled && check.problem ? Math.max(1, check.errors.length) : 0;
+  const { draft, setDraft, may, check, note, bar } = useDraft<Schemas['Policies'], Input>({
+    gateway,
+    saved: policies,
+    start: policies,
+    inputOf,
+    bodyOf,
+    save: async (body, before = policies) => {
+      const { data } = await api.PUT('/v1/gateways/{gateway}/policies', { params: { path: { gateway }, header: { 'If-Match': etagOf(before) } }, body });
+      await refresh('/v1/gateways/{gateway}/policies', '/v1/gateways/{gateway}/versions');
+      return data;
+    },
+  });
   const elsewhere = check.errors.filter((e) => !/^\/\d+(\/|$)/.test(e.pointer));
-  const save = async () => {
-    const { data } = await api.PUT('/v1/gateways/{gateway}/policies', {
-      params: { path: { gateway }, header: { 'If-Match': etagOf(base) } },
-      body: { items: draft },
-    });
-    await refresh('/v1/gateways/{gateway}/policies', '/v1/gateways/{gateway}/versions');
-    if (!data) return;
-    setBase(data);
-    setDraft(data.items);
-    setSaved(true);
-  };
   return (
     <>
-      {saved ? <SavedNote gateway={gateway} version={made ?? 0} onClose={() => setSaved(false)} /> : null}
+      {note}
       <Tabs value={search.tab ?? 'list'} onChange={(tab) => setSearch({ tab: tab === 'list' ? undefined : (tab ?? undefined) })} keepMounted={false} mt="sm" maw="56rem">
         <Tabs.List mb="lg">
           <Tabs.Tab value="list">In order</Tabs.Tab>
           <Tabs.Tab value="code">YAML and JSON</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="list">
-          {draft.length === 0 ? (
+          {draft.items.length === 0 ? (
             <Alert variant="light" color="gray" mb="md" title="No policies yet">
               <Text size="sm">
                 Begin with who may call: an API key policy here asks every caller of every route for a key. Then add limits. They run phase by phase: guard,
@@ -89,33 +84,24 @@ function GatewayPolicies({ gateway, catalogue, policies }: { gateway: string; ca
               They run phase by phase. Inside a phase drag them, use the arrows, or Alt with the arrow keys.
             </Text>
           )}
-          <PolicyList catalogue={catalogue} gateway={gateway} policies={draft} onChange={setDraft} errorAt={(pointer) => errorOf(check.errors, pointer)} disabled={!may} />
+          <PolicyList catalogue={catalogue} gateway={gateway} policies={draft.items} onChange={(items) => setDraft({ items })} errorAt={(pointer) => errorOf(check.errors, pointer)} disabled={!may} />
         </Tabs.Panel>
         <Tabs.Panel value="code">
           <Suspense fallback={<PanelSkeleton lines={10} />}>
             <DocumentEditor
               label={`The policies of ${gateway}`}
-              value={{ items: draft }}
-              onChange={(value) => (Array.isArray(value.items) ? setDraft(value.items as Policy[]) : undefined)}
+              value={draft}
+              onChange={(value) => (Array.isArray(value.items) ? setDraft({ items: value.items as Policy[] }) : undefined)}
               readOnly={!may}
             />
           </Suspense>
         </Tabs.Panel>
       </Tabs>
-      {wrong > 0 && (elsewhere.length > 0 || check.errors.length === 0 || search.tab === 'code') ? (
+      {bar.wrong > 0 && (elsewhere.length > 0 || check.errors.length === 0 || search.tab === 'code') ? (
         <ProblemNote problem={check.problem} rest={search.tab === 'code' ? check.errors : elsewhere} />
       ) : null}
       {may ? (
-        <SaveBar
-          action="Save the policies"
-          dirty={dirty}
-          wrong={wrong}
-          checking={!check.settled}
-          changes={check.changes}
-          onTry={() => undefined}
-          onSave={save}
-          onReset={() => setDraft(base.items)}
-        />
+        <SaveBar action="Save the policies" {...bar} />
       ) : null}
     </>
   );

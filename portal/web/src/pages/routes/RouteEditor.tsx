@@ -1,19 +1,15 @@
 import { Badge, Stack, Tabs, Text, Title } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
-import { lazy, Suspense, useCallback, useMemo, useState } from 'react';
+import { lazy, Suspense } from 'react';
 import { api, etagOf, type Schemas } from '@/api/client';
-import { errorOf, useCheck } from '@/api/check';
+import { errorOf } from '@/api/check';
 import { refresh } from '@/api/queries';
-import { useMay } from '@/api/session';
-import { useMadeVersion } from '@/api/versions';
 import { TryPanel } from '@/pages/explain/TryPanel';
 import { PolicyList } from '@/pages/policies/PolicyList';
 import type { Catalogue, Policy } from '@/pages/policies/usePolicyTypes';
 import { PanelSkeleton, ProblemNote, useSearchParams } from '@/ui';
-import { sameJSON } from '@/ui/code/text';
-import { touched } from '@/ui/draft';
 import { SaveBar } from '@/ui/SaveBar';
-import { SavedNote } from '@/ui/SavedNote';
+import { useDraft } from '@/ui/useDraft';
 import { InheritedPolicies } from './InheritedPolicies';
 import { RouteFields, type RouteInput } from './RouteFields';
 
@@ -35,56 +31,38 @@ export function inputOf({ id: _, created_at: __, updated_at: ___, ...input }: Sc
   return input;
 }
 
+const empty: RouteInput = { name: '', match: { path: '' } };
+const bodyOf = (route: RouteInput, base?: Schemas['Route']) => ({ name: base?.name, route });
+
 /** Edits one draft of a route, as a form and as a document, checked by the API while it is written. */
 export function RouteEditor({ gateway, route, start, catalogue, policies }: RouteEditorProps) {
   const navigate = useNavigate();
-  const may = useMay('gateways:write');
   const [search, setSearch] = useSearchParams();
-  const [base, setBase] = useState(route);
-  const initial = useMemo<RouteInput>(() => (base ? inputOf(base) : (start ?? { name: '', match: { path: '' } })), [base, start]);
-  const [draft, setDraft] = useState(initial);
-  const [tried, setTried] = useState(false);
-  const [saved, setSaved] = useState(false);
-  const made = useMadeVersion(gateway);
-  const dirty = !sameJSON(draft, initial);
-  const body = useMemo(() => ({ name: base?.name, route: draft }), [base, draft]);
-  const check = useCheck(gateway, body, may && dirty);
-  const named = check.problem?.code === 'name_taken' ? [{ pointer: '/name', detail: 'is taken by another route' }] : check.errors;
-  const errorAt = useCallback(
-    (pointer: string, deep = false) => (tried || base || touched(initial, draft, pointer) ? errorOf(named, pointer, deep) : undefined),
-    [tried, base, initial, draft, named],
-  );
-  const wrong = dirty && check.settled ? (check.problem ? Math.max(1, named.length) : 0) : 0;
-  const save = async () => {
-    const path = { gateway };
-    const { data } = base
-      ? await api.PUT('/v1/gateways/{gateway}/routes/{name}', { params: { path: { ...path, name: base.name }, header: { 'If-Match': etagOf(base) } }, body: draft })
-      : await api.POST('/v1/gateways/{gateway}/routes', { params: { path }, body: draft });
-    await refresh('/v1/gateways/{gateway}/routes', '/v1/gateways/{gateway}/versions');
-    if (!data) return;
-    if (base?.name !== data.name) {
-      await navigate({ to: '/gateways/$gw/routes/$name', params: { gw: gateway, name: data.name }, search: base ? search : { saved: 'yes' }, replace: Boolean(base) });
-    }
-    setBase(data);
-    setDraft(inputOf(data));
-    setTried(false);
-    setSaved(true);
-  };
+  const { base, draft, setDraft, dirty, may, check, errors, strict, errorAt, note, bar } = useDraft<Schemas['Route'], RouteInput>({
+    gateway,
+    saved: route,
+    start: start ?? empty,
+    inputOf,
+    bodyOf,
+    nameTaken: 'is taken by another route',
+    save: async (body, before) => {
+      const path = { gateway };
+      const { data } = before
+        ? await api.PUT('/v1/gateways/{gateway}/routes/{name}', { params: { path: { ...path, name: before.name }, header: { 'If-Match': etagOf(before) } }, body })
+        : await api.POST('/v1/gateways/{gateway}/routes', { params: { path }, body });
+      await refresh('/v1/gateways/{gateway}/routes', '/v1/gateways/{gateway}/versions');
+      if (data && before?.name !== data.name) {
+        await navigate({ to: '/gateways/$gw/routes/$name', params: { gw: gateway, name: data.name }, search: before ? search : { saved: 'yes' }, replace: Boolean(before) });
+      }
+      return data;
+    },
+  });
   const own = draft.policies ?? [];
   const placed = (e: { pointer: string }) => /^\/(name|match|policies|upstream|public|timeout|max_body_bytes|priority)(\/|$)/.test(e.pointer);
-  const rest = named.filter((e) => !placed(e));
+  const rest = errors.filter((e) => !placed(e));
   return (
     <>
-      {saved || search.saved ? (
-        <SavedNote
-          gateway={gateway}
-          version={made ?? 0}
-          onClose={() => {
-            setSaved(false);
-            setSearch({ saved: undefined });
-          }}
-        />
-      ) : null}
+      {note}
       <Tabs value={search.tab ?? 'route'} onChange={(tab) => setSearch({ tab: tab === 'route' ? undefined : (tab ?? undefined) })} keepMounted={false} mt="sm">
         <Tabs.List mb="lg">
           <Tabs.Tab value="route">Route</Tabs.Tab>
@@ -109,7 +87,7 @@ export function RouteEditor({ gateway, route, start, catalogue, policies }: Rout
                 gateway={gateway}
                 policies={own}
                 onChange={(list) => setDraft({ ...draft, policies: list.length > 0 ? list : undefined })}
-                errorAt={(pointer) => errorOf(named, `/policies${pointer}`)}
+                errorAt={(pointer) => errorOf(errors, `/policies${pointer}`)}
                 disabled={!may}
               />
             </section>
@@ -126,20 +104,10 @@ export function RouteEditor({ gateway, route, start, catalogue, policies }: Rout
           <TryPanel gateway={gateway} route={base?.name} pattern={draft.match?.path} method={draft.match?.methods?.[0]} unsaved={dirty} />
         </Tabs.Panel>
       </Tabs>
-      {search.tab !== 'code' && rest.length > 0 && (tried || base) ? <ProblemNote problem={check.problem} rest={rest} /> : null}
-      {search.tab !== 'code' && check.problem && named.length === 0 ? <ProblemNote problem={check.problem} /> : null}
+      {search.tab !== 'code' && rest.length > 0 && strict ? <ProblemNote problem={check.problem} rest={rest} /> : null}
+      {search.tab !== 'code' && check.problem && errors.length === 0 ? <ProblemNote problem={check.problem} /> : null}
       {may && search.tab !== 'try' ? (
-        <SaveBar
-          action={base ? 'Save the route' : 'Make the route'}
-          dirty={dirty}
-          fresh={!base}
-          wrong={wrong}
-          checking={!check.settled}
-          changes={check.changes}
-          onTry={() => setTried(true)}
-          onSave={save}
-          onReset={base ? () => setDraft(initial) : undefined}
-        />
+        <SaveBar action={base ? 'Save the route' : 'Make the route'} {...bar} />
       ) : null}
     </>
   );
