@@ -29,7 +29,7 @@ func (l *leader) compare(ctx context.Context) error {
 	fresh := l.lease.Lineage == ""
 	// Revisions beyond the newest one of the database: it was restored from a
 	// backup, or never had them. Whatever Redis says belongs to another past.
-	ahead := top > l.lease.Rev || ours && h.Lineage == l.lease.Lineage && h.Rev > l.lease.Rev
+	ahead := top > l.lease.Rev || ours && h.Lineage == l.lease.Lineage && h.Rev > l.lease.Rev || l.edgesAhead()
 	if fresh || ahead {
 		if err := l.begin(ctx, max(top, h.Rev), h.Epoch); err != nil {
 			return err
@@ -50,6 +50,15 @@ func (l *leader) compare(ctx context.Context) error {
 		l.head = nil
 	}
 	return l.fillWhatLacks(ctx, h)
+}
+
+// edgesAhead says whether an edge has applied revisions of this lineage that the
+// database does not know: it was restored from a backup, and Redis, which would
+// have told, was lost as well. Revisions are in the database before they are sent.
+func (l *leader) edgesAhead() bool {
+	return l.lease.Lineage != "" && slices.ContainsFunc(l.edges, func(e contract.EdgeReport) bool {
+		return e.Lineage == l.lease.Lineage && e.Rev > l.lease.Rev
+	})
 }
 
 // fillWhatLacks starts a refill where Redis is empty or behind what was sent.

@@ -143,6 +143,9 @@ func (l *leader) each(ctx context.Context, now time.Time) error {
 	if l.edges, err = l.o.Bus.Reports(ctx); err != nil {
 		return err
 	}
+	if l.edgesAhead() {
+		l.inStep = false
+	}
 	failures, err := l.o.Store.Failures(ctx)
 	if err != nil {
 		return err

@@ -336,6 +336,36 @@ func TestRestoredDatabaseBeginsALineage(t *testing.T) {
 	})
 }
 
+// TestRestoredDatabaseIsKnownByItsEdges: Redis was lost together with the
+// database, and only an edge remembers revisions that the backup lacks.
+func TestRestoredDatabaseIsKnownByItsEdges(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		w.publisher(t, "a", nil)
+		w.drained(t, 10*time.Second)
+		old, _ := w.head(t)
+		said := contract.EdgeReport{ID: "edge-a", Lineage: old.Lineage, Rev: old.Rev, Schema: contract.SchemaVersion}
+		w.report(t, said)
+		until(t, 5*time.Second, "another head", func() bool { h, ok := w.head(t); return ok && h.Time > old.Time })
+		if h, _ := w.head(t); h.Lineage != old.Lineage {
+			t.Fatalf("an edge that is in step began lineage %s", h.Lineage)
+		}
+		said.Rev += 3
+		w.report(t, said)
+		until(t, 10*time.Second, "a new lineage with all shards", func() bool {
+			h, ok := w.head(t)
+			return ok && h.Lineage != old.Lineage && h.Epoch > old.Epoch && w.seeded(t) == contract.KeyShards
+		})
+		begun, _ := w.head(t)
+		w.putRoute(t, g, "later")
+		w.drained(t, 5*time.Second)
+		if h, _ := w.head(t); h.Lineage != begun.Lineage {
+			t.Errorf("what the edge said of the past began yet another lineage %s after %s", h.Lineage, begun.Lineage)
+		}
+		w.checkIndex(t)
+	})
+}
+
 func TestPoisonHoldsUpNobodyElse(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		bad := w.Gateway(t, w.org, "bad")
