@@ -116,7 +116,7 @@ type AlertFigures struct{ Usage *Usage }
 // PlanUse is the consumer of a usage plan with the most requests that were let
 // through from a moment on, which lies on a full hour.
 func (f AlertFigures) PlanUse(ctx context.Context, org core.OrganizationID, gateway string, plan string, from, to time.Time) (consumer string, used int64, err error) {
-	list := whole(from.Unix(), to.Truncate(time.Hour).Add(time.Hour).Unix())
+	list := cover(from.Unix(), to.Truncate(time.Hour).Add(time.Hour).Unix(), spansToDay)
 	query, args := "", []any{}
 	for i := range list {
 		table, at := "usage_days", "day"

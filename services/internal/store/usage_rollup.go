@@ -14,6 +14,7 @@ const (
 	spanMinute = 1
 	spanHour   = 60
 	spanDay    = 1440
+	spanWeek   = 10080 // the database adds to these itself, from usage_days
 )
 
 // Parts that sums are kept of.

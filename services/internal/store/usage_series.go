@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -24,9 +25,9 @@ const (
 	daySeconds  = 86400
 )
 
-// stretches divide a query's range. One point over all is read from whole days,
-// and from hours where the range ends within a day.
-func stretches(q *usage.SeriesQuery) []stretch {
+// points divide a query's range at its points. One point over all is covered by
+// the spans that there are sums of.
+func points(q *usage.SeriesQuery, spans []int64) []stretch {
 	from, to := q.From.Unix(), q.To.Unix()
 	switch q.Interval {
 	case usage.IntervalMinute:
@@ -36,23 +37,28 @@ func stretches(q *usage.SeriesQuery) []stretch {
 	case usage.IntervalDay:
 		return []stretch{{spanDay, from / daySeconds, to / daySeconds, "%s * 86400"}}
 	}
-	return whole(from, to)
+	return cover(from, to, spans)
 }
 
-// whole divides a range that begins and ends at full hours.
-func whole(from, to int64) (out []stretch) {
-	first, last := (from+daySeconds-1)/daySeconds, to/daySeconds
+// Spans that sums are kept of, the longest first.
+var (
+	spansToWeek = []int64{spanWeek, spanDay, spanHour, spanMinute}
+	spansToDay  = spansToWeek[1:]
+)
+
+// cover divides a range that begins and ends at full minutes into the longest
+// spans that fit, and the shorter ones at its ends.
+func cover(from, to int64, spans []int64) []stretch {
+	if from >= to || len(spans) == 0 {
+		return nil
+	}
+	w := spans[0] * 60
+	first, last := (from+w-1)/w, to/w
 	if first >= last {
-		return []stretch{{spanHour, from / hourSeconds, to / hourSeconds, "0"}}
+		return cover(from, to, spans[1:])
 	}
-	out = []stretch{{spanDay, first, last, "0"}}
-	if first*daySeconds > from {
-		out = append(out, stretch{spanHour, from / hourSeconds, first * 24, "0"})
-	}
-	if last*daySeconds < to {
-		out = append(out, stretch{spanHour, last * 24, to / hourSeconds, "0"})
-	}
-	return out
+	out := append(cover(from, first*w, spans[1:]), stretch{spans[0], first, last, "0"})
+	return append(out, cover(last*w, to, spans[1:])...)
 }
 
 // reading is a SELECT over the stretches of a query, with its arguments.
@@ -124,12 +130,29 @@ func groupColumn(by usage.Group) string {
 	return "0"
 }
 
+// byCaller reports whether a query speaks of keys or consumers.
+func byCaller(q *usage.SeriesQuery) bool {
+	return q.Consumer != 0 || q.Key != 0 || q.GroupBy == usage.GroupKey || q.GroupBy == usage.GroupConsumer
+}
+
+// byRoute reports whether a query tells routes apart.
+func byRoute(q *usage.SeriesQuery) bool { return q.Route != 0 || q.GroupBy == usage.GroupRoute }
+
+// counterSpans are the spans that counters are summed up by, for a query: seven
+// days by route or by caller, but not for the whole gateway nor by both.
+func counterSpans(q *usage.SeriesQuery) []int64 {
+	if byCaller(q) != byRoute(q) {
+		return spansToWeek
+	}
+	return spansToDay
+}
+
 // counters selects counters: from sums where the query speaks of routes alone,
 // else from what is kept by key and consumer.
 func (r *reading) counters(columns string, list []stretch) {
 	q := r.q
 	group := groupColumn(q.GroupBy)
-	if q.Consumer == 0 && q.Key == 0 && q.GroupBy != usage.GroupKey && q.GroupBy != usage.GroupConsumer {
+	if !byCaller(q) {
 		r.sums("usage_sums", group, columns, "", list)
 		return
 	}
@@ -145,20 +168,52 @@ func (r *reading) counters(columns string, list []stretch) {
 			args = append(args, int64(c.value))
 		}
 	}
-	if q.Only != nil {
-		where.WriteString(" AND " + group + " IN ?")
-		args = append(args, signed(q.Only))
-	}
-	for i := range list {
-		table, at := "usage_days", "day"
-		switch list[i].span {
-		case spanMinute:
-			table, at = "usage_minutes", "minute"
-		case spanHour:
-			table, at = "usage_counters", "hour"
+	for _, only := range onlyOf(q, group) {
+		for i := range list {
+			table, at, span := callerTable(&list[i], byRoute(q))
+			r.add(&list[i], table, at, group, columns, span+where.String()+only.where, slices.Concat(args, only.args)...)
 		}
-		r.add(&list[i], table, at, group, columns, where.String(), args...)
 	}
+}
+
+// callerTable is where counters of keys and consumers are kept, by the length of
+// a stretch.
+func callerTable(s *stretch, routes bool) (table, at, where string) {
+	switch {
+	case s.span == spanMinute:
+		return "usage_minutes", "minute", ""
+	case s.span == spanHour:
+		return "usage_counters", "hour", ""
+	case routes:
+		return "usage_days", "day", ""
+	}
+	return "usage_callers", "at", fmt.Sprintf(" AND span = %d", s.span)
+}
+
+// condition is a part of a WHERE clause.
+type condition struct {
+	where string
+	args  []any
+}
+
+// onlyOf are the conditions that choose a query's groups, each of which an index
+// of its own knows: those without key or consumer stand apart from the others.
+func onlyOf(q *usage.SeriesQuery, group string) (out []condition) {
+	if q.Only == nil {
+		return []condition{{}}
+	}
+	some := slices.DeleteFunc(signed(q.Only), func(n int64) bool { return n == 0 })
+	without := len(some) < len(q.Only)
+	if q.GroupBy == usage.GroupRoute {
+		return []condition{{" AND route IN ?", []any{signed(q.Only)}}}
+	}
+	if len(some) > 0 {
+		out = append(out, condition{" AND " + group + " <> 0 AND " + group + " IN ?", []any{some}})
+	}
+	if without {
+		out = append(out, condition{where: " AND " + group + " = 0"})
+	}
+	return out
 }
 
 // measures are the expressions of what groups are ordered by.
@@ -170,12 +225,8 @@ var measures = map[usage.Measure]string{
 
 // Top returns the groups with the most of a measure, the greatest first.
 func (u *Usage) Top(ctx context.Context, org core.OrganizationID, q usage.SeriesQuery, by usage.Measure, after *usage.TopGroup, limit int) ([]usage.TopGroup, error) {
-	list := stretches(&q)
-	if q.Interval == usage.IntervalHour {
-		list = whole(q.From.Unix(), q.To.Unix())
-	}
 	r := newReading(org, &q)
-	r.counters(measures[by]+" AS amount", list)
+	r.counters(measures[by]+" AS amount", cover(q.From.Unix(), q.To.Unix(), counterSpans(&q)))
 	query := "SELECT grp, CAST(SUM(amount) AS bigint) AS amount FROM (" + r.sql.String() + ") AS x GROUP BY grp"
 	if after != nil {
 		query += " HAVING SUM(amount) < ? OR SUM(amount) = ? AND grp > ?"
@@ -201,62 +252,64 @@ func sumOf(columns []string) string {
 	return list(sums)
 }
 
-// countsRow is a sum of counters.
-type countsRow struct {
-	At, Grp           int64
-	Billed, Refused   int64
-	C2xx, C3xx        int64
-	C4xx, C5xx        int64
-	BytesIn, BytesOut int64
-	Failed            int64
-}
-
-// summed reads a reading's sums by point and group.
-func (u *Usage) summed(ctx context.Context, r *reading, columns []string) (rows []countsRow, err error) {
+// summed calls each with every point and group of a reading, and the sums of the
+// columns.
+func (u *Usage) summed(ctx context.Context, r *reading, columns []string, each func(at int64, group uint64, n *rowAdd)) error {
 	query := "SELECT at, grp, " + sumOf(columns) + " FROM (" + r.sql.String() + ") AS x GROUP BY 1, 2 ORDER BY 1, 2"
-	err = u.DB.View(ctx, func(db *gorm.DB) error { return db.Raw(query, r.args...).Scan(&rows).Error })
-	return rows, err
+	return u.DB.View(ctx, func(db *gorm.DB) error {
+		rows, err := db.Raw(query, r.args...).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		var at int64
+		var group uint64
+		var n rowAdd
+		into := []any{&at, &group}
+		for i := range columns {
+			into = append(into, &n[i])
+		}
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				return err
+			}
+			each(at, group, &n)
+		}
+		return rows.Err()
+	})
 }
 
 // Counters sums counters.
-func (u *Usage) Counters(ctx context.Context, org core.OrganizationID, q usage.SeriesQuery) ([]usage.CounterSum, error) {
+func (u *Usage) Counters(ctx context.Context, org core.OrganizationID, q usage.SeriesQuery) (out []usage.CounterSum, err error) {
 	r := newReading(org, &q)
-	r.counters(list(counterRising), stretches(&q))
-	rows, err := u.summed(ctx, r, counterRising)
-	out := make([]usage.CounterSum, len(rows))
-	for i, c := range rows {
-		out[i] = usage.CounterSum{Time: c.At, Group: uint64(c.Grp), Counts: contract.Counts{
-			Billed: uint64(c.Billed), Refused: uint64(c.Refused), C2xx: uint64(c.C2xx), C3xx: uint64(c.C3xx),
-			C4xx: uint64(c.C4xx), C5xx: uint64(c.C5xx), BytesIn: uint64(c.BytesIn), BytesOut: uint64(c.BytesOut),
-		}}
-	}
+	r.counters(list(counterRising), points(&q, counterSpans(&q)))
+	err = u.summed(ctx, r, counterRising, func(at int64, group uint64, n *rowAdd) {
+		out = append(out, usage.CounterSum{Time: at, Group: group, Counts: contract.Counts{
+			Billed: n[0], C2xx: n[1], C3xx: n[2], C4xx: n[3], C5xx: n[4], Refused: n[5], BytesIn: n[6], BytesOut: n[7],
+		}})
+	})
 	return out, err
 }
 
 // Statuses sums exact status codes.
-func (u *Usage) Statuses(ctx context.Context, org core.OrganizationID, q usage.SeriesQuery) ([]usage.StatusSum, error) {
+func (u *Usage) Statuses(ctx context.Context, org core.OrganizationID, q usage.SeriesQuery) (out []usage.StatusSum, err error) {
 	r := newReading(org, &q)
-	r.sums("usage_status_sums", "status", "count AS c2xx", "", stretches(&q))
-	rows, err := u.summed(ctx, r, []string{"c2xx"})
-	out := make([]usage.StatusSum, len(rows))
-	for i, c := range rows {
-		out[i] = usage.StatusSum{Time: c.At, Status: uint16(c.Grp), Count: uint64(c.C2xx)}
-	}
+	r.sums("usage_status_sums", "status", "count", "", points(&q, spansToDay))
+	err = u.summed(ctx, r, []string{"count"}, func(at int64, group uint64, n *rowAdd) {
+		out = append(out, usage.StatusSum{Time: at, Status: uint16(group), Count: n[0]})
+	})
 	return out, err
 }
 
 // Splits sums what targets answered or codes refused.
-func (u *Usage) Splits(ctx context.Context, org core.OrganizationID, q usage.SeriesQuery, dim uint32) ([]usage.SplitSum, error) {
+func (u *Usage) Splits(ctx context.Context, org core.OrganizationID, q usage.SeriesQuery, dim uint32) (out []usage.SplitSum, err error) {
 	r := newReading(org, &q)
-	r.sums("usage_split_sums", "value", list(splitRising), " AND dim = ?", stretches(&q), int64(dim))
-	rows, err := u.summed(ctx, r, splitRising)
-	out := make([]usage.SplitSum, len(rows))
-	for i, c := range rows {
-		out[i] = usage.SplitSum{Time: c.At, Value: uint64(c.Grp), Counts: contract.SplitCounts{
-			C2xx: uint64(c.C2xx), C3xx: uint64(c.C3xx), C4xx: uint64(c.C4xx), C5xx: uint64(c.C5xx),
-			Failed: uint64(c.Failed), BytesIn: uint64(c.BytesIn), BytesOut: uint64(c.BytesOut),
-		}}
-	}
+	r.sums("usage_split_sums", "value", list(splitRising), " AND dim = ?", points(&q, spansToDay), int64(dim))
+	err = u.summed(ctx, r, splitRising, func(at int64, group uint64, n *rowAdd) {
+		out = append(out, usage.SplitSum{Time: at, Value: group, Counts: contract.SplitCounts{
+			C2xx: n[0], C3xx: n[1], C4xx: n[2], C5xx: n[3], Failed: n[4], BytesIn: n[5], BytesOut: n[6],
+		}})
+	})
 	return out, err
 }
 
@@ -269,14 +322,14 @@ func (u *Usage) Latencies(ctx context.Context, org core.OrganizationID, q usage.
 		q.Only = nil
 	}
 	r := newReading(org, &q)
-	r.sums("usage_latency_sums", group, "edge, upstream", "", stretches(&q))
+	r.sums("usage_latency_sums", group, "edge, upstream", "", points(&q, spansToDay))
 	return u.histograms(ctx, r)
 }
 
 // TargetLatencies merges the histograms of targets.
 func (u *Usage) TargetLatencies(ctx context.Context, org core.OrganizationID, q usage.SeriesQuery) ([]usage.LatencySum, error) {
 	r := newReading(org, &q)
-	r.sums("usage_target_latencies", "value", "edge, upstream", "", stretches(&q))
+	r.sums("usage_target_latencies", "value", "edge, upstream", "", points(&q, spansToDay))
 	return u.histograms(ctx, r)
 }
 
