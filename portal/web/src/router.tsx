@@ -20,6 +20,8 @@ declare module '@tanstack/react-router' {
   interface StaticDataRouteOption {
     /** Name in the breadcrumbs; a function gets the path's parameters. */
     title?: string | ((params: Record<string, string>) => string);
+    /** The page of the gateway's navigation that this one belongs to. */
+    under?: string;
     /** Shown to everybody: a missing session leads nowhere else. */
     public?: boolean;
   }
@@ -84,8 +86,8 @@ const gateway = createRoute({
   staticData: { title: (p) => p.gw ?? '' },
 });
 
-const within = <P extends string>(path: P, title: Title, load: PageImport) =>
-  createRoute({ getParentRoute: () => gateway, path, component: lazyRouteComponent(load), staticData: { title } });
+const within = <P extends string>(path: P, title: Title, load: PageImport, under?: string) =>
+  createRoute({ getParentRoute: () => gateway, path, component: lazyRouteComponent(load), staticData: { title, under } });
 
 const first = createRoute({
   getParentRoute: () => gateway,
@@ -123,30 +125,30 @@ const tree = root.addChildren([
     gateway.addChildren([
       first,
       within('/overview', 'Overview', () => import('./pages/gateways/OverviewPage')),
-      within('/copy', 'Copy', () => import('./pages/gateways/CopyPage')),
+      within('/copy', 'Copy', () => import('./pages/gateways/CopyPage'), 'settings'),
       within('/settings', 'Settings', () => import('./pages/gateways/SettingsPage')),
       within('/routes', 'Routes', () => import('./pages/routes/RoutesPage')),
-      within('/new-route', 'New route', () => import('./pages/routes/NewRoutePage')),
-      within('/routes/$name', named, () => import('./pages/routes/RoutePage')),
+      within('/new-route', 'New route', () => import('./pages/routes/NewRoutePage'), 'routes'),
+      within('/routes/$name', named, () => import('./pages/routes/RoutePage'), 'routes'),
       within('/upstreams', 'Upstreams', () => import('./pages/upstreams/UpstreamsPage')),
-      within('/new-upstream', 'New upstream', () => import('./pages/upstreams/NewUpstreamPage')),
-      within('/upstreams/$name', named, () => import('./pages/upstreams/UpstreamPage')),
+      within('/new-upstream', 'New upstream', () => import('./pages/upstreams/NewUpstreamPage'), 'upstreams'),
+      within('/upstreams/$name', named, () => import('./pages/upstreams/UpstreamPage'), 'upstreams'),
       within('/policies', 'Policies', () => import('./pages/policies/PoliciesPage')),
       within('/consumers', 'Consumers', () => import('./pages/consumers/ConsumersPage')),
-      within('/consumers/$name', named, () => import('./pages/consumers/ConsumerPage')),
+      within('/consumers/$name', named, () => import('./pages/consumers/ConsumerPage'), 'consumers'),
       within('/usage-plans', 'Usage plans', () => import('./pages/plans/UsagePlansPage')),
-      within('/usage-plans/$name', named, () => import('./pages/plans/UsagePlanPage')),
+      within('/usage-plans/$name', named, () => import('./pages/plans/UsagePlanPage'), 'usage-plans'),
       within('/keys', 'API keys', () => import('./pages/keys/KeysPage')),
-      within('/keys/$key', (p) => p.key ?? '', () => import('./pages/keys/KeyPage')),
+      within('/keys/$key', (p) => p.key ?? '', () => import('./pages/keys/KeyPage'), 'keys'),
       within('/analytics', 'Analytics', () => import('./pages/analytics/AnalyticsPage')),
       within('/alerts', 'Alerts', () => import('./pages/alerts/AlertsPage')),
-      within('/new-alert', 'New alert', () => import('./pages/alerts/NewAlertPage')),
-      within('/alerts/$name', named, () => import('./pages/alerts/AlertPage')),
+      within('/new-alert', 'New alert', () => import('./pages/alerts/NewAlertPage'), 'alerts'),
+      within('/alerts/$name', named, () => import('./pages/alerts/AlertPage'), 'alerts'),
       within('/logs', 'Logs', () => import('./pages/logs/LogsPage')),
       within('/explain', 'Explain', () => import('./pages/explain/ExplainPage')),
-      within('/requests/$id', 'Request', () => import('./pages/explain/RequestPage')),
+      within('/requests/$id', 'Request', () => import('./pages/explain/RequestPage'), 'logs'),
       within('/versions', 'Versions', () => import('./pages/versions/VersionsPage')),
-      within('/versions/$version', (p) => `Version ${p.version ?? ''}`, () => import('./pages/versions/VersionPage')),
+      within('/versions/$version', (p) => `Version ${p.version ?? ''}`, () => import('./pages/versions/VersionPage'), 'versions'),
       within('/secrets', 'Secrets', () => import('./pages/secrets/SecretsPage')),
       within('/certificates', 'Certificates', () => import('./pages/certificates/CertificatesPage')),
       within('/developer-portal', 'Developer portal', () => import('./pages/developer/DeveloperPortalPage')),

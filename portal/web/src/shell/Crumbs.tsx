@@ -1,14 +1,18 @@
 import { Link, useMatches } from '@tanstack/react-router';
+import { gatewayNav } from './nav';
 import classes from './Shell.module.css';
 
 /** Where the page stands: each step a link, the last one the page itself. */
 export function Crumbs() {
   const matches = useMatches();
   const steps = matches.flatMap((match) => {
-    const { title } = match.staticData;
+    const { title, under } = match.staticData;
     if (!title) return [];
     const text = typeof title === 'function' ? title(match.params as Record<string, string>) : title;
-    return [{ id: match.id, text, to: match.pathname }];
+    const step = { id: match.id, text, to: match.pathname };
+    const parent = under && gatewayNav.flatMap((group) => group.items).find((item) => item.to === under);
+    const gateway = (match.params as Record<string, string>).gw ?? '';
+    return parent ? [{ id: under, text: parent.label, to: `/gateways/${encodeURIComponent(gateway)}/${under}` }, step] : [step];
   });
   const inGateway = matches.some((m) => m.pathname.startsWith('/gateways/'));
   if (inGateway) steps.unshift({ id: 'gateways', text: 'Gateways', to: '/gateways' });

@@ -6,6 +6,7 @@ import { useMadeVersion } from '@/api/versions';
 import { CopyText } from '@/ui/CopyText';
 import { ErrorState } from '@/ui/ErrorState';
 import { LiveBadge } from '@/ui/LiveBadge';
+import { PageHeader } from '@/ui/PageHeader';
 import { PanelSkeleton } from '@/ui/Skeletons';
 import { useGatewayName } from './useGateway';
 
@@ -18,15 +19,18 @@ export default function GatewayFrame() {
   if (error && !data) {
     const missing = error instanceof Problem && error.status === 404;
     return (
-      <ErrorState
-        error={missing ? new Problem({ ...error, title: `There is no gateway ${gateway} here`, detail: 'It may be in another of your organizations, or deleted.' }) : error}
-        retry={missing ? undefined : () => void query.refetch()}
-        actions={
-          <Button variant="default" renderRoot={(props) => <Link to="/gateways" {...props} />}>
-            All gateways
-          </Button>
-        }
-      />
+      <>
+        <PageHeader title={gateway} />
+        <ErrorState
+          error={missing ? new Problem({ ...error, title: `There is no gateway ${gateway} here`, detail: 'It may be in another of your organizations, or deleted.' }) : error}
+          retry={missing ? undefined : () => void query.refetch()}
+          actions={
+            <Button variant="default" renderRoot={(props) => <Link to="/gateways" {...props} />}>
+              All gateways
+            </Button>
+          }
+        />
+      </>
     );
   }
   if (!data) return <PanelSkeleton />;

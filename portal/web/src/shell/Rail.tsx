@@ -11,7 +11,10 @@ import classes from './Shell.module.css';
 
 function Item({ item, base = '' }: { item: NavItem; base?: string }) {
   const to = base ? `${base}/${item.to}` : item.to;
-  const active = useRouterState({ select: ({ location: { pathname } }) => pathname === to || pathname.startsWith(`${to}/`) });
+  const active = useRouterState({
+    select: ({ location: { pathname }, matches }) =>
+      pathname === to || pathname.startsWith(`${to}/`) || (base !== '' && matches.at(-1)?.staticData.under === item.to),
+  });
   return (
     <li>
       <Link to={to} className={classes.link} data-active={active || undefined} aria-current={active ? 'page' : undefined}>

@@ -1,20 +1,44 @@
-import { Anchor, Button, Container, Group, Text, Title } from '@mantine/core';
+import { Anchor, Button, Group, Text, Title } from '@mantine/core';
 import { Link, useRouter, type ErrorComponentProps } from '@tanstack/react-router';
+import { useEffect, type ReactNode } from 'react';
 import { ErrorState } from '@/ui/ErrorState';
+import { Brand } from './Brand';
+import classes from './Shell.module.css';
+
+/** What stands instead of a page, with the way to the start. */
+function Bare({ title, children }: { title: string; children: ReactNode }) {
+  useEffect(() => {
+    document.title = `${title} · Tollgate`;
+  }, [title]);
+  return (
+    <div className={classes.outside}>
+      <header className={classes.outsideBar}>
+        <Brand to="/" />
+      </header>
+      <main id="content" tabIndex={-1} className={classes.outsideMain}>
+        <div className={classes.card}>
+          <Title order={1} mb="xs">
+            {title}
+          </Title>
+          {children}
+        </div>
+      </main>
+    </div>
+  );
+}
 
 /** An address that is no page. */
 export function PageMissing() {
   return (
-    <Container size="sm" py={64} component="main" id="content" tabIndex={-1}>
-      <Title order={1}>There is no such page</Title>
-      <Text mt="xs" c="dimmed">
+    <Bare title="There is no such page">
+      <Text c="dimmed">
         The address may be mistyped, or what it showed may be gone.
       </Text>
       <Group mt="lg">
         <Button renderRoot={(props) => <Link to="/gateways" {...props} />}>To the gateways</Button>
         <Anchor href="/docs/">Documentation</Anchor>
       </Group>
-    </Container>
+    </Bare>
   );
 }
 
@@ -31,8 +55,8 @@ export function PageBroken({ error, reset }: ErrorComponentProps) {
     }
   };
   return (
-    <Container size="md" py="xl">
+    <Bare title="This page could not be shown">
       <ErrorState error={stale ? new Error('The portal was updated meanwhile. Load the page again.') : error} retry={retry} />
-    </Container>
+    </Bare>
   );
 }

@@ -1,4 +1,4 @@
-import { createTheme, defaultVariantColorsResolver, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
+import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
 
 // Warm greys, an ink-blue green ("petrol") for what can be acted on, and amber,
 // the colour of a barrier, for what asks for attention. Status colours are only
@@ -44,12 +44,6 @@ export const theme = createTheme({
       h2: { fontSize: '1.1875rem', lineHeight: '1.35' },
       h3: { fontSize: '1rem', lineHeight: '1.4' },
     },
-  },
-  // An outline keeps one shade in both themes, which for red is too dark on dark.
-  variantColorResolver: (input) => {
-    const colors = defaultVariantColorsResolver(input);
-    if (input.variant !== 'outline' || !input.color?.startsWith('red')) return colors;
-    return { ...colors, color: 'var(--tg-bad)', border: '1px solid var(--tg-bad)', hover: 'var(--tg-hover)' };
   },
   cursorType: 'pointer',
   respectReducedMotion: true,
@@ -106,6 +100,8 @@ export const variables: CSSVariablesResolver = () => ({
     '--mantine-color-red-light-color': '#ffb0a5',
     '--mantine-color-amber-light': '#3b2e12',
     '--mantine-color-amber-light-color': '#f7cc72',
+    '--mantine-color-petrol-light': '#123a41',
+    '--mantine-color-petrol-light-color': '#b5dde1',
     '--mantine-color-gray-light': '#302e2b',
     '--mantine-color-gray-light-color': '#d3d0ca',
     '--tg-panel': '#1c1b19',

@@ -54,7 +54,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
   return (
     <div>
       {pristine ? null : (
-        <Group gap="sm" mb="sm" align="flex-end">
+        <Group gap="sm" mb="sm" align="flex-end" className={classes.tools}>
           {onSearch ? <SearchField value={search ?? ''} onChange={onSearch} label={props.searchLabel ?? 'Search'} /> : null}
           {filters}
         </Group>
@@ -88,7 +88,7 @@ function SearchField({ value, onChange, label }: { value: string; onChange: (tex
         tell(event.currentTarget.value);
       }}
       leftSection={<IconSearch size={16} aria-hidden />}
-      style={{ flex: '1 1 14rem', maxWidth: '24rem' }}
+      className={classes.search}
     />
   );
 }
@@ -112,6 +112,8 @@ function TableBody<T>({ caption, rows, columns, rowKey, sort, onSort }: DataTabl
       return item === undefined ? i : rowKey(item);
     },
   });
+  // A card whose row begins with a box to tick has its name beside the box.
+  const choice = columns[0]?.quiet === true;
   const inSight = virtual.getVirtualItems();
   const last = inSight.at(-1)?.index ?? -1;
   const { more, loadMore, fetching } = rows;
@@ -145,9 +147,9 @@ function TableBody<T>({ caption, rows, columns, rowKey, sort, onSort }: DataTabl
               const row = rows.items[v.index];
               if (row === undefined) return null;
               return (
-                <tr key={v.key} ref={virtual.measureElement} data-index={v.index} aria-rowindex={v.index + 2} className={classes.row}>
+                <tr key={v.key} ref={virtual.measureElement} data-index={v.index} aria-rowindex={v.index + 2} className={`${classes.row} ${choice ? classes.choice : ''}`}>
                   {columns.map((c, i) => (
-                    <td key={c.id} className={`${c.numeric ? classes.numeric : ''} ${i === 0 ? classes.first : ''}`}>
+                    <td key={c.id} className={`${c.numeric ? classes.numeric : ''} ${i === 0 || (choice && i === 1) ? classes.first : ''}`}>
                       {c.quiet ? null : (
                         <span className={classes.label} aria-hidden>
                           {c.title}

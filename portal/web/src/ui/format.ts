@@ -1,3 +1,6 @@
+/** A text with a capital at its beginning. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** 12345 → "12,345". */
 export function count(n: number): string {
   return n.toLocaleString('en');

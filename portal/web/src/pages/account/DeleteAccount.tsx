@@ -12,7 +12,7 @@ export function DeleteAccount({ me }: { me: Me }) {
   const [opened, dialog] = useDisclosure(false);
   return (
     <Section title="Delete the account" text="For good: nobody can bring it back.">
-      <Button color="red.8" variant="outline" onClick={dialog.open}>
+      <Button variant="default" c="var(--tg-bad)" onClick={dialog.open}>
         Delete the account
       </Button>
       <Modal opened={opened} onClose={dialog.close} title="Delete your account?">

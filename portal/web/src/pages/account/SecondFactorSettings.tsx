@@ -36,7 +36,7 @@ export function SecondFactorSettings({ enabled }: { enabled: boolean }) {
             <Button variant="default" onClick={() => setStep('renew')}>
               New recovery codes
             </Button>
-            <Button color="red.8" variant="outline" onClick={() => setStep('disable')}>
+            <Button variant="default" c="var(--tg-bad)" onClick={() => setStep('disable')}>
               Turn it off
             </Button>
           </>

@@ -64,7 +64,7 @@ export default function SessionsPage() {
         description="Where you are signed in. End what you do not know, then change your password."
         actions={
           others > 0 ? (
-            <Button color="red.8" variant="outline" onClick={() => setAsking(true)}>
+            <Button variant="default" c="var(--tg-bad)" onClick={() => setAsking(true)}>
               End all others
             </Button>
           ) : null

@@ -38,7 +38,7 @@ export default function AlertsPage() {
       <PageHeader
         title="Alerts"
         description="Tells you by mail or webhook when too many requests fail, backends become slow, a quota runs out or nobody calls any more."
-        docs="/docs/observability"
+        docs="/docs/alerts"
         actions={create}
       />
       <DataTable

@@ -28,7 +28,7 @@ export default function NewAlertPage() {
   if (made) {
     return (
       <>
-        <PageHeader title="The alert is on watch" description="Its webhooks are signed. Check the signature with this secret before you believe a message." docs="/docs/observability" />
+        <PageHeader title="The alert is on watch" description="Its webhooks are signed. Check the signature with this secret before you believe a message." docs="/docs/alerts#webhooks" />
         <Stack maw="44rem">
           <CopyOnce what="signing secret" secret={made.secret} lost="Make a new signing secret on the alert’s page." />
           <div>
@@ -40,7 +40,7 @@ export default function NewAlertPage() {
   }
   return (
     <>
-      <PageHeader title="New alert" description="Choose what is watched; the chart shows what the alert would have seen lately." docs="/docs/observability" />
+      <PageHeader title="New alert" description="Choose what is watched; the chart shows what the alert would have seen lately." docs="/docs/alerts" />
       <AlertEditor gateway={gateway} {...editor} action="Save the alert" />
     </>
   );

@@ -34,7 +34,7 @@ export default function AnalyticsPage() {
       <PageHeader
         title="Analytics"
         description="What passed through this gateway, from the same ledger that invoices are made from."
-        docs="/docs/observability"
+        docs="/docs/observability#usage"
         actions={
           <>
             <TimeRange value={view.words} fallback={fallbackRange} onChange={(range) => setWords({ ...range, interval: undefined })} />
@@ -99,7 +99,7 @@ function NoTraffic({ gateway, from, wide, onWiden }: NoTrafficProps) {
       Since {dateTime(from)} nobody called this gateway. Each request shows here within five seconds: how many were answered, which failed and by whose fault, how long the
       edge and your backends took, and how much was sent.{' '}
       <Text span>
-        <Anchor inherit underline="always" href="/docs/">
+        <Anchor inherit underline="always" href="/docs/getting-started">
           The documentation
         </Anchor>{' '}
         has a first request to copy.

@@ -16,19 +16,9 @@ export default function ConsumerPage() {
   const { name = '' } = useParams({ strict: false });
   const query = $api.useQuery('get', '/v1/gateways/{gateway}/consumers/{name}', { params: { path: { gateway, name } } }, { refetchInterval: 10_000 });
   return (
-    <>
-      <Loaded
-        query={query}
-        skeleton={
-          <>
-            <PageHeader title={name} />
-            <PanelSkeleton lines={8} />
-          </>
-        }
-      >
-        {(consumer) => <One gateway={gateway} consumer={consumer} />}
-      </Loaded>
-    </>
+    <Loaded query={query} title={name} skeleton={<PanelSkeleton lines={8} />}>
+      {(consumer) => <One gateway={gateway} consumer={consumer} />}
+    </Loaded>
   );
 }
 

@@ -74,6 +74,7 @@ export default function ConsumersPage() {
       <PageHeader
         title="Consumers"
         description="Whoever calls the gateway: an app, a customer, a partner. A consumer owns its keys and has a usage plan."
+        docs="/docs/keys"
         actions={rows.items.length > 0 ? make : null}
       />
       <DataTable

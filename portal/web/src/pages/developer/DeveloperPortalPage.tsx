@@ -32,6 +32,7 @@ export default function DeveloperPortalPage() {
             ) : null}
           </>
         }
+        docs="/docs/developer-portal"
         badge={
           portal ? (
             <Badge variant={portal.published ? 'light' : 'default'} tt="none">

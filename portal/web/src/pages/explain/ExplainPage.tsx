@@ -15,6 +15,7 @@ export default function ExplainPage() {
       <PageHeader
         title="Explain"
         description="What an edge does with a request, step by step: which route it takes, what each policy says, which limits are left, where it goes."
+        docs="/docs/observability#explain"
       />
       <Stack gap={40}>
         <section>

@@ -67,6 +67,7 @@ export default function CopyPage() {
       <PageHeader
         title="Copy to another gateway"
         description="Carry this configuration over, for example from staging to production. You see what changes first. Consumers and keys stay where they are."
+        docs="/docs/copying-gateways"
       />
       <Stack gap="xl">
         <Choice from={from} id={gateway?.id} busy={busy && !preview} onLook={look} onChange={() => setPreview(undefined)} />

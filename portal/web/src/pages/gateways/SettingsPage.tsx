@@ -70,7 +70,7 @@ function SettingsForm({ gateway }: { gateway: Gateway }) {
           min={0}
           max={100}
           decimalScale={2}
-          maw="16rem"
+          styles={{ input: { maxWidth: '10rem' }, wrapper: { maxWidth: '10rem' } }}
           disabled={!may}
           {...form.getInputProps('sample')}
         />

@@ -22,15 +22,7 @@ export default function KeyPage() {
   const { key = '' } = useParams({ strict: false }) as { key?: string };
   const query = $api.useQuery('get', '/v1/gateways/{gateway}/keys/{key}', { params: { path: { gateway, key } } }, { refetchInterval: 10_000 });
   return (
-    <Loaded
-      query={query}
-      skeleton={
-        <>
-          <PageHeader title="API key" />
-          <PanelSkeleton lines={6} />
-        </>
-      }
-    >
+    <Loaded query={query} title="API key" skeleton={<PanelSkeleton lines={6} />}>
       {(found) => <One gateway={gateway} value={found} />}
     </Loaded>
   );

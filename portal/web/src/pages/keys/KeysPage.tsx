@@ -28,6 +28,7 @@ export default function KeysPage() {
       <PageHeader
         title="API keys"
         description="A key lets its consumer call the gateway. It is shown once, when it is issued."
+        docs="/docs/keys"
         actions={rows.items.length > 0 ? issue : null}
       />
       <DataTable

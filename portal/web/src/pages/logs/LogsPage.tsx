@@ -57,6 +57,7 @@ export default function LogsPage() {
       <PageHeader
         title="Logs"
         description="Every request that came to this gateway, a second or two after it ended."
+        docs="/docs/observability#logs"
         actions={
           <>
             <Button variant={live ? 'default' : 'filled'} leftSection={live ? <IconPlayerStop size={16} aria-hidden /> : <IconPlayerPlay size={16} aria-hidden />} onClick={() => follow(!live)}>

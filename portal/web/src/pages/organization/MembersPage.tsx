@@ -71,6 +71,7 @@ export default function MembersPage() {
       <PageHeader
         title="Members"
         description="Who works in this organization, and what each one may do."
+        docs="/docs/roles"
         actions={may ? <Button onClick={invite.open}>Invite somebody</Button> : null}
       />
       <Stack gap="xl">

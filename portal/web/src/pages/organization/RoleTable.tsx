@@ -1,6 +1,7 @@
 import { Table, Text, VisuallyHidden } from '@mantine/core';
 import { IconCheck } from '@tabler/icons-react';
 import { Fragment } from 'react';
+import classes from './RoleTable.module.css';
 import { mayDo, permissionGroups, roles, roleWords } from './permissions';
 
 /** What each role may do, drawn from the table that the portal itself goes by. */
@@ -8,12 +9,12 @@ export function RoleTable() {
   return (
     // Hidden words are placed inside of it, not beside the page.
     <div className="tg-panel" style={{ overflowX: 'auto', position: 'relative' }} tabIndex={0} role="region" aria-label="What each role may do">
-      <Table verticalSpacing={6} miw={640}>
+      <Table verticalSpacing={6} horizontalSpacing="sm" miw={600} className={classes.roles}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th scope="col">May</Table.Th>
             {roles.map((role) => (
-              <Table.Th key={role} scope="col" ta="center" w="6.2rem">
+              <Table.Th key={role} scope="col" ta="center" w="5.4rem">
                 {roleWords[role].title}
               </Table.Th>
             ))}

@@ -17,15 +17,7 @@ export default function UsagePlanPage() {
   const { name = '' } = useParams({ strict: false });
   const query = $api.useQuery('get', '/v1/gateways/{gateway}/usage-plans/{name}', { params: { path: { gateway, name } } });
   return (
-    <Loaded
-      query={query}
-      skeleton={
-        <>
-          <PageHeader title={name} />
-          <FormSkeleton fields={5} />
-        </>
-      }
-    >
+    <Loaded query={query} title={name} skeleton={<FormSkeleton fields={5} />}>
       {(plan) => <One gateway={gateway} plan={plan} />}
     </Loaded>
   );

@@ -52,7 +52,7 @@ export default function UsagePlansPage() {
   const make = may ? <Button onClick={dialog.open}>New usage plan</Button> : null;
   return (
     <>
-      <PageHeader title="Usage plans" description="What a consumer may do: how fast, how much, how many at once, and which routes." actions={rows.items.length > 0 ? make : null} />
+      <PageHeader title="Usage plans" description="What a consumer may do: how fast, how much, how many at once, and which routes." docs="/docs/limits" actions={rows.items.length > 0 ? make : null} />
       <DataTable
         caption={`Usage plans of ${gateway}`}
         rows={rows}

@@ -39,6 +39,11 @@ export default function JoinPage() {
     },
   });
   if (!token) return <BadLink title="Join an organization" />;
+  if (offer.error instanceof Problem && (offer.error.status === 404 || offer.error.status === 422)) {
+    return (
+      <BadLink title="The invitation is not good any more" text="It was used, taken back, is too old, or a newer one was sent. Look for a newer mail, or ask who invited you to send it again." />
+    );
+  }
   if (offer.error) {
     return (
       <AuthCard title="Join an organization">

@@ -28,6 +28,7 @@ export function RouteFields({ gateway, draft, onChange, errorAt, disabled, fresh
       <Stack gap="md">
         <TextInput
           label="Name"
+          withAsterisk={fresh}
           description={fresh ? 'Letters, digits, dots, underscores and hyphens. Usage and logs are shown by it.' : 'A new name is taken over where usage plans refer to it.'}
           value={draft.name ?? ''}
           onChange={(e) => set({ name: e.currentTarget.value })}
@@ -125,7 +126,7 @@ const flags = [
 
 function More({ draft, set, errorAt, disabled }: MoreProps) {
   return (
-    <Accordion variant="separated" chevronPosition="left">
+    <Accordion variant="contained" chevronPosition="left">
       <Accordion.Item value="more">
         <Accordion.Control>Timeout, body size, priority and more</Accordion.Control>
         <Accordion.Panel>

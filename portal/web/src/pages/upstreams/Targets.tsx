@@ -38,7 +38,7 @@ export function Targets({ value, onChange, errorAt, disabled }: TargetsProps) {
               spellCheck={false}
               autoComplete="off"
               disabled={disabled}
-              style={{ flex: '1 1 14rem' }}
+              style={{ flex: '1 1 19rem' }}
               classNames={{ input: 'tg-mono' }}
             />
             <NumberInput

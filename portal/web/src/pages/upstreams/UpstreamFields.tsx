@@ -29,6 +29,7 @@ export function UpstreamFields({ draft, onChange, errorAt, disabled, fresh }: Up
     <Stack gap="xl" maw="46rem">
       <TextInput
         label="Name"
+        withAsterisk={fresh}
         description={fresh ? 'Letters, digits, dots, underscores and hyphens.' : 'A new name is taken over by the routes that use it.'}
         value={draft.name ?? ''}
         onChange={(e) => onChange({ ...draft, name: e.currentTarget.value })}
@@ -42,7 +43,7 @@ export function UpstreamFields({ draft, onChange, errorAt, disabled, fresh }: Up
       <Balancing {...part} />
       <Stack gap="sm" component="section">
         <Title order={2}>More</Title>
-        <Accordion variant="separated" chevronPosition="left" multiple>
+        <Accordion variant="contained" chevronPosition="left" multiple>
           <Item value="health" title="Health checks" text={draft.health ? `${draft.health.type.toUpperCase()} every ${draft.health.interval ?? '10s'}` : 'Off: only real requests tell'}>
             <Health {...part} />
           </Item>

@@ -7,7 +7,7 @@ import { useMay } from '@/api/session';
 import { useGateway, useGatewayName } from '@/shell/useGateway';
 import { ConfirmDanger, done, ErrorState, PageHeader, PanelSkeleton, useSearchParams } from '@/ui';
 import { print } from '@/ui/code/text';
-import { dateTime } from '@/ui/format';
+import { capital, dateTime } from '@/ui/format';
 import { authorWords } from './author';
 
 const DiffView = lazy(() => import('@/ui/diff/DiffView').then((m) => ({ default: m.DiffView })));
@@ -28,7 +28,7 @@ export default function VersionPage() {
     <>
       <PageHeader
         title={`Version ${version}`}
-        description={detail ? `${detail.summary}, by ${authorWords(detail.author)}, ${dateTime(detail.created_at)}` : undefined}
+        description={detail ? `${capital(detail.summary)}, by ${authorWords(detail.author)}, ${dateTime(detail.created_at)}` : undefined}
         actions={detail && newest !== undefined && detail.version !== newest ? <Restore gateway={gateway} detail={detail} newest={newest} /> : null}
       />
       {detail ? (

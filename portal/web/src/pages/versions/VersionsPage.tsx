@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { api, type Schemas } from '@/api/client';
 import { useGateway, useGatewayName } from '@/shell/useGateway';
 import { DataTable, EmptyState, PageHeader, Time, useRows, type Column } from '@/ui';
+import { capital } from '@/ui/format';
 import { TextLink } from '@/ui/LinkTo';
 import { authorWords } from './author';
 
@@ -35,11 +36,11 @@ export default function VersionsPage() {
     {
       id: 'version',
       title: 'Version',
-      width: '9rem',
+      width: '13rem',
       cell: (v) => (
         <Group gap="xs">
-          <TextLink alone to="/gateways/$gw/versions/$version" params={{ gw: gateway, version: String(v.version) }} label={`Version ${v.version}`}>
-            {v.version}
+          <TextLink alone to="/gateways/$gw/versions/$version" params={{ gw: gateway, version: String(v.version) }}>
+            Version {v.version}
           </TextLink>
           {v.version === newest ? (
             <Badge variant="light" tt="none" size="sm">
@@ -54,7 +55,7 @@ export default function VersionsPage() {
       title: 'Change',
       cell: (v) => (
         <>
-          {v.summary}
+          {capital(v.summary)}
           {v.restored_from ? (
             <Text span size="sm" c="dimmed">
               {' '}
