@@ -83,6 +83,9 @@ func (m *Message) mail() (subject, text string) {
 	return subject, b.String()
 }
 
+// shortly leaves out of a duration what is nothing: 5m, not 5m0s.
+var shortly = strings.NewReplacer("h0m0s", "h", "m0s", "m")
+
 // describe says in a sentence what a figure is.
 func describe(r *Rule, f Figure) string {
 	value := strconv.FormatFloat(f.Value, 'f', -1, 64)
@@ -90,7 +93,7 @@ func describe(r *Rule, f Figure) string {
 		value = strconv.FormatFloat(f.Value, 'f', 2, 64)
 	}
 	limit := strconv.FormatFloat(r.Threshold, 'f', -1, 64)
-	window := r.Window.Std().String()
+	window := shortly.Replace(r.Window.String())
 	what := ""
 	for _, p := range []struct{ word, name string }{{"route", r.Route}, {"consumer", r.Consumer}} {
 		if p.name != "" && r.Kind != KindQuota {
