@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -43,7 +42,7 @@ type done struct {
 	gateway Gateway
 	changes []Change
 	config  Config
-	entries map[string]Entry // those that were written, by id
+	entries map[string]*Entry // those that were written, by id
 }
 
 // change runs an edit: lock, read, apply, check, compare, write. All of it is
@@ -85,7 +84,7 @@ func (s *Service) edit(ctx context.Context, tx Tx, g *Gateway, e edit) (*done, e
 	if err != nil {
 		return nil, err
 	}
-	out := &done{gateway: *g, changes: changes, config: d.config, entries: map[string]Entry{}}
+	out := &done{gateway: *g, changes: changes, config: d.config, entries: map[string]*Entry{}}
 	if len(changes) == 0 {
 		return out, nil
 	}
@@ -199,33 +198,37 @@ func removeEntries(tx Tx, g *Gateway, changes []Change) error {
 			return core.Errorf(core.CodeInUse, "%d consumers or keys have a usage plan that would be removed: give them another one first", n)
 		}
 	}
-	for i := range changes {
-		c := &changes[i]
-		if k, ok := kindOf(c.Kind); ok && len(c.After) == 0 {
-			if err := tx.DeleteEntry(g.Organization, g.ID, k, c.ID); err != nil {
-				return err
-			}
+	gone := choose(changes, func(_ Kind, c *Change) bool { return len(c.After) == 0 })
+	for k, ids := range gone {
+		if err := tx.DeleteEntries(g.Organization, g.ID, Kind(k), ids); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// choose returns the ids of changed entries, by kind.
+func choose(changes []Change, want func(Kind, *Change) bool) (out [3][]string) {
+	for i := range changes {
+		if k, ok := kindOf(changes[i].Kind); ok && want(k, &changes[i]) {
+			out[k] = append(out[k], changes[i].ID)
+		}
+	}
+	return out
+}
+
 // parkNames moves items that are renamed out of the way, so that two of them
 // can swap names under a unique index.
 func parkNames(tx Tx, g *Gateway, src *Source, changes []Change) error {
-	for i := range changes {
-		c := &changes[i]
-		k, ok := kindOf(c.Kind)
-		if !ok || len(c.Before) == 0 || len(c.After) == 0 {
-			continue
+	renamed := choose(changes, func(k Kind, c *Change) bool {
+		if len(c.Before) == 0 || len(c.After) == 0 {
+			return false
 		}
 		old := src.entry(k, c.ID)
-		if old == nil || old.Name == c.Name {
-			continue
-		}
-		parked := *old
-		parked.Name = "~" + c.ID // no valid name
-		if err := tx.PutEntry(g.Organization, g.ID, k, &parked); err != nil {
+		return old != nil && old.Name != c.Name
+	})
+	for k, ids := range renamed {
+		if err := tx.ParkEntries(g.Organization, g.ID, Kind(k), ids); err != nil {
 			return err
 		}
 	}
@@ -233,30 +236,43 @@ func parkNames(tx Tx, g *Gateway, src *Source, changes []Change) error {
 }
 
 func putEntries(tx Tx, g *Gateway, src *Source, out *done) error {
+	var puts [3][]*Entry
 	for i := range out.changes {
 		c := &out.changes[i]
 		k, ok := kindOf(c.Kind)
 		if !ok || len(c.After) == 0 {
 			continue
 		}
-		e := Entry{ID: c.ID, Name: c.Name, Document: c.After}
+		e := &Entry{ID: c.ID, Name: c.Name, Document: c.After}
 		if old := src.entry(k, c.ID); old != nil {
 			e.Num, e.Revision, e.CreatedAt = old.Num, old.Revision, old.CreatedAt
 		}
-		if err := tx.PutEntry(g.Organization, g.ID, k, &e); err != nil {
+		puts[k] = append(puts[k], e)
+		out.entries[e.ID] = e
+	}
+	for k, entries := range puts {
+		if err := tx.PutEntries(g.Organization, g.ID, Kind(k), entries); err != nil {
 			return err
 		}
-		out.entries[e.ID] = e
 	}
 	return nil
 }
 
+// entry finds one by id, nil for none. A change of everything asks for all of
+// them.
 func (src *Source) entry(k Kind, id string) *Entry {
-	i := slices.IndexFunc(src.Entries[k], func(e Entry) bool { return e.ID == id })
-	if i < 0 {
+	entries := src.Entries[k]
+	if src.byID[k] == nil {
+		src.byID[k] = make(map[string]int, len(entries))
+		for i := range entries {
+			src.byID[k][entries[i].ID] = i
+		}
+	}
+	i, ok := src.byID[k][id]
+	if !ok {
 		return nil
 	}
-	return &src.Entries[k][i]
+	return &entries[i]
 }
 
 func nonNil[T any](s []T) []T {

@@ -122,7 +122,7 @@ func (c *Collection[T]) Put(ctx context.Context, org core.OrganizationID, in Put
 		}
 		return &Saved[T]{Item: *it, Version: done.gateway.Version}, nil
 	}
-	it, err := c.d.item(&e)
+	it, err := c.d.item(e)
 	if err != nil {
 		return nil, err
 	}

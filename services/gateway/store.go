@@ -90,6 +90,8 @@ type Source struct {
 	Secrets  []SecretValue
 	// Certificates are in the order of names.
 	Certificates []CertificateValue
+
+	byID [3]map[string]int // indexes of Entries, made when first asked
 }
 
 // Tx is one transaction on gateways; its methods work on the transaction's
@@ -110,9 +112,11 @@ type Tx interface {
 	SaveGateway(org core.OrganizationID, g *Gateway, policies json.RawMessage) error
 
 	Source(org core.OrganizationID, gateway string) (*Source, error)
-	// PutEntry creates (Num 0) or replaces by id; it sets num, revision and times.
-	PutEntry(org core.OrganizationID, gateway string, kind Kind, e *Entry) error
-	DeleteEntry(org core.OrganizationID, gateway string, kind Kind, id string) error
+	// PutEntries creates (Num 0) or replaces by id; it sets num, revision and times.
+	PutEntries(org core.OrganizationID, gateway string, kind Kind, entries []*Entry) error
+	// ParkEntries gives entries names that no other can want.
+	ParkEntries(org core.OrganizationID, gateway string, kind Kind, ids []string) error
+	DeleteEntries(org core.OrganizationID, gateway string, kind Kind, ids []string) error
 	// PlanUsers counts consumers and keys that have one of the usage plans.
 	PlanUsers(org core.OrganizationID, gateway string, plans []string) (int, error)
 	PutSecret(org core.OrganizationID, gateway string, s *SecretValue) error

@@ -122,44 +122,6 @@ func (t gatewayTx) Source(org core.OrganizationID, id string) (*gateway.Source, 
 	return readSource(t.DB, org, id)
 }
 
-func (t gatewayTx) PutEntry(org core.OrganizationID, id string, kind gateway.Kind, e *gateway.Entry) error {
-	m, err := marksOf(kind, e)
-	if err != nil {
-		return err
-	}
-	e.Revision++
-	e.UpdatedAt = core.FromMillis(t.Now)
-	if e.Num == 0 {
-		e.CreatedAt = e.UpdatedAt
-		row := entryRow{
-			ID: e.ID, OrganizationID: string(org), GatewayID: id, Name: e.Name, Document: string(e.Document),
-			Revision: e.Revision, CreatedAt: t.Now, UpdatedAt: t.Now, Search: m.Search, Tags: m.Tags,
-		}
-		err := t.Table(entryTables[kind]).Create(&row).Error
-		if e.Num = row.Num; err != nil || kind != gateway.KindUpstream {
-			return err
-		}
-		return t.nameTargets(org, id, e.Num, e.Name, e.Document)
-	}
-	r := t.Table(entryTables[kind]).Where("organization_id = ? AND gateway_id = ? AND id = ?", string(org), id, e.ID).
-		Updates(map[string]any{
-			"name": e.Name, "document": string(e.Document), "revision": e.Revision, "updated_at": t.Now,
-			"search": m.Search, "tags": m.Tags,
-		})
-	if r.Error == nil && r.RowsAffected != 1 {
-		return ErrGone
-	}
-	if r.Error != nil || kind != gateway.KindUpstream {
-		return r.Error
-	}
-	return t.nameTargets(org, id, e.Num, e.Name, e.Document)
-}
-
-func (t gatewayTx) DeleteEntry(org core.OrganizationID, id string, kind gateway.Kind, entry string) error {
-	return t.Table(entryTables[kind]).Where("organization_id = ? AND gateway_id = ? AND id = ?", string(org), id, entry).
-		Delete(&entryRow{}).Error
-}
-
 func (t gatewayTx) PlanUsers(org core.OrganizationID, id string, plans []string) (int, error) {
 	var consumers, keys int64
 	if err := t.Table("consumers").Where("organization_id = ? AND gateway_id = ? AND usage_plan_id IN ?", string(org), id, plans).

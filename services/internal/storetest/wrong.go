@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -170,17 +171,24 @@ func writeTries(t *testing.T, db *store.DB, g *gateway.Gateway, src *gateway.Sou
 			return nil, tx.SaveGateway(o, &c, nil)
 		}),
 		try("Source", func(tx gateway.Tx, o core.OrganizationID) (any, error) { return tx.Source(o, g.ID) }),
-		try("PutEntry", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+		try("PutEntries", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
 			e := src.Entries[gateway.KindRoute][0]
 			e.Document = []byte(`{}`)
-			return nil, tx.PutEntry(o, g.ID, gateway.KindRoute, &e)
+			return nil, tx.PutEntries(o, g.ID, gateway.KindRoute, []*gateway.Entry{&e})
 		}),
-		try("PutEntry", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+		try("PutEntries", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
 			e := gateway.Entry{ID: "rt_new", Name: "new", Document: []byte(`{}`)}
-			return true, tx.PutEntry(o, g.ID, gateway.KindRoute, &e)
+			return true, tx.PutEntries(o, g.ID, gateway.KindRoute, []*gateway.Entry{&e})
 		}),
-		try("DeleteEntry", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
-			if err := tx.DeleteEntry(o, g.ID, gateway.KindRoute, src.Entries[gateway.KindRoute][0].ID); err != nil {
+		try("ParkEntries", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			if err := tx.ParkEntries(o, g.ID, gateway.KindRoute, []string{src.Entries[gateway.KindRoute][0].ID}); err != nil {
+				return nil, err
+			}
+			now, err := tx.Source(src.Gateway.Organization, g.ID)
+			return strings.HasPrefix(now.Entries[gateway.KindRoute][0].Name, "~"), err
+		}),
+		try("DeleteEntries", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			if err := tx.DeleteEntries(o, g.ID, gateway.KindRoute, []string{src.Entries[gateway.KindRoute][0].ID}); err != nil {
 				return nil, err
 			}
 			left, err := tx.Source(src.Gateway.Organization, g.ID)
