@@ -36,13 +36,15 @@ func (u *up) echo() error {
 		return wrong(err)
 	}
 	if !u.v.Given(settings.EchoAddr) && private {
-		addr, err := keep(filepath.Join(u.dir, "echo.addr"), func() (string, error) { return freeAddr(echoAddr) })
+		addr, err := keep(filepath.Join(u.dir, "echo.addr"), u.freeEcho)
 		if err != nil {
 			return err
 		}
-		if free, err := freeAddr(addr); err != nil || free != addr {
-			u.log.Warn("the echo backend is off: somebody else has its address", "addr", addr)
-			return nil
+		if u.echoOn == nil {
+			if u.echoOn, err = net.Listen("tcp", addr); err != nil {
+				u.log.Warn("the echo backend is off: somebody else has its address", "addr", addr)
+				return nil
+			}
 		}
 		u.v.Set(settings.EchoAddr, addr)
 	}
@@ -52,15 +54,16 @@ func (u *up) echo() error {
 	return nil
 }
 
-// freeAddr returns addr when nobody listens there, else an address of this
-// machine where nobody does.
-func freeAddr(addr string) (string, error) {
-	l, err := net.Listen("tcp", addr)
+// freeEcho listens at the echo backend's address, or at another of this machine
+// when somebody has that, and returns it. The listener is kept: two starts at a
+// time would find the same address free.
+func (u *up) freeEcho() (string, error) {
+	l, err := net.Listen("tcp", echoAddr)
 	if err != nil {
 		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			return "", fmt.Errorf("find an address for the echo backend: %w", err)
 		}
 	}
-	defer l.Close()
+	u.echoOn = l
 	return l.Addr().String(), nil
 }

@@ -34,6 +34,8 @@ type up struct {
 	dir   string
 	began time.Time
 	parts *stages
+
+	echoOn net.Listener // the echo backend's, handed to the portal
 }
 
 func runUp(ctx context.Context, args []string, out io.Writer) error {
@@ -79,6 +81,7 @@ func (u *up) start(ctx context.Context) error {
 	wc.Built, pc.Version, ec.Version = version, version, version
 	ec.DrainDelay = -1     // no balancer before it has to notice
 	ec.ConfirmTimeout = -1 // the disk stays: what is left is sent at the next start
+	pc.EchoListener = u.echoOn
 	pc.DevMails = u.v.String(settings.SMTPURL) == ""
 	if err := u.roles(ctx, ac, wc, pc, ec); err != nil {
 		return err

@@ -20,8 +20,11 @@ func Listen(name, addr string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the echo backend: %w", err)
 	}
-	return &Server{name, l}, nil
+	return On(name, l), nil
 }
+
+// On makes a backend on a listener that is open, which then is the server's.
+func On(name string, l net.Listener) *Server { return &Server{name, l} }
 
 // URL is the backend's address as a target on this machine.
 func (s *Server) URL() string { return "http://" + s.l.Addr().String() }

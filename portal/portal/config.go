@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -29,6 +30,8 @@ type Config struct {
 	// offered as EchoURL.
 	EchoAddr string
 	EchoURL  string
+	// EchoListener is where the echo backend listens, instead of EchoAddr.
+	EchoListener net.Listener
 	// SMTPURL is the mail server; empty: mails go to the log.
 	SMTPURL        string
 	TrustedProxies []netip.Prefix

@@ -130,7 +130,10 @@ func (p *Portal) listen() (err error) {
 	if p.listener, err = net.Listen("tcp", p.config.Addr); err != nil {
 		return fmt.Errorf("listen for the portal: %w", err)
 	}
-	if p.config.EchoAddr != "" {
+	switch {
+	case p.config.EchoListener != nil:
+		p.echo = echo.On("echo", p.config.EchoListener)
+	case p.config.EchoAddr != "":
 		if p.echo, err = echo.Listen("echo", p.config.EchoAddr); err != nil {
 			return err
 		}

@@ -124,7 +124,8 @@ func (a *App) retention() usage.Retention {
 	return out
 }
 
-// Ready is closed when the worker has reached the database and Redis.
+// Ready is closed when the worker has reached the database and Redis, and edges
+// can be granted budgets: before, a quota that Redis does not know answers 503.
 func (w *Worker) Ready() <-chan struct{} { return w.ready }
 
 // Run runs the loops until ctx ends, then waits for them, at most Drain long. A
@@ -166,14 +167,16 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// becomeReady closes Ready when both stores answer.
+// becomeReady closes Ready when both stores answer and budgets were seeded.
 func (w *Worker) becomeReady(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if w.app.Ready(ctx) == nil && redisbus.Ping(ctx, w.app.redis) == nil {
-			close(w.ready)
-			return nil
+		if w.app.Ready(ctx) == nil {
+			if ok, err := redisbus.BudgetsSeeded(ctx, w.app.redis); ok && err == nil {
+				close(w.ready)
+				return nil
+			}
 		}
-		sleep(ctx, 200*time.Millisecond)
+		sleep(ctx, 50*time.Millisecond)
 	}
 	return nil
 }

@@ -78,29 +78,28 @@ func Seed(ctx context.Context, portal, dataDir string, targets []string) (*Seede
 	return s, nil
 }
 
-// rest makes what hangs on the upstream.
+// rest makes what hangs on the upstream. The route comes last: once an edge serves
+// its version, the key, which was published before it, is there too.
 func (c *client) rest(ctx context.Context, s *Seeded) error {
-	for _, step := range []struct {
-		path string
-		body object
-	}{
-		{"/v1/gateways/demo/usage-plans/free", object{"quota": object{"limit": Quota, "period": "day"}}},
-		{"/v1/gateways/demo/routes/hello", object{
-			"match": object{"path": "/hello/*"}, "upstream": "echo",
-			"policies": []object{{"type": "api_key", "config": object{}}},
-		}},
-		{"/v1/gateways/demo/consumers/alice", object{"usage_plan": "free"}},
-	} {
-		if _, err := c.do(ctx, "PUT", step.path, step.body); err != nil {
-			return err
-		}
+	const gateway = "/v1/gateways/demo"
+	if _, err := c.do(ctx, "PUT", gateway+"/usage-plans/free", object{"quota": object{"limit": Quota, "period": "day"}}); err != nil {
+		return err
 	}
-	o, err := c.do(ctx, "POST", "/v1/gateways/demo/keys", object{"consumer": "alice", "name": "demo"})
+	if _, err := c.do(ctx, "PUT", gateway+"/consumers/alice", object{"usage_plan": "free"}); err != nil {
+		return err
+	}
+	o, err := c.do(ctx, "POST", gateway+"/keys", object{"consumer": "alice", "name": "demo"})
 	if err != nil {
 		return err
 	}
 	s.KeyID, _ = o["id"].(string)
 	s.Key, _ = o["key"].(string)
+	if _, err := c.do(ctx, "PUT", gateway+"/routes/hello", object{
+		"match": object{"path": "/hello/*"}, "upstream": "echo",
+		"policies": []object{{"type": "api_key", "config": object{}}},
+	}); err != nil {
+		return err
+	}
 	return c.live(ctx)
 }
 

@@ -118,8 +118,17 @@ func (b *Budgets) seeLive(ctx context.Context, now time.Time) {
 
 // emptied reports whether Redis does not know that its budgets were seeded.
 func (b *Budgets) emptied(ctx context.Context) bool {
-	ok, err := b.Redis.HExists(ctx, contract.RedisBudgets, contract.BudgetsSeeded).Result()
+	ok, err := BudgetsSeeded(ctx, b.Redis)
 	return err == nil && !ok
+}
+
+// BudgetsSeeded reports whether edges can be granted something of budgets.
+func BudgetsSeeded(ctx context.Context, c redis.UniversalClient) (bool, error) {
+	ok, err := c.HExists(ctx, contract.RedisBudgets, contract.BudgetsSeeded).Result()
+	if err != nil {
+		return false, unavailable("look whether budgets were seeded", err)
+	}
+	return ok, nil
 }
 
 // pass looks at the shards that edges named, or at all of them.
