@@ -12,21 +12,31 @@ type Current struct {
 	Developer Developer
 }
 
-// maxUserAgent bounds what is kept of a browser's name.
-const maxUserAgent = 256
+const (
+	maxUserAgent = 256 // bytes that are kept of a browser's name
+	maxSecret    = 128 // bytes of a cookie that are looked at
+)
 
-// Login checks a password and starts a session. It takes the same work and gives
-// the same answer whether the address or the password is wrong. The secret goes
-// into the cookie; only its hash is kept.
-func (s *Service) Login(ctx context.Context, p *Portal, email, password, userAgent string) (d *Developer, secret string, err error) {
-	key := emailKey(email)
+// Login is what somebody signs in with.
+type Login struct {
+	Email, Password string
+	UserAgent       string
+	Replaces        string // secret of the browser's session so far; empty: none
+}
+
+// Login checks a password and starts a session under a new secret, which goes into
+// the cookie; only its hash is kept. The browser's session so far ends with it. It
+// takes the same work and gives the same answer whether the address or the
+// password is wrong.
+func (s *Service) Login(ctx context.Context, p *Portal, in Login) (d *Developer, secret string, err error) {
+	key, userAgent := emailKey(in.Email), in.UserAgent
 	found, err := view(ctx, s, func(r Rows) (Developer, error) {
 		return r.FindDeveloperByEmail(ctx, p.Organization, p.ID, key)
 	})
 	if err != nil && core.CodeOf(err) != core.CodeNotFound {
 		return nil, "", err
 	}
-	ok, err := s.matches(ctx, p, key, password, found.PasswordHash)
+	ok, err := s.matches(ctx, p, key, in.Password, found.PasswordHash)
 	if err != nil {
 		return nil, "", err
 	}
@@ -42,6 +52,11 @@ func (s *Service) Login(ctx context.Context, p *Portal, email, password, userAge
 		userAgent = userAgent[:maxUserAgent]
 	}
 	err = s.store.Tx(ctx, func(tx Tx) error {
+		if in.Replaces != "" && len(in.Replaces) <= maxSecret {
+			if err := tx.DeleteSession(ctx, p.Organization, s.sessionHash(p, in.Replaces)); err != nil {
+				return err
+			}
+		}
 		return tx.PutSession(ctx, p.Organization, &Session{
 			Hash: s.sessionHash(p, secret), ID: core.NewID(prefixSession), Organization: p.Organization, Gateway: p.ID, Developer: found.ID,
 			Client: core.ActorFrom(ctx).Client, UserAgent: userAgent, ExpiresAt: now.Add(sessionLasts), SeenAt: now, CreatedAt: now,
@@ -65,7 +80,7 @@ func (s *Service) sessionHash(p *Portal, secret string) []byte {
 // Session returns who the cookie of a portal belongs to; CodeUnauthenticated.
 func (s *Service) Session(ctx context.Context, p *Portal, secret string) (*Current, error) {
 	denied := core.Errorf(core.CodeUnauthenticated, "sign in at the developer portal")
-	if secret == "" || len(secret) > 128 {
+	if secret == "" || len(secret) > maxSecret {
 		return nil, denied
 	}
 	hash, now := s.sessionHash(p, secret), s.clock()

@@ -25,16 +25,22 @@ func (s *Server) authenticateDeveloper(ctx context.Context, c *call) error {
 	if c.request.Header.Get("Authorization") != "" {
 		return core.Errorf(core.CodeUnauthenticated, "developer portals take their own session only, no management token")
 	}
-	secret := ""
-	if cookie, err := c.request.Cookie(s.portalCookieName()); err == nil {
-		secret = cookie.Value
-	}
-	current, err := s.Developers.Session(ctx, c.portal, secret)
+	current, err := s.Developers.Session(ctx, c.portal, s.portalCookie(c.request))
 	if err != nil {
 		return err
 	}
 	c.developer = current
 	return nil
+}
+
+// portalCookie is the secret of the session that a browser has at a portal, empty
+// for none.
+func (s *Server) portalCookie(r *http.Request) string {
+	cookie, err := r.Cookie(s.portalCookieName())
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
 }
 
 func (s *Server) portalCookieName() string {

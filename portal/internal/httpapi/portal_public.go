@@ -222,7 +222,9 @@ func (a portalLoginAnswer) VisitPortalLoginResponse(w http.ResponseWriter) error
 // PortalLogin checks a password and starts a session of this portal.
 func (s *Server) PortalLogin(ctx context.Context, r gen.PortalLoginRequestObject) (gen.PortalLoginResponseObject, error) {
 	c := callOf(ctx)
-	d, secret, err := s.Developers.Login(ctx, c.portal, r.Body.Email, r.Body.Password, c.request.UserAgent())
+	d, secret, err := s.Developers.Login(ctx, c.portal, developer.Login{
+		Email: r.Body.Email, Password: r.Body.Password, UserAgent: c.request.UserAgent(), Replaces: s.portalCookie(c.request),
+	})
 	if err != nil {
 		return nil, err
 	}
