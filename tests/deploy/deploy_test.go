@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +28,7 @@ type service struct {
 	Environment map[string]string `yaml:"environment"`
 	Volumes     []string          `yaml:"volumes"`
 	Networks    []string          `yaml:"networks"`
+	Ports       []string          `yaml:"ports"`
 	DependsOn   any               `yaml:"depends_on"`
 }
 
@@ -91,6 +93,30 @@ func TestCompose(t *testing.T) {
 				t.Errorf("%s: network %q is not declared", name, n)
 			}
 		}
+	}
+}
+
+// TestPortalKnowsItsEdges: test requests and developer portals go to an address
+// inside, and what people are shown is the one outside.
+func TestPortalKnowsItsEdges(t *testing.T) {
+	t.Parallel()
+	c := parse(t)
+	env := c.Services["portal"].Environment
+	inside, err := url.Parse(env["TOLLGATE_EDGE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.Services[inside.Hostname()]; !ok || inside.Port() == "" {
+		t.Errorf("TOLLGATE_EDGE_URL is %q: no service of that name with a port", inside)
+	}
+	if !strings.Contains(read(t, "docker/nginx.conf"), "listen "+inside.Port()) {
+		t.Errorf("nginx does not listen on the port of %s", inside)
+	}
+	if !slices.Contains(c.Services[inside.Hostname()].Ports, inside.Port()+":"+inside.Port()) {
+		t.Errorf("%s publishes %v", inside.Hostname(), c.Services[inside.Hostname()].Ports)
+	}
+	if outside := env["TOLLGATE_EDGE_PUBLIC_URL"]; !strings.Contains(outside, "TOLLGATE_EDGE_DOMAIN") || !strings.Contains(outside, ":"+inside.Port()) {
+		t.Errorf("TOLLGATE_EDGE_PUBLIC_URL is %q: want the edge domain and the published port", outside)
 	}
 }
 
