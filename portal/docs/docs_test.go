@@ -10,11 +10,12 @@ import (
 )
 
 // made are pages that the portal makes itself, from the API's document.
-var made = map[string]bool{"api.md": true, "api-errors.md": true}
+var made = map[string]bool{"api.md": true}
 
 var (
-	link    = regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
-	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	link        = regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
+	punctuation = regexp.MustCompile(`[^\pL\p{Nd}\s_-]`)
+	heading     = regexp.MustCompile(`(?m)^#+ (.+)$`)
 )
 
 // TestPages holds the navigation and the pages to one another: every page is
@@ -89,11 +90,29 @@ func checkLinks(t *testing.T, name string) error {
 	return nil
 }
 
+// hasAnchor follows webui.anchors and the repository's hosts.
 func hasAnchor(text, anchor string) bool {
 	for _, h := range heading.FindAllStringSubmatch(text, -1) {
-		if strings.ReplaceAll(strings.ToLower(h[1]), " ", "-") == anchor {
+		id := punctuation.ReplaceAllString(strings.ToLower(strings.TrimSpace(h[1])), "")
+		if strings.ReplaceAll(id, " ", "-") == anchor {
 			return true
 		}
 	}
 	return false
+}
+
+// TestLinksFail makes sure that a link that leads nowhere is seen.
+func TestLinksFail(t *testing.T) {
+	t.Parallel()
+	const page = "# A title\n\n## `rate_limit`: What, and why?\n"
+	for anchor, want := range map[string]bool{"a-title": true, "rate_limit-what-and-why": true, "rate-limit": false, "": false} {
+		if got := hasAnchor(page, anchor); got != want {
+			t.Errorf("anchor %q is there: %v, want %v", anchor, got, want)
+		}
+	}
+	for text, want := range map[string]int{"[a](b.md)": 1, "[a](../x/b.md#c-d)": 1, "[a](#c)": 1, "[a](https://example.com/#c)": 0} {
+		if got := len(link.FindAllString(text, -1)); got != want {
+			t.Errorf("%s has %d links of ours, want %d", text, got, want)
+		}
+	}
 }

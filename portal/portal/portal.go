@@ -65,7 +65,7 @@ func New(a *app.App, c Config) (*Portal, error) {
 		return nil, err
 	}
 	pages, err := webui.New(webui.Config{
-		Tenants: a.Tenants, Operations: api.Operations(), Errors: httpapi.Errors(), Logger: c.Logger,
+		Tenants: a.Tenants, Operations: api.Operations(), Logger: c.Logger,
 		Docs: docs.Files, Web: web.Files(), Actor: api.Actor,
 	})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 // advice says what somebody who gets the code can do; every code has one.
 var advice = map[contract.Code]string{
-	contract.CodeInternal:                 "A fault of the gateway. Try again; tell us the request id if it stays.",
+	contract.CodeInternal:                 "Try again; tell the operator the request id if it stays: the fault is the gateway's.",
 	contract.CodeNoRoute:                  "Check host and path. An unknown host gets the same answer as an unknown path.",
 	contract.CodeMethodNotAllowed:         "Use one of the methods in `Allow`.",
 	contract.CodeKeyMissing:               "Send the key in `X-API-Key` or `Authorization: Bearer`.",
@@ -21,7 +21,7 @@ var advice = map[contract.Code]string{
 	contract.CodeTokenInvalid:             "Get a new token; if that does not help, compare its issuer and algorithm with the route's `jwt` policy.",
 	contract.CodeTokenExpired:             "Get a new token. Clocks may differ by 60 s.",
 	contract.CodeTokenAudience:            "Ask the provider for a token for one of the route's audiences.",
-	contract.CodeForbidden:                "The key or token lacks a scope or claim, the usage plan lacks the route, or the address is not allowed.",
+	contract.CodeForbidden:                "Ask for what is missing: the key or token lacks a scope or claim, the usage plan lacks the route, or the address is not allowed.",
 	contract.CodeQuotaExceeded:            "Wait for `Retry-After`, or get a larger plan.",
 	contract.CodeQuotaUnavailable:         "Try again after `Retry-After`: what this edge holds of the quota is spent, and it can't reach the others.",
 	contract.CodeRateLimited:              "Send slower; wait for `Retry-After`.",
@@ -36,26 +36,27 @@ var advice = map[contract.Code]string{
 	contract.CodeTransferCoding:           "Send the body as `chunked` or with a length.",
 	contract.CodeVersionUnsupported:       "Use HTTP/1.1 or HTTP/2.",
 	contract.CodeMisdirected:              "Open a connection for this host.",
-	contract.CodeUpgradeRefused:           "The route does not take this protocol.",
-	contract.CodeUpstreamUnavailable:      "Every backend is down or refuses connections. Look at the upstream's health.",
-	contract.CodeUpstreamTimeout:          "The backend is slow, or the route's timeout is short.",
-	contract.CodeUpstreamReset:            "The backend closed the connection before its answer was complete. Look at its log.",
-	contract.CodeUpstreamTLS:              "The backend's certificate does not verify for its name. Renew it, or give its CA in `tls.ca_pem`.",
-	contract.CodeUpstreamDNS:              "The backend's name does not resolve.",
-	contract.CodeUpstreamProtocol:         "The backend's answer breaks HTTP. Look at its log.",
-	contract.CodeUpstreamForbiddenAddress: "The backend's name leads to a private or reserved address.",
-	contract.CodeLoopDetected:             "An upstream of the gateway leads back to a gateway.",
+	contract.CodeUpgradeRefused:           "Send the request without `Upgrade`: the route does not take this protocol.",
+	contract.CodeUpstreamUnavailable:      "Look at the upstream's health: every backend is down or refuses connections.",
+	contract.CodeUpstreamTimeout:          "Make the backend faster, or raise the route's timeout.",
+	contract.CodeUpstreamReset:            "Look at the backend's log: it closed the connection before its answer was complete.",
+	contract.CodeUpstreamTLS:              "Renew the backend's certificate, which does not verify for its name, or give its CA in `tls.ca_pem`.",
+	contract.CodeUpstreamDNS:              "Correct the target's host name, or its DNS: it does not resolve.",
+	contract.CodeUpstreamProtocol:         "Look at the backend's log: its answer breaks HTTP.",
+	contract.CodeUpstreamForbiddenAddress: "Give the target a public address: its name leads to a private or reserved one.",
+	contract.CodeLoopDetected:             "Point the upstream at your backend: it leads back to a gateway.",
 	contract.CodeOverloaded:               "Try again after `Retry-After`.",
-	contract.CodeConfigStale:              "The edge is cut off for longer than the organization's `strict` setting allows.",
-	contract.CodeConfigUnavailable:        "The gateway's configuration can't be used here. Its versions say why.",
-	contract.CodeOrganizationSuspended:    "Ask the organization's owner.",
+	contract.CodeConfigStale:              "Ask the operator: the edge is cut off for longer than the organization's `strict` setting allows. It ends by itself when the edge is back in contact.",
+	contract.CodeConfigUnavailable:        "Try again after `Retry-After`, and look at the gateway's newest versions, which say why the configuration can't be used here.",
+	contract.CodeOrganizationSuspended:    "Ask the organization's owner to settle it with the operator.",
 	contract.CodeKeyStoreUnavailable:      "Try again after `Retry-After`: this edge has never seen the key and can't look it up.",
 	contract.CodeProviderUnavailable:      "Try again after `Retry-After`: the identity provider's keys can't be fetched, and none are known.",
 }
 
-// errorPage is the table of every code that an edge answers with.
+// errorPage lists every code that an edge answers with, and has an entry for each
+// whose heading is the code.
 func errorPage() ([]byte, error) {
-	var b bytes.Buffer
+	var b, entries bytes.Buffer
 	b.WriteString(`# Errors of the edge
 
 Every error that the edge itself makes is [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) ` + "`application/problem+json`" + ` with a stable ` + "`code`" + ` and the request's id:
@@ -74,17 +75,20 @@ The code stands in the ` + "`Tollgate-Error`" + ` header too, which is stripped 
 
 With ` + "`GET /v1/gateways/{gateway}/requests/{request_id}`" + ` you see how the decision came about.
 
-| code | status | gRPC | meaning | what to do |
-| --- | --- | --- | --- | --- |
+The end of ` + "`type`" + ` is the code, and each code has its entry here. ` + "`Retry-After`" + ` is sent with every 429 and 503.
+
+| code | status | gRPC | meaning |
+| --- | --- | --- | --- |
 `)
 	for _, c := range contract.Codes() {
 		if advice[c] == "" {
 			return nil, fmt.Errorf("errorpage.go: there is no advice for code %s", c)
 		}
 		info := c.Info()
-		fmt.Fprintf(&b, "| `%s` | %d | %d | %s | %s |\n", info.Name, info.Status, info.GRPC, cell(info.Title), cell(advice[c]))
+		fmt.Fprintf(&b, "| [%s](#%s) | %d | %d | %s |\n", info.Name, info.Name, info.Status, info.GRPC, cell(info.Title))
+		fmt.Fprintf(&entries, "\n## %s\n\n%d: %s.\n\n%s\n", info.Name, info.Status, info.Title, advice[c])
 	}
-	b.WriteString("\n`Retry-After` is sent with every 429 and 503.\n")
+	b.Write(entries.Bytes())
 	fmt.Fprintf(&b, generatedNote, "services/contract/errors.go and gateway-edge/internal/policygen/errorpage.go")
 	return b.Bytes(), nil
 }

@@ -181,7 +181,8 @@ func TestPages(t *testing.T) {
 		text   string
 	}{
 		"/docs/api":              {200, "POST /v1/signup"},
-		"/docs/api-errors":       {200, "email_taken"},
+		"/docs/api-errors":       {200, `<h2 id="email_taken">`},
+		"/docs/errors":           {200, `<h2 id="key_missing">`},
 		"/docs/policies/api_key": {200, "<h1"},
 		"/docs/nothing":          {404, "no such page"},
 		"/static/style.css":      {200, "color-scheme"},

@@ -29,15 +29,6 @@ var (
 	unsupportedMediaType = core.CodeInfo{Name: "unsupported_media_type", Status: http.StatusUnsupportedMediaType, Title: "The body's media type is not supported"}
 )
 
-// Errors lists every code that a problem document of this API can have.
-func Errors() []core.CodeInfo {
-	var all []core.CodeInfo
-	for _, c := range core.Codes() {
-		all = append(all, c.Info())
-	}
-	return append(all, methodNotAllowed, unsupportedMediaType)
-}
-
 func errMethod() error { return &httpError{methodNotAllowed, "see the Allow header"} }
 
 func errNoPath() error { return core.Errorf(core.CodeNotFound, "the API has no such path") }

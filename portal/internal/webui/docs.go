@@ -83,9 +83,6 @@ func renderDocs(files fs.FS) (*documentation, error) {
 				kept.Pages = append(kept.Pages, p)
 			}
 		}
-		if section.Title == "Reference" {
-			kept.Pages = append(kept.Pages, Page{Path: "api-errors.md", Title: "Errors of the management API"})
-		}
 		if len(kept.Pages) > 0 {
 			d.nav = append(d.nav, kept)
 		}
@@ -102,7 +99,8 @@ func (d *documentation) renderPage(md goldmark.Markdown, files fs.FS, p Page) (o
 		return false, fmt.Errorf("read documentation: %w", err)
 	}
 	var b bytes.Buffer
-	if err := md.Convert(text, &b); err != nil {
+	ids := parser.WithContext(parser.NewContext(parser.WithIDs(&anchors{map[string]int{}})))
+	if err := md.Convert(text, &b, ids); err != nil {
 		return false, fmt.Errorf("render %s: %w", p.Path, err)
 	}
 	dir := path.Dir(p.Path)

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
-	"strings"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
 
 	"github.com/tollgate/tollgate/portal/internal/authz"
-	"github.com/tollgate/tollgate/services/core"
 )
 
 // group is one tag of the reference with its operations.
@@ -78,17 +76,4 @@ func credentials(o *authz.Operation) string {
 		return "session"
 	}
 	return "none"
-}
-
-// renderErrors makes the page that problem documents refer to.
-func renderErrors(codes []core.CodeInfo) template.HTML {
-	var b strings.Builder
-	b.WriteString("<h1>Errors of the management API</h1>\n<p>Each problem document (RFC 9457) has one of these codes. Its <code>type</code> leads here.</p>\n" +
-		"<table><caption>Codes of the management API</caption><thead><tr><th scope=\"col\">Code</th><th scope=\"col\">Status</th><th scope=\"col\">Meaning</th></tr></thead><tbody>\n")
-	for _, info := range codes {
-		fmt.Fprintf(&b, "<tr id=\"%s\"><th scope=\"row\"><code>%s</code></th><td>%d</td><td>%s</td></tr>\n",
-			info.Name, info.Name, info.Status, template.HTMLEscapeString(info.Title))
-	}
-	b.WriteString("</tbody></table>\n")
-	return template.HTML(b.String()) //nolint:gosec // escaped above
 }

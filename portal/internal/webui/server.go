@@ -23,8 +23,6 @@ type Config struct {
 	Tenants    *tenant.Service
 	Operations *authz.Operations
 	Logger     *slog.Logger
-	// Errors are the codes of the management API.
-	Errors []core.CodeInfo
 	// Docs holds nav.json and the Markdown pages.
 	Docs fs.FS
 	// Web holds the built web portal; see portal/web.
@@ -59,7 +57,6 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.docs.add("api", "Management API", reference)
-	s.docs.add("api-errors", "Errors of the management API", renderErrors(cfg.Errors))
 	if s.web, err = loadWeb(cfg.Web); err != nil {
 		return nil, err
 	}
