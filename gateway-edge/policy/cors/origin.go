@@ -37,7 +37,7 @@ func compileOrigins(list []string, errs *contract.FieldErrors) (o origins) {
 			}
 			continue
 		}
-		scheme, host, err := splitOrigin(s)
+		scheme, host, err := match.ParseOrigin(s)
 		if err != nil {
 			errs.Add(at, err.Error())
 			continue
@@ -49,40 +49,6 @@ func compileOrigins(list []string, errs *contract.FieldErrors) (o origins) {
 		}
 	}
 	return o
-}
-
-// splitOrigin checks the form scheme "://" host [":" port] of a serialized
-// origin.
-func splitOrigin(s string) (scheme, host string, err error) {
-	if s == "null" {
-		return "", "", fmt.Errorf("the origin \"null\" is any sandboxed page of any site: it can't be allowed")
-	}
-	scheme, host, ok := strings.Cut(s, "://")
-	if !ok || scheme != "http" && scheme != "https" {
-		return "", "", fmt.Errorf("%.80q is no origin: it begins with https:// or http://", s)
-	}
-	name := strings.TrimPrefix(host, "*.")
-	if strings.ContainsAny(name, "/?#@*") {
-		return "", "", fmt.Errorf("%.80q is no origin: it has scheme, host and port only, and \"*\" as the first label only", s)
-	}
-	canon, port, err := match.HostString(name)
-	if err != nil {
-		return "", "", fmt.Errorf("%.80q is no origin: %w", s, err)
-	}
-	bare, _, _ := strings.Cut(name, ":")
-	if name[0] == '[' {
-		bare = name[:strings.IndexByte(name, ']')+1]
-	}
-	if canon != bare {
-		return "", "", fmt.Errorf("browsers write this host as %q", canon)
-	}
-	if scheme == "https" && port == 443 || scheme == "http" && port == 80 {
-		return "", "", fmt.Errorf("browsers leave out the default port %d", port)
-	}
-	if len(name) != len(host) && (!strings.Contains(canon, ".") || name[0] == '[') {
-		return "", "", fmt.Errorf("a wildcard needs a domain of at least two labels behind it")
-	}
-	return scheme + "://", host, nil
 }
 
 // found says how an origin is allowed; it is kept in a Slot's number.
