@@ -108,10 +108,11 @@ func (s *Service) Create(ctx context.Context, org core.OrganizationID, in Create
 		return nil, err
 	}
 	var out *Issued
-	err = s.store.Tx(ctx, func(tx Tx) error {
-		if err := s.room(tx, org, limits); err != nil {
-			return err
-		}
+	run := s.store.Tx
+	if limits.Keys > 0 || in.MostOfConsumer > 0 {
+		run = func(ctx context.Context, fn func(Tx) error) error { return s.store.TxInLine(ctx, org, fn) }
+	}
+	err = run(ctx, func(tx Tx) error {
 		g, err := tx.Gateway(org, in.Gateway)
 		if err != nil {
 			return err
@@ -121,6 +122,10 @@ func (s *Service) Create(ctx context.Context, org core.OrganizationID, in Create
 			NotBefore: in.NotBefore, Expires: in.Expires, Limits: in.Limits, Version: 1, CreatedBy: core.ActorFrom(ctx).Name,
 		}
 		if err := references(tx, org, &k, in.Consumer, in.UsagePlan); err != nil {
+			return err
+		}
+		// Last, since everybody else who issues one waits from here on.
+		if err := room(tx, org, limits); err != nil {
 			return err
 		}
 		if err := roomOfConsumer(tx, org, &k, in.MostOfConsumer); err != nil {
@@ -135,28 +140,31 @@ func (s *Service) Create(ctx context.Context, org core.OrganizationID, in Create
 	return out, nil
 }
 
-func (s *Service) room(tx Tx, org core.OrganizationID, limits core.Limits) error {
-	if err := tx.LockOrganization(org); err != nil {
-		return err
-	}
+// room makes place for one more key under the plan's limit.
+func room(tx Tx, org core.OrganizationID, limits core.Limits) error {
 	if limits.Keys == 0 {
 		return nil
+	}
+	ok, err := tx.TakeRoom(org, limits.Keys)
+	if err != nil || ok {
+		return err
 	}
 	n, err := tx.CountActive(org)
 	if err != nil {
 		return err
 	}
-	if n >= limits.Keys {
-		return core.Errorf(core.CodeLimitReached,
-			"the plan %q allows %d active keys and the organization has %d: revoke one, or change to a larger plan", limits.Plan, limits.Keys, n)
-	}
-	return nil
+	return core.Errorf(core.CodeLimitReached,
+		"the plan %q allows %d active keys and the organization has %d: revoke one, or change to a larger plan", limits.Plan, limits.Keys, n)
 }
 
-// roomOfConsumer holds exactly too: every caller has the organization's lock.
+// roomOfConsumer counts exactly: whoever adds to a bounded consumer has the
+// organization's lock.
 func roomOfConsumer(tx Tx, org core.OrganizationID, k *Key, most int) error {
 	if most == 0 {
 		return nil
+	}
+	if err := tx.LockOrganization(org); err != nil {
+		return err
 	}
 	n, err := tx.CountActiveOf(org, k.Consumer.ID)
 	if err != nil {

@@ -103,6 +103,8 @@ type GatewayRef struct {
 // CodeNotFound.
 type Store interface {
 	Tx(ctx context.Context, fn func(Tx) error) error
+	// TxInLine is Tx for what takes room of the organization.
+	TxInLine(ctx context.Context, org core.OrganizationID, fn func(Tx) error) error
 	// Gateway finds by id or name.
 	Gateway(ctx context.Context, org core.OrganizationID, ref string) (GatewayRef, error)
 	Key(ctx context.Context, org core.OrganizationID, gateway string, kid uint64) (*Key, error)
@@ -113,8 +115,11 @@ type Store interface {
 // Tx is one transaction on keys.
 type Tx interface {
 	Gateway(org core.OrganizationID, ref string) (GatewayRef, error)
-	// LockOrganization guards the number of keys against the plan's limit.
+	// LockOrganization guards the number of a consumer's keys.
 	LockOrganization(org core.OrganizationID) error
+	// TakeRoom makes place for one more active key under the plan's limit; false
+	// when there is none. It locks the organization.
+	TakeRoom(org core.OrganizationID, limit int) (bool, error)
 	// CountActive counts the keys that can be used now or later.
 	CountActive(org core.OrganizationID) (int, error)
 	// CountActiveOf counts likewise, of one consumer (by id).

@@ -49,7 +49,7 @@ type done struct {
 // one transaction; nothing is written when anything is wrong.
 func (s *Service) change(ctx context.Context, org core.OrganizationID, e edit) (*done, error) {
 	var out *done
-	err := s.store.Tx(ctx, func(tx Tx) error {
+	err := s.store.TxInLine(ctx, org, e.gateway, func(tx Tx) error {
 		g, err := tx.LockGateway(org, e.gateway)
 		if err != nil {
 			return err

@@ -49,6 +49,9 @@ type HistoryEntry struct {
 // exist, is deleted, or is another organization's is CodeNotFound.
 type Store interface {
 	Tx(ctx context.Context, fn func(Tx) error) error
+	// TxInLine is Tx for changes of one gateway (by id or name), which would only
+	// wait for one another.
+	TxInLine(ctx context.Context, org core.OrganizationID, ref string, fn func(Tx) error) error
 	Gateways(ctx context.Context, org core.OrganizationID, limit int, after string) ([]Gateway, error)
 	// Gateway finds by id or name.
 	Gateway(ctx context.Context, org core.OrganizationID, ref string) (*Gateway, error)

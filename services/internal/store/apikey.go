@@ -127,6 +127,11 @@ func (s Keys) Tx(ctx context.Context, fn func(apikey.Tx) error) error {
 	return s.DB.Tx(ctx, func(t *Txn) error { return fn(keyTx{t}) })
 }
 
+// TxInLine runs fn in one transaction, one at a time for an organization.
+func (s Keys) TxInLine(ctx context.Context, org core.OrganizationID, fn func(apikey.Tx) error) error {
+	return s.DB.TxInLine(ctx, "keys of "+string(org), func(t *Txn) error { return fn(keyTx{t}) })
+}
+
 func gatewayRef(db *gorm.DB, org core.OrganizationID, ref string) (apikey.GatewayRef, error) {
 	g, err := findGateway(db, org, ref)
 	if err != nil {
@@ -176,6 +181,25 @@ var _ apikey.Tx = keyTx{}
 
 func (t keyTx) Gateway(org core.OrganizationID, ref string) (apikey.GatewayRef, error) {
 	return gatewayRef(t.DB, org, ref)
+}
+
+// TakeRoom counts down what was left when all were counted last: other changes
+// than this one only make more room.
+func (t keyTx) TakeRoom(org core.OrganizationID, limit int) (ok bool, err error) {
+	r := t.Table("organizations").Where("id = ? AND keys_limit = ? AND keys_room > 0", string(org), limit).
+		UpdateColumn("keys_room", gorm.Expr("keys_room - 1"))
+	if r.Error != nil || r.RowsAffected == 1 {
+		return r.Error == nil, r.Error
+	}
+	if err := t.LockOrganization(org); err != nil {
+		return false, err
+	}
+	n, err := t.CountActive(org)
+	if err != nil || n >= limit {
+		return false, err
+	}
+	return true, t.Table("organizations").Where("id = ?", string(org)).
+		UpdateColumns(map[string]any{"keys_limit": limit, "keys_room": limit - n - 1}).Error
 }
 
 // CountActive leaves out keys that were rotated: the new one counts for both.

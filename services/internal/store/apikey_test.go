@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -152,37 +153,74 @@ func TestKeyInput(t *testing.T) {
 }
 
 // TestKeyLimitUnderParallelCreates is row ACC20: 100 creates at once, limit 10.
+// Nobody is turned away but for the limit.
 func TestKeyLimitUnderParallelCreates(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []int{10, 1000, 0} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				d := storetest.NewDomain(t, db)
+				d.Limits = core.Limits{Plan: "free", Keys: limit}
+				org := storetest.Organization(t, db, "acme")
+				g := d.Gateway(t, org, "shop")
+				d.Consumer(t, org, g, "ann")
+				errs := make([]error, 100)
+				var all sync.WaitGroup
+				for i := range errs {
+					all.Go(func() {
+						_, errs[i] = d.Keys.Create(context.WithoutCancel(t.Context()), org, apikey.Create{Gateway: g.ID, Consumer: "ann"})
+					})
+				}
+				all.Wait()
+				made, want := 0, len(errs)
+				if limit == 10 {
+					want = limit
+				}
+				for _, err := range errs {
+					if err == nil {
+						made++
+					} else if core.CodeOf(err) != core.CodeLimitReached {
+						t.Errorf("limit %d: got %v", limit, err)
+					}
+				}
+				stored := storetest.Count(t, db, "api_keys", "organization_id = ?", string(org))
+				if made != want || stored != want {
+					t.Errorf("%d keys were answered and %d stored, the limit is %d", made, stored, limit)
+				}
+			})
+		})
+	}
+}
+
+// TestKeyRoomIsFound: what ended makes room that is found when the counted room
+// is used up, and a smaller plan holds at once.
+func TestKeyRoomIsFound(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		d := storetest.NewDomain(t, db)
-		d.Limits = core.Limits{Plan: "free", Keys: 10}
+		d.Limits = core.Limits{Plan: "free", Keys: 3}
 		org := storetest.Organization(t, db, "acme")
 		g := d.Gateway(t, org, "shop")
 		d.Consumer(t, org, g, "ann")
-		errs := make([]error, 100)
-		var all sync.WaitGroup
-		for i := range errs {
-			all.Go(func() {
-				_, errs[i] = d.Keys.Create(context.WithoutCancel(t.Context()), org, apikey.Create{Gateway: g.ID, Consumer: "ann"})
-			})
+		full := func() {
+			t.Helper()
+			_, err := d.Keys.Create(t.Context(), org, apikey.Create{Gateway: g.ID, Consumer: "ann"})
+			wantCode(t, err, core.CodeLimitReached)
 		}
-		all.Wait()
-		made := 0
-		for _, err := range errs {
-			if err == nil {
-				made++
-				continue
-			}
-			// A full pool is said within two seconds; it is no key either.
-			if c := core.CodeOf(err); c != core.CodeLimitReached && c != core.CodeStoreUnavailable {
-				t.Errorf("got %v", err)
-			}
+		first := d.Key(t, org, g, "ann").Key
+		d.Key(t, org, g, "ann")
+		d.Key(t, org, g, "ann")
+		full()
+		if _, err := d.Keys.Revoke(t.Context(), org, apikey.Target{Gateway: g.ID, ID: first.ID}); err != nil {
+			t.Fatal(err)
 		}
-		stored := storetest.Count(t, db, "api_keys", "organization_id = ?", string(org))
-		if made != 10 || stored != 10 {
-			t.Errorf("%d keys were answered and %d stored, the limit is 10", made, stored)
-		}
+		d.Key(t, org, g, "ann")
+		full()
+		d.Limits.Keys = 10
+		d.Key(t, org, g, "ann") // room for six more is counted
+		d.Limits.Keys = 4
+		full()
 	})
 }
 

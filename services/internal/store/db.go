@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/glebarez/sqlite"
@@ -34,6 +35,8 @@ type DB struct {
 	log     *slog.Logger
 	slots   chan struct{} // one for each connection: a full pool is noticed, not waited for
 	writer  chan struct{} // SQLite: the one writer; nil on PostgreSQL
+	freed   atomic.Uint64 // places of slots and writer that came free
+	lines   lines
 	changed chan struct{} // Changed
 }
 

@@ -20,6 +20,11 @@ func (s Gateways) Tx(ctx context.Context, fn func(gateway.Tx) error) error {
 	return s.DB.Tx(ctx, func(t *Txn) error { return fn(gatewayTx{t}) })
 }
 
+// TxInLine runs fn in one transaction, one at a time for a gateway.
+func (s Gateways) TxInLine(ctx context.Context, org core.OrganizationID, ref string, fn func(gateway.Tx) error) error {
+	return s.DB.TxInLine(ctx, "gateway "+string(org)+" "+ref, func(t *Txn) error { return fn(gatewayTx{t}) })
+}
+
 // gateways selects an organization's gateways that are not deleted, with the
 // organization's number.
 func gateways(db *gorm.DB, org core.OrganizationID) *gorm.DB {

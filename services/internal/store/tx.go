@@ -16,7 +16,8 @@ import (
 
 // Bounds of one call.
 const (
-	slotWait   = 1500 * time.Millisecond // for a connection of the pool: the portal answers 503 within 2 s
+	slotWait   = 1500 * time.Millisecond // for a pool in which nothing moves: the portal answers 503 within 2 s
+	queueWait  = 10 * time.Second        // for one's turn where others are served
 	viewTime   = 15 * time.Second
 	txTime     = 30 * time.Second
 	txAttempts = 5
@@ -116,30 +117,56 @@ func (d *DB) once(ctx context.Context, fn func(*Txn) error) error {
 	return err
 }
 
-// acquire takes a place in a semaphore, or says within slotWait that it is full.
+// TxInLine is Tx for callers who would only wait for one another's row lock:
+// those of one line go one at a time, and hold no connection while they wait.
+func (d *DB) TxInLine(ctx context.Context, line string, fn func(*Txn) error) error {
+	leave, err := d.lines.enter(ctx, line)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return d.Tx(ctx, fn)
+}
+
+// acquire takes a place in a semaphore. It waits its turn as long as places come
+// free, within queueWait, but not for a pool that is stuck.
 func (d *DB) acquire(ctx context.Context, slots chan struct{}) (release func(), err error) {
-	release = func() { <-slots }
+	release = func() {
+		<-slots
+		d.freed.Add(1)
+	}
 	select {
 	case slots <- struct{}{}:
 		return release, nil
 	default:
 	}
+	most := queueWait
 	wait := slotWait
 	if slots == d.writer {
-		wait = txTime // writers of one file queue; each is short
+		wait, most = txTime, txTime // writers of one file queue; each is short
 	}
 	t := time.NewTimer(wait)
 	defer t.Stop()
-	select {
-	case slots <- struct{}{}:
-		return release, nil
-	case <-ctx.Done():
-		return nil, mapError(ctx.Err())
-	case <-t.C:
-		e := core.Wrap(core.CodeStoreUnavailable, errors.New("connection pool is exhausted"), "the database is busy; try again in a second")
-		e.RetryAfter = time.Second
-		return nil, e
+	for waited := wait; ; waited += wait {
+		before := d.freed.Load()
+		select {
+		case slots <- struct{}{}:
+			return release, nil
+		case <-ctx.Done():
+			return nil, mapError(ctx.Err())
+		case <-t.C:
+		}
+		if waited >= most || d.freed.Load() == before {
+			return nil, busy("connection pool is exhausted")
+		}
+		t.Reset(wait)
 	}
+}
+
+func busy(why string) error {
+	e := core.Wrap(core.CodeStoreUnavailable, errors.New(why), "the database is busy; try again in a second")
+	e.RetryAfter = time.Second
+	return e
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -114,6 +114,9 @@ func readTries(t *testing.T, db *store.DB, g *gateway.Gateway) []Try {
 		{"Gateway", func(o core.OrganizationID) (any, error) { return s.Gateway(ctx, o, g.ID) }},
 		{"Gateway", func(o core.OrganizationID) (any, error) { return s.Gateway(ctx, o, g.Name) }},
 		{"Source", func(o core.OrganizationID) (any, error) { return s.Source(ctx, o, g.ID) }},
+		{"TxInLine", func(o core.OrganizationID) (any, error) {
+			return nil, s.TxInLine(ctx, o, g.ID, func(tx gateway.Tx) error { _, err := tx.LockGateway(o, g.ID); return err })
+		}},
 		{"Entries", func(o core.OrganizationID) (any, error) {
 			return s.Entries(ctx, o, g.ID, gateway.EntryQuery{Kind: gateway.KindRoute})
 		}},
@@ -303,6 +306,9 @@ func KeyTenancy(t *testing.T, db *store.DB) {
 	before := fingerprint(t, d, right, g)
 	s, ctx := store.Keys{DB: db}, t.Context()
 	WrongOrganization(t, reflect.TypeFor[apikey.Store](), wrong, []Try{
+		{"TxInLine", func(o core.OrganizationID) (any, error) {
+			return nil, s.TxInLine(ctx, o, func(tx apikey.Tx) error { _, err := tx.Gateway(o, g.ID); return err })
+		}},
 		{"Gateway", func(o core.OrganizationID) (any, error) { return s.Gateway(ctx, o, g.ID) }},
 		{"Key", func(o core.OrganizationID) (any, error) { return s.Key(ctx, o, g.ID, k.KID) }},
 		{"Keys", func(o core.OrganizationID) (any, error) {
@@ -319,6 +325,10 @@ func KeyTenancy(t *testing.T, db *store.DB) {
 	WrongOrganization(t, reflect.TypeFor[apikey.Tx](), wrong, []Try{
 		try("Gateway", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return tx.Gateway(o, g.ID) }),
 		try("LockOrganization", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return nil, tx.LockOrganization(o) }),
+		try("TakeRoom", func(tx apikey.Tx, o core.OrganizationID) (any, error) {
+			_, err := tx.TakeRoom(o, 10) // its own room
+			return nil, err
+		}),
 		try("CountActive", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return tx.CountActive(o) }),
 		try("CountActiveOf", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return tx.CountActiveOf(o, k.Consumer.ID) }),
 		try("ConsumerNamed", func(tx apikey.Tx, o core.OrganizationID) (any, error) { return tx.ConsumerNamed(o, g.ID, "ann") }),
