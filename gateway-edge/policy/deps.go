@@ -52,10 +52,12 @@ const (
 	KeyThrottled                   // too many unknown keys from this client
 )
 
-// KeyResult is the answer about a key. Principal is set for KeyOK only.
+// KeyResult is the answer about a key. Principal is set for KeyOK only. Owner is
+// whose a key is that was refused, for the access log: set for KeyExpired and
+// KeyRevoked where it is known. It lets nobody in.
 type KeyResult struct {
-	State     KeyState
-	Principal *Principal
+	State            KeyState
+	Principal, Owner *Principal
 }
 
 // Keys checks the API keys of one gateway.

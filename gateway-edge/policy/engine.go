@@ -73,6 +73,7 @@ type EngineExchange struct {
 	Stack []byte
 
 	principal  *Principal
+	refused    *Principal // whose credential was refused
 	now        int64
 	chain      *Chain
 	pc         int // next or current step of the request side
@@ -127,7 +128,7 @@ func (e *EngineExchange) Reset() {
 	e.ReqBody, e.RespBody = nil, nil
 	e.Outcome = Outcome{}
 	e.Trace, e.Dry, e.Panic, e.Stack = nil, false, nil, nil
-	e.principal, e.now = nil, 0
+	e.principal, e.refused, e.now = nil, nil, 0
 	e.chain, e.pc, e.nexted, e.began, e.ri = nil, 0, 0, 0, 0
 	e.responding, e.waiting, e.fault, e.detail = false, false, false, ""
 	for i := range e.filters {
@@ -139,6 +140,15 @@ func (e *EngineExchange) Reset() {
 
 // Principal is who calls.
 func (e *EngineExchange) Principal() *Principal { return e.principal }
+
+// Caller is who called, as far as it is known, for logs: also the owner of a
+// credential that was refused.
+func (e *EngineExchange) Caller() *Principal {
+	if e.principal != nil {
+		return e.principal
+	}
+	return e.refused
+}
 
 // Fault reports misuse that must end the exchange with 500.
 func (e *EngineExchange) Fault() bool { return e.fault || e.ReqHeader.fault || e.RespHeader.fault }

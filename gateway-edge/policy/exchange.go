@@ -63,6 +63,10 @@ func (x *Exchange) SetPrincipal(p *Principal) {
 	x.e.principal = p
 }
 
+// NameRefused says whose credential is being refused, for the access log and the
+// decision trace alone: nothing is admitted, counted or limited by it.
+func (x *Exchange) NameRefused(p *Principal) { x.e.refused = p }
+
 // Rewrite changes the path and the query that are sent on. The path must come
 // out canonical: one that holds dot segments, empty segments, encoded separators
 // or anything else that the gate would refuse or change is answered with 400, so

@@ -61,6 +61,9 @@ func (j *job) failed(t *balance.Target) {
 func (j *job) end() {
 	e := j.e
 	o := &e.Outcome
+	if j.timers != nil && j.timers.dead.Load() {
+		j.ended = policy.EndedByEdge
+	}
 	o.BytesIn, o.BytesOut, o.Ended = j.bodyIn, j.bodyOut, j.ended
 	if j.chain != nil {
 		j.chain.EngineDone(j.x)
@@ -131,7 +134,7 @@ func (j *job) log(edge, upstream int64) {
 		Method: policy.EngineString(j.e.Req.Method), Host: policy.EngineString(j.host),
 		Path: policy.EngineString(j.path), Query: policy.EngineString(j.query),
 		Protocol: j.cl.protocol().name(), Client: j.e.ClientAddr,
-		ConsumerNum: j.id.Consumer, Key: j.id.Key, Status: status, Code: code,
+		Status: status, Code: code,
 		Billed: j.e.Outcome.Billable && j.gw.Doc.Mode != contract.ModeTest, Tries: j.tries,
 		BytesIn: j.headIn + j.bodyIn, BytesOut: j.headOut + j.bodyOut,
 		EdgeMicros: edge, UpstreamMicros: upstream, Aborted: j.ended.String(),
@@ -142,8 +145,8 @@ func (j *job) log(edge, upstream int64) {
 	if j.rt != nil {
 		r.Route = j.rt.Policy.Name
 	}
-	if p := j.e.Principal(); p != nil {
-		r.Consumer = p.ConsumerName
+	if p := j.e.Caller(); p != nil {
+		r.Consumer, r.ConsumerNum, r.Key = p.ConsumerName, p.Consumer, p.Key
 	}
 	if j.target != nil {
 		r.Target = j.target.URL.String()
@@ -168,7 +171,7 @@ func (j *job) trace() *contract.Trace {
 		t.Route = j.rt.Policy.Name
 		t.Policies = j.chain.EngineVerdicts(j.x)
 	}
-	if p := j.e.Principal(); p != nil {
+	if p := j.e.Caller(); p != nil {
 		t.Consumer, t.Key = p.ConsumerName, p.KeyDisplay
 	}
 	if j.refused {

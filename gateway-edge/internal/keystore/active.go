@@ -19,6 +19,7 @@ type active struct {
 	identity              bool // of a token's caller; no key opens it
 
 	principal *policy.Principal // nil unless the key is active
+	owner     *policy.Principal // of a key that is no longer active; dead
 	// older are principals of former versions: requests and tunnels may still
 	// hold them, so a revocation must reach them too.
 	older []weak.Pointer[policy.Principal]
@@ -37,6 +38,8 @@ func newActive(r *contract.KeyRecord) *active {
 	}
 	switch {
 	case r.State != contract.KeyActive:
+		a.owner = &policy.Principal{Kind: policy.KindAPIKey, Key: r.KID, KeyDisplay: display(r), Consumer: r.Consumer, ConsumerName: r.ConsumerRef, Test: r.Test}
+		a.owner.Kill()
 	case a.identity:
 		a.principal = &policy.Principal{
 			Kind: policy.KindToken, Consumer: r.Consumer, ConsumerName: r.ConsumerRef, UsagePlan: r.UsagePlan, Test: r.Test, Identity: r.KID,

@@ -67,6 +67,15 @@ func TestStates(t *testing.T) {
 		b.want(c.name, b.peek(c.key), c.want)
 		b.want(c.name+", loaded", b.load(c.key), c.want)
 	}
+	// Only who holds the secret of a dead key is told apart, and nobody lets it in.
+	for name, key := range map[string]string{"revoked": dead, "expired": expired, "deleted": deleted} {
+		if r := b.peek(key); r.Owner == nil || r.Owner.Key == 0 || r.Owner.ConsumerName == "" || r.Principal != nil {
+			t.Errorf("%s: its owner is %+v, the principal %+v", name, r.Owner, r.Principal)
+		}
+	}
+	if r := b.peek(resign(dead[:30] + flip(dead[30:42]))); r.Owner != nil {
+		t.Errorf("a wrong secret names the key's owner")
+	}
 	if b.source.reads.Load() != 0 {
 		t.Errorf("%d reads for keys that are known or malformed", b.source.reads.Load())
 	}

@@ -78,8 +78,11 @@ func (k *keys) genuine(a *active, h *hasher) bool {
 
 // verdict judges a genuine key's state.
 func (k *keys) verdict(a *active) policy.KeyResult {
-	if a.principal == nil || !a.principal.Alive() {
-		return policy.KeyResult{State: policy.KeyRevoked}
+	if a.principal == nil {
+		return policy.KeyResult{State: policy.KeyRevoked, Owner: a.owner}
+	}
+	if !a.principal.Alive() {
+		return policy.KeyResult{State: policy.KeyRevoked, Owner: a.principal}
 	}
 	if a.notBefore|a.expires != 0 {
 		wall := k.s.cfg.Wall()
@@ -87,7 +90,7 @@ func (k *keys) verdict(a *active) policy.KeyResult {
 			return policy.KeyResult{}
 		}
 		if a.expires != 0 && wall >= a.expires {
-			return policy.KeyResult{State: policy.KeyExpired}
+			return policy.KeyResult{State: policy.KeyExpired, Owner: a.principal}
 		}
 	}
 	if !a.used.Load() {

@@ -88,8 +88,10 @@ func (p *keyPolicy) decide(x *policy.Exchange, f *found, r policy.KeyResult) pol
 	case policy.KeyOK:
 		return p.admit(x, f, r.Principal)
 	case policy.KeyExpired:
+		x.NameRefused(r.Owner)
 		return unauthorized(x, contract.CodeKeyExpired)
 	case policy.KeyRevoked:
+		x.NameRefused(r.Owner)
 		return unauthorized(x, contract.CodeKeyRevoked)
 	case policy.KeyUnavailable:
 		return x.Reject(contract.CodeKeyStoreUnavailable, 0)
