@@ -5039,6 +5039,9 @@ type GetUsageParams struct {
 	// Compare Also the period of the same length before it
 	Compare *bool `form:"compare,omitempty" json:"compare,omitempty"`
 
+	// Points `false`: of each group only the totals
+	Points *bool `form:"points,omitempty" json:"points,omitempty"`
+
 	// Sort What makes a group large; default requests
 	Sort *GetUsageParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
@@ -6543,9 +6546,10 @@ type ClientInterface interface {
 
 	// GetUsage Requests, errors, bytes and latency over time
 	//
-	// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series and
-	// 400 days; groups come in pages, the largest first, and `other` sums what the page leaves out. What
-	// is not counted together (the exact status codes of one consumer, say) is 422.
+	// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series,
+	// 20,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
+	// or page to ask for. Groups come in pages, the largest first, and `other` sums what the page leaves
+	// out. What is not counted together (the exact status codes of one consumer, say) is 422.
 	//
 	// Corresponds with GET /v1/gateways/{gateway}/usage (the `GetUsage` operationId).
 	GetUsage(ctx context.Context, gateway GatewayParam, params *GetUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9458,9 +9462,10 @@ func (c *Client) PutUpstream(ctx context.Context, gateway GatewayParam, name Nam
 
 // GetUsage Requests, errors, bytes and latency over time
 //
-// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series and
-// 400 days; groups come in pages, the largest first, and `other` sums what the page leaves out. What
-// is not counted together (the exact status codes of one consumer, say) is 422.
+// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series,
+// 20,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
+// or page to ask for. Groups come in pages, the largest first, and `other` sums what the page leaves
+// out. What is not counted together (the exact status codes of one consumer, say) is 422.
 //
 // Corresponds with GET /v1/gateways/{gateway}/usage (the `GetUsage` operationId).
 func (c *Client) GetUsage(ctx context.Context, gateway GatewayParam, params *GetUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -16788,6 +16793,18 @@ func NewGetUsageRequest(server string, gateway GatewayParam, params *GetUsagePar
 
 		}
 
+		if params.Points != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "points", *params.Points, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Sort != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -20509,9 +20526,10 @@ type ClientWithResponsesInterface interface {
 
 	// GetUsageWithResponse Requests, errors, bytes and latency over time
 	//
-	// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series and
-	// 400 days; groups come in pages, the largest first, and `other` sums what the page leaves out. What
-	// is not counted together (the exact status codes of one consumer, say) is 422.
+	// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series,
+	// 20,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
+	// or page to ask for. Groups come in pages, the largest first, and `other` sums what the page leaves
+	// out. What is not counted together (the exact status codes of one consumer, say) is 422.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -30689,9 +30707,10 @@ func (c *ClientWithResponses) PutUpstreamWithResponse(ctx context.Context, gatew
 
 // GetUsageWithResponse Requests, errors, bytes and latency over time
 //
-// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series and
-// 400 days; groups come in pages, the largest first, and `other` sums what the page leaves out. What
-// is not counted together (the exact status codes of one consumer, say) is 422.
+// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series,
+// 20,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
+// or page to ask for. Groups come in pages, the largest first, and `other` sums what the page leaves
+// out. What is not counted together (the exact status codes of one consumer, say) is 422.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -178,7 +178,7 @@ func (s *Service) split(ctx context.Context, a *question, b *builder, page group
 	if a.source == sourceCounters {
 		top, err = s.cfg.Store.Top(ctx, a.org, b.q, by, page.after, page.limit+1)
 	} else {
-		top = b.top(a.in.Sort, page.after, page.limit+1)
+		top = b.top(by, page.after, page.limit+1)
 	}
 	if err != nil || len(top) == 0 {
 		return err
@@ -187,13 +187,24 @@ func (s *Service) split(ctx context.Context, a *question, b *builder, page group
 		top = top[:page.limit]
 		out.Next = page.cursor(top[page.limit-1])
 	}
+	whole := *b
+	if a.in.TotalsOnly {
+		whole.q.Interval = IntervalTotal
+	} else if err := a.in.bound(len(top), len(out.Points)); err != nil {
+		return err
+	}
 	nums := make([]uint64, len(top))
 	for i := range top {
 		nums[i] = top[i].Group
-		out.Groups = append(out.Groups, GroupSeries{num: nums[i], Total: Point{Time: a.in.From}, Points: b.points()})
+		out.Groups = append(out.Groups, GroupSeries{num: nums[i], Total: Point{Time: a.in.From}, Points: whole.points()})
 	}
-	if err := s.fill(ctx, a, b, nums, out.Groups); err != nil {
+	if err := s.fill(ctx, a, &whole, nums, out.Groups); err != nil {
 		return err
+	}
+	if a.in.TotalsOnly && a.in.Interval != IntervalTotal {
+		for i := range out.Groups {
+			out.Groups[i].Points = nil
+		}
 	}
 	if err := s.labels(ctx, a, out.Groups); err != nil {
 		return err
@@ -263,6 +274,8 @@ func (s *Service) compare(ctx context.Context, a *question, out *Series) error {
 		}
 		return nil
 	}
+	// Of the groups only the totals are told, which take far fewer rows.
+	b.q.Interval = IntervalTotal
 	nums, before := make([]uint64, len(out.Groups)), make([]GroupSeries, len(out.Groups))
 	for i := range out.Groups {
 		nums[i] = out.Groups[i].num

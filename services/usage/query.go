@@ -35,11 +35,15 @@ const (
 
 // Bounds of a query.
 const (
-	MaxPoints     = 1500 // points a group
-	MaxGroups     = 200  // groups a page
-	defaultGroups = 20
-	MaxRange      = 400 * 24 * time.Hour
-	MinuteHistory = 14 * 24 * time.Hour // how long minutes are kept
+	MaxPoints = 1500 // points a group
+	MaxGroups = 200  // groups a page
+	// MaxGroupPoints bounds the points of all groups of one answer: what is read and
+	// written for them within a third of a second. A table (SeriesInput.Table) is
+	// saved, not looked at, and may be larger.
+	MaxGroupPoints = 20_000
+	defaultGroups  = 20
+	MaxRange       = 400 * 24 * time.Hour
+	MinuteHistory  = 14 * 24 * time.Hour // how long minutes are kept
 )
 
 // SeriesInput asks for a gateway's usage. From is rounded down and To up to the
@@ -56,8 +60,12 @@ type SeriesInput struct {
 	Route, Consumer, Key, Status, Target, Code string
 	// Compare asks for the range of the same length before this one, too.
 	Compare bool
-	Sort    Measure   // of groups; empty: MeasureRequests
-	Page    core.Page // of groups
+	// TotalsOnly leaves out the points of groups.
+	TotalsOnly bool
+	// Table lifts the bound of the points of all groups.
+	Table bool
+	Sort  Measure   // of groups; empty: MeasureRequests
+	Page  core.Page // of groups
 }
 
 // Series is the answer.
@@ -169,6 +177,26 @@ func (in *SeriesInput) align(now time.Time, bad *contract.FieldErrors) {
 	}
 }
 
+// bound refuses more points of groups than one answer gives, and says what to ask
+// for in their place.
+func (in *SeriesInput) bound(groups, points int) error {
+	if groups*points <= MaxGroupPoints || in.Table {
+		return nil
+	}
+	instead := ""
+	span := in.To.Sub(in.From)
+	for _, wider := range []Interval{IntervalHour, IntervalDay} {
+		if n := int(span/wider.width(span)) + 2; wider.width(span) > in.Interval.width(span) && groups*n <= MaxGroupPoints {
+			instead = fmt.Sprintf("interval=%s, ", wider)
+			break
+		}
+	}
+	bad := contract.FieldErrors{{Pointer: "/interval", Detail: fmt.Sprintf(
+		"gives %d points for each of %d groups, at most %d are answered at once: ask for %slimit=%d, or points=false for totals alone",
+		points, groups, MaxGroupPoints, instead, MaxGroupPoints/points)}}
+	return core.Invalid(bad)
+}
+
 // checkSplit refuses what is not counted together.
 func (in *SeriesInput) checkSplit(bad *contract.FieldErrors) {
 	switch in.GroupBy {
@@ -179,9 +207,13 @@ func (in *SeriesInput) checkSplit(bad *contract.FieldErrors) {
 	if _, ok := measureNames[in.Sort]; !ok && in.Sort != "" {
 		bad.Add("/sort", "must be requests, errors, refused, upstream_errors, billed, bytes_in or bytes_out")
 	}
-	if _, _, ok := statusRange(in.Status); !ok {
+	class, to, ok := statusRange(in.Status)
+	if !ok {
 		bad.Add("/status", `must be a status such as "404" or a class such as "4xx"`)
 		return
+	}
+	if to-class == 1 {
+		class = 0
 	}
 	used := make([]source, 0, 4)
 	for _, u := range []struct {
@@ -206,6 +238,10 @@ func (in *SeriesInput) checkSplit(bad *contract.FieldErrors) {
 		bad.Add("/group_by", "exact status codes, targets and error codes are not split by route: narrow the question to one route instead")
 	case in.Code != "" && in.Status != "":
 		bad.Add("/status", "an error code has its own status")
+	case class == 100:
+		bad.Add("/status", "is not counted: answers are 2xx, 3xx, 4xx or 5xx")
+	case in.GroupBy == GroupCode && (class == 200 || class == 300):
+		bad.Add("/status", "leaves nothing to split: error codes are of 4xx and 5xx answers")
 	}
 }
 

@@ -204,7 +204,9 @@ func (s *Service) codes(ctx context.Context, a *question) ([]cell, error) {
 			own[c.time] = &Point{}
 		}
 		own[c.time].plus(&c.Point)
-		out = append(out, c)
+		if a.keep(&c.Point); c.Requests != 0 {
+			out = append(out, c)
+		}
 	}
 	if a.value != 0 {
 		return out, nil
@@ -224,7 +226,8 @@ func (s *Service) codes(ctx context.Context, a *question) ([]cell, error) {
 			{time: all[i].time, group: groupBackend5, Point: Point{Status5xx: all[i].Status5xx - n.Status5xx}},
 		} {
 			c.Errors = c.Status4xx + c.Status5xx
-			if c.Requests = c.Errors; c.Requests != 0 {
+			c.Requests = c.Errors
+			if a.keep(&c.Point); c.Requests != 0 {
 				out = append(out, c)
 			}
 		}

@@ -3,6 +3,7 @@ package usage_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,6 +138,17 @@ func count(c *contract.Counts, r *request) {
 	c.BytesOut += uint64(r.bytes)
 }
 
+// codeOf is the group of a request that was refused or failed.
+func codeOf(r *request) string {
+	switch {
+	case r.code != 0:
+		return r.code.String()
+	case r.status < 500:
+		return "backend_4xx"
+	}
+	return "backend_5xx"
+}
+
 // expect counts by hand what an answer must hold.
 func expect(requests []request, in *usage.SeriesInput, match func(*request) bool) (p usage.Point) {
 	for i := range requests {
@@ -179,15 +191,7 @@ func TestEveryGroupingEqualsTheRequests(t *testing.T) {
 				}
 				return w.targetIDs[r.target]
 			}},
-			"code": {usage.SeriesInput{GroupBy: usage.GroupCode}, func(r *request) bool { return r.status >= 400 }, func(r *request) string {
-				switch {
-				case r.code != 0:
-					return r.code.String()
-				case r.status < 500:
-					return "backend_4xx"
-				}
-				return "backend_5xx"
-			}},
+			"code": {usage.SeriesInput{GroupBy: usage.GroupCode}, func(r *request) bool { return r.status >= 400 }, codeOf},
 			"key": {usage.SeriesInput{GroupBy: usage.GroupKey}, any, func(r *request) string {
 				if r.key < 0 {
 					return ""
@@ -202,6 +206,8 @@ func TestEveryGroupingEqualsTheRequests(t *testing.T) {
 			"404 of a route":        {usage.SeriesInput{Status: "404", Route: "open"}, func(r *request) bool { return r.status == 404 && r.route == "open" }, nil},
 			"one target":            {usage.SeriesInput{Target: targetURL(1)}, func(r *request) bool { return r.target == 1 }, nil},
 			"5xx of targets":        {usage.SeriesInput{GroupBy: usage.GroupTarget, Status: "5xx", Route: "orders"}, func(r *request) bool { return r.status/100 == 5 && r.route == "orders" }, nil},
+			"4xx by code":           {usage.SeriesInput{GroupBy: usage.GroupCode, Status: "4xx"}, func(r *request) bool { return r.status/100 == 4 }, codeOf},
+			"5xx by code":           {usage.SeriesInput{GroupBy: usage.GroupCode, Status: "5xx", Route: "open"}, func(r *request) bool { return r.status/100 == 5 && r.route == "open" }, codeOf},
 			"one code of one route": {usage.SeriesInput{Code: "rate_limited", Route: "open"}, func(r *request) bool { return r.code == contract.CodeRateLimited && r.route == "open" }, nil},
 		}
 		ranges := []usage.SeriesInput{
@@ -287,6 +293,69 @@ func TestGroupsArePaged(t *testing.T) {
 			}
 			if sum != total || len(seen) < 3 {
 				t.Errorf("%s: %d groups sum to %d of %d", in.GroupBy, len(seen), sum, total)
+			}
+		}
+	})
+}
+
+// TestSplitsThatMeanNothing: what leaves nothing to count is refused and says why.
+func TestSplitsThatMeanNothing(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		for _, in := range []usage.SeriesInput{
+			{Status: "1xx"},
+			{Status: "1XX", GroupBy: usage.GroupKey},
+			{Status: "2xx", GroupBy: usage.GroupCode},
+			{Status: "3xx", GroupBy: usage.GroupCode},
+			{Status: "404", GroupBy: usage.GroupCode},
+		} {
+			in.Gateway = "shop"
+			if _, err := w.svc.Series(t.Context(), w.org, in); core.CodeOf(err) != core.CodeInvalid {
+				t.Errorf("status %s by %q: %v", in.Status, in.GroupBy, err)
+			}
+		}
+	})
+}
+
+// TestLargeAnswersAreRefused: more points of groups than one answer gives are
+// refused with what to ask for, which is then answered; totals alone and tables
+// are answered as they are.
+func TestLargeAnswersAreRefused(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db, nil)
+		b := usage.Batch{Arrived: now.UnixMilli(), Batch: contract.Batch{Edge: "edge-a", Epoch: 1, Seq: 1}}
+		for i := range uint64(20) {
+			b.Counters = append(b.Counters, contract.Counter{
+				ID:     contract.CounterID{Organization: w.orgNum, Gateway: w.num, Route: 100 + i, Hour: uint32(now.Unix()/3600) - uint32(i)},
+				Counts: contract.Counts{Billed: i + 1, C2xx: i + 1},
+			})
+		}
+		if _, err := w.ledger.Apply(t.Context(), []usage.Batch{b}); err != nil {
+			t.Fatal(err)
+		}
+		in := usage.SeriesInput{Gateway: "shop", From: now.AddDate(0, 0, -60), To: now, Interval: usage.IntervalHour, GroupBy: usage.GroupRoute, Compare: true}
+		ask := func(change func(*usage.SeriesInput)) (usage.Series, error) {
+			c := in
+			change(&c)
+			return w.svc.Series(t.Context(), w.org, c)
+		}
+		_, err := ask(func(*usage.SeriesInput) {})
+		if core.CodeOf(err) != core.CodeInvalid || !strings.Contains(fmt.Sprint(err), "interval=day, limit=13, or points=false") {
+			t.Errorf("20 groups of 1,441 points: %v", err)
+		}
+		for name, change := range map[string]func(*usage.SeriesInput){
+			"days": func(c *usage.SeriesInput) { c.Interval = usage.IntervalDay }, "a smaller page": func(c *usage.SeriesInput) { c.Page.Limit = 13 },
+			"totals": func(c *usage.SeriesInput) { c.TotalsOnly = true }, "a table": func(c *usage.SeriesInput) { c.Table = true },
+		} {
+			s, err := ask(change)
+			if err != nil || s.Total.Requests != 210 || s.Groups[0].Total.Requests != 20 || s.Groups[0].Previous == nil {
+				t.Errorf("%s: %+v, %v", name, s.Total, err)
+				continue
+			}
+			if name == "totals" && (s.Groups[0].Points != nil || len(s.Points) != 1441) {
+				t.Errorf("totals alone: %d points of a group, %d of all", len(s.Groups[0].Points), len(s.Points))
 			}
 		}
 	})

@@ -5039,6 +5039,9 @@ type GetUsageParams struct {
 	// Compare Also the period of the same length before it
 	Compare *bool `form:"compare,omitempty" json:"compare,omitempty"`
 
+	// Points `false`: of each group only the totals
+	Points *bool `form:"points,omitempty" json:"points,omitempty"`
+
 	// Sort What makes a group large; default requests
 	Sort *GetUsageParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
@@ -9079,6 +9082,13 @@ func (w *ServerInterfaceWrapper) GetUsage(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "compare", ctx.QueryParams(), &params.Compare, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter compare: %s", err))
+	}
+
+	// ------------- Optional query parameter "points" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "points", ctx.QueryParams(), &params.Points, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter points: %s", err))
 	}
 
 	// ------------- Optional query parameter "sort" -------------

@@ -16,8 +16,9 @@ import (
 // GetUsage answers a usage query.
 func (s *Server) GetUsage(ctx context.Context, r gen.GetUsageRequestObject) (gen.GetUsageResponseObject, error) {
 	c, p := callOf(ctx), &r.Params
+	table := wantsCSV(c, string(value(p.Format)))
 	series, err := s.Usage.Series(ctx, c.org, usage.SeriesInput{
-		Gateway: c.ref(), From: value(p.From), To: value(p.To),
+		TotalsOnly: p.Points != nil && !*p.Points && !table, Table: table, Gateway: c.ref(), From: value(p.From), To: value(p.To),
 		Interval: usage.Interval(value(p.Interval)), GroupBy: usage.Group(value(p.GroupBy)),
 		Route: value(p.Route), Consumer: value(p.Consumer), Key: value(p.Key),
 		Status: value(p.Status), Target: value(p.Target), Code: value(p.Code),
@@ -26,7 +27,7 @@ func (s *Server) GetUsage(ctx context.Context, r gen.GetUsageRequestObject) (gen
 	if err != nil {
 		return nil, err
 	}
-	if wantsCSV(c, string(value(p.Format))) {
+	if table {
 		body, err := usageCSV(&series)
 		return gen.GetUsage200TextCsvResponse{Body: body, ContentLength: int64(body.Len())}, err
 	}

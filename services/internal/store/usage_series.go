@@ -2,12 +2,14 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
 
 	"gorm.io/gorm"
 
+	"github.com/tollgate/tollgate/migrations"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/usage"
@@ -67,6 +69,22 @@ type reading struct {
 	q    *usage.SeriesQuery
 	sql  strings.Builder
 	args []any
+}
+
+// read runs reads of sums. PostgreSQL plans each for its own range: a plan for any
+// range takes a month for an hour, and every group for a few.
+func (u *Usage) read(ctx context.Context, fn func(*gorm.DB) error) error {
+	return u.DB.View(ctx, func(db *gorm.DB) error {
+		if u.DB.dialect == migrations.SQLite {
+			return fn(db)
+		}
+		return db.Transaction(func(db *gorm.DB) error {
+			if err := db.Exec("SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off").Error; err != nil {
+				return err
+			}
+			return fn(db)
+		}, &sql.TxOptions{ReadOnly: true})
+	})
 }
 
 func newReading(org core.OrganizationID, q *usage.SeriesQuery) *reading {
@@ -233,7 +251,7 @@ func (u *Usage) Top(ctx context.Context, org core.OrganizationID, q usage.Series
 		r.args = append(r.args, after.Amount, after.Amount, int64(after.Group))
 	}
 	var rows []struct{ Grp, Amount int64 }
-	err := u.DB.View(ctx, func(db *gorm.DB) error {
+	err := u.read(ctx, func(db *gorm.DB) error {
 		return db.Raw(query+" ORDER BY 2 DESC, 1 LIMIT ?", append(r.args, limit)...).Scan(&rows).Error
 	})
 	out := make([]usage.TopGroup, len(rows))
@@ -256,7 +274,7 @@ func sumOf(columns []string) string {
 // columns.
 func (u *Usage) summed(ctx context.Context, r *reading, columns []string, each func(at int64, group uint64, n *rowAdd)) error {
 	query := "SELECT at, grp, " + sumOf(columns) + " FROM (" + r.sql.String() + ") AS x GROUP BY 1, 2 ORDER BY 1, 2"
-	return u.DB.View(ctx, func(db *gorm.DB) error {
+	return u.read(ctx, func(db *gorm.DB) error {
 		rows, err := db.Raw(query, r.args...).Rows()
 		if err != nil {
 			return err
@@ -338,7 +356,7 @@ func (u *Usage) histograms(ctx context.Context, r *reading) ([]usage.LatencySum,
 	type key struct{ at, group int64 }
 	index := map[key]int{}
 	var out []usage.LatencySum
-	err := u.DB.View(ctx, func(db *gorm.DB) error {
+	err := u.read(ctx, func(db *gorm.DB) error {
 		rows, err := db.Raw(r.sql.String()+" ORDER BY 1, 2", r.args...).Rows()
 		if err != nil {
 			return err

@@ -1496,9 +1496,10 @@ export interface paths {
         };
         /**
          * Requests, errors, bytes and latency over time
-         * @description Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series and
-         *     400 days; groups come in pages, the largest first, and `other` sums what the page leaves out. What
-         *     is not counted together (the exact status codes of one consumer, say) is 422.
+         * @description Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series,
+         *     20,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
+         *     or page to ask for. Groups come in pages, the largest first, and `other` sums what the page leaves
+         *     out. What is not counted together (the exact status codes of one consumer, say) is 422.
          */
         get: operations["getUsage"];
         put?: never;
@@ -7227,6 +7228,8 @@ export interface operations {
                 code?: string;
                 /** @description Also the period of the same length before it */
                 compare?: boolean;
+                /** @description `false`: of each group only the totals */
+                points?: boolean;
                 /** @description What makes a group large; default requests */
                 sort?: "requests" | "errors" | "refused" | "upstream_errors" | "billed" | "bytes_in" | "bytes_out";
                 /** @description Groups of a page */

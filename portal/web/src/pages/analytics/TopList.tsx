@@ -83,7 +83,7 @@ export function TopList({ gateway, view, onChange, onPick }: TopListProps) {
 
 function useGroups(gateway: string, view: View) {
   const range = rangeIn(view);
-  const question = { ...questionOf(view, range), group_by: view.by, sort: view.sort, limit: 20 };
+  const question = { ...questionOf(view, range), group_by: view.by, sort: view.sort, limit: 20, points: false };
   return useRows<Row>({
     key: ['get', '/v1/gateways/{gateway}/usage', gateway, question],
     read: async (cursor, signal) => {
