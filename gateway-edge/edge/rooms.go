@@ -32,7 +32,7 @@ func (e *Edge) openUpstreams() (err error) {
 	if e.pools, err = transport.New(transport.Config{Guard: e.guard, Logger: e.cfg.Logger}); err != nil {
 		return err
 	}
-	e.upstreams, err = balance.New(balance.Config{Guard: e.guard, Open: e.pools.Open, Now: e.clock.Boot, Wall: e.wallMilli})
+	e.upstreams, err = balance.New(balance.Config{Guard: e.guard, Open: e.pools.Open, SessionKey: e.cfg.Keys.SessionKey(), Now: e.clock.Boot, Wall: e.wallMilli})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,9 @@ const (
 	MaxTargets     = 256
 	MaxWeight      = 65535
 	MaxRetries     = 7
+	MaxPriority    = 9
+	maxBackoff     = 30 * time.Second
+	maxOpen        = 1_000_000
 	minCheckEvery  = 100 * time.Millisecond
 	maxAnyDuration = time.Hour
 )
@@ -23,7 +26,7 @@ const (
 // pointers begin at the upstream. urls are its targets' addresses, in order;
 // they are complete only when there is no error.
 func CheckUpstream(u *contract.Upstream, g *Guard) (urls []*URL, errs contract.FieldErrors) {
-	oneOf(&errs, "/algorithm", u.Algorithm, "", contract.RoundRobin, contract.LeastRequest, contract.Random, contract.IPHash, contract.ConsistentHash)
+	oneOf(&errs, "/algorithm", u.Algorithm, "", contract.RoundRobin, contract.LeastRequest, contract.LeastTime, contract.Random, contract.RandomOfTwo, contract.IPHash, contract.ConsistentHash)
 	oneOf(&errs, "/when_all_down", u.WhenAllDown, "", "try_all", "refuse")
 	oneOf(&errs, "/protocol", u.Protocol, "", "http1", "h2", "h2c")
 	checkHashOn(u, &errs)
@@ -32,7 +35,11 @@ func CheckUpstream(u *contract.Upstream, g *Guard) (urls []*URL, errs contract.F
 	if o := u.Outlier; o != nil {
 		between(&errs, "/outlier_detection/consecutive_errors", o.ConsecutiveErrors, 0, 1000)
 		between(&errs, "/outlier_detection/max_ejected_percent", o.MaxEjectedPercent, 0, 100)
+		between(&errs, "/outlier_detection/consecutive_5xx", o.Consecutive5xx, 0, 1000)
+		between(&errs, "/outlier_detection/min_success_percent", o.MinSuccessPercent, 0, 100)
+		between(&errs, "/outlier_detection/min_requests", o.MinRequests, 0, 1_000_000)
 		lasting(&errs, "/outlier_detection/base_ejection", o.BaseEjection, 0, maxAnyDuration)
+		lasting(&errs, "/outlier_detection/max_ejection", o.MaxEjection, 0, maxAnyDuration)
 	}
 	if k := u.Keepalive; k != nil {
 		between(&errs, "/keepalive/max_idle", k.MaxIdle, 0, 4096)
@@ -47,10 +54,15 @@ func CheckUpstream(u *contract.Upstream, g *Guard) (urls []*URL, errs contract.F
 	if r := u.Retries; r != nil {
 		between(&errs, "/retries/attempts", r.Attempts, 0, MaxRetries)
 		between(&errs, "/retries/budget_percent", r.BudgetPercent, 0, 100)
+		lasting(&errs, "/retries/backoff", r.Backoff, 0, maxBackoff)
+		lasting(&errs, "/retries/max_backoff", r.MaxBackoff, 0, maxBackoff)
 		for i, on := range r.On {
-			oneOf(&errs, contract.Pointer("retries", "on", i), on, "reset", "timeout", "502", "503", "504")
+			oneOf(&errs, contract.Pointer("retries", "on", i), on, "reset", "timeout", "500", "502", "503", "504")
 		}
 	}
+	checkLoad(u, &errs)
+	checkBreaker(u.Breaker, &errs)
+	checkSessions(u, &errs)
 	checkUpstreamTLS(u, g, &errs)
 	return urls, errs
 }
@@ -67,7 +79,12 @@ func checkTargets(u *contract.Upstream, g *Guard, errs *contract.FieldErrors) (u
 		if t.Weight != nil {
 			between(errs, at+"/weight", *t.Weight, 0, MaxWeight)
 		}
-		url, err := g.CheckUpstreamURL(t.URL)
+		between(errs, at+"/priority", t.Priority, 0, MaxPriority)
+		between(errs, at+"/max_requests", t.MaxRequests, 0, maxOpen)
+		if t.Backup && t.Priority != 0 {
+			errs.Add(at+"/backup", "a backup stands behind every priority; give one of the two")
+		}
+		url, err := g.checkTargetURL(t)
 		switch {
 		case err != nil:
 			errs.Add(at+"/url", reason(err))
@@ -104,38 +121,6 @@ func checkHashOn(u *contract.Upstream, errs *contract.FieldErrors) {
 			errs.Add("/hash_on/name", err.Error())
 		}
 	}
-}
-
-func checkHealth(h *contract.HealthCheck, errs *contract.FieldErrors) {
-	if h == nil {
-		return
-	}
-	oneOf(errs, "/health/type", h.Type, "http", "tcp")
-	if h.Type == "tcp" && (h.Path != "" || h.Host != "" || len(h.Statuses) > 0) {
-		errs.Add("/health", "path, host and statuses belong to checks of type http")
-	}
-	if h.Path != "" {
-		path, query, _ := strings.Cut(h.Path, "?")
-		if path == "" || path[0] != '/' {
-			errs.Add("/health/path", "it does not begin with \"/\"")
-		} else if _, err := PathString(path); err != nil {
-			errs.Add("/health/path", reason(err))
-		} else if err := CheckQuery(query); err != nil {
-			errs.Add("/health/path", reason(err))
-		}
-	}
-	if h.Host != "" {
-		if _, _, err := HostString(h.Host); err != nil {
-			errs.Add("/health/host", reason(err))
-		}
-	}
-	for i, s := range h.Statuses {
-		between(errs, contract.Pointer("health", "statuses", i), s, 100, 599)
-	}
-	lasting(errs, "/health/interval", h.Interval, minCheckEvery, maxAnyDuration)
-	lasting(errs, "/health/timeout", h.Timeout, 0, time.Minute)
-	between(errs, "/health/unhealthy", h.Unhealthy, 0, 100)
-	between(errs, "/health/healthy", h.Healthy, 0, 100)
 }
 
 func checkUpstreamTLS(u *contract.Upstream, g *Guard, errs *contract.FieldErrors) {

@@ -15,6 +15,9 @@ type URL struct {
 	Host string     // canonical; an IPv6 address has no brackets
 	Port uint16     // the scheme's default is filled in
 	Addr netip.Addr // valid when Host is an address
+	// SRV is the beginning "_service._tcp." of the name whose SRV records lead to
+	// addresses and ports; empty: Host's own addresses do.
+	SRV string
 	// Path and Query are empty for upstreams.
 	Path, Query string
 	text, host  string

@@ -34,6 +34,13 @@ type EdgeKeys struct {
 	Sealing   [32]byte // AES-256-GCM for secrets inside documents and for disk
 }
 
+// SessionKey is what session cookies are made with: every edge has the same.
+func (k *EdgeKeys) SessionKey() []byte {
+	mac := hmac.New(sha256.New, k.Sealing[:])
+	_, _ = mac.Write([]byte("session cookies v1"))
+	return mac.Sum(nil)
+}
+
 // PepperVersion is the pepper that new keys are hashed under.
 const PepperVersion = 1
 

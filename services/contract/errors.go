@@ -48,6 +48,8 @@ const (
 	CodeOrganizationSuspended
 	CodeKeyStoreUnavailable
 	CodeProviderUnavailable
+	CodeUpstreamBusy
+	CodeCircuitOpen
 	numCodes
 )
 
@@ -104,6 +106,8 @@ var codes = [numCodes]CodeInfo{
 	CodeOrganizationSuspended:    {"organization_suspended", 403, 7, "The organization is suspended", false},
 	CodeKeyStoreUnavailable:      {"key_store_unavailable", 503, 14, "The API key can't be checked at the moment", true},
 	CodeProviderUnavailable:      {"provider_unavailable", 503, 14, "The identity provider can't be reached", true},
+	CodeUpstreamBusy:             {"upstream_busy", 503, 14, "Every backend is at its limit of requests", true},
+	CodeCircuitOpen:              {"circuit_open", 503, 14, "The backends failed too often and rest for a moment", true},
 }
 
 // Info returns what the code means; an unknown code is CodeInternal.

@@ -9,9 +9,11 @@ package contract
 //	1  2026-11-22  first version
 //	2  2026-11-22  key records carry a key's own limits and may stand for an OIDC
 //	   identity; what needs neither is still written as version 1
-const SchemaVersion = 2
+//	3  2026-11-22  upstreams: least_time, random_of_two, priorities and backups, slow
+//	   start, max_requests and queues, sessions, circuit breakers, more of checks,
+//	   outlier detection and retries, SRV; what needs none of it is still version 1
+const SchemaVersion = 3
 
-// DocumentSchema is what documents are marked with: the oldest version that can
-// read them, so that edges and control plane are updated in any order. Whoever
-// adds a field to a document raises it.
+// DocumentSchema is what documents are marked with that need nothing newer
+// (DocumentNeeds): so edges and control plane are updated in any order.
 const DocumentSchema = 1

@@ -54,6 +54,7 @@ func Compile(src *Source, edgeDomain string) (*contract.Gateway, error) {
 		return nil, err
 	}
 	fill(doc, c)
+	doc.Schema = contract.DocumentNeeds(doc)
 	doc.Secrets = map[string][]byte{}
 	for i := range src.Secrets {
 		doc.Secrets[src.Secrets[i].Name] = src.Secrets[i].EdgeSealed

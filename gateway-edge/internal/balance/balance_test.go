@@ -69,7 +69,8 @@ func TestShares(t *testing.T) {
 		{contract.RoundRobin, []int{1000, 999, 1}, 0.0005},
 		{contract.RoundRobin, []int{65535, 32768, 16384}, 0.001},
 		{contract.Random, []int{5, 3, 2}, 0.02},
-		{contract.LeastRequest, []int{5, 3, 2}, 0.02},
+		{contract.RandomOfTwo, []int{5, 3, 2}, 0.04},
+		{contract.LeastRequest, []int{5, 3, 2}, 0.04},
 	} {
 		r, _ := newRegistry(t)
 		u := compile(t, r, doc(c.algorithm, c.weights...))
@@ -78,12 +79,7 @@ func TestShares(t *testing.T) {
 		for range 8 {
 			wg.Go(func() {
 				for range 1250 {
-					target, _ := u.Pick(0, nil)
-					if c.algorithm != contract.LeastRequest { // at rest: nothing in flight
-						target.Begin()
-						target.End(ResultOK)
-					}
-					counts[target.index].Add(1)
+					counts[visit(u, 0).index].Add(1)
 				}
 			})
 		}
@@ -114,16 +110,16 @@ func TestPreview(t *testing.T) {
 	t.Parallel()
 	r, _ := newRegistry(t)
 	u := compile(t, r, doc("", 1, 1, 1))
-	a, _ := u.Preview(0)
-	b, _ := u.Preview(0)
-	if c, _ := u.Pick(0, nil); a != b || b != c {
+	a, _ := u.Preview(&Call{})
+	b, _ := u.Preview(&Call{})
+	if c := visit(u, 0); a != b || b != c {
 		t.Error("the preview is not what came")
 	}
-	if d, _ := u.Preview(0); d == a {
+	if d, _ := u.Preview(&Call{}); d == a {
 		t.Error("the turn did not pass")
 	}
 	down := compile(t, r, doc("", 0))
-	if x, code := down.Preview(0); x != nil || code != contract.CodeUpstreamUnavailable {
+	if x, code := down.Preview(&Call{}); x != nil || code != contract.CodeUpstreamUnavailable {
 		t.Error(x, code)
 	}
 }
@@ -133,37 +129,38 @@ func TestPreview(t *testing.T) {
 func TestLeastRequestAvoidsTheSlow(t *testing.T) {
 	t.Parallel()
 	r, _ := newRegistry(t)
-	u := compile(t, r, doc(contract.LeastRequest, 1, 1, 1))
-	for range 50 {
-		u.targets[0].Begin()
-	}
-	counts := [3]int{}
-	for range 3000 {
-		target, _ := u.Pick(0, nil)
-		counts[target.index]++
-	}
-	if counts[0] > 50 || counts[1] < 1000 || counts[2] < 1000 {
-		t.Errorf("%v", counts)
+	for _, algorithm := range []string{contract.LeastRequest, contract.RandomOfTwo} {
+		u := compile(t, r, doc(algorithm, 1, 1, 1))
+		for range 50 {
+			u.targets[0].begin()
+		}
+		counts := [3]int{}
+		for range 3000 {
+			counts[visit(u, 0).index]++
+		}
+		if counts[0] > 50 || counts[1] < 1000 || counts[2] < 1000 {
+			t.Errorf("%s: %v", algorithm, counts)
+		}
 	}
 }
 
 func TestFailover(t *testing.T) {
 	t.Parallel()
-	for _, algorithm := range []string{contract.RoundRobin, contract.LeastRequest, contract.Random, contract.IPHash, contract.ConsistentHash} {
+	for _, algorithm := range algorithms {
 		r, _ := newRegistry(t)
 		u := compile(t, r, doc(algorithm, 1, 3, 0, 2))
 		for h := range Hash(200) {
-			var tried Tried
+			c := Call{Hash: h * 0x9E3779B97F4A7C15}
 			seen := map[*Target]bool{}
 			for range 3 {
-				target, _ := u.Pick(h*0x9E3779B97F4A7C15, &tried)
+				target, _ := u.Pick(&c)
 				if target == nil || seen[target] || target.Weight == 0 {
-					t.Fatalf("%s: try %d gave %v", algorithm, tried.Len()+1, target)
+					t.Fatalf("%s: try %d gave %v", algorithm, c.Tries(), target)
 				}
 				seen[target] = true
-				tried.Add(target)
+				c.End(ResultNone, 0)
 			}
-			if target, code := u.Pick(h, &tried); target != nil || code != contract.CodeUpstreamUnavailable {
+			if target, code := u.Pick(&c); target != nil || code != contract.CodeUpstreamUnavailable {
 				t.Fatalf("%s: a fourth target of three: %v, %v", algorithm, target, code)
 			}
 		}
@@ -180,7 +177,7 @@ func TestConsistentHash(t *testing.T) {
 	where := make([]int, keys)
 	counts := make([]int, 5)
 	for k := range keys {
-		target, _ := five.Pick(HashString(fmt.Sprint("user", k)), nil)
+		target := visit(five, HashString(fmt.Sprint("user", k)))
 		where[k] = target.index
 		counts[target.index]++
 	}
@@ -192,7 +189,7 @@ func TestConsistentHash(t *testing.T) {
 	four := compile(t, r, doc(contract.ConsistentHash, 1, 1, 1, 1))
 	moved := 0
 	for k := range keys {
-		target, _ := four.Pick(HashString(fmt.Sprint("user", k)), nil)
+		target := visit(four, HashString(fmt.Sprint("user", k)))
 		if target.index != where[k] {
 			moved++
 			if where[k] != 4 {
@@ -206,8 +203,7 @@ func TestConsistentHash(t *testing.T) {
 	// One hot key: the target it belongs to fills to 1.25 of its share, not more.
 	hot := HashString("hot")
 	for range 400 {
-		target, _ := four.Pick(hot, nil)
-		target.Begin()
+		send(four, hot)
 	}
 	for i, target := range four.targets {
 		if n := target.Inflight(); n > 126 {
@@ -240,7 +236,7 @@ func TestHashSources(t *testing.T) {
 		d := doc(contract.ConsistentHash, 1)
 		d.HashOn = &c.on
 		u := compile(t, r, d)
-		if got := u.Hash(req, client, params); got != c.want || !u.NeedsHash() {
+		if got := u.Hash(req, client, params); got != c.want || u.Plain() {
 			t.Errorf("%+v: %x, want %x", c.on, got, c.want)
 		}
 		if n := testing.AllocsPerRun(100, func() { u.Hash(req, client, params) }); n != 0 {
@@ -250,20 +246,18 @@ func TestHashSources(t *testing.T) {
 }
 
 func TestPickAllocatesNothing(t *testing.T) {
-	for _, algorithm := range []string{contract.RoundRobin, contract.LeastRequest, contract.Random, contract.IPHash, contract.ConsistentHash} {
+	for _, algorithm := range algorithms {
 		r, _ := newRegistry(t)
 		u := compile(t, r, doc(algorithm, 3, 2, 1))
 		h := Hash(0)
 		if n := testing.AllocsPerRun(1000, func() {
-			var tried Tried
 			h += 0x9E3779B97F4A7C15
-			target, _ := u.Pick(h, &tried)
-			target.Begin()
-			tried.Add(target)
-			other, _ := u.Pick(h, &tried)
-			other.Begin()
-			other.End(ResultNone)
-			target.End(ResultOK)
+			c := Call{Hash: h}
+			u.Pick(&c)
+			first := c.Hold()
+			u.Pick(&c)
+			c.End(ResultNone, 0)
+			first.End(ResultOK, 1000)
 			u.AllowRetry()
 		}); n != 0 {
 			t.Errorf("%s: %v allocations", algorithm, n)
@@ -272,7 +266,7 @@ func TestPickAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkPick(b *testing.B) {
-	for _, algorithm := range []string{contract.RoundRobin, contract.LeastRequest, contract.Random, contract.ConsistentHash} {
+	for _, algorithm := range algorithms {
 		r, _ := newRegistry(b)
 		u := compile(b, r, doc(algorithm, 5, 3, 2))
 		b.Run(algorithm, func(b *testing.B) {
@@ -281,9 +275,9 @@ func BenchmarkPick(b *testing.B) {
 				h := Hash(1)
 				for pb.Next() {
 					h += 0x9E3779B97F4A7C15
-					t, _ := u.Pick(h, nil)
-					t.Begin()
-					t.End(ResultOK)
+					c := Call{Hash: h}
+					u.Pick(&c)
+					c.End(ResultOK, 1000)
 				}
 			})
 		})

@@ -18,9 +18,15 @@ const (
 	defaultBudget      = 20 // percent
 	defaultErrors      = 5
 	defaultEjection    = 5 * time.Second
-	maxEjection        = 5 * time.Minute
+	defaultMaxEjection = 5 * time.Minute
 	defaultEjected     = 50 // percent
 	defaultThreshold   = 2  // checks in a row
+	defaultOutlierMin  = 50 // requests
+	defaultBackoff     = 25 * time.Millisecond
+	defaultMaxBackoff  = 250 * time.Millisecond
+	defaultQueue       = 128
+	defaultQueueTime   = 5 * time.Second
+	defaultDrain       = 5 * time.Minute
 )
 
 // Timeouts of an upstream with every default filled in.
@@ -34,14 +40,18 @@ type Timeouts struct {
 // Retry says what may be tried again, defaults filled in. What was never sent,
 // because no connection could be made, always may, up to MaxTries.
 type Retry struct {
-	Attempts                                int // further tries
-	OnReset, OnTimeout, On502, On503, On504 bool
-	budget                                  uint64 // percent of the requests
+	Attempts                   int // further tries
+	OnReset, OnTimeout         bool
+	On500, On502, On503, On504 bool
+	Backoff, MaxBackoff        time.Duration // before a further try to the same target
+	budget                     uint64        // percent of the requests
 }
 
 // On reports whether a backend's answer of this status may be tried again.
 func (r *Retry) On(status int) bool {
 	switch status {
+	case 500:
+		return r.On500
 	case 502:
 		return r.On502
 	case 503:
@@ -56,7 +66,10 @@ func (r *Retry) On(status int) bool {
 type outlier struct {
 	disabled   bool
 	errors     int32
-	base       time.Duration
+	fives      int32  // 0: not looked at
+	success    uint64 // percent; 0: not looked at
+	least      uint64 // requests that success is judged by
+	base, most time.Duration
 	maxPercent int
 }
 
@@ -77,7 +90,10 @@ func retryOf(r *contract.Retries) Retry {
 	if r == nil {
 		r = &contract.Retries{}
 	}
-	out := Retry{Attempts: r.Attempts, budget: uint64(r.BudgetPercent)}
+	out := Retry{
+		Attempts: r.Attempts, budget: uint64(r.BudgetPercent),
+		Backoff: or(r.Backoff, defaultBackoff), MaxBackoff: or(r.MaxBackoff, defaultMaxBackoff),
+	}
 	if out.Attempts == 0 {
 		out.Attempts = defaultAttempts
 	}
@@ -93,6 +109,8 @@ func retryOf(r *contract.Retries) Retry {
 			out.OnReset = true
 		case "timeout":
 			out.OnTimeout = true
+		case "500":
+			out.On500 = true
 		case "502":
 			out.On502 = true
 		case "503":
@@ -108,7 +126,14 @@ func outlierOf(o *contract.OutlierDetection) outlier {
 	if o == nil {
 		o = &contract.OutlierDetection{}
 	}
-	out := outlier{disabled: o.Disabled, errors: int32(o.ConsecutiveErrors), base: or(o.BaseEjection, defaultEjection), maxPercent: o.MaxEjectedPercent}
+	out := outlier{
+		disabled: o.Disabled, errors: int32(o.ConsecutiveErrors), fives: int32(o.Consecutive5xx),
+		success: uint64(o.MinSuccessPercent), least: uint64(o.MinRequests),
+		base: or(o.BaseEjection, defaultEjection), most: or(o.MaxEjection, defaultMaxEjection), maxPercent: o.MaxEjectedPercent,
+	}
+	if out.least == 0 {
+		out.least = defaultOutlierMin
+	}
 	if out.errors == 0 {
 		out.errors = defaultErrors
 	}
@@ -116,50 +141,6 @@ func outlierOf(o *contract.OutlierDetection) outlier {
 		out.maxPercent = defaultEjected
 	}
 	return out
-}
-
-// Check is an upstream's active health check with every default filled in.
-type Check struct {
-	HTTP              bool
-	Path, Host        string // Host is empty for the target's own
-	Statuses          []int  // empty: 200 to 399
-	Interval, Timeout time.Duration
-	unhealthy         int // checks in a row
-	healthy           int
-}
-
-// Good reports whether a status is that of a healthy target.
-func (c *Check) Good(status int) bool {
-	if len(c.Statuses) == 0 {
-		return status >= 200 && status < 400
-	}
-	for _, s := range c.Statuses {
-		if s == status {
-			return true
-		}
-	}
-	return false
-}
-
-func checkOf(h *contract.HealthCheck) *Check {
-	if h == nil {
-		return nil
-	}
-	c := &Check{
-		HTTP: h.Type == "http", Path: h.Path, Host: h.Host, Statuses: h.Statuses,
-		Interval: or(h.Interval, 2*time.Second), Timeout: or(h.Timeout, time.Second),
-		unhealthy: h.Unhealthy, healthy: h.Healthy,
-	}
-	if c.Path == "" {
-		c.Path = "/"
-	}
-	if c.unhealthy == 0 {
-		c.unhealthy = defaultThreshold
-	}
-	if c.healthy == 0 {
-		c.healthy = defaultThreshold
-	}
-	return c
 }
 
 func or(d contract.Duration, fallback time.Duration) time.Duration {

@@ -17,7 +17,7 @@ func TestDefaults(t *testing.T) {
 	if u.Protocol != "http1" || u.Check != nil || u.Timeouts != (Timeouts{time.Second, 30 * time.Second, time.Minute, time.Minute}) {
 		t.Errorf("%+v", u)
 	}
-	if u.Retry != (Retry{Attempts: 1, OnReset: true, budget: 20}) {
+	if u.Retry != (Retry{Attempts: 1, OnReset: true, Backoff: defaultBackoff, MaxBackoff: defaultMaxBackoff, budget: 20}) {
 		t.Errorf("%+v", u.Retry)
 	}
 	d := doc("", 1)
@@ -25,10 +25,10 @@ func TestDefaults(t *testing.T) {
 	d.Retries = &contract.Retries{Attempts: 3, BudgetPercent: 50, On: []string{"timeout", "502", "503", "504"}}
 	d.Timeouts = &contract.Timeouts{Connect: contract.Duration(time.Minute)}
 	u = compile(t, r, d)
-	if !u.Check.HTTP || u.Check.Path != "/" || u.Check.Interval != 2*time.Second || u.Check.Timeout != time.Second {
+	if u.Check.Kind != CheckHTTP || u.Check.Path != "/" || u.Check.Interval != 2*time.Second || u.Check.Timeout != time.Second {
 		t.Errorf("%+v", u.Check)
 	}
-	if u.Retry != (Retry{Attempts: 3, OnTimeout: true, On502: true, On503: true, On504: true, budget: 50}) || u.Timeouts.Connect != time.Minute {
+	if u.Retry != (Retry{Attempts: 3, OnTimeout: true, On502: true, On503: true, On504: true, Backoff: defaultBackoff, MaxBackoff: defaultMaxBackoff, budget: 50}) || u.Timeouts.Connect != time.Minute {
 		t.Errorf("%+v", u.Retry)
 	}
 	for status, want := range map[int]bool{200: false, 500: false, 502: true, 503: true, 504: true} {

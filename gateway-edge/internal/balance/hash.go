@@ -50,9 +50,6 @@ func newHasher(doc *contract.Upstream) (*hasher, error) {
 	return h, nil
 }
 
-// NeedsHash reports whether Pick looks at its Hash.
-func (u *Upstream) NeedsHash() bool { return u.hash != nil }
-
 // Hash computes what the upstream's algorithm hashes of a request: the client's
 // address, or hash_on's header, cookie, query parameter or path parameter, the
 // first of its name. Where that is absent the client's address is hashed. It

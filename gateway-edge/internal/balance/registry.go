@@ -36,6 +36,8 @@ type Config struct {
 	// Open returns the Backend of a target, (*transport.Pools).Open. Nil leaves
 	// Target.Backend nil.
 	Open func(Spec) (Backend, error)
+	// SessionKey is what session cookies are made with, the same on every edge.
+	SessionKey []byte
 	// Now is a monotonic clock in nanoseconds, Wall the time in Unix milliseconds.
 	Now, Wall func() int64
 }
@@ -66,8 +68,9 @@ func New(cfg Config) (*Registry, error) {
 
 // group is the runtime state of one upstream.
 type group struct {
-	key Key
-	now func() int64
+	key  Key
+	now  func() int64
+	wall func() int64
 	// generation rises whenever the set of usable targets may have changed.
 	generation atomic.Uint64
 	_          [64]byte
@@ -79,12 +82,14 @@ type group struct {
 	budget   budget
 	// everHealthy: some target was seen to work.
 	everHealthy atomic.Bool
-	// troubled: some target is ejected, or was not long ago.
+	// troubled: the sweep has something to look at.
 	troubled atomic.Bool
+	queue    queue
 
 	mu      sync.Mutex // guards states and the slow part of each
 	states  map[string]*state
 	applied bool
+	inForce *Upstream
 	made    int64 // monotonic ns
 }
 
@@ -93,7 +98,7 @@ func (r *Registry) group(k Key) *group {
 	defer r.mu.Unlock()
 	g := r.groups[k]
 	if g == nil {
-		g = &group{key: k, now: r.cfg.Now, states: map[string]*state{}, made: r.cfg.Now()}
+		g = &group{key: k, now: r.cfg.Now, wall: r.cfg.Wall, states: map[string]*state{}, made: r.cfg.Now()}
 		g.requests.Store(rand.Uint64N(1 << 32))
 		g.budget.reset(g.requests.Load())
 		r.groups[k] = g
@@ -112,8 +117,9 @@ func (r *Registry) Upstream(key Key, doc *contract.Upstream) (*Upstream, error) 
 	}
 	u := &Upstream{
 		Name: doc.Name, Protocol: doc.Protocol, Timeouts: timeoutsOf(doc.Timeouts), Retry: retryOf(doc.Retries),
-		Check: checkOf(doc.Health), algorithm: doc.Algorithm, outlier: outlierOf(doc.Outlier),
-		refuse: doc.WhenAllDown == "refuse", group: r.group(key), wall: r.cfg.Wall,
+		algorithm: doc.Algorithm, outlier: outlierOf(doc.Outlier), breaker: breakerOf(doc.Breaker),
+		refuse: doc.WhenAllDown == "refuse", slowStart: int64(doc.SlowStart), drain: or(doc.DrainTimeout, defaultDrain),
+		group: r.group(key), wall: r.cfg.Wall,
 	}
 	if u.Protocol == "" {
 		u.Protocol = "http1"
@@ -121,29 +127,78 @@ func (r *Registry) Upstream(key Key, doc *contract.Upstream) (*Upstream, error) 
 	if u.algorithm == "" {
 		u.algorithm = contract.RoundRobin
 	}
+	u.counts = u.breaker != nil || !u.outlier.disabled && u.outlier.success > 0
+	u.timed = u.algorithm == contract.LeastTime
 	var err error
+	if u.Check, err = checkOf(doc.Health); err != nil {
+		return nil, err
+	}
 	if u.hash, err = newHasher(doc); err != nil {
 		return nil, err
 	}
+	if err := r.addTargets(u, key, doc, urls); err != nil {
+		return nil, err
+	}
+	if u.sessions, err = r.newSessions(u, key, doc.Sessions); err != nil {
+		return nil, err
+	}
+	if u.hash != nil || u.sessions != nil && u.sessions.tokens == nil {
+		u.ring = newRing(u.targets)
+	}
+	return u, nil
+}
+
+// addTargets compiles the targets, their groups and what bounds them.
+func (r *Registry) addTargets(u *Upstream, key Key, doc *contract.Upstream, urls []*match.URL) (err error) {
+	var groups [match.MaxPriority + 2][]int
 	for i, url := range urls {
+		from := &doc.Targets[i]
 		t := &Target{
-			URL: url, ID: contract.TargetID(doc.Num, doc.Targets[i].URL), Weight: 1, index: i, upstream: u,
-			state: u.group.state(url.String()),
+			URL: url, Text: from.URL, ID: contract.TargetID(doc.Num, from.URL), Weight: 1, index: i, upstream: u,
+			limit: int64(doc.MaxRequests), state: u.group.state(url.String()),
 		}
-		if w := doc.Targets[i].Weight; w != nil {
-			t.Weight = *w
+		if from.Weight != nil {
+			t.Weight = *from.Weight
 		}
+		if from.MaxRequests > 0 {
+			t.limit = int64(from.MaxRequests)
+		}
+		t.guarded = t.limit > 0 || u.breaker != nil
+		if t.limit > 0 {
+			u.addQueue(doc.Queue)
+		}
+		group := from.Priority
+		if from.Backup {
+			group = len(groups) - 1
+		}
+		groups[group] = append(groups[group], i)
 		if r.cfg.Open != nil {
 			if t.Backend, err = r.cfg.Open(specOf(key, u, url, doc)); err != nil {
-				return nil, contract.FieldErrors{{Pointer: contract.Pointer("targets", i), Detail: err.Error()}}
+				return contract.FieldErrors{{Pointer: contract.Pointer("targets", i), Detail: err.Error()}}
 			}
 		}
 		u.targets = append(u.targets, t)
 	}
-	if u.hash != nil {
-		u.ring = newRing(u.targets)
+	for _, group := range groups {
+		if len(group) > 0 {
+			u.groups = append(u.groups, group)
+		}
 	}
-	return u, nil
+	return nil
+}
+
+// addQueue gives the upstream a queue with every default filled in.
+func (u *Upstream) addQueue(q *contract.Queue) {
+	if q == nil {
+		q = &contract.Queue{}
+	}
+	if q.Disabled {
+		return
+	}
+	if u.queueLength = q.Length; u.queueLength == 0 {
+		u.queueLength = defaultQueue
+	}
+	u.queueTimeout = or(q.Timeout, defaultQueueTime)
 }
 
 func specOf(key Key, u *Upstream, url *match.URL, doc *contract.Upstream) Spec {
@@ -185,9 +240,16 @@ func (r *Registry) Apply(gateway string, live []*Upstream) {
 	r.list = nil
 	r.mu.Unlock()
 
+	before := map[Key]*Upstream{}
+	for _, u := range old {
+		before[u.group.key] = u
+		if !used[u.group.key] {
+			u.group.gone(u)
+		}
+	}
 	backends := map[Backend]bool{}
 	for _, u := range live {
-		u.group.apply(u)
+		u.group.apply(u, before[u.group.key])
 		for _, t := range u.targets {
 			backends[t.Backend] = true
 		}
@@ -242,6 +304,9 @@ func (r *Registry) Sweep() {
 		if g.troubled.Load() {
 			g.sweep(now)
 		}
+		if g.queue.waiting.Load() > 0 {
+			g.queue.wake() // a target may have come back, or gone
+		}
 	}
 }
 
@@ -265,7 +330,7 @@ func (r *Registry) Down(limit int) (out []contract.TargetState) {
 				if len(out) == limit {
 					return out
 				}
-				out = append(out, contract.TargetState{Gateway: gateway, Upstream: u.Name, Target: t.URL.String(), Reason: reason, Since: since})
+				out = append(out, contract.TargetState{Gateway: gateway, Upstream: u.Name, Target: t.Text, Reason: reason, Since: since})
 			}
 		}
 	}

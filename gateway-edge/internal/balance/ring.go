@@ -2,6 +2,7 @@ package balance
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"strconv"
 
@@ -15,51 +16,59 @@ import (
 type ring []point
 
 type point struct {
-	hash   uint64
+	hash   uint32
 	target uint16
 }
 
+// Enough points that no target's share is far from the mean: with p points each a
+// share varies by 1/√p of itself. They don't follow the number of targets, else
+// every one that comes or goes would move the others' keys.
 const (
-	pointsPerTarget = 160
-	maxPoints       = 1 << 15
+	ringPoints = 2048 // of a target of the greatest weight
+	manyPoints = 512  // where there are more targets than fewTargets
+	fewTargets = 16
 )
 
 func newRing(targets []*Target) ring {
-	sum, n := 0, 0
+	most, n := 0, 0
 	for _, t := range targets {
+		most = max(most, t.Weight)
 		if t.Weight > 0 {
-			sum += t.Weight
 			n++
 		}
 	}
 	if n == 0 {
 		return nil
 	}
-	per := min(pointsPerTarget, maxPoints/n)
+	per := ringPoints
+	if n > fewTargets {
+		per = manyPoints
+	}
+	unit := 1 << bits.Len(uint(most-1)) // changes only when the greatest weight doubles
 	var r ring
 	for i, t := range targets {
 		points := 0
 		if t.Weight > 0 {
-			points = max(1, (t.Weight*n*per+sum/2)/sum)
+			points = max(1, t.Weight*per/unit)
 		}
 		for k := range points {
-			r = append(r, point{uint64(HashString(t.URL.String() + "#" + strconv.Itoa(k))), uint16(i)})
+			r = append(r, point{uint32(HashString(t.URL.String()+"#"+strconv.Itoa(k)) >> 32), uint16(i)})
 		}
 	}
 	slices.SortFunc(r, func(a, b point) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.target, b.target)) })
 	return r
 }
 
-// pick walks the ring from h on, past targets that are not usable or were tried
-// and, for consistent_hash, past those that hold more than 1.25 times their share
+// pick walks the ring from the call's hash on, past targets that are not usable or
+// were tried, and past those without room, which a session waits for. For
+// consistent_hash it also passes those that hold more than 1.25 times their share
 // of the requests in flight (Mirrokni and others, "Consistent Hashing with Bounded
 // Loads").
-func (r ring) pick(u *Upstream, s *set, h Hash, tried *Tried) *Target {
-	from, _ := slices.BinarySearchFunc(r, uint64(h), func(p point, h uint64) int { return cmp.Compare(p.hash, h) })
+func (r ring) pick(u *Upstream, s *set, c *Call) *Target {
 	var spare *Target
 	bounded := u.algorithm == contract.ConsistentHash
 	var load bound
-	last := -1
+	from, last := r.from(c.Hash), -1
 	for i := range r {
 		j := from + i
 		if j >= len(r) {
@@ -71,17 +80,44 @@ func (r ring) pick(u *Upstream, s *set, h Hash, tried *Tried) *Target {
 		}
 		last = k
 		t := u.targets[k]
-		if tried.Has(t) {
+		if c.has(t) {
 			continue
 		}
 		if !bounded || t.Inflight() == 0 || load.admits(u, s, t) {
-			return t
+			if u.enter(t, c) {
+				return t
+			}
+			if c.sticky && c.full {
+				return nil
+			}
+			continue
 		}
 		if spare == nil {
 			spare = t
 		}
 	}
-	return spare
+	if spare != nil && u.enter(spare, c) {
+		return spare
+	}
+	return nil
+}
+
+// owner is the target that a session belongs to now.
+func (r ring) owner(u *Upstream, s *set, c *Call) *Target {
+	from := r.from(c.Hash)
+	for i := range r {
+		p := r[(from+i)%len(r)]
+		if t := u.targets[p.target]; s.usable[p.target] && !c.has(t) {
+			return t
+		}
+	}
+	return nil
+}
+
+// from is the place of the first point at or after a hash.
+func (r ring) from(h Hash) int {
+	from, _ := slices.BinarySearchFunc(r, uint32(h>>32), func(p point, h uint32) int { return cmp.Compare(p.hash, h) })
+	return from
 }
 
 // bound computes how many requests a target may hold, once it is needed.

@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"math/rand/v2"
 	"slices"
 	"strconv"
 
@@ -13,8 +12,12 @@ type set struct {
 	generation uint64
 	// order has every usable target as often as its weight says, spread evenly.
 	order     []uint16
-	usable    []bool // by index of the target
-	desperate bool   // all are down, and all are used
+	list      []uint16 // the usable targets, each once
+	usable    []bool   // by index of the target
+	weight    []int64  // by index: what each has of the load now
+	desperate bool     // all are down, and all are used
+	open      bool     // some target is left out for its breaker
+	backup    bool     // those used are not of the first group
 	code      contract.Code
 }
 
@@ -45,49 +48,58 @@ func (u *Upstream) current() *set {
 }
 
 func (u *Upstream) makeSet(generation uint64) *set {
-	s := &set{generation: generation, usable: make([]bool, len(u.targets))}
-	found := false
-	for i, t := range u.targets {
-		s.usable[i] = t.Weight > 0 && t.state.usable.Load()
-		found = found || s.usable[i]
-	}
-	if !found && !u.refuse && (u.Check == nil || u.group.everHealthy.Load()) {
-		s.desperate = true
+	s := &set{generation: generation, usable: make([]bool, len(u.targets)), weight: make([]int64, len(u.targets))}
+	if !u.fill(s) && !u.refuse && (u.Check == nil || u.group.everHealthy.Load()) {
 		for i, t := range u.targets {
-			s.usable[i] = t.Weight > 0
+			if t.Weight > 0 && !t.state.breaker.is(breakerOpen) {
+				s.desperate = s.desperate || !t.inService()
+				s.usable[i] = true
+			}
 		}
 	}
 	weights := make([]int, len(u.targets))
 	for i, t := range u.targets {
 		if s.usable[i] {
-			weights[i] = t.Weight
+			s.list = append(s.list, uint16(i))
+			weights[i] = t.Weight * int(t.state.ramp.Load())
+			s.weight[i] = int64(weights[i])
 		}
 	}
 	s.order = spread(weights)
 	if len(s.order) == 0 {
 		s.code = contract.CodeUpstreamUnavailable
+		if s.open {
+			s.code = contract.CodeCircuitOpen
+		}
 	}
 	return s
 }
 
-// lesser is the power of two choices: of two targets drawn by weight, the one
-// with fewer requests in flight for its weight (Mitzenmacher, "The Power of Two
-// Choices in Randomized Load Balancing"). Equal ones keep the first, so that at
-// rest the shares are the weights.
-func (s *set) lesser(u *Upstream) *Target {
-	n := uint64(len(s.order))
-	r := rand.Uint64()
-	a := u.targets[s.order[(r>>32)%n]]
-	b := a
-	for i := range uint64(4) { // neighbours in the order are mostly different
-		if b = u.targets[s.order[(r&(1<<32-1)+i)%n]]; b != a {
-			break
+// fill marks the targets of the first group in which one is in service. Half-open
+// ones of the groups before are marked too: they get their probes, and nothing
+// that they must be relied on for. found says that there is such a group.
+func (u *Upstream) fill(s *set) (found bool) {
+	for at, group := range u.groups {
+		for _, i := range group {
+			t := u.targets[i]
+			if t.Weight == 0 {
+				continue
+			}
+			half := t.state.breaker.is(breakerHalf)
+			if t.state.breaker.is(breakerOpen) || half {
+				s.open = true
+			}
+			if t.inService() {
+				s.usable[i] = true
+				found = found || !half
+			}
+		}
+		if found {
+			s.backup = at > 0
+			return true
 		}
 	}
-	if b.Inflight()*int64(a.Weight) < a.Inflight()*int64(b.Weight) {
-		return b
-	}
-	return a
+	return false
 }
 
 // spread returns a list in which i stands weights[i] times (divided by what they
@@ -147,10 +159,16 @@ func reduce(in []int) []int {
 	return out
 }
 
-func why(algorithm string, usable, all int, desperate bool, t *Target) string {
-	text := algorithm + ": one of " + strconv.Itoa(usable) + " usable targets of " + strconv.Itoa(all)
-	if desperate {
-		text = algorithm + ": all " + strconv.Itoa(all) + " targets are down, all are tried"
+// Why says in a few words why Pick chose t, for explanations.
+func (u *Upstream) Why(t *Target) string {
+	s := u.current()
+	all := strconv.Itoa(len(u.targets))
+	text := u.algorithm + ": one of " + strconv.Itoa(len(s.list)) + " usable targets of " + all
+	switch {
+	case s.desperate:
+		text = u.algorithm + ": all " + all + " targets are down, all are tried"
+	case s.backup:
+		text += "; those of a lower priority are down"
 	}
 	return text + "; weight " + strconv.Itoa(t.Weight) + ", " + strconv.FormatInt(t.Inflight(), 10) + " in flight"
 }

@@ -13,7 +13,7 @@ import (
 func picks(u *Upstream, n int) []int {
 	out := make([]int, len(u.targets))
 	for range n {
-		if t, _ := u.Pick(0, nil); t != nil {
+		if t := visit(u, 0); t != nil {
 			out[t.index]++
 		}
 	}
@@ -22,8 +22,7 @@ func picks(u *Upstream, n int) []int {
 
 func fail(t *Target, r Result, n int) {
 	for range n {
-		t.Begin()
-		t.End(r)
+		t.begin().End(r, 0)
 	}
 }
 
@@ -195,7 +194,7 @@ func TestAllDown(t *testing.T) {
 			}
 			target.Checked(false, "connection refused")
 		}
-		target, code := u.Pick(0, nil)
+		target, code := u.Pick(&Call{})
 		if (target != nil) != c.served || target == nil && code != contract.CodeUpstreamUnavailable {
 			t.Errorf("%s: %v, %v", c.name, target, code)
 		}
@@ -216,9 +215,9 @@ func TestFailoverFallsBackOnTheEjected(t *testing.T) {
 	r, _ := newRegistry(t)
 	u := compile(t, r, doc("", 1, 1))
 	fail(u.targets[0], ResultConnect, 1)
-	var tried Tried
-	tried.Add(u.targets[1])
-	if target, _ := u.Pick(0, &tried); target != u.targets[0] {
+	c := u.targets[1].begin()
+	c.End(ResultConnect, 0)
+	if target, _ := u.Pick(c); target != u.targets[0] {
 		t.Error("gave up with a target left")
 	}
 }
@@ -230,13 +229,13 @@ func TestStateOutlivesVersions(t *testing.T) {
 	r, _ := newRegistry(t)
 	v1 := compile(t, r, doc("", 1, 1, 1))
 	fail(v1.targets[0], ResultConnect, 1)
-	v1.targets[1].Begin()
+	under := v1.targets[1].begin()
 	v2 := compile(t, r, doc(contract.LeastRequest, 7, 1))
 	if v2.targets[0].Usable() || v2.targets[1].Inflight() != 1 {
 		t.Error("the new version forgot")
 	}
 	fail(v2.targets[1], ResultNone, 1)
-	v1.targets[1].End(ResultOK)
+	under.End(ResultOK, 0)
 	if n := v2.targets[1].Inflight(); n != 0 {
 		t.Errorf("%d in flight", n)
 	}
@@ -325,13 +324,12 @@ func TestChangesUnderLoad(t *testing.T) {
 					return
 				default:
 				}
-				target, _ := u.Pick(0, nil)
+				c, target := send(u, 0)
 				if target == nil || target.Weight == 0 {
 					t.Error("no target")
 					return
 				}
-				target.Begin()
-				target.End(ResultOK)
+				c.End(ResultOK, 1)
 			}
 		})
 	}
@@ -355,7 +353,7 @@ func TestUpstreamNamesEveryMistake(t *testing.T) {
 		Targets:   []contract.Target{{URL: "http://127.0.0.1:9001"}, {URL: "http://127.0.0.1:9001/", Weight: &w}, {URL: "http://169.254.169.254"}},
 		Health:    &contract.HealthCheck{Type: "http", Path: "x\r\ny", Host: "a b", Statuses: []int{99}, Interval: contract.Duration(time.Millisecond)},
 		Outlier:   &contract.OutlierDetection{MaxEjectedPercent: 101},
-		Retries:   &contract.Retries{Attempts: 8, On: []string{"500"}},
+		Retries:   &contract.Retries{Attempts: 8, On: []string{"501"}},
 		Keepalive: &contract.Keepalive{MaxIdle: -1},
 		Timeouts:  &contract.Timeouts{Connect: -1},
 		TLS:       &contract.UpstreamTLS{CAPEM: "x"},

@@ -1,9 +1,9 @@
 package balance
 
 import (
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/services/contract"
@@ -18,14 +18,23 @@ type Upstream struct {
 	Retry    Retry
 	Check    *Check // nil: no active checks
 
-	algorithm string
-	outlier   outlier
-	refuse    bool
-	hash      *hasher // nil: the algorithm needs none
-	ring      ring
-	targets   []*Target
-	group     *group
-	wall      func() int64
+	algorithm    string
+	outlier      outlier
+	breaker      *breakerConfig // nil: none
+	sessions     *sessions      // nil: none
+	refuse       bool
+	counts       bool // what targets answer is counted
+	timed        bool // and how long they take
+	slowStart    int64
+	drain        time.Duration
+	queueLength  int // 0: nobody waits
+	queueTimeout time.Duration
+	hash         *hasher // nil: the algorithm needs none
+	ring         ring
+	targets      []*Target
+	groups       [][]int // indexes of targets, by priority, the first group first
+	group        *group
+	wall         func() int64
 
 	set atomic.Pointer[set]
 	mu  sync.Mutex // held while set is made anew
@@ -35,48 +44,15 @@ type Upstream struct {
 type Target struct {
 	URL      *match.URL
 	ID       uint64 // contract.TargetID, which it is counted under
+	Text     string // the URL as it is configured
 	Weight   int
 	Backend  Backend
-	index    int // among the upstream's targets
+	limit    int64  // requests in flight; 0: no bound
+	guarded  bool   // it may have no room: a limit or a breaker
+	cookie   string // of the sessions that stay with it
+	index    int    // among the upstream's targets
 	upstream *Upstream
 	state    *state
-}
-
-// MaxTries bounds the tries of one request, the first included.
-const MaxTries = match.MaxRetries + 1
-
-// Tried holds the targets that a request has been sent to. The zero Tried is
-// empty; at most MaxTries are held.
-type Tried struct {
-	t [MaxTries]*Target
-	n int
-}
-
-// Add notes a target.
-func (t *Tried) Add(target *Target) {
-	if t.n < MaxTries {
-		t.t[t.n] = target
-		t.n++
-	}
-}
-
-// Len is the number of tries noted.
-func (t *Tried) Len() int { return t.n }
-
-// Reset makes it empty.
-func (t *Tried) Reset() { *t = Tried{} }
-
-// Has reports whether a target was tried.
-func (t *Tried) Has(target *Target) bool {
-	if t == nil {
-		return false
-	}
-	for _, x := range t.t[:t.n] {
-		if x == target {
-			return true
-		}
-	}
-	return false
 }
 
 // Targets returns every target of the version, those without weight too.
@@ -88,30 +64,69 @@ type Result uint8
 // Results. Whatever a client caused (a bad body, a cancelled request) must be
 // ResultNone: no client may get a healthy target ejected.
 const (
-	ResultOK      Result = iota // a response, of any status but 502, 503 and 504
-	ResultNone                  // says nothing about the target
-	ResultError                 // 502, 503 or 504 from it, a reset, a malformed answer, a timeout
-	ResultConnect               // no connection: refused, unreachable, timed out, TLS failed
+	ResultOK          Result = iota // a response with none of the statuses below
+	ResultNone                      // says nothing about the target
+	ResultServerError               // another 5xx than the next, and than 501 and 505, which a request can bring about
+	ResultError                     // 502, 503 or 504 from it, a reset, a malformed answer, a timeout
+	ResultConnect                   // no connection: refused, unreachable, timed out, TLS failed
 )
 
-// Begin counts a request in flight. Every Begin is followed by exactly one End.
-func (t *Target) Begin() { t.state.inflight.Add(1) }
+// ResultOf is the result of a response that came whole.
+func ResultOf(status int) Result {
+	switch {
+	case status < 500 || status == 501 || status == 505:
+		return ResultOK
+	case status >= 502 && status <= 504:
+		return ResultError
+	}
+	return ResultServerError
+}
 
-// End ends what Begin began and says how it went.
-func (t *Target) End(r Result) {
-	t.state.inflight.Add(-1)
-	switch r {
-	case ResultOK:
-		if t.state.strikes.Load() != 0 {
-			t.state.strikes.Store(0)
+// end ends a try that was begun, and says how it went.
+func (t *Target) end(r Result, took int64, probe bool) {
+	s, u := t.state, t.upstream
+	bad := r >= ResultServerError
+	if r != ResultNone {
+		t.learn(bad, took)
+	}
+	if probe {
+		if r == ResultNone {
+			s.breaker.free.Add(1)
+		} else {
+			t.probed(!bad)
 		}
-		if !t.upstream.group.everHealthy.Load() {
-			t.upstream.group.sawHealthy()
+	}
+	s.inflight.Add(-1)
+	switch {
+	case r == ResultOK:
+		if s.strikes.Load() != 0 {
+			s.strikes.Store(0)
 		}
-	case ResultError:
-		t.strike(false)
-	case ResultConnect:
-		t.strike(true)
+		if s.fives.Load() != 0 {
+			s.fives.Store(0)
+		}
+		if !u.group.everHealthy.Load() {
+			u.group.sawHealthy()
+		}
+	case bad:
+		t.strike(r)
+	}
+	if t.limit > 0 && u.group.queue.waiting.Load() > 0 {
+		u.group.queue.wake()
+	}
+}
+
+// learn counts an answer where somebody looks at the counts.
+func (t *Target) learn(bad bool, took int64) {
+	s, u := t.state, t.upstream
+	if u.counts {
+		s.done.Add(1)
+		if bad {
+			s.bad.Add(1)
+		}
+	}
+	if u.timed && (took > 0 || bad) {
+		s.peak.heard(u.group.now(), took, bad)
 	}
 }
 
@@ -120,6 +135,17 @@ func (t *Target) Inflight() int64 { return t.state.inflight.Load() }
 
 // Usable reports whether the target is neither unhealthy nor ejected.
 func (t *Target) Usable() bool { return t.state.usable.Load() }
+
+// inService reports whether requests may be sent to the target, its breaker's
+// probes included.
+func (t *Target) inService() bool { return t.Usable() && !t.state.breaker.is(breakerOpen) }
+
+// Overdue reports whether the target was taken out of service (removed, or its
+// weight set to 0) for longer than its exchanges may go on.
+func (t *Target) Overdue(now int64) bool {
+	at := t.state.drained.Load()
+	return at != 0 && now > at
+}
 
 // Checked tells the result of one active check; reason says what was wrong.
 func (t *Target) Checked(ok bool, reason string) {
@@ -136,92 +162,21 @@ func (u *Upstream) AllowRetry() bool {
 	return u.group.budget.take(u.Retry.budget, u.group.requests.Load())
 }
 
-// Pick chooses a target that is not among tried (which may be nil). nil means
-// that none is left, and the code says what to answer. A pick with nothing tried
-// counts as a request. Pick allocates nothing and takes no lock but when the set
-// of usable targets has changed.
-func (u *Upstream) Pick(h Hash, tried *Tried) (*Target, contract.Code) {
+// Preview chooses as Pick would for a new request, without counting one: for
+// explanations. Round robin's next turn is told, not taken; who has no room now is
+// not passed over.
+func (u *Upstream) Preview(c *Call) (*Target, contract.Code) {
 	s := u.current()
-	var t *Target
-	if tried == nil || tried.n == 0 {
-		n := u.group.requests.Add(1)
-		t = u.first(s, h, n)
-	} else if t = u.next(s, h, tried); t == nil && s.code == 0 && !u.refuse {
-		// Every usable target failed: one that is held for ill may yet work.
-		t = u.any(tried)
-	}
-	if t == nil {
+	switch t := c.session; {
+	case t != nil && t.Weight > 0 && t.inService():
+		return t, 0
+	case len(s.order) == 0:
+		return nil, s.code
+	case u.hash != nil || c.sticky:
+		if t := u.ring.owner(u, s, c); t != nil {
+			return t, 0
+		}
 		return nil, contract.CodeUpstreamUnavailable
 	}
-	return t, 0
-}
-
-// Preview chooses as Pick would for a new request, without counting one: for
-// explanations. Round robin's next turn is told, not taken.
-func (u *Upstream) Preview(h Hash) (*Target, contract.Code) {
-	if t := u.first(u.current(), h, u.group.requests.Load()+1); t != nil {
-		return t, 0
-	}
-	return nil, contract.CodeUpstreamUnavailable
-}
-
-// first picks a target for a new request, the n-th.
-func (u *Upstream) first(s *set, h Hash, n uint64) *Target {
-	if len(s.order) == 0 {
-		return nil
-	}
-	switch u.algorithm {
-	case contract.LeastRequest:
-		return s.lesser(u)
-	case contract.Random:
-		return u.targets[s.order[rand.Uint64N(uint64(len(s.order)))]]
-	case contract.IPHash, contract.ConsistentHash:
-		return u.ring.pick(u, s, h, nil)
-	}
-	return u.targets[s.order[n%uint64(len(s.order))]]
-}
-
-// next picks a further target for a request whose others failed.
-func (u *Upstream) next(s *set, h Hash, tried *Tried) *Target {
-	if len(s.order) == 0 {
-		return nil
-	}
-	if u.hash != nil {
-		return u.ring.pick(u, s, h, tried)
-	}
-	// From a random place on, so that a failed target's load is shared by weight.
-	from := rand.Uint64N(uint64(len(s.order)))
-	for i := range 16 {
-		if t := u.targets[s.order[(from+uint64(i))%uint64(len(s.order))]]; !tried.Has(t) {
-			return t
-		}
-	}
-	for _, t := range u.targets {
-		if s.usable[t.index] && !tried.Has(t) {
-			return t
-		}
-	}
-	return nil
-}
-
-// any picks any target with a weight that was not tried, the least loaded first.
-func (u *Upstream) any(tried *Tried) (best *Target) {
-	for _, t := range u.targets {
-		if t.Weight > 0 && !tried.Has(t) && (best == nil || t.Inflight() < best.Inflight()) {
-			best = t
-		}
-	}
-	return best
-}
-
-// Why says in a few words why Pick chose t, for explanations.
-func (u *Upstream) Why(t *Target) string {
-	s := u.current()
-	usable := 0
-	for _, ok := range s.usable {
-		if ok {
-			usable++
-		}
-	}
-	return why(u.algorithm, usable, len(u.targets), s.desperate, t)
+	return u.choose(s, u.group.requests.Load()+1), 0
 }

@@ -11,17 +11,24 @@ import (
 )
 
 // deliver runs the response side over a backend's answer and writes it.
-func (j *job) deliver(ctx context.Context, o origin, t *balance.Target) {
+func (j *job) deliver(ctx context.Context, o origin) {
 	j.answered = j.eng.clock.Boot()
 	e := j.e
+	t, took, came := j.target, j.answered-j.tryBegan, balance.ResultOf(e.Resp.Status)
 	e.Resp.Origin = policy.FromBackend
 	j.cleanResponse()
+	if cookie := j.call.Cookie(); cookie != "" {
+		e.RespHeader.AppendString("Set-Cookie", cookie)
+	}
 	body, whole, ok := j.respondBackend(ctx, o)
 	switch {
 	case whole:
 		// The answer is in memory now: the backend has done its part.
 		o.finish(ok)
-		t.End(endOf(ok))
+		if !ok {
+			came = balance.ResultError
+		}
+		j.call.End(came, took)
 		if !ok {
 			j.failed(t)
 			j.refuse(contract.CodeUpstreamReset, "")
@@ -30,20 +37,16 @@ func (j *job) deliver(ctx context.Context, o origin, t *balance.Target) {
 		j.send(body)
 	case !ok:
 		o.finish(false)
-		t.End(balance.ResultNone)
+		j.call.End(balance.ResultNone, 0)
 		j.cl.abort(j)
 	default:
 		done, result := j.stream(o)
 		o.finish(done)
-		t.End(result)
+		if result == balance.ResultOK {
+			result = came
+		}
+		j.call.End(result, took)
 	}
-}
-
-func endOf(ok bool) balance.Result {
-	if ok {
-		return balance.ResultOK
-	}
-	return balance.ResultError
 }
 
 // respondBackend runs the chain's response side. whole says that the body, or the
@@ -171,10 +174,15 @@ func (j *job) put(p []byte, last bool) bool {
 }
 
 // watch lets the sweeper end a stream whose caller's credential is revoked
-// meanwhile. An answer that comes in one piece is none.
+// meanwhile, or whose target must be free by then. An answer that comes in one
+// piece is none.
 func (j *job) watch() {
-	if p := j.e.Principal(); p != nil && j.timers != nil && !j.watched {
-		j.watched = true
+	if j.timers == nil || j.watched {
+		return
+	}
+	j.watched = true
+	j.timers.target.Store(j.target)
+	if p := j.e.Principal(); p != nil {
 		j.timers.who.Store(p)
 	}
 }
@@ -185,6 +193,7 @@ func (j *job) unwatch() {
 		return
 	}
 	j.watched = false
+	j.timers.target.Store(nil)
 	j.timers.who.Store(nil)
 	if j.timers.dead.Load() {
 		j.ended = policy.EndedByEdge

@@ -88,11 +88,9 @@ func (j *job) explainTarget(t *contract.Trace) {
 	if up == nil {
 		return
 	}
-	var hash balance.Hash
-	if up.NeedsHash() {
-		hash = up.Hash(&j.e.Req, j.e.ClientAddr, j.e.Params[:j.e.ParamCount])
-	}
-	target, code := up.Preview(hash)
+	var call balance.Call
+	up.Call(&call, &j.e.Req, j.e.ClientAddr, j.e.Params[:j.e.ParamCount])
+	target, code := up.Preview(&call)
 	if target == nil {
 		t.Status, t.Code, t.Detail = code.Info().Status, code.String(), code.Info().Title
 		return

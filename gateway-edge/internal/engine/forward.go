@@ -66,17 +66,17 @@ func (j *job) forward(ctx context.Context) {
 		j.answer(ctx)
 		return
 	}
-	var hash balance.Hash
-	if up.NeedsHash() {
-		hash = up.Hash(&j.e.Req, j.e.ClientAddr, j.e.Params[:j.e.ParamCount])
+	j.call = balance.Call{}
+	if !up.Plain() {
+		up.Call(&j.call, &j.e.Req, j.e.ClientAddr, j.e.Params[:j.e.ParamCount])
 	}
 	j.sent = j.eng.clock.Boot()
 	j.deadline = j.sent + int64(j.total())
 	var o origin = &j.up
 	if up.Protocol != "" && up.Protocol != "http1" {
-		o = &upstream2{j: j}
+		o = newUpstream2(j)
 	}
-	if !j.attempts(ctx, o, hash) {
+	if !j.attempts(ctx, o) {
 		j.answered = j.eng.clock.Boot()
 		j.answer(ctx)
 	}
@@ -92,38 +92,35 @@ func (j *job) total() contract.Duration {
 
 // attempts tries targets until one answers and its answer is written. It reports
 // false when the edge must answer itself: then Reply says what.
-func (j *job) attempts(ctx context.Context, o origin, hash balance.Hash) bool {
-	up := j.rt.Upstream
-	t, code := up.Pick(hash, &j.tried)
+func (j *job) attempts(ctx context.Context, o origin) bool {
+	j.tryBegan = j.sent
+	t, code := j.pick(ctx)
 	for t != nil {
-		j.tried.Add(t)
 		j.tries++
 		j.target = t
-		t.Begin()
 		got := o.send(ctx, t)
 		switch {
 		case got.kind == tryAnswered:
-			next := j.another(got, hash)
-			if next == nil {
-				j.deliver(ctx, o, t)
+			if t = j.another(ctx, o, got); t == nil {
+				j.deliver(ctx, o)
 				return true
 			}
-			o.finish(false)
-			t.End(balance.ResultError)
-			j.failed(t)
-			t = next
 		case got.kind == tryClient:
-			t.End(balance.ResultNone)
+			j.call.End(balance.ResultNone, 0)
 			j.bodyFault(got.err)
 			return false
 		default:
-			t.End(got.result)
+			j.call.End(got.result, 0)
 			j.failed(t)
 			code = got.code
 			if t = nil; j.again(got, 0) {
-				t, _ = up.Pick(hash, &j.tried)
+				t = j.repick(ctx, got.kind != tryConnect)
 			}
 		}
+	}
+	if j.timers != nil && j.timers.gone.Load() {
+		j.bodyFault(errClientGone)
+		return false
 	}
 	j.refuse(code, "")
 	return false
@@ -131,11 +128,20 @@ func (j *job) attempts(ctx context.Context, o origin, hash balance.Hash) bool {
 
 // another returns the target that is tried instead of taking this answer, nil to
 // take it: a bad answer is better than none.
-func (j *job) another(got try, hash balance.Hash) *balance.Target {
-	if s := j.e.Resp.Status; s < 502 || s > 504 || !j.again(got, s) {
+func (j *job) another(ctx context.Context, o origin, got try) *balance.Target {
+	s := j.e.Resp.Status
+	if s < 500 || !j.again(got, s) {
 		return nil
 	}
-	t, _ := j.rt.Upstream.Pick(hash, &j.tried)
+	held := j.call.Hold()
+	t := j.repick(ctx, true)
+	if t == nil {
+		j.call.Keep(held)
+		return nil
+	}
+	o.finish(false)
+	j.failed(held.Target())
+	held.End(balance.ResultOf(s), 0)
 	return t
 }
 
@@ -151,13 +157,13 @@ func (j *job) again(t try, status int) bool {
 	}
 	r := &j.rt.Upstream.Retry
 	want := false
-	switch {
-	case t.kind == tryReset:
+	switch t.kind {
+	case tryReset:
 		want = r.OnReset
-	case t.kind == tryTimeout:
+	case tryTimeout:
 		want = r.OnTimeout
-	case t.kind == tryAnswered:
-		want = status == 502 && r.On502 || status == 503 && r.On503 || status == 504 && r.On504
+	case tryAnswered:
+		want = r.On(status)
 	}
 	return want && j.tries <= r.Attempts && j.repeatable() && j.rt.Upstream.AllowRetry()
 }

@@ -79,7 +79,8 @@ type job struct {
 	id       contract.CounterID
 	ticket   meter.Ticket
 	admitted bool
-	tried    balance.Tried
+	call     balance.Call
+	tryBegan int64 // CLOCK_BOOTTIME ns
 	payload  payload
 	deadline int64
 
@@ -129,7 +130,7 @@ func (j *job) reset() {
 	j.refused, j.code, j.detail = false, 0, ""
 	j.target, j.tries, j.streamed, j.preflighted, j.upErr = nil, 0, false, false, nil
 	j.hot, j.counts, j.admitted, j.ticket = nil, nil, false, meter.Ticket{}
-	j.tried, j.payload = balance.Tried{}, payload{}
+	j.call, j.payload = balance.Call{}, payload{}
 	j.began, j.sent, j.answered, j.committed = 0, 0, 0, 0
 	j.bodyIn, j.bodyOut, j.headIn, j.headOut = 0, 0, 0, 0
 	j.ended = policy.EndedWell

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
 	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
@@ -69,7 +70,8 @@ type timers struct {
 	upConn atomic.Pointer[transport.Conn]
 	cancel atomic.Pointer[context.CancelCauseFunc] // while a policy waits
 	who    atomic.Pointer[policy.Principal]        // of an exchange whose bodies stream
-	dead   atomic.Bool                             // who's credential was revoked meanwhile
+	target atomic.Pointer[balance.Target]          // of such an exchange too
+	dead   atomic.Bool                             // its time was up: who's credential was revoked, or target's drain is over
 	owner  watched
 
 	// The sweeper's own: what it saw last, to know that nothing moved.
@@ -158,6 +160,9 @@ func (t *timers) check(now int64) {
 	}
 	t.watch(c)
 	t.judge(c)
+	if x := t.target.Load(); x != nil && x.Overdue(now) {
+		t.cut(c)
+	}
 }
 
 // oldStream is after how many sweeps a stream is looked at: 1 s.
@@ -170,7 +175,14 @@ func (t *timers) judge(c *transport.Conn) {
 		t.lastWho, t.streaming = p, 0
 		return
 	}
-	if t.streaming++; t.streaming < oldStream || p.Alive() || t.dead.Swap(true) {
+	if t.streaming++; t.streaming >= oldStream && !p.Alive() {
+		t.cut(c)
+	}
+}
+
+// cut ends a stream.
+func (t *timers) cut(c *transport.Conn) {
+	if t.dead.Swap(true) {
 		return
 	}
 	t.gone.Store(true)

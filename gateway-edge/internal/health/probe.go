@@ -37,7 +37,7 @@ func probe(ctx context.Context, t *balance.Target, c *balance.Check) error {
 		host = t.URL.HostPort()
 	}
 	switch {
-	case !c.HTTP:
+	case c.Kind == balance.CheckTCP:
 		conn, err := pool.Probe(ctx)
 		if err != nil {
 			return err

@@ -200,9 +200,9 @@ func TestSweepRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.registry.Apply("gw", []*balance.Upstream{u})
-		target := u.Targets()[0]
-		target.Begin()
-		if target.End(balance.ResultConnect); target.Usable() {
+		var call balance.Call
+		target, _ := u.Pick(&call)
+		if call.End(balance.ResultConnect, 0); target.Usable() {
 			t.Fatal("not ejected")
 		}
 		if time.Sleep(6 * time.Second); !target.Usable() {

@@ -51,6 +51,8 @@ var advice = map[contract.Code]string{
 	contract.CodeOrganizationSuspended:    "Ask the organization's owner to settle it with the operator.",
 	contract.CodeKeyStoreUnavailable:      "Try again after `Retry-After`: this edge has never seen the key and can't look it up.",
 	contract.CodeProviderUnavailable:      "Try again after `Retry-After`: the identity provider's keys can't be fetched, and none are known.",
+	contract.CodeUpstreamBusy:             "Try again after `Retry-After`; or raise the upstream's `max_requests` or its `queue`, or add targets.",
+	contract.CodeCircuitOpen:              "Look at the backends: their `circuit_breaker` opened because they failed or hung. It is tried again by itself.",
 }
 
 // errorPage lists every code that an edge answers with, and has an entry for each
