@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"strings"
@@ -105,41 +106,80 @@ func (f figures) window(ctx context.Context, a *alert.Alert, now time.Time) (ale
 	return alert.Figure{Value: 100 * float64(bad) / float64(t.Requests), Known: enough}, nil
 }
 
-// quota reads how much of a quota is used in its present period, in percent.
+// quota reads how much of a quota is used in its present period, in percent: of
+// several, the one that is used most.
 func (f figures) quota(ctx context.Context, a *alert.Alert, now time.Time) (alert.Figure, error) {
+	q := store.QuotaFilter{Organization: a.Organization, Gateway: a.Gateway}
+	var plans []string
 	switch a.Rule.Quota {
 	case "organization":
 		return f.organization(ctx, a)
 	case "consumer":
-		return f.consumer(ctx, a, now)
+		c, err := f.a.Consumers.Get(ctx, a.Organization, a.Gateway, a.Rule.Consumer)
+		if err != nil {
+			return alert.Figure{}, err
+		}
+		q.Consumer = c.Name
+		if plans, err = f.store.Plans(ctx, q); err != nil {
+			return alert.Figure{}, err
+		}
+	default:
+		q.Plan, plans = a.Rule.UsagePlan, []string{a.Rule.UsagePlan}
 	}
-	q, err := f.planQuota(ctx, a, a.Rule.UsagePlan)
+	most, err := f.ownQuotas(ctx, q, now)
+	if err != nil {
+		return alert.Figure{}, err
+	}
+	for _, name := range plans {
+		of := q
+		of.Plan = name
+		one, err := f.planUse(ctx, a, of, now)
+		if err != nil {
+			return alert.Figure{}, err
+		}
+		if one.Known && (!most.Known || one.Value > most.Value) {
+			most = one
+		}
+	}
+	return most, nil
+}
+
+// planUse reads the consumer that has used most of a usage plan's quota.
+func (f figures) planUse(ctx context.Context, a *alert.Alert, of store.QuotaFilter, now time.Time) (alert.Figure, error) {
+	q, err := f.planQuota(ctx, a, of.Plan)
 	if err != nil || q == nil {
 		return alert.Figure{}, err
 	}
-	name, used, err := f.store.PlanUse(ctx, a.Organization, a.Gateway, a.Rule.UsagePlan, periodStart(q.Period, now), now)
-	if err != nil || name == "" {
+	name, used, err := f.store.PlanUse(ctx, of, periodStart(q.Period, now), now)
+	if name = cmp.Or(name, of.Consumer); err != nil || name == "" {
 		return alert.Figure{Known: err == nil}, err
 	}
 	return alert.Figure{Value: percent(used, q.Limit), Known: true, Subject: "Consumer " + name}, nil
 }
 
-func (f figures) consumer(ctx context.Context, a *alert.Alert, now time.Time) (alert.Figure, error) {
-	c, err := f.a.Consumers.Get(ctx, a.Organization, a.Gateway, a.Rule.Consumer)
-	if err != nil || c.UsagePlan == "" {
-		return alert.Figure{}, err
-	}
-	q, err := f.planQuota(ctx, a, c.UsagePlan)
-	if err != nil || q == nil {
-		return alert.Figure{}, err
-	}
-	s, err := f.a.Usage.Series(ctx, a.Organization, usage.SeriesInput{
-		Gateway: a.Gateway, From: periodStart(q.Period, now), To: now, Interval: usage.IntervalTotal, Consumer: a.Rule.Consumer,
-	})
+// ownQuotas reads the key that has used most of a quota of its own, which stands
+// in for its usage plan's.
+func (f figures) ownQuotas(ctx context.Context, of store.QuotaFilter, now time.Time) (most alert.Figure, err error) {
+	keys, err := f.store.OwnQuotas(ctx, of)
 	if err != nil {
-		return alert.Figure{}, err
+		return most, err
 	}
-	return alert.Figure{Value: percent(s.Total.Requests-s.Total.Refused, q.Limit), Known: true, Subject: "Consumer " + c.Name}, nil
+	spent := map[string]map[uint64]int64{}
+	for i := range keys {
+		k := &keys[i]
+		used, read := spent[k.Quota.Period]
+		if !read {
+			if used, err = f.store.KeyUse(ctx, of, periodStart(k.Quota.Period, now), now); err != nil {
+				return most, err
+			}
+			spent[k.Quota.Period] = used
+		}
+		if value := percent(used[k.CountedAs], k.Quota.Limit); !most.Known || value > most.Value {
+			subject := "Key key_" + contract.FormatKID(k.Key) + " of consumer " + k.Consumer
+			most = alert.Figure{Value: value, Known: true, Subject: subject}
+		}
+	}
+	return most, nil
 }
 
 func (f figures) organization(ctx context.Context, a *alert.Alert) (alert.Figure, error) {

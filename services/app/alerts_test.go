@@ -1,11 +1,20 @@
 package app
 
 import (
+	"errors"
+	"log/slog"
 	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/match"
+	"github.com/tollgate/tollgate/services/alert"
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/gateway"
+	"github.com/tollgate/tollgate/services/internal/redistest"
+	"github.com/tollgate/tollgate/services/internal/store"
+	"github.com/tollgate/tollgate/services/internal/storetest"
+	"github.com/tollgate/tollgate/services/usage"
 )
 
 func TestPeriodStart(t *testing.T) {
@@ -71,5 +80,73 @@ func TestWebhookGuard(t *testing.T) {
 	}
 	if err := closed.CheckDial(netip.MustParseAddrPort("127.0.0.1:443")); err == nil {
 		t.Error("a name that leads to this machine is dialled")
+	}
+}
+
+// TestQuotaOfAKeysOwn: an alert on a consumer's quota, or on those of a usage plan,
+// watches what a key has of its own beside the plan's, and names the one that is
+// used most.
+func TestQuotaOfAKeysOwn(t *testing.T) {
+	t.Parallel()
+	database := storetest.SQLite(t)
+	db := storetest.Open(t, database, nil)
+	a, err := New(t.Context(), Config{
+		DatabaseURL: database, RedisURL: redistest.Start(t).URL, Root: storetest.Root(t), EdgeDomain: storetest.EdgeDomain,
+		PublicURL: "http://localhost:8080", AllowPrivate: true, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	d := storetest.NewDomain(t, db)
+	org := storetest.Organization(t, db, "right")
+	g := d.Gateway(t, org, "shop")
+	plan := contract.UsagePlan{Name: "hundred", Quota: &contract.Quota{Limit: 100, Period: "day"}}
+	if _, err := a.Gateways.UsagePlans.Put(t.Context(), org, gateway.Put[contract.UsagePlan]{Gateway: g.ID, Name: plan.Name, Value: plan}); err != nil {
+		t.Fatal(err)
+	}
+	c := d.Consumer(t, org, g, "acme")
+	common, own := d.Key(t, org, g, "acme").Key.KID, d.Key(t, org, g, "acme").Key.KID
+	var num, gatewayNum, orgNum uint64
+	err = db.Tx(t.Context(), func(tx *store.Txn) error {
+		return errors.Join(
+			tx.Exec(`UPDATE consumers SET usage_plan_id = (SELECT id FROM usage_plans WHERE name = 'hundred') WHERE id = ?`, c.ID).Error,
+			tx.Exec(`UPDATE api_keys SET limits = '{"quota":{"limit":10,"period":"day"}}' WHERE kid = ?`, int64(own)).Error,
+			tx.Raw("SELECT num FROM consumers WHERE id = ?", c.ID).Scan(&num).Error,
+			tx.Raw("SELECT num FROM gateways WHERE id = ?", g.ID).Scan(&gatewayNum).Error,
+			tx.Raw("SELECT num FROM organizations WHERE id = ?", string(org)).Scan(&orgNum).Error)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	f := figures{a, store.AlertFigures{Usage: a.ledger}}
+	for seq, step := range []struct {
+		common, own uint64
+		value       float64
+		subject     string
+	}{
+		{0, 0, 0, "Key key_" + contract.FormatKID(own) + " of consumer acme"},
+		{30, 2, 30, "Consumer acme"}, // and not 32
+		{30, 9, 90, "Key key_" + contract.FormatKID(own) + " of consumer acme"},
+		{95, 9, 95, "Consumer acme"},
+	} {
+		b := usage.Batch{Arrived: now.UnixMilli(), Batch: contract.Batch{Edge: "edge-a", Epoch: 1, Seq: uint64(seq + 1)}}
+		for kid, n := range map[uint64]uint64{common: step.common, own: step.own} {
+			b.Counters = append(b.Counters, contract.Counter{
+				ID:     contract.CounterID{Organization: orgNum, Gateway: gatewayNum, Route: 1, Consumer: num, Key: kid, Hour: uint32(now.Unix() / 3600)},
+				Counts: contract.Counts{Admitted: n, Billed: n, C2xx: n},
+			})
+		}
+		if _, err := a.ledger.Apply(t.Context(), []usage.Batch{b}); err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range []alert.Rule{{Quota: "consumer", Consumer: "acme"}, {Quota: "usage_plan", UsagePlan: "hundred"}} {
+			rule.Kind = alert.KindQuota
+			got, err := f.Read(t.Context(), &alert.Alert{Organization: org, Gateway: g.ID, Rule: rule}, now)
+			if err != nil || !got.Known || got.Value != step.value || got.Subject != step.subject {
+				t.Errorf("step %d, %s: %+v (%v), want %v of %s", seq, rule.Quota, got, err, step.value, step.subject)
+			}
+		}
 	}
 }

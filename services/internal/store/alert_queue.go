@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm"
-
 	"github.com/tollgate/tollgate/migrations"
 	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/core"
@@ -108,45 +106,4 @@ func (s Alerts) Trim(ctx context.Context, before time.Time) error {
 	return s.DB.Tx(ctx, func(t *Txn) error {
 		return t.Exec("DELETE FROM alert_events WHERE at < ?", core.Millis(before)).Error
 	})
-}
-
-// AlertFigures reads what quotas of consumers have been used of.
-type AlertFigures struct{ Usage *Usage }
-
-// PlanUse is the consumer of a usage plan with the most requests that were let
-// through from a moment on, which lies on a full hour.
-func (f AlertFigures) PlanUse(ctx context.Context, org core.OrganizationID, gateway string, plan string, from, to time.Time) (consumer string, used int64, err error) {
-	list := cover(from.Unix(), to.Truncate(time.Hour).Add(time.Hour).Unix(), spansToDay)
-	query, args := "", []any{}
-	for i := range list {
-		table, at := "usage_days", "day"
-		if list[i].span == spanHour {
-			table, at = "usage_counters", "hour"
-		}
-		if i > 0 {
-			query += " UNION ALL "
-		}
-		query += "SELECT consumer, c2xx + c3xx + c4xx + c5xx - refused AS used FROM " + table +
-			" WHERE gateway = (SELECT num FROM gateways WHERE organization_id = ? AND id = ?) AND " + at + " >= ? AND " + at + " < ?"
-		args = append(args, string(org), gateway, list[i].from, list[i].to)
-	}
-	var rows []struct {
-		Name string
-		Used int64
-	}
-	args = append(args, string(org), gateway, plan)
-	err = f.Usage.DB.View(ctx, func(db *gorm.DB) error {
-		return db.Raw("SELECT c.name, CAST(SUM(x.used) AS bigint) AS used FROM ("+query+") AS x JOIN consumers c ON c.num = x.consumer"+
-			" JOIN usage_plans p ON p.id = c.usage_plan_id AND p.organization_id = ? AND p.gateway_id = ? AND p.name = ?"+
-			" GROUP BY c.name ORDER BY 2 DESC, 1 LIMIT 1", args...).Scan(&rows).Error
-	})
-	if err != nil || len(rows) == 0 {
-		return "", 0, err
-	}
-	return rows[0].Name, rows[0].Used, nil
-}
-
-// Billed sums what an organization's gateways were billed from a day on.
-func (f AlertFigures) Billed(ctx context.Context, org core.OrganizationID, from time.Time) (int64, error) {
-	return f.Usage.Billed(ctx, org, from)
 }
