@@ -468,3 +468,24 @@ func TestSilentLossIsRepaired(t *testing.T) {
 	})
 	w.checkIndex(t)
 }
+
+// TestNewestOfGateways tells an organization how its gateways went out last, and
+// nothing of another's.
+func TestNewestOfGateways(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		w.publisher(t, "a", nil)
+		version := w.putRoute(t, g, "new")
+		w.drained(t, 10*time.Second)
+		h, _ := w.head(t)
+		s := store.Publisher{DB: w.DB}
+		got, err := s.Newest(t.Context(), w.org, []string{g.ID, "gw_none"})
+		if p := got[g.ID]; err != nil || len(got) != 1 || p.Newest != version || p.Rev == 0 || p.Lineage != h.Lineage {
+			t.Errorf("%+v, %v", got, err)
+		}
+		other := storetest.Organization(t, w.DB, "other")
+		if got, err := s.Newest(t.Context(), other, []string{g.ID}); err != nil || len(got) != 0 {
+			t.Errorf("the other organization is told %+v, %v", got, err)
+		}
+	})
+}

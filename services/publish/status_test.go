@@ -20,6 +20,16 @@ func (f *fixed) Published(context.Context, core.OrganizationID, string, uint64) 
 	p := f.p
 	return &p, nil
 }
+
+func (f *fixed) Newest(_ context.Context, _ core.OrganizationID, gateways []string) (map[string]Published, error) {
+	out := map[string]Published{}
+	for _, g := range gateways {
+		if g != "never" {
+			out[g] = f.p
+		}
+	}
+	return out, nil
+}
 func (f *fixed) Reports(context.Context) ([]contract.EdgeReport, error) { return f.reports, nil }
 func (f *fixed) Forget(context.Context, []string) error                 { return nil }
 
@@ -73,6 +83,24 @@ func TestLive(t *testing.T) {
 				t.Errorf("%+v", l)
 			}
 		})
+	}
+}
+
+func TestLiveNow(t *testing.T) {
+	t.Parallel()
+	f := &fixed{Published{Rev: 10, Newest: 4, Lineage: "lin"}, []contract.EdgeReport{edge("a", 12, 0), edge("b", 9, 0), edge("gone", 12, time.Minute)}}
+	got, err := status(t, f).LiveNow(t.Context(), "org", []LiveInput{{Gateway: "gw", Version: 4}, {Gateway: "gw", Version: 5}, {Gateway: "never", Version: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct {
+		published bool
+		edges     int
+		live      int
+	}{{true, 2, 1}, {false, 2, 0}, {false, 2, 0}} {
+		if edges, live := got[i].Counts(); got[i].Published != want.published || edges != want.edges || live != want.live || got[i].Live {
+			t.Errorf("%d: %+v, want %+v", i, got[i], want)
+		}
 	}
 }
 

@@ -107,6 +107,9 @@ func TestWhatEdgesTell(t *testing.T) {
 		if a := ada.get(g).want(200); a.at("live", "edges") != 1.0 || a.at("live", "edges_live") != 1.0 {
 			t.Errorf("gateway is %s", a.body)
 		}
+		if list := ada.get("/v1/gateways").want(200).list("items"); list[0].(object)["live"].(object)["edges_live"] != 1.0 {
+			t.Errorf("gateways are %v", list)
+		}
 		h := ada.get(g + "/health").want(200)
 		up := map[string]bool{}
 		for _, x := range h.list("targets") {

@@ -142,6 +142,9 @@ func TestRedisAway(t *testing.T) {
 	if a := ada.get(g).want(200); a.at("live") != nil {
 		t.Errorf("without Redis a gateway is live: %s", a.body)
 	}
+	if list := ada.get("/v1/gateways").want(200).list("items"); list[0].(object)["live"] != nil {
+		t.Errorf("without Redis gateways are live: %v", list)
+	}
 	if a := ada.post(g+"/keys/"+key+"/revoke?wait=20ms", nil).want(200); a.at("complete") != false {
 		t.Errorf("without Redis a revocation is complete: %s", a.body)
 	}

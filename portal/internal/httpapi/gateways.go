@@ -10,13 +10,36 @@ import (
 	"github.com/tollgate/tollgate/services/publish"
 )
 
-// ListGateways lists the organization's gateways.
+// ListGateways lists the organization's gateways and where each is live, which is
+// left out while Redis can't be reached.
 func (s *Server) ListGateways(ctx context.Context, r gen.ListGatewaysRequestObject) (gen.ListGatewaysResponseObject, error) {
 	l, err := s.Gateways.List(ctx, callOf(ctx).org, page(r.Params.Limit, r.Params.Cursor))
 	if err != nil {
 		return nil, err
 	}
-	return gen.ListGateways200JSONResponse{Items: each(l.Items, s.toGateway), NextCursor: optional(l.Next)}, nil
+	out := gen.ListGateways200JSONResponse{Items: each(l.Items, s.toGateway), NextCursor: optional(l.Next)}
+	in := make([]publish.LiveInput, len(l.Items))
+	for i := range l.Items {
+		in[i] = publish.LiveInput{Gateway: l.Items[i].ID, Version: l.Items[i].Version}
+	}
+	served, err := s.Status.LiveNow(ctx, callOf(ctx).org, in)
+	if err != nil && core.CodeOf(err) != core.CodeUnavailable {
+		return nil, err
+	}
+	for i := range served {
+		setLive(&out.Items[i], served[i])
+	}
+	return out, nil
+}
+
+// setLive adds to a gateway where it is served.
+func setLive(g *gen.Gateway, l *publish.Live) {
+	edges, live := l.Counts()
+	g.Live = &struct {
+		Edges     int   `json:"edges"`
+		EdgesLive int   `json:"edges_live"`
+		Version   int64 `json:"version"`
+	}{Edges: edges, EdgesLive: live, Version: g.Version}
 }
 
 // settings reads a gateway's settings from a body. The document's floats are
@@ -54,12 +77,7 @@ func (s *Server) GetGateway(ctx context.Context, _ gen.GetGatewayRequestObject) 
 		return nil, err
 	}
 	if err == nil {
-		edges, live := l.Counts()
-		out.Body.Live = &struct {
-			Edges     int   `json:"edges"`
-			EdgesLive int   `json:"edges_live"`
-			Version   int64 `json:"version"`
-		}{Edges: edges, EdgesLive: live, Version: int64(c.gateway.Version)}
+		setLive(&out.Body, l)
 	}
 	return gen.GetGateway200JSONResponse{GatewayAnswerJSONResponse: out}, nil
 }

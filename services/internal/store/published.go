@@ -146,6 +146,29 @@ func (s Publisher) Published(ctx context.Context, org core.OrganizationID, ref s
 	return out, nil
 }
 
+// Newest tells how gateways went out last.
+func (s Publisher) Newest(ctx context.Context, org core.OrganizationID, gateways []string) (map[string]publish.Published, error) {
+	out := make(map[string]publish.Published, len(gateways))
+	if len(gateways) == 0 {
+		return out, nil
+	}
+	err := s.DB.View(ctx, func(db *gorm.DB) error {
+		var rows []struct {
+			Ref          string
+			Version, Rev uint64
+			Lineage      string
+		}
+		err := db.Table("published").Select("published.ref, published.version, published.rev, publisher.lineage").
+			Joins("JOIN gateways ON gateways.id = published.ref").Joins("JOIN publisher ON publisher.id = 1").
+			Where("gateways.organization_id = ? AND published.ref IN ?", string(org), gateways).Scan(&rows).Error
+		for _, r := range rows {
+			out[r.Ref] = publish.Published{Rev: r.Rev, Newest: r.Version, Lineage: r.Lineage}
+		}
+		return err
+	})
+	return out, err
+}
+
 // newest adds what is known of the document beside its outbox rows, which are
 // forgotten after a while.
 func (s Publisher) newest(db *gorm.DB, ref string, version uint64, out *publish.Published) error {
