@@ -1,7 +1,9 @@
 package usage
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -158,15 +160,12 @@ func (t *tail) look(ctx context.Context) (out Tail, err error) {
 			return out, nil
 		}
 	}
-	newest, err := t.s.cfg.Store.Logs(ctx, t.org, t.q, 0)
-	if err != nil || len(newest) == 0 || newest[len(newest)-1].ID <= t.last {
+	newest, err := t.s.cfg.Store.Logs(ctx, t.org, t.q, LogPlace{})
+	slices.SortFunc(newest, func(a, b LogEntry) int { return cmp.Compare(a.ID, b.ID) })
+	if err != nil || len(newest) == 0 || newest[0].ID <= t.last {
 		return out, err
 	}
-	items := make([]LogEntry, 0, len(newest))
-	for i := len(newest) - 1; i >= 0; i-- {
-		items = append(items, newest[i])
-	}
-	return Tail{Entries: t.fresh(items), Gap: true}, nil
+	return Tail{Entries: t.fresh(newest), Gap: true}, nil
 }
 
 // fresh returns the items not seen before that the filter wants, and marks them.

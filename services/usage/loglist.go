@@ -83,12 +83,9 @@ func (s *Service) Logs(ctx context.Context, org core.OrganizationID, in LogsInpu
 	if err != nil {
 		return none, err
 	}
-	before := int64(0)
-	if after != "" {
-		if before, err = strconv.ParseInt(after, 10, 64); err != nil || before <= 0 {
-			bad := contract.FieldErrors{{Pointer: "/cursor", Detail: "is not a cursor of this list"}}
-			return none, core.Invalid(bad)
-		}
+	var before LogPlace
+	if after != "" && !before.parse(after) {
+		return none, core.Invalid(contract.FieldErrors{{Pointer: "/cursor", Detail: "is not a cursor of this list"}})
 	}
 	q, err := in.Filter.check(gateway.Num, limit+1)
 	if err != nil {
@@ -98,11 +95,24 @@ func (s *Service) Logs(ctx context.Context, org core.OrganizationID, in LogsInpu
 	if err != nil {
 		return none, err
 	}
-	l := core.NextPage(items, limit, func(e LogEntry) string { return strconv.FormatInt(e.ID, 10) })
-	if l.Next == "" && more > 0 {
-		l.Next = core.Cursor(strconv.FormatInt(more, 10))
+	l := core.NextPage(items, limit, func(e LogEntry) string { return placeOf(&e).text() })
+	if l.Next == "" && more != (LogPlace{}) {
+		l.Next = core.Cursor(more.text())
 	}
 	return l, nil
+}
+
+func (p LogPlace) text() string {
+	return strconv.FormatInt(p.At, 10) + " " + strconv.FormatInt(p.ID, 10)
+}
+
+// parse reads what text wrote.
+func (p *LogPlace) parse(text string) bool {
+	at, id, ok := strings.Cut(text, " ")
+	var err1, err2 error
+	p.At, err1 = strconv.ParseInt(at, 10, 64)
+	p.ID, err2 = strconv.ParseInt(id, 10, 64)
+	return ok && err1 == nil && err2 == nil && p.ID > 0
 }
 
 // Bounds of a search that a store does roughly.
@@ -113,18 +123,18 @@ const (
 
 // found reads up to q.Limit records that a filter chooses. more is where to go
 // on when the search ended before it had them.
-func (s *Service) found(ctx context.Context, org core.OrganizationID, q LogQuery, before int64) (items []LogEntry, more int64, err error) {
+func (s *Service) found(ctx context.Context, org core.OrganizationID, q LogQuery, before LogPlace) (items []LogEntry, more LogPlace, err error) {
 	f := &q.Filter
 	if f.Query == "" && f.Target == "" {
 		items, err = s.cfg.Store.Logs(ctx, org, q, before)
-		return items, 0, err
+		return items, more, err
 	}
 	want := q.Limit
 	q.Limit = searchBatch
 	for range searchRounds {
 		batch, err := s.cfg.Store.Logs(ctx, org, q, before)
 		if err != nil {
-			return nil, 0, err
+			return nil, more, err
 		}
 		for i := range batch {
 			if f.holds(&batch[i].LogRecord) {
@@ -132,12 +142,12 @@ func (s *Service) found(ctx context.Context, org core.OrganizationID, q LogQuery
 			}
 		}
 		if len(items) >= want {
-			return items[:want], 0, nil
+			return items[:want], more, nil
 		}
 		if len(batch) < searchBatch {
-			return items, 0, nil
+			return items, more, nil
 		}
-		before = batch[len(batch)-1].ID
+		before = placeOf(&batch[len(batch)-1])
 	}
 	return items, before, nil
 }
@@ -153,7 +163,7 @@ func (s *Service) Request(ctx context.Context, org core.OrganizationID, gateway,
 		return LogEntry{}, core.NotFound("request", requestID)
 	}
 	q := LogQuery{Gateway: g.Num, Filter: LogFilter{RequestID: requestID}, Limit: 1}
-	items, err := s.cfg.Store.Logs(ctx, org, q, 0)
+	items, err := s.cfg.Store.Logs(ctx, org, q, LogPlace{})
 	if err != nil {
 		return LogEntry{}, err
 	}

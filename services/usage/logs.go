@@ -43,6 +43,12 @@ type LogEntry struct {
 	contract.LogRecord
 }
 
+// LogPlace is a record's place in the order of time. Of those of one millisecond
+// the one stored last comes first.
+type LogPlace struct{ At, ID int64 } // At is in Unix milliseconds
+
+func placeOf(e *LogEntry) LogPlace { return LogPlace{e.Time, e.ID} }
+
 // LogQuery is a checked filter on one gateway's records.
 type LogQuery struct {
 	Gateway uint64
@@ -92,10 +98,10 @@ func (f *LogFilter) holds(r *contract.LogRecord) bool {
 type LogStore interface {
 	// AppendLogs stores records; one that is stored already is skipped.
 	AppendLogs(ctx context.Context, records []contract.LogRecord) error
-	// Logs reads records with an id below before (0: from the newest), newest
-	// first. Of Filter.Query and Target it may know only that a record's text holds
-	// them somewhere: the service looks again.
-	Logs(ctx context.Context, org core.OrganizationID, q LogQuery, before int64) ([]LogEntry, error)
+	// Logs reads records before a place (zero: from the newest), newest first. Of
+	// Filter.Query and Target it may know only that a record's text holds them
+	// somewhere: the service looks again.
+	Logs(ctx context.Context, org core.OrganizationID, q LogQuery, before LogPlace) ([]LogEntry, error)
 	// LogsAfter reads records with an id above after, oldest first.
 	LogsAfter(ctx context.Context, org core.OrganizationID, q LogQuery, after int64) ([]LogEntry, error)
 	// LastLog is the newest id of a gateway, 0 for none.

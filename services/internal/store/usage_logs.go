@@ -128,13 +128,13 @@ func likePrefix(s string) string {
 }
 
 // Logs reads records, newest first.
-func (u *Usage) Logs(ctx context.Context, org core.OrganizationID, q usage.LogQuery, before int64) ([]usage.LogEntry, error) {
+func (u *Usage) Logs(ctx context.Context, org core.OrganizationID, q usage.LogQuery, before usage.LogPlace) ([]usage.LogEntry, error) {
 	return u.readLogs(ctx, func(db *gorm.DB) *gorm.DB {
 		db = logs(db, org, &q)
-		if before > 0 {
-			db = db.Where("id < ?", before)
+		if before != (usage.LogPlace{}) {
+			db = db.Where("at <= ? AND (at < ? OR id < ?)", before.At, before.At, before.ID)
 		}
-		return db.Order("id DESC")
+		return db.Order("at DESC, id DESC")
 	})
 }
 

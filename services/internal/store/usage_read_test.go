@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func TestUsageWrongOrganization(t *testing.T) {
 			{Method: "Resolve", Call: func(o core.OrganizationID) (any, error) {
 				return u.Resolve(ctx, o, gw, usage.GroupKey, "key_"+contract.FormatKID(77))
 			}},
-			{Method: "Logs", Call: func(o core.OrganizationID) (any, error) { return u.Logs(ctx, o, logs, 0) }},
+			{Method: "Logs", Call: func(o core.OrganizationID) (any, error) { return u.Logs(ctx, o, logs, usage.LogPlace{}) }},
 			{Method: "LogsAfter", Call: func(o core.OrganizationID) (any, error) { return u.LogsAfter(ctx, o, logs, 0) }},
 			{Method: "LastLog", Call: func(o core.OrganizationID) (any, error) { return u.LastLog(ctx, o, 1) }},
 		}
@@ -82,8 +83,10 @@ func TestUsageLogs(t *testing.T) {
 			{Organization: 1, Gateway: 0, RequestID: "r5", Time: at, Path: "nobody's"},
 			{Organization: 1, Gateway: 1, RequestID: "r6\x00", Time: at - 1000, Edge: "e", Method: "GET", Path: "/\x00\xff", Status: 200},
 		}
+		late := slices.Clone(records) // an edge that was cut off ships last what was first
+		slices.Reverse(late)
 		for range 2 { // redelivered
-			if err := u.AppendLogs(ctx, records); err != nil {
+			if err := u.AppendLogs(ctx, late); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -110,7 +113,7 @@ func TestUsageLogs(t *testing.T) {
 			{name: "quote", filter: usage.LogFilter{Path: "' OR '1'='1"}, want: ""},
 			{name: "time", filter: usage.LogFilter{From: time.UnixMilli(at - 4000), To: time.UnixMilli(at - 1000)}, want: "r3 r2"},
 		} {
-			got, err := u.Logs(ctx, "org_a", usage.LogQuery{Gateway: 1, Filter: c.filter, KID: c.kid, StatusFrom: c.from, StatusTo: c.to, Limit: 10}, 0)
+			got, err := u.Logs(ctx, "org_a", usage.LogQuery{Gateway: 1, Filter: c.filter, KID: c.kid, StatusFrom: c.from, StatusTo: c.to, Limit: 10}, usage.LogPlace{})
 			if err != nil {
 				t.Fatalf("%s: %v", c.name, err)
 			}
