@@ -2912,6 +2912,14 @@ export interface components {
             url: string;
             /** @description Share of requests; default 1, 0 takes no new ones */
             weight?: number;
+            /** @description Group: 0, the default, is used first, and another only while no target of a lower one is usable */
+            priority?: number;
+            /** @description Used only while no other target is usable */
+            backup?: boolean;
+            /** @description Instead of the upstream's */
+            max_requests?: number;
+            /** @description The host is the name of a service, _service._tcp.name: its SRV records say which addresses and ports there are */
+            srv?: boolean;
         };
         HashOn: {
             /** @enum {string} */
@@ -2919,13 +2927,24 @@ export interface components {
             name?: string;
         };
         HealthCheck: {
-            /** @enum {string} */
-            type: "http" | "tcp";
+            /**
+             * @description grpc asks grpc.health.v1, over HTTP/2
+             * @enum {string}
+             */
+            type: "http" | "tcp" | "grpc";
             /** @description Default / */
             path?: string;
             host?: string;
             /** @description Default 200 to 399 */
             statuses?: number[];
+            /** @description Sent with a check of type http */
+            headers?: components["schemas"]["HealthHeader"][];
+            /** @description Must stand in the first 64 KiB of the answer */
+            body_contains?: string;
+            /** @description RE2; must match somewhere in the first 64 KiB of the answer */
+            body_regex?: string;
+            /** @description What a check of type grpc asks for; empty: the server as a whole */
+            service?: string;
             interval?: components["schemas"]["Duration"];
             timeout?: components["schemas"]["Duration"];
             /** @description Failures in a row that take a target out */
@@ -2933,10 +2952,70 @@ export interface components {
             /** @description Successes in a row that bring it back */
             healthy?: number;
         };
+        HealthHeader: {
+            name: string;
+            value: string;
+        };
         OutlierDetection: {
+            /** @description 502, 503, 504, resets, malformed answers and timeouts in a row; default 5 */
             consecutive_errors?: number;
+            /** @description Of every 5xx and error in a row; 0: only errors count */
+            consecutive_5xx?: number;
+            /** @description Eject where fewer of the last 10 s' requests succeed; 0: not looked at */
+            min_success_percent?: number;
+            /** @description That min_success_percent is judged by; default 50 */
+            min_requests?: number;
             base_ejection?: components["schemas"]["Duration"];
+            max_ejection?: components["schemas"]["Duration"];
+            /** @description Default 50 */
             max_ejected_percent?: number;
+            disabled?: boolean;
+        };
+        /** @description Of each target: open, it sends nothing; then a few requests as probes, and it closes when they succeed */
+        CircuitBreaker: {
+            /** @description Of a window's requests, which opens it; default 50 */
+            error_percent?: number;
+            /** @description In a window, to judge by; default 20 */
+            min_requests?: number;
+            window?: components["schemas"]["Duration"];
+            /** @description More requests in flight from one edge open it; 0: never */
+            max_concurrent?: number;
+            open?: components["schemas"]["Duration"];
+            /** @description At once while half-open, and successes that close it; default 1 */
+            probes?: number;
+        };
+        /** @description A caller stays with its target for as long as that is usable */
+        Sessions: {
+            /** @enum {string} */
+            by: "cookie" | "header" | "ip";
+            /** @description By header: its name */
+            header?: string;
+            cookie?: components["schemas"]["SessionCookie"];
+        };
+        SessionCookie: {
+            /** @description Default tollgate_session */
+            name?: string;
+            /** @description Default / */
+            path?: string;
+            /** @description Default: the host alone */
+            domain?: string;
+            max_age?: components["schemas"]["Duration"];
+            /**
+             * @description Default lax
+             * @enum {string}
+             */
+            same_site?: "lax" | "strict" | "none";
+            /** @description Sent without TLS too */
+            insecure?: boolean;
+            /** @description Not HttpOnly: scripts of a page may read it */
+            readable?: boolean;
+        };
+        /** @description Where requests wait when every target has max_requests in flight */
+        Queue: {
+            /** @description On each edge; default 128 */
+            length?: number;
+            timeout?: components["schemas"]["Duration"];
+            /** @description Answer 503 upstream_busy at once */
             disabled?: boolean;
         };
         Keepalive: {
@@ -2953,7 +3032,9 @@ export interface components {
             /** @description Further tries */
             attempts?: number;
             budget_percent?: number;
-            on?: ("reset" | "timeout" | "502" | "503" | "504")[];
+            on?: ("reset" | "timeout" | "500" | "502" | "503" | "504")[];
+            backoff?: components["schemas"]["Duration"];
+            max_backoff?: components["schemas"]["Duration"];
         };
         UpstreamTLS: {
             /** @description Certificates to trust instead of the system's */
@@ -2967,11 +3048,18 @@ export interface components {
              * @description Default round_robin
              * @enum {string}
              */
-            algorithm?: "round_robin" | "least_request" | "random" | "ip_hash" | "consistent_hash";
+            algorithm?: "round_robin" | "least_request" | "least_time" | "random" | "random_of_two" | "ip_hash" | "consistent_hash";
             hash_on?: components["schemas"]["HashOn"];
             targets: components["schemas"]["Target"][];
             health?: components["schemas"]["HealthCheck"];
             outlier_detection?: components["schemas"]["OutlierDetection"];
+            circuit_breaker?: components["schemas"]["CircuitBreaker"];
+            session_persistence?: components["schemas"]["Sessions"];
+            /** @description In flight from one edge to each target; 0: no bound */
+            max_requests?: number;
+            queue?: components["schemas"]["Queue"];
+            slow_start?: components["schemas"]["Duration"];
+            drain_timeout?: components["schemas"]["Duration"];
             keepalive?: components["schemas"]["Keepalive"];
             timeouts?: components["schemas"]["Timeouts"];
             retries?: components["schemas"]["Retries"];
@@ -2993,11 +3081,18 @@ export interface components {
              * @description Default round_robin
              * @enum {string}
              */
-            algorithm?: "round_robin" | "least_request" | "random" | "ip_hash" | "consistent_hash";
+            algorithm?: "round_robin" | "least_request" | "least_time" | "random" | "random_of_two" | "ip_hash" | "consistent_hash";
             hash_on?: components["schemas"]["HashOn"];
             targets: components["schemas"]["Target"][];
             health?: components["schemas"]["HealthCheck"];
             outlier_detection?: components["schemas"]["OutlierDetection"];
+            circuit_breaker?: components["schemas"]["CircuitBreaker"];
+            session_persistence?: components["schemas"]["Sessions"];
+            /** @description In flight from one edge to each target; 0: no bound */
+            max_requests?: number;
+            queue?: components["schemas"]["Queue"];
+            slow_start?: components["schemas"]["Duration"];
+            drain_timeout?: components["schemas"]["Duration"];
             keepalive?: components["schemas"]["Keepalive"];
             timeouts?: components["schemas"]["Timeouts"];
             retries?: components["schemas"]["Retries"];
@@ -3078,6 +3173,21 @@ export interface components {
             preserve_host?: boolean;
             /** @description End the exchange when an HTTP/1.1 client half-closes */
             abort_on_fin?: boolean;
+            websocket?: components["schemas"]["WebSocket"];
+        };
+        /** @description Lets the route take WebSockets; without it their handshake is refused */
+        WebSocket: {
+            /**
+             * Format: int64
+             * @description Of either side, all fragments together; 0 is the default, 1048576
+             */
+            max_message_bytes?: number;
+            idle_timeout?: components["schemas"]["Duration"];
+            max_lifetime?: components["schemas"]["Duration"];
+            /** @description Pages that may connect from a browser, such as `https://app.example.com` or `https://*.example.com`; none: any */
+            origins?: string[];
+            /** @description Pass permessage-deflate on */
+            compression?: boolean;
         };
         Route: {
             name: components["schemas"]["Name"];
@@ -3097,6 +3207,7 @@ export interface components {
             preserve_host?: boolean;
             /** @description End the exchange when an HTTP/1.1 client half-closes */
             abort_on_fin?: boolean;
+            websocket?: components["schemas"]["WebSocket"];
             id: string;
             /** Format: date-time */
             created_at: string;
@@ -3480,11 +3591,18 @@ export interface components {
              * @description Default round_robin
              * @enum {string}
              */
-            algorithm?: "round_robin" | "least_request" | "random" | "ip_hash" | "consistent_hash";
+            algorithm?: "round_robin" | "least_request" | "least_time" | "random" | "random_of_two" | "ip_hash" | "consistent_hash";
             hash_on?: components["schemas"]["HashOn"];
             targets: components["schemas"]["Target"][];
             health?: components["schemas"]["HealthCheck"];
             outlier_detection?: components["schemas"]["OutlierDetection"];
+            circuit_breaker?: components["schemas"]["CircuitBreaker"];
+            session_persistence?: components["schemas"]["Sessions"];
+            /** @description In flight from one edge to each target; 0: no bound */
+            max_requests?: number;
+            queue?: components["schemas"]["Queue"];
+            slow_start?: components["schemas"]["Duration"];
+            drain_timeout?: components["schemas"]["Duration"];
             keepalive?: components["schemas"]["Keepalive"];
             timeouts?: components["schemas"]["Timeouts"];
             retries?: components["schemas"]["Retries"];
@@ -3520,6 +3638,7 @@ export interface components {
             preserve_host?: boolean;
             /** @description End the exchange when an HTTP/1.1 client half-closes */
             abort_on_fin?: boolean;
+            websocket?: components["schemas"]["WebSocket"];
             /** @description Says which it is even under a new name; without it the name does */
             id?: string;
         };

@@ -14,7 +14,9 @@ import { forget, useDeveloper, useInfo } from './session';
 export function Frame() {
   const query = useInfo();
   const info = query.data;
-  if (!info) return <Without error={query.error} retry={() => void query.refetch()} />;
+  // Who is signed in has more pages: the bar waits for that instead of growing.
+  const settling = useDeveloper().isPending;
+  if (!info || settling) return <Without error={query.error} retry={() => void query.refetch()} />;
   return (
     <div className={classes.frame}>
       <a className={classes.skip} href="#content">
@@ -82,7 +84,7 @@ function Bar({ info }: { info: Info }) {
           {info.logo_url ? <img src={info.logo_url} alt="" /> : null}
           {info.name}
         </To>
-        <nav aria-label="Pages" style={{ flex: 1 }}>
+        <nav aria-label="Pages" className={classes.pages}>
           <ul className={classes.nav}>
             {pages.map(({ page, text }) => (
               <li key={page}>

@@ -37,15 +37,26 @@ export function PageMissing() {
 
 /** A page that could not be made. */
 export function PageBroken({ error, reset }: ErrorComponentProps) {
-  return <ErrorState error={error} retry={reset} />;
+  return (
+    <>
+      <Head title="This page could not be shown" />
+      <ErrorState error={error} retry={reset} />
+    </>
+  );
 }
 
 /** What only a signed-in developer sees; others are led to the sign-in and back. */
 export function SignedIn({ title, children }: { title: string; children: (developer: Developer) => ReactNode }) {
   const { data, error, refetch } = useDeveloper();
   if (data) return <>{children(data)}</>;
-  if (error) return <ErrorState error={error} retry={() => void refetch()} />;
-  if (data === undefined) return <FormSkeleton />;
+  if (error || data === undefined) {
+    return (
+      <>
+        <Head title={title} />
+        {error ? <ErrorState error={error} retry={() => void refetch()} /> : <FormSkeleton />}
+      </>
+    );
+  }
   return (
     <>
       <Head title={title}>Sign in to see what is yours.</Head>

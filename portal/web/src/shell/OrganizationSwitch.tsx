@@ -30,7 +30,7 @@ export function OrganizationSwitch() {
             fullWidth
             rightSection={<IconSelector size={16} aria-hidden />}
             leftSection={<IconBuilding size={16} aria-hidden />}
-            aria-label={`Organization: ${current?.organization.name ?? 'none'}. Change it`}
+            aria-label={`Organization: ${current?.organization.name ?? 'No organization'}. Change it`}
             styles={{ label: { flex: 1, textAlign: 'left' } }}
           >
             {current?.organization.name ?? 'No organization'}

@@ -36,6 +36,8 @@ export interface DataTableProps<T> {
   /** Current sort (`name`, `-name`). */
   sort?: string;
   onSort?: (sort: string) => void;
+  /** How many rows are drawn while the first ones are read; default 6. */
+  awaited?: number;
   /** Further filters beside the search field. */
   filters?: ReactNode;
 }
@@ -66,7 +68,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
       ) : (
         <div className={classes.wrap}>
           <TableBody {...props} />
-          <Foot rows={rows} nothing={nothing} />
+          {rows.loading ? <VisuallyHidden role="status">Loading</VisuallyHidden> : <Foot rows={rows} nothing={nothing} />}
         </div>
       )}
     </div>
@@ -93,7 +95,7 @@ function SearchField({ value, onChange, label }: { value: string; onChange: (tex
   );
 }
 
-function TableBody<T>({ caption, rows, columns, rowKey, sort, onSort }: DataTableProps<T>) {
+function TableBody<T>({ caption, rows, columns, rowKey, sort, onSort, awaited = 6 }: DataTableProps<T>) {
   const body = useRef<HTMLTableSectionElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => {
@@ -139,7 +141,7 @@ function TableBody<T>({ caption, rows, columns, rowKey, sort, onSort }: DataTabl
       </thead>
       <tbody ref={body}>
         {rows.loading ? (
-          <LoadingRows columns={columns} />
+          <LoadingRows columns={columns} rows={awaited} />
         ) : (
           <>
             <Spacer height={before} columns={columns.length} />
@@ -178,8 +180,8 @@ function Spacer({ height, columns }: { height: number; columns: number }) {
   );
 }
 
-function LoadingRows<T>({ columns }: { columns: Column<T>[] }) {
-  return Array.from({ length: 6 }, (_, i) => (
+function LoadingRows<T>({ columns, rows }: { columns: Column<T>[]; rows: number }) {
+  return Array.from({ length: rows }, (_, i) => (
     <tr key={i} className={classes.row}>
       {columns.map((c, j) => (
         <td key={c.id}>
@@ -232,7 +234,7 @@ function Foot<T>({ rows, nothing }: { rows: Rows<T>; nothing: boolean }) {
   return (
     <div className={classes.foot}>
       <span role="status">
-        {rows.loading ? 'Loading' : total ? `${shown} of ${total}` : rows.more ? `The first ${shown}` : `${shown} in all`}
+        {total ? `${shown} of ${total}` : rows.more ? `The first ${shown}` : `${shown} in all`}
       </span>
       {rows.error ? (
         <Group gap="xs">

@@ -1,13 +1,15 @@
-import { Badge, Button, Group, Modal, Stack, Table, Text, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { Badge, Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { useState, type ReactNode } from 'react';
 import { refresh } from '@/api/queries';
 import { ConfirmDanger } from '@/ui/ConfirmDanger';
 import { CopyOnce } from '@/ui/CopyOnce';
+import { DataTable, type Column } from '@/ui/DataTable';
 import { EmptyState } from '@/ui/EmptyState';
 import { Loaded } from '@/ui/Loaded';
 import { ProblemNote } from '@/ui/ProblemNote';
 import { Time } from '@/ui/Time';
 import { useApiForm } from '@/ui/useApiForm';
+import type { Rows } from '@/ui/useRows';
 import { $api, api, here, type Developer, type Key } from '../client';
 import { PlanChoice } from '../PlanChoice';
 import { Head, SignedIn } from '../states';
@@ -27,7 +29,7 @@ function Own({ developer }: { developer: Developer }) {
   const create = ready ? <Button onClick={() => setMaking(true)}>New key</Button> : undefined;
   return (
     <>
-      <Group justify="space-between" align="flex-start">
+      <Group justify="space-between" align="flex-start" mb="lg">
         <Head title="Keys">A key goes with each of your requests and says that they are yours.</Head>
         {create}
       </Group>
@@ -35,17 +37,7 @@ function Own({ developer }: { developer: Developer }) {
         {secret ? <CopyOnce what="key" secret={secret.key} lost="Make a new one and revoke this one." /> : null}
         {ready ? (
           <Loaded query={query}>
-            {({ items }) =>
-              items.length === 0 ? (
-                <EmptyState title="No key yet" action={create}>
-                  Make one for each program of yours, so that each can be replaced alone. It is shown once.
-                </EmptyState>
-              ) : (
-                <Table.ScrollContainer minWidth={520} className="tg-panel">
-                  <KeyTable items={items} onAsk={setAsked} />
-                </Table.ScrollContainer>
-              )
-            }
+            {({ items }) => <KeyTable items={items} onAsk={setAsked} create={create} />}
           </Loaded>
         ) : (
           <EmptyState title="First a plan, then keys">Choose one of the plans below. Keys work as soon as you have one.</EmptyState>
@@ -84,52 +76,61 @@ function Own({ developer }: { developer: Developer }) {
 
 const states: Record<Key['state'], string> = { active: 'Active', pending: 'Not yet valid', expired: 'Expired', revoked: 'Revoked', deleted: 'Deleted' };
 
-function KeyTable({ items, onAsk }: { items: Key[]; onAsk: (ask: { what: 'rotate' | 'revoke'; key: Key }) => void }) {
+interface KeyTableProps {
+  items: Key[];
+  onAsk: (ask: { what: 'rotate' | 'revoke'; key: Key }) => void;
+  create: ReactNode;
+}
+
+function KeyTable({ items, onAsk, create }: KeyTableProps) {
+  const empty = (
+    <EmptyState title="No key yet" action={create}>
+      Make one for each program of yours, so that each can be replaced alone. It is shown once.
+    </EmptyState>
+  );
+  const columns: Column<Key>[] = [
+    { id: 'name', title: 'Name', cell: (key) => key.name || 'Without a name' },
+    { id: 'prefix', title: 'Begins with', width: '14rem', cell: (key) => <span className="tg-mono">{key.prefix}…</span> },
+    { id: 'state', title: 'State', width: '12rem', cell: (key) => <State value={key} /> },
+    { id: 'made', title: 'Made', width: '9rem', cell: (key) => <Time at={key.created_at} /> },
+    {
+      id: 'change',
+      title: 'Change',
+      quiet: true,
+      width: '13rem',
+      cell: (key) =>
+        key.state === 'active' ? (
+          <Group gap={6} wrap="nowrap">
+            <Button size="compact-sm" variant="default" disabled={key.rotated_to !== undefined} onClick={() => onAsk({ what: 'rotate', key })} aria-label={`Replace the key ${key.name}`}>
+              Replace
+            </Button>
+            <Button size="compact-sm" variant="default" c="var(--tg-bad)" onClick={() => onAsk({ what: 'revoke', key })} aria-label={`Revoke the key ${key.name}`}>
+              Revoke
+            </Button>
+          </Group>
+        ) : null,
+    },
+  ];
+  return <DataTable caption="Your keys" rows={allOf(items)} columns={columns} rowKey={(key) => key.id} empty={empty} />;
+}
+
+/** Rows of a list that is read at once. */
+const allOf = (items: Key[]): Rows<Key> => ({
+  items, loading: false, fetching: false, more: false, loadMore: () => undefined, error: undefined, retry: () => undefined, filtered: false,
+});
+
+function State({ value: key }: { value: Key }) {
   return (
-    <Table aria-label="Your keys">
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th scope="col">Name</Table.Th>
-          <Table.Th scope="col">Begins with</Table.Th>
-          <Table.Th scope="col">State</Table.Th>
-          <Table.Th scope="col">Made</Table.Th>
-          <Table.Th scope="col">Change</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {items.map((key) => (
-          <Table.Tr key={key.id}>
-            <Table.Td>{key.name || 'Without a name'}</Table.Td>
-            <Table.Td className="tg-mono">{key.prefix}</Table.Td>
-            <Table.Td>
-              <Badge variant={key.state === 'active' ? 'light' : 'default'} tt="none">
-                {states[key.state]}
-              </Badge>
-              {key.state === 'active' && key.expires_at ? (
-                <Text size="xs" c="dimmed">
-                  until <Time at={key.expires_at} />
-                </Text>
-              ) : null}
-            </Table.Td>
-            <Table.Td>
-              <Time at={key.created_at} />
-            </Table.Td>
-            <Table.Td>
-              {key.state === 'active' ? (
-                <Group gap={6} wrap="nowrap">
-                  <Button size="compact-sm" variant="default" disabled={key.rotated_to !== undefined} onClick={() => onAsk({ what: 'rotate', key })} aria-label={`Replace the key ${key.name}`}>
-                    Replace
-                  </Button>
-                  <Button size="compact-sm" variant="default" c="var(--tg-bad)" onClick={() => onAsk({ what: 'revoke', key })} aria-label={`Revoke the key ${key.name}`}>
-                    Revoke
-                  </Button>
-                </Group>
-              ) : null}
-            </Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
+    <Group gap="xs">
+      <Badge variant={key.state === 'active' ? 'light' : 'default'} tt="none">
+        {states[key.state]}
+      </Badge>
+      {key.state === 'active' && key.expires_at ? (
+        <Text span size="xs" c="dimmed">
+          until <Time at={key.expires_at} />
+        </Text>
+      ) : null}
+    </Group>
   );
 }
 

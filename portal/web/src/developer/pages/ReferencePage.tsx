@@ -3,6 +3,7 @@ import { IconChevronRight, IconSearch } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
 import { EmptyState } from '@/ui/EmptyState';
 import { Loaded } from '@/ui/Loaded';
+import { PanelSkeleton } from '@/ui/Skeletons';
 import { $api, here } from '../client';
 import { operationsOf, schemeOf, text, isNode, type Node, type Operation, type Scheme } from '../reference/openapi';
 import { Console } from '../reference/Console';
@@ -13,9 +14,12 @@ import { paragraphs } from '../words';
 export default function ReferencePage() {
   const query = $api.useQuery('get', '/v1/developer/{label}/openapi.json', { params: here }, { staleTime: 60_000 });
   return (
-    <Loaded query={query}>
-      {(answer) => <Document doc={answer as unknown as Node} />}
-    </Loaded>
+    <>
+      <Head title="API reference" />
+      <Loaded query={query} skeleton={<PanelSkeleton lines={12} />}>
+        {(answer) => <Document doc={answer as unknown as Node} />}
+      </Loaded>
+    </>
   );
 }
 
@@ -31,8 +35,8 @@ function Document({ doc }: { doc: Node }) {
   const about = isNode(doc.info) ? doc.info : {};
   return (
     <>
-      <Head title="API reference">{text(about.title)}</Head>
       <Stack gap="md">
+        <Text fw={600}>{text(about.title)}</Text>
         {paragraphs(text(about.description)).map((p, i) => (
           <Text key={i} maw="44rem" style={{ whiteSpace: 'pre-line' }}>
             {p}

@@ -76,7 +76,7 @@ const columns: Column<Answered>[] = [
   { id: 'what', title: 'Request', cell: (r) => <span className="tg-mono">{`${r.method} ${r.path}`}</span> },
   { id: 'status', title: 'Answer', width: '14rem', cell: (r) => <Answer request={r} /> },
   {
-    id: 'why', title: 'Why', width: '7rem',
+    id: 'why', title: 'Why', quiet: true, width: '7rem',
     cell: (r) => (
       <To page="/requests" search={{ id: r.request_id }} aria-label={`Why ${r.method} ${r.path} was answered ${r.status}`}>
         Why

@@ -26,7 +26,7 @@ export function Offers({ gateway, form }: { gateway: string; form: UseFormReturn
         <Stack key={plan.usage_plan} className="tg-panel" p="md" gap="xs">
           <Group justify="space-between">
             <Text fw={600}>{plan.usage_plan}</Text>
-            <Button size="compact-sm" variant="default" onClick={() => form.removeListItem('plans', i)} aria-label={`Take the plan ${plan.usage_plan} off the offer`}>
+            <Button size="compact-sm" variant="default" onClick={() => form.removeListItem('plans', i)} aria-label={`Take off: the plan ${plan.usage_plan}`}>
               Take off
             </Button>
           </Group>

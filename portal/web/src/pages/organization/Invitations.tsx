@@ -70,6 +70,7 @@ export function Invitations({ may }: { may: boolean }) {
     <Panel title="Open invitations">
       <DataTable
         caption="Open invitations"
+        awaited={1}
         rows={rows}
         columns={columnsOf(may)}
         rowKey={(i) => i.id}

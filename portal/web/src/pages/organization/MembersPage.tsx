@@ -77,6 +77,7 @@ export default function MembersPage() {
       <Stack gap="xl">
         <DataTable
           caption="Members"
+          awaited={1}
           rows={rows}
           columns={columns}
           rowKey={(m) => m.id}

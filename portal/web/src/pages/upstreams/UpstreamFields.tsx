@@ -1,6 +1,9 @@
-import { Accordion, MultiSelect, NumberInput, Select, SimpleGrid, Stack, Switch, TagsInput, Textarea, TextInput, Title } from '@mantine/core';
+import { Accordion, MultiSelect, Select, SimpleGrid, Stack, Switch, Textarea, TextInput, Title } from '@mantine/core';
 import type { ReactNode } from 'react';
 import type { Schemas } from '@/api/client';
+import { CountField, DurationField } from './fields';
+import { HealthFields, OutlierFields } from './HealthFields';
+import { BreakerFields, LoadFields, SessionFields } from './LoadFields';
 import { Targets } from './Targets';
 import { algorithms, compact, protocols } from './words';
 
@@ -14,7 +17,7 @@ export interface UpstreamFieldsProps {
   fresh: boolean;
 }
 
-interface PartProps {
+export interface PartProps {
   draft: UpstreamInput;
   set: (change: Partial<UpstreamInput>) => void;
   errorAt: UpstreamFieldsProps['errorAt'];
@@ -44,11 +47,20 @@ export function UpstreamFields({ draft, onChange, errorAt, disabled, fresh }: Up
       <Stack gap="sm" component="section">
         <Title order={2}>More</Title>
         <Accordion variant="contained" chevronPosition="left" multiple>
-          <Item value="health" title="Health checks" text={draft.health ? `${draft.health.type.toUpperCase()} every ${draft.health.interval ?? '10s'}` : 'Off: only real requests tell'}>
-            <Health {...part} />
+          <Item value="health" title="Health checks" text={draft.health ? `${draft.health.type.toUpperCase()} every ${draft.health.interval ?? '2s'}` : 'Off: only real requests tell'}>
+            <HealthFields {...part} />
           </Item>
           <Item value="outlier" title="Outlier detection" text={draft.outlier_detection?.disabled ? 'Off' : 'Targets that fail in a row rest for a while'}>
-            <Outliers {...part} />
+            <OutlierFields {...part} />
+          </Item>
+          <Item value="breaker" title="Circuit breaker" text={draft.circuit_breaker ? 'On' : 'Off'}>
+            <BreakerFields {...part} />
+          </Item>
+          <Item value="load" title="Limits and slow start" text={draft.max_requests ? `${draft.max_requests} requests at once for each target` : 'No limit'}>
+            <LoadFields {...part} />
+          </Item>
+          <Item value="sessions" title="Sessions" text={draft.session_persistence ? 'Callers stay with their target' : 'Off'}>
+            <SessionFields {...part} />
           </Item>
           <Item value="timeouts" title="Timeouts and retries" text={draft.retries?.attempts ? `${draft.retries.attempts} further tries` : 'Defaults'}>
             <Patience {...part} />
@@ -135,89 +147,6 @@ function Balancing({ draft, set, errorAt, disabled }: PartProps) {
   );
 }
 
-interface DurationFieldProps {
-  label: string;
-  placeholder: string;
-  value: string | undefined;
-  onChange: (value: string | undefined) => void;
-  error?: string;
-  disabled: boolean;
-}
-
-function DurationField({ value, onChange, ...rest }: DurationFieldProps) {
-  return <TextInput {...rest} value={value ?? ''} onChange={(e) => onChange(e.currentTarget.value || undefined)} spellCheck={false} />;
-}
-
-function CountField({ value, onChange, ...rest }: Omit<DurationFieldProps, 'value' | 'onChange'> & { value: number | undefined; onChange: (value: number | undefined) => void }) {
-  return <NumberInput {...rest} min={0} value={value ?? ''} onChange={(v) => onChange(v === '' ? undefined : Number(v))} />;
-}
-
-function Health({ draft, set, errorAt, disabled }: PartProps) {
-  const health = draft.health;
-  const change = (next: Partial<NonNullable<typeof health>>) => set({ health: compact({ type: 'http' as const, ...health, ...next }) });
-  return (
-    <>
-      <Select
-        label="Each edge asks every target"
-        data={[
-          { value: '', label: 'No' },
-          { value: 'http', label: 'By an HTTP request' },
-          { value: 'tcp', label: 'By opening a connection' },
-        ]}
-        value={health?.type ?? ''}
-        allowDeselect={false}
-        onChange={(v) => (v ? change({ type: v as 'http' }) : set({ health: undefined }))}
-        maw="22rem"
-        disabled={disabled}
-      />
-      {health ? (
-        <SimpleGrid cols={{ base: 1, sm: 2 }}>
-          {health.type === 'http' ? (
-            <>
-              <TextInput label="Path" placeholder="/" value={health.path ?? ''} onChange={(e) => change({ path: e.currentTarget.value })} error={errorAt('/health/path')} disabled={disabled} />
-              <TextInput label="Host" placeholder="the target’s" value={health.host ?? ''} onChange={(e) => change({ host: e.currentTarget.value })} error={errorAt('/health/host')} disabled={disabled} />
-              <TagsInput
-                label="Healthy answers"
-                placeholder={health.statuses?.length ? undefined : '200 to 399'}
-                value={(health.statuses ?? []).map(String)}
-                onChange={(list) => change({ statuses: list.map(Number).filter((n) => Number.isInteger(n)) })}
-                error={errorAt('/health/statuses', true)}
-                disabled={disabled}
-              />
-            </>
-          ) : null}
-          <DurationField label="Every" placeholder="10s" value={health.interval} onChange={(interval) => change({ interval })} error={errorAt('/health/interval')} disabled={disabled} />
-          <DurationField label="Timeout" placeholder="2s" value={health.timeout} onChange={(timeout) => change({ timeout })} error={errorAt('/health/timeout')} disabled={disabled} />
-          <CountField label="Failures that take it out" placeholder="3" value={health.unhealthy} onChange={(unhealthy) => change({ unhealthy })} error={errorAt('/health/unhealthy')} disabled={disabled} />
-          <CountField label="Successes that bring it back" placeholder="2" value={health.healthy} onChange={(healthy) => change({ healthy })} error={errorAt('/health/healthy')} disabled={disabled} />
-        </SimpleGrid>
-      ) : null}
-    </>
-  );
-}
-
-function Outliers({ draft, set, errorAt, disabled }: PartProps) {
-  const outlier = draft.outlier_detection ?? {};
-  const change = (next: Partial<typeof outlier>) => set({ outlier_detection: compact({ ...outlier, ...next }) });
-  return (
-    <>
-      <Switch
-        label="Let targets rest that fail real requests"
-        checked={!outlier.disabled}
-        onChange={(e) => change({ disabled: e.currentTarget.checked ? undefined : true })}
-        disabled={disabled}
-      />
-      {outlier.disabled ? null : (
-        <SimpleGrid cols={{ base: 1, sm: 3 }}>
-          <CountField label="Failures in a row" placeholder="5" value={outlier.consecutive_errors} onChange={(consecutive_errors) => change({ consecutive_errors })} error={errorAt('/outlier_detection/consecutive_errors')} disabled={disabled} />
-          <DurationField label="Rest" placeholder="30s" value={outlier.base_ejection} onChange={(base_ejection) => change({ base_ejection })} error={errorAt('/outlier_detection/base_ejection')} disabled={disabled} />
-          <CountField label="At most, % of targets" placeholder="50" value={outlier.max_ejected_percent} onChange={(max_ejected_percent) => change({ max_ejected_percent })} error={errorAt('/outlier_detection/max_ejected_percent')} disabled={disabled} />
-        </SimpleGrid>
-      )}
-    </>
-  );
-}
-
 const timeouts = [
   ['connect', 'Connect'],
   ['per_try', 'Each try'],
@@ -249,12 +178,14 @@ function Patience({ draft, set, errorAt, disabled }: PartProps) {
         <MultiSelect
           label="After"
           placeholder={retries.on?.length ? undefined : 'default'}
-          data={['reset', 'timeout', '502', '503', '504']}
+          data={['reset', 'timeout', '500', '502', '503', '504']}
           value={retries.on ?? []}
           onChange={(on) => change({ on: on as NonNullable<typeof retries.on> })}
           error={errorAt('/retries/on', true)}
           disabled={disabled}
         />
+        <DurationField label="Pause up to" placeholder="25ms" value={retries.backoff} onChange={(backoff) => change({ backoff })} error={errorAt('/retries/backoff')} disabled={disabled} />
+        <DurationField label="At most" placeholder="250ms" value={retries.max_backoff} onChange={(max_backoff) => change({ max_backoff })} error={errorAt('/retries/max_backoff')} disabled={disabled} />
       </SimpleGrid>
     </>
   );
