@@ -658,25 +658,25 @@ func (e GatewayMode) Valid() bool {
 
 // Defines values for HashOnSource.
 const (
-	Cookie    HashOnSource = "cookie"
-	Header    HashOnSource = "header"
-	IP        HashOnSource = "ip"
-	PathParam HashOnSource = "path_param"
-	Query     HashOnSource = "query"
+	HashOnSourceCookie    HashOnSource = "cookie"
+	HashOnSourceHeader    HashOnSource = "header"
+	HashOnSourceIP        HashOnSource = "ip"
+	HashOnSourcePathParam HashOnSource = "path_param"
+	HashOnSourceQuery     HashOnSource = "query"
 )
 
 // Valid indicates whether the value is a known member of the HashOnSource enum.
 func (e HashOnSource) Valid() bool {
 	switch e {
-	case Cookie:
+	case HashOnSourceCookie:
 		return true
-	case Header:
+	case HashOnSourceHeader:
 		return true
-	case IP:
+	case HashOnSourceIP:
 		return true
-	case PathParam:
+	case HashOnSourcePathParam:
 		return true
-	case Query:
+	case HashOnSourceQuery:
 		return true
 	default:
 		return false
@@ -685,6 +685,7 @@ func (e HashOnSource) Valid() bool {
 
 // Defines values for HealthCheckType.
 const (
+	Grpc HealthCheckType = "grpc"
 	HTTP HealthCheckType = "http"
 	TCP  HealthCheckType = "tcp"
 )
@@ -692,6 +693,8 @@ const (
 // Valid indicates whether the value is a known member of the HealthCheckType enum.
 func (e HealthCheckType) Valid() bool {
 	switch e {
+	case Grpc:
+		return true
 	case HTTP:
 		return true
 	case TCP:
@@ -751,7 +754,9 @@ const (
 	NamedUpstreamAlgorithmConsistentHash NamedUpstreamAlgorithm = "consistent_hash"
 	NamedUpstreamAlgorithmIPHash         NamedUpstreamAlgorithm = "ip_hash"
 	NamedUpstreamAlgorithmLeastRequest   NamedUpstreamAlgorithm = "least_request"
+	NamedUpstreamAlgorithmLeastTime      NamedUpstreamAlgorithm = "least_time"
 	NamedUpstreamAlgorithmRandom         NamedUpstreamAlgorithm = "random"
+	NamedUpstreamAlgorithmRandomOfTwo    NamedUpstreamAlgorithm = "random_of_two"
 	NamedUpstreamAlgorithmRoundRobin     NamedUpstreamAlgorithm = "round_robin"
 )
 
@@ -764,7 +769,11 @@ func (e NamedUpstreamAlgorithm) Valid() bool {
 		return true
 	case NamedUpstreamAlgorithmLeastRequest:
 		return true
+	case NamedUpstreamAlgorithmLeastTime:
+		return true
 	case NamedUpstreamAlgorithmRandom:
+		return true
+	case NamedUpstreamAlgorithmRandomOfTwo:
 		return true
 	case NamedUpstreamAlgorithmRoundRobin:
 		return true
@@ -1027,6 +1036,7 @@ func (e RatePer) Valid() bool {
 
 // Defines values for RetriesOn.
 const (
+	N500    RetriesOn = "500"
 	N502    RetriesOn = "502"
 	N503    RetriesOn = "503"
 	N504    RetriesOn = "504"
@@ -1037,6 +1047,8 @@ const (
 // Valid indicates whether the value is a known member of the RetriesOn enum.
 func (e RetriesOn) Valid() bool {
 	switch e {
+	case N500:
+		return true
 	case N502:
 		return true
 	case N503:
@@ -1094,12 +1106,56 @@ func (e SecondFactorNeededSecondFactor) Valid() bool {
 	}
 }
 
+// Defines values for SessionCookieSameSite.
+const (
+	SameSiteLax    SessionCookieSameSite = "lax"
+	SameSiteNone   SessionCookieSameSite = "none"
+	SameSiteStrict SessionCookieSameSite = "strict"
+)
+
+// Valid indicates whether the value is a known member of the SessionCookieSameSite enum.
+func (e SessionCookieSameSite) Valid() bool {
+	switch e {
+	case SameSiteLax:
+		return true
+	case SameSiteNone:
+		return true
+	case SameSiteStrict:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SessionsBy.
+const (
+	SessionsByCookie SessionsBy = "cookie"
+	SessionsByHeader SessionsBy = "header"
+	SessionsByIP     SessionsBy = "ip"
+)
+
+// Valid indicates whether the value is a known member of the SessionsBy enum.
+func (e SessionsBy) Valid() bool {
+	switch e {
+	case SessionsByCookie:
+		return true
+	case SessionsByHeader:
+		return true
+	case SessionsByIP:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UpstreamAlgorithm.
 const (
 	UpstreamAlgorithmConsistentHash UpstreamAlgorithm = "consistent_hash"
 	UpstreamAlgorithmIPHash         UpstreamAlgorithm = "ip_hash"
 	UpstreamAlgorithmLeastRequest   UpstreamAlgorithm = "least_request"
+	UpstreamAlgorithmLeastTime      UpstreamAlgorithm = "least_time"
 	UpstreamAlgorithmRandom         UpstreamAlgorithm = "random"
+	UpstreamAlgorithmRandomOfTwo    UpstreamAlgorithm = "random_of_two"
 	UpstreamAlgorithmRoundRobin     UpstreamAlgorithm = "round_robin"
 )
 
@@ -1112,7 +1168,11 @@ func (e UpstreamAlgorithm) Valid() bool {
 		return true
 	case UpstreamAlgorithmLeastRequest:
 		return true
+	case UpstreamAlgorithmLeastTime:
+		return true
 	case UpstreamAlgorithmRandom:
+		return true
+	case UpstreamAlgorithmRandomOfTwo:
 		return true
 	case UpstreamAlgorithmRoundRobin:
 		return true
@@ -1165,7 +1225,9 @@ const (
 	UpstreamInputAlgorithmConsistentHash UpstreamInputAlgorithm = "consistent_hash"
 	UpstreamInputAlgorithmIPHash         UpstreamInputAlgorithm = "ip_hash"
 	UpstreamInputAlgorithmLeastRequest   UpstreamInputAlgorithm = "least_request"
+	UpstreamInputAlgorithmLeastTime      UpstreamInputAlgorithm = "least_time"
 	UpstreamInputAlgorithmRandom         UpstreamInputAlgorithm = "random"
+	UpstreamInputAlgorithmRandomOfTwo    UpstreamInputAlgorithm = "random_of_two"
 	UpstreamInputAlgorithmRoundRobin     UpstreamInputAlgorithm = "round_robin"
 )
 
@@ -1178,7 +1240,11 @@ func (e UpstreamInputAlgorithm) Valid() bool {
 		return true
 	case UpstreamInputAlgorithmLeastRequest:
 		return true
+	case UpstreamInputAlgorithmLeastTime:
+		return true
 	case UpstreamInputAlgorithmRandom:
+		return true
+	case UpstreamInputAlgorithmRandomOfTwo:
 		return true
 	case UpstreamInputAlgorithmRoundRobin:
 		return true
@@ -2161,6 +2227,31 @@ type CheckInput struct {
 	Upstream *UpstreamInput `json:"upstream,omitempty"`
 }
 
+// CircuitBreaker Of each target: open, it sends nothing; then a few requests as probes, and it closes when they succeed
+type CircuitBreaker struct {
+	// ErrorPercent Of a window's requests, which opens it; default 50
+	ErrorPercent *int `json:"error_percent,omitempty"`
+
+	// MaxConcurrent More requests in flight from one edge open it; 0: never
+	MaxConcurrent *int `json:"max_concurrent,omitempty"`
+
+	// MinRequests In a window, to judge by; default 20
+	MinRequests *int `json:"min_requests,omitempty"`
+
+	// Open A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	Open *Duration `json:"open,omitempty"`
+
+	// Probes At once while half-open, and successes that close it; default 1
+	Probes *int `json:"probes,omitempty"`
+
+	// Window A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	Window *Duration `json:"window,omitempty"`
+}
+
 // CodeInput defines model for CodeInput.
 type CodeInput struct {
 	Code string `json:"code"`
@@ -2600,6 +2691,15 @@ type HashOnSource string
 
 // HealthCheck defines model for HealthCheck.
 type HealthCheck struct {
+	// BodyContains Must stand in the first 64 KiB of the answer
+	BodyContains *string `json:"body_contains,omitempty"`
+
+	// BodyRegex RE2; must match somewhere in the first 64 KiB of the answer
+	BodyRegex *string `json:"body_regex,omitempty"`
+
+	// Headers Sent with a check of type http
+	Headers *[]HealthHeader `json:"headers,omitempty"`
+
 	// Healthy Successes in a row that bring it back
 	Healthy *int    `json:"healthy,omitempty"`
 	Host    *string `json:"host,omitempty"`
@@ -2612,21 +2712,32 @@ type HealthCheck struct {
 	// Path Default /
 	Path *string `json:"path,omitempty"`
 
+	// Service What a check of type grpc asks for; empty: the server as a whole
+	Service *string `json:"service,omitempty"`
+
 	// Statuses Default 200 to 399
 	Statuses *[]int `json:"statuses,omitempty"`
 
 	// Timeout A duration such as `500ms`, `30s`, `1h30m`
 	//
 	// Example: 30s
-	Timeout *Duration       `json:"timeout,omitempty"`
-	Type    HealthCheckType `json:"type"`
+	Timeout *Duration `json:"timeout,omitempty"`
+
+	// Type grpc asks grpc.health.v1, over HTTP/2
+	Type HealthCheckType `json:"type"`
 
 	// Unhealthy Failures in a row that take a target out
 	Unhealthy *int `json:"unhealthy,omitempty"`
 }
 
-// HealthCheckType defines model for HealthCheck.Type.
+// HealthCheckType grpc asks grpc.health.v1, over HTTP/2
 type HealthCheckType string
+
+// HealthHeader defines model for HealthHeader.
+type HealthHeader struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // HealthReport defines model for HealthReport.
 type HealthReport struct {
@@ -3068,18 +3179,32 @@ type NamedRoute struct {
 
 	// Upstream Name of an upstream; none only where a policy always answers, such as `mock`
 	Upstream *string `json:"upstream,omitempty"`
+
+	// Websocket Lets the route take WebSockets; without it their handshake is refused
+	Websocket *WebSocket `json:"websocket,omitempty"`
 }
 
 // NamedUpstream defines model for NamedUpstream.
 type NamedUpstream struct {
 	// Algorithm Default round_robin
 	Algorithm *NamedUpstreamAlgorithm `json:"algorithm,omitempty"`
-	HashOn    *HashOn                 `json:"hash_on,omitempty"`
-	Health    *HealthCheck            `json:"health,omitempty"`
+
+	// CircuitBreaker Of each target: open, it sends nothing; then a few requests as probes, and it closes when they succeed
+	CircuitBreaker *CircuitBreaker `json:"circuit_breaker,omitempty"`
+
+	// DrainTimeout A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	DrainTimeout *Duration    `json:"drain_timeout,omitempty"`
+	HashOn       *HashOn      `json:"hash_on,omitempty"`
+	Health       *HealthCheck `json:"health,omitempty"`
 
 	// ID Says which it is even under a new name; without it the name does
 	ID        *string    `json:"id,omitempty"`
 	Keepalive *Keepalive `json:"keepalive,omitempty"`
+
+	// MaxRequests In flight from one edge to each target; 0: no bound
+	MaxRequests *int `json:"max_requests,omitempty"`
 
 	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
 	//
@@ -3089,10 +3214,21 @@ type NamedUpstream struct {
 
 	// Protocol Default http1
 	Protocol *NamedUpstreamProtocol `json:"protocol,omitempty"`
-	Retries  *Retries               `json:"retries,omitempty"`
-	Targets  []Target               `json:"targets"`
-	Timeouts *Timeouts              `json:"timeouts,omitempty"`
-	TLS      *UpstreamTLS           `json:"tls,omitempty"`
+
+	// Queue Where requests wait when every target has max_requests in flight
+	Queue   *Queue   `json:"queue,omitempty"`
+	Retries *Retries `json:"retries,omitempty"`
+
+	// SessionPersistence A caller stays with its target for as long as that is usable
+	SessionPersistence *Sessions `json:"session_persistence,omitempty"`
+
+	// SlowStart A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	SlowStart *Duration    `json:"slow_start,omitempty"`
+	Targets   []Target     `json:"targets"`
+	Timeouts  *Timeouts    `json:"timeouts,omitempty"`
+	TLS       *UpstreamTLS `json:"tls,omitempty"`
 
 	// WhenAllDown Default try_all
 	WhenAllDown *NamedUpstreamWhenAllDown `json:"when_all_down,omitempty"`
@@ -3291,10 +3427,28 @@ type OutlierDetection struct {
 	// BaseEjection A duration such as `500ms`, `30s`, `1h30m`
 	//
 	// Example: 30s
-	BaseEjection      *Duration `json:"base_ejection,omitempty"`
-	ConsecutiveErrors *int      `json:"consecutive_errors,omitempty"`
-	Disabled          *bool     `json:"disabled,omitempty"`
-	MaxEjectedPercent *int      `json:"max_ejected_percent,omitempty"`
+	BaseEjection *Duration `json:"base_ejection,omitempty"`
+
+	// Consecutive5Xx Of every 5xx and error in a row; 0: only errors count
+	Consecutive5Xx *int `json:"consecutive_5xx,omitempty"`
+
+	// ConsecutiveErrors 502, 503, 504, resets, malformed answers and timeouts in a row; default 5
+	ConsecutiveErrors *int  `json:"consecutive_errors,omitempty"`
+	Disabled          *bool `json:"disabled,omitempty"`
+
+	// MaxEjectedPercent Default 50
+	MaxEjectedPercent *int `json:"max_ejected_percent,omitempty"`
+
+	// MaxEjection A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	MaxEjection *Duration `json:"max_ejection,omitempty"`
+
+	// MinRequests That min_success_percent is judged by; default 50
+	MinRequests *int `json:"min_requests,omitempty"`
+
+	// MinSuccessPercent Eject where fewer of the last 10 s' requests succeed; 0: not looked at
+	MinSuccessPercent *int `json:"min_success_percent,omitempty"`
 }
 
 // Password At least 10 characters
@@ -3628,6 +3782,20 @@ type Proof struct {
 	CurrentPassword *string `json:"current_password,omitempty"`
 }
 
+// Queue Where requests wait when every target has max_requests in flight
+type Queue struct {
+	// Disabled Answer 503 upstream_busy at once
+	Disabled *bool `json:"disabled,omitempty"`
+
+	// Length On each edge; default 128
+	Length *int `json:"length,omitempty"`
+
+	// Timeout A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	Timeout *Duration `json:"timeout,omitempty"`
+}
+
 // Quota defines model for Quota.
 type Quota struct {
 	Limit int64 `json:"limit"`
@@ -3666,9 +3834,19 @@ type RefuseInput struct {
 // Retries defines model for Retries.
 type Retries struct {
 	// Attempts Further tries
-	Attempts      *int         `json:"attempts,omitempty"`
-	BudgetPercent *int         `json:"budget_percent,omitempty"`
-	On            *[]RetriesOn `json:"on,omitempty"`
+	Attempts *int `json:"attempts,omitempty"`
+
+	// Backoff A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	Backoff       *Duration `json:"backoff,omitempty"`
+	BudgetPercent *int      `json:"budget_percent,omitempty"`
+
+	// MaxBackoff A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	MaxBackoff *Duration    `json:"max_backoff,omitempty"`
+	On         *[]RetriesOn `json:"on,omitempty"`
 }
 
 // RetriesOn defines model for Retries.On.
@@ -3746,6 +3924,9 @@ type Route struct {
 
 	// Upstream Name of an upstream; none only where a policy always answers, such as `mock`
 	Upstream *string `json:"upstream,omitempty"`
+
+	// Websocket Lets the route take WebSockets; without it their handshake is refused
+	Websocket *WebSocket `json:"websocket,omitempty"`
 }
 
 // RouteInput defines model for RouteInput.
@@ -3778,6 +3959,9 @@ type RouteInput struct {
 
 	// Upstream Name of an upstream; none only where a policy always answers, such as `mock`
 	Upstream *string `json:"upstream,omitempty"`
+
+	// Websocket Lets the route take WebSockets; without it their handshake is refused
+	Websocket *WebSocket `json:"websocket,omitempty"`
 }
 
 // RouteList defines model for RouteList.
@@ -3849,11 +4033,52 @@ type Session struct {
 	UserAgent string    `json:"user_agent"`
 }
 
+// SessionCookie defines model for SessionCookie.
+type SessionCookie struct {
+	// Domain Default: the host alone
+	Domain *string `json:"domain,omitempty"`
+
+	// Insecure Sent without TLS too
+	Insecure *bool `json:"insecure,omitempty"`
+
+	// MaxAge A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	MaxAge *Duration `json:"max_age,omitempty"`
+
+	// Name Default tollgate_session
+	Name *string `json:"name,omitempty"`
+
+	// Path Default /
+	Path *string `json:"path,omitempty"`
+
+	// Readable Not HttpOnly: scripts of a page may read it
+	Readable *bool `json:"readable,omitempty"`
+
+	// SameSite Default lax
+	SameSite *SessionCookieSameSite `json:"same_site,omitempty"`
+}
+
+// SessionCookieSameSite Default lax
+type SessionCookieSameSite string
+
 // SessionList defines model for SessionList.
 type SessionList struct {
 	Items      []Session `json:"items"`
 	NextCursor *string   `json:"next_cursor,omitempty"`
 }
+
+// Sessions A caller stays with its target for as long as that is usable
+type Sessions struct {
+	By     SessionsBy     `json:"by"`
+	Cookie *SessionCookie `json:"cookie,omitempty"`
+
+	// Header By header: its name
+	Header *string `json:"header,omitempty"`
+}
+
+// SessionsBy defines model for Sessions.By.
+type SessionsBy string
 
 // SignupInput defines model for SignupInput.
 type SignupInput struct {
@@ -3914,6 +4139,18 @@ type TOTPEnrolment struct {
 
 // Target defines model for Target.
 type Target struct {
+	// Backup Used only while no other target is usable
+	Backup *bool `json:"backup,omitempty"`
+
+	// MaxRequests Instead of the upstream's
+	MaxRequests *int `json:"max_requests,omitempty"`
+
+	// Priority Group: 0, the default, is used first, and another only while no target of a lower one is usable
+	Priority *int `json:"priority,omitempty"`
+
+	// Srv The host is the name of a service, _service._tcp.name: its SRV records say which addresses and ports there are
+	Srv *bool `json:"srv,omitempty"`
+
 	// URL scheme://host[:port], nothing more
 	//
 	// Example: https://orders.internal.example:8443
@@ -4075,11 +4312,22 @@ type Trace struct {
 type Upstream struct {
 	// Algorithm Default round_robin
 	Algorithm *UpstreamAlgorithm `json:"algorithm,omitempty"`
-	CreatedAt time.Time          `json:"created_at"`
-	HashOn    *HashOn            `json:"hash_on,omitempty"`
-	Health    *HealthCheck       `json:"health,omitempty"`
-	ID        string             `json:"id"`
-	Keepalive *Keepalive         `json:"keepalive,omitempty"`
+
+	// CircuitBreaker Of each target: open, it sends nothing; then a few requests as probes, and it closes when they succeed
+	CircuitBreaker *CircuitBreaker `json:"circuit_breaker,omitempty"`
+	CreatedAt      time.Time       `json:"created_at"`
+
+	// DrainTimeout A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	DrainTimeout *Duration    `json:"drain_timeout,omitempty"`
+	HashOn       *HashOn      `json:"hash_on,omitempty"`
+	Health       *HealthCheck `json:"health,omitempty"`
+	ID           string       `json:"id"`
+	Keepalive    *Keepalive   `json:"keepalive,omitempty"`
+
+	// MaxRequests In flight from one edge to each target; 0: no bound
+	MaxRequests *int `json:"max_requests,omitempty"`
 
 	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
 	//
@@ -4088,12 +4336,23 @@ type Upstream struct {
 	OutlierDetection *OutlierDetection `json:"outlier_detection,omitempty"`
 
 	// Protocol Default http1
-	Protocol  *UpstreamProtocol `json:"protocol,omitempty"`
-	Retries   *Retries          `json:"retries,omitempty"`
-	Targets   []Target          `json:"targets"`
-	Timeouts  *Timeouts         `json:"timeouts,omitempty"`
-	TLS       *UpstreamTLS      `json:"tls,omitempty"`
-	UpdatedAt time.Time         `json:"updated_at"`
+	Protocol *UpstreamProtocol `json:"protocol,omitempty"`
+
+	// Queue Where requests wait when every target has max_requests in flight
+	Queue   *Queue   `json:"queue,omitempty"`
+	Retries *Retries `json:"retries,omitempty"`
+
+	// SessionPersistence A caller stays with its target for as long as that is usable
+	SessionPersistence *Sessions `json:"session_persistence,omitempty"`
+
+	// SlowStart A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	SlowStart *Duration    `json:"slow_start,omitempty"`
+	Targets   []Target     `json:"targets"`
+	Timeouts  *Timeouts    `json:"timeouts,omitempty"`
+	TLS       *UpstreamTLS `json:"tls,omitempty"`
+	UpdatedAt time.Time    `json:"updated_at"`
 
 	// WhenAllDown Default try_all
 	WhenAllDown *UpstreamWhenAllDown `json:"when_all_down,omitempty"`
@@ -4112,9 +4371,20 @@ type UpstreamWhenAllDown string
 type UpstreamInput struct {
 	// Algorithm Default round_robin
 	Algorithm *UpstreamInputAlgorithm `json:"algorithm,omitempty"`
-	HashOn    *HashOn                 `json:"hash_on,omitempty"`
-	Health    *HealthCheck            `json:"health,omitempty"`
-	Keepalive *Keepalive              `json:"keepalive,omitempty"`
+
+	// CircuitBreaker Of each target: open, it sends nothing; then a few requests as probes, and it closes when they succeed
+	CircuitBreaker *CircuitBreaker `json:"circuit_breaker,omitempty"`
+
+	// DrainTimeout A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	DrainTimeout *Duration    `json:"drain_timeout,omitempty"`
+	HashOn       *HashOn      `json:"hash_on,omitempty"`
+	Health       *HealthCheck `json:"health,omitempty"`
+	Keepalive    *Keepalive   `json:"keepalive,omitempty"`
+
+	// MaxRequests In flight from one edge to each target; 0: no bound
+	MaxRequests *int `json:"max_requests,omitempty"`
 
 	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
 	//
@@ -4124,10 +4394,21 @@ type UpstreamInput struct {
 
 	// Protocol Default http1
 	Protocol *UpstreamInputProtocol `json:"protocol,omitempty"`
-	Retries  *Retries               `json:"retries,omitempty"`
-	Targets  []Target               `json:"targets"`
-	Timeouts *Timeouts              `json:"timeouts,omitempty"`
-	TLS      *UpstreamTLS           `json:"tls,omitempty"`
+
+	// Queue Where requests wait when every target has max_requests in flight
+	Queue   *Queue   `json:"queue,omitempty"`
+	Retries *Retries `json:"retries,omitempty"`
+
+	// SessionPersistence A caller stays with its target for as long as that is usable
+	SessionPersistence *Sessions `json:"session_persistence,omitempty"`
+
+	// SlowStart A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	SlowStart *Duration    `json:"slow_start,omitempty"`
+	Targets   []Target     `json:"targets"`
+	Timeouts  *Timeouts    `json:"timeouts,omitempty"`
+	TLS       *UpstreamTLS `json:"tls,omitempty"`
 
 	// WhenAllDown Default try_all
 	WhenAllDown *UpstreamInputWhenAllDown `json:"when_all_down,omitempty"`
@@ -4345,6 +4626,28 @@ type VersionDetailAuthorKind string
 type VersionList struct {
 	Items      []Version `json:"items"`
 	NextCursor *string   `json:"next_cursor,omitempty"`
+}
+
+// WebSocket Lets the route take WebSockets; without it their handshake is refused
+type WebSocket struct {
+	// Compression Pass permessage-deflate on
+	Compression *bool `json:"compression,omitempty"`
+
+	// IdleTimeout A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	IdleTimeout *Duration `json:"idle_timeout,omitempty"`
+
+	// MaxLifetime A duration such as `500ms`, `30s`, `1h30m`
+	//
+	// Example: 30s
+	MaxLifetime *Duration `json:"max_lifetime,omitempty"`
+
+	// MaxMessageBytes Of either side, all fragments together; 0 is the default, 1048576
+	MaxMessageBytes *int64 `json:"max_message_bytes,omitempty"`
+
+	// Origins Pages that may connect from a browser, such as `https://app.example.com` or `https://*.example.com`; none: any
+	Origins *[]string `json:"origins,omitempty"`
 }
 
 // ApplicationParam defines model for ApplicationParam.
