@@ -135,7 +135,7 @@ browser-short: build browser-needs
 	@cd $(BROWSER) && TOLLGATE_SHORT=1 TOLLGATE_BIN=$(abspath $(BIN)) npm --silent run all
 
 bench: services build ## CPU a request beside nginx and HAProxy in the same rounds, and the other figures
-	@tests/need.sh haproxy=haproxy wrk=wrk
+	@tests/need.sh haproxy=haproxy wrk=wrk h2load=nghttp2-client
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 60m -v -run '^TestBench' ./bench
 
 e2e: services build ## End-to-end tests, the long ones too

@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,8 @@ type candidate struct {
 	name string
 	addr string
 	pids []int
+	tls  string // where it speaks TLS, HTTP/2 by ALPN
+	h2c  string // where it speaks HTTP/2 in clear text
 }
 
 // bed is everything of one measurement.
@@ -26,7 +29,7 @@ type bed struct {
 	t      *testing.T
 	dir    string
 	keys   []string
-	ports  map[string]int
+	words  map[string]string // of templates, by @WORD@
 	origin [2]int
 }
 
@@ -37,9 +40,10 @@ func newBed(t *testing.T) *bed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	b := &bed{t: t, dir: dir, ports: map[string]int{}}
+	b := &bed{t: t, dir: dir, words: map[string]string{"DIR": dir}}
 	for i := range b.origin {
 		b.origin[i] = b.port()
+		b.words[fmt.Sprintf("BACKEND%d", i+1)] = strconv.Itoa(b.origin[i])
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "www", "api"), 0o755); err != nil {
 		t.Fatal(err)
@@ -73,8 +77,11 @@ func (b *bed) fill(name string, port int) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	s := strings.NewReplacer("@DIR@", b.dir, "@PORT@", strconv.Itoa(port), "@BACKEND1@", strconv.Itoa(b.origin[0]), "@BACKEND2@", strconv.Itoa(b.origin[1])).Replace(string(text))
-	return b.write(name, s)
+	words := []string{"@PORT@", strconv.Itoa(port)}
+	for k, v := range b.words {
+		words = append(words, "@"+k+"@", v)
+	}
+	return b.write(name, strings.NewReplacer(words...).Replace(string(text)))
 }
 
 func program(t *testing.T, name string) string {
@@ -108,6 +115,21 @@ func (b *bed) origins() {
 // peers starts nginx with one worker and HAProxy with one thread.
 func (b *bed) peers() []candidate {
 	b.t.Helper()
+	b.writeKeys()
+	np, hp := b.port(), b.port()
+	nginx := b.start("nginx", program(b.t, "nginx"), "-c", b.fill("nginx.conf", np), "-p", b.dir)
+	haproxy := b.start("haproxy", program(b.t, "haproxy"), "-f", b.fill("haproxy.cfg", hp))
+	out := []candidate{{name: "nginx", addr: fmt.Sprintf("127.0.0.1:%d", np)}, {name: "haproxy", addr: fmt.Sprintf("127.0.0.1:%d", hp)}}
+	for i, p := range []*harness.Process{nginx, haproxy} {
+		b.up(out[i].addr)
+		out[i].pids = family(b.t, p.PID())
+	}
+	return out
+}
+
+// writeKeys writes the keys in the forms that the peers and wrk read.
+func (b *bed) writeKeys() {
+	b.t.Helper()
 	var forNginx, forHAProxy, plain strings.Builder
 	for i, k := range b.keys {
 		fmt.Fprintf(&forNginx, "%q \"tenant%d\";\n", k, i)
@@ -117,15 +139,6 @@ func (b *bed) peers() []candidate {
 	b.write("keys.nginx", forNginx.String())
 	b.write("keys.map", forHAProxy.String())
 	b.write("keys.txt", plain.String())
-	np, hp := b.port(), b.port()
-	nginx := b.start("nginx", program(b.t, "nginx"), "-c", b.fill("nginx.conf", np), "-p", b.dir)
-	haproxy := b.start("haproxy", program(b.t, "haproxy"), "-f", b.fill("haproxy.cfg", hp))
-	out := []candidate{{"nginx", fmt.Sprintf("127.0.0.1:%d", np), nil}, {"haproxy", fmt.Sprintf("127.0.0.1:%d", hp), nil}}
-	for i, p := range []*harness.Process{nginx, haproxy} {
-		b.up(out[i].addr)
-		out[i].pids = family(b.t, p.PID())
-	}
-	return out
 }
 
 func (b *bed) up(addr string) {
@@ -186,6 +199,20 @@ type load struct {
 	requests int64
 	perSec   float64
 	bad      string
+}
+
+// connects waits until somebody listens at an address.
+func (b *bed) connects(addr string) {
+	b.t.Helper()
+	if err := harness.Until(b.t.Context(), 10*time.Second, func() error {
+		c, err := net.DialTimeout("tcp", addr, time.Second)
+		if err == nil {
+			c.Close()
+		}
+		return err
+	}); err != nil {
+		b.t.Fatalf("%s: %v", addr, err)
+	}
 }
 
 // wrk runs wrk against a candidate for the duration.

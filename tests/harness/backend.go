@@ -67,11 +67,11 @@ func (b *Backend) Counts(t testing.TB) Counts {
 }
 
 // backendBinary builds the backend beside the other binaries.
-func backendBinary(t testing.TB) string { return helperBinary(t, "backend", "cmd/backend") }
+func backendBinary(t testing.TB) string { return Helper(t, "backend", "cmd/backend") }
 
-// helperBinary builds a program of the tests module, once for each run of the
+// Helper builds a program of the tests module, once for each run of the
 // tests, and returns its path.
-func helperBinary(t testing.TB, name, pkg string) string {
+func Helper(t testing.TB, name, pkg string) string {
 	t.Helper()
 	built.Lock()
 	defer built.Unlock()

@@ -21,7 +21,7 @@ type OIDC struct {
 // StartOIDC starts a provider that ends with the test.
 func StartOIDC(t testing.TB) *OIDC {
 	t.Helper()
-	o := &OIDC{Process: &Process{Name: "oidc", Path: helperBinary(t, "oidcprovider", "oidcprovider"), Env: cleanEnv()}}
+	o := &OIDC{Process: &Process{Name: "oidc", Path: Helper(t, "oidcprovider", "oidcprovider"), Env: cleanEnv()}}
 	must(t, o.Start())
 	t.Cleanup(o.Kill)
 	must(t, Until(context.Background(), 10*time.Second, func() error {
