@@ -42,17 +42,20 @@ func TestBenchProtocols(t *testing.T) {
 		args []string
 	}{
 		{
-			"TLS 1.3, HTTP/1.1, 1 KB, 64 connections", map[string]float64{"nginx": 1.0},
+			"TLS 1.3, HTTP/1.1, 1 KB, 64 connections",
+			map[string]float64{"nginx": 1.0},
 			func(c candidate) (string, string, string) { return "https", c.tls, "/api/1k" },
 			[]string{"--h1", "-c64", "-m1"},
 		},
 		{
-			"TLS 1.3, HTTP/2, 1 KB, 4 connections of 100 streams", map[string]float64{"nginx": 2.0},
+			"TLS 1.3, HTTP/2, 1 KB, 4 connections of 100 streams",
+			map[string]float64{"nginx": 2.0},
 			func(c candidate) (string, string, string) { return "https", c.tls, "/api/1k" },
 			[]string{"-c4", "-m100"},
 		},
 		{
-			"gRPC unary, clear text, 4 connections of 100 streams", map[string]float64{"nginx": 2.0},
+			"gRPC unary, clear text, 4 connections of 100 streams",
+			map[string]float64{"nginx": 2.0},
 			func(c candidate) (string, string, string) { return "http", c.h2c, "/bench.Echo/Unary" },
 			append([]string{"-c4", "-m100"}, grpc...),
 		},
