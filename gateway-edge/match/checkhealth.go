@@ -16,11 +16,15 @@ const (
 	maxCheckText    = 1024
 )
 
-func checkHealth(h *contract.HealthCheck, errs *contract.FieldErrors) {
+func checkHealth(u *contract.Upstream, errs *contract.FieldErrors) {
+	h := u.Health
 	if h == nil {
 		return
 	}
 	oneOf(errs, "/health/type", h.Type, "http", "tcp", "grpc")
+	if h.Type == "grpc" && u.Protocol != "h2" && u.Protocol != "h2c" {
+		errs.Add("/health/type", "a check of type grpc needs the protocol h2 or h2c")
+	}
 	if h.Type != "http" && (h.Path != "" || len(h.Statuses) > 0 || len(h.Headers) > 0 || h.BodyContains != "" || h.BodyRegex != "") {
 		errs.Add("/health", "path, statuses, headers, body_contains and body_regex belong to checks of type http")
 	}

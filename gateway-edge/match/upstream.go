@@ -31,7 +31,7 @@ func CheckUpstream(u *contract.Upstream, g *Guard) (urls []*URL, errs contract.F
 	oneOf(&errs, "/protocol", u.Protocol, "", "http1", "h2", "h2c")
 	checkHashOn(u, &errs)
 	urls = checkTargets(u, g, &errs)
-	checkHealth(u.Health, &errs)
+	checkHealth(u, &errs)
 	if o := u.Outlier; o != nil {
 		between(&errs, "/outlier_detection/consecutive_errors", o.ConsecutiveErrors, 0, 1000)
 		between(&errs, "/outlier_detection/max_ejected_percent", o.MaxEjectedPercent, 0, 100)
