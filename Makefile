@@ -66,6 +66,7 @@ test: services build web-test ## Run the whole suite, on real Redis and PostgreS
 	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -short $(RACE)
 	$(STEP) 'testing end to end'
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -timeout 10m ./arch ./deploy ./harness ./e2e/...
+	@$(MAKE) -s browser-short
 
 RACE := ./policy/... ./internal/...
 
@@ -125,12 +126,13 @@ $(BROWSER)/node_modules/.installed: $(BROWSER)/package-lock.json
 browser-needs: $(BROWSER)/node_modules/.installed
 	@tests/need.sh chromium=chromium redis-server=redis-server
 	@npm --prefix $(BROWSER) --silent run check
+	@go build -o $(BIN)/test-oidcprovider ./tests/oidcprovider
 
 browser: build browser-needs ## The web portal in a real browser: the journey, every page and state, both widths and themes, sizes
 	@cd $(BROWSER) && TOLLGATE_BIN=$(abspath $(BIN)) npm --silent run all
-	@echo 'screenshots: $(BROWSER)/artefacts/pages/index.html and journey/index.html'
+	@echo 'screenshots: $(BROWSER)/artefacts/{journey,pages,account}/index.html'
 
-browser-short: build browser-needs
+browser-short: build browser-needs ## The same with each page once, by turns at either width and in either theme
 	$(STEP) 'testing the web portal in a browser'
 	@cd $(BROWSER) && TOLLGATE_SHORT=1 TOLLGATE_BIN=$(abspath $(BIN)) npm --silent run all
 

@@ -4,14 +4,15 @@ import { axe } from './harness/axe';
 import { startBackend, type Backend } from './harness/backend';
 import { startBrowser, type Browser, type Scheme } from './harness/browser';
 import { Gallery } from './harness/gallery';
-import { pages, type PageCase } from './harness/pages';
+import { dialogs, pages, type DialogCase, type PageCase } from './harness/pages';
 import { seedEmpty, seedFull, type Words } from './harness/seed';
 import { startTollgate, type Tollgate } from './harness/tollgate';
 
-// The short run looks at each page once in each theme; the long one at both
-// widths, and at the empty and the failed state too.
+// The short run looks at each page once, by turns at either width and in either
+// theme; the long one at both in both, at the empty and the failed state and at
+// dialogs too.
 const short = process.env.TOLLGATE_SHORT === '1';
-const widths = short ? [1440] : [1440, 390];
+const widths = [1440, 390];
 const schemes: Scheme[] = ['light', 'dark'];
 
 let tollgate: Tollgate;
@@ -68,26 +69,61 @@ interface Visit {
   after?: (page: Page, where: string) => Promise<void>;
 }
 
+/** Which of the widths and themes the page of an index is looked at in. */
+function looks(index: number): { width: number; schemes: Scheme[] }[] {
+  if (!short) return widths.map((width) => ({ width, schemes }));
+  return [{ width: widths[index % 2] ?? 1440, schemes: [schemes[(index >> 1) % 2] ?? 'light'] }];
+}
+
 async function visit(found: PageCase, v: Visit): Promise<void> {
   const browser = v.browser();
-  for (const width of widths) {
-    for (const scheme of schemes) {
-      const page = await browser.open(width, scheme);
-      try {
-        await v.before?.(page);
-        await page.goto(tollgate.portal + fill(found.path, v.words()));
-        await settle(page);
-        const where = `${found.name}, ${v.state}, ${width} px, ${scheme}`;
-        await gallery.take(page, found.name, `${v.state} ${width} ${scheme}`, true);
+  for (const look of looks(pages.indexOf(found))) {
+    const page = await browser.open(look.width, look.schemes[0]);
+    try {
+      await countShifts(page);
+      await v.before?.(page);
+      await page.goto(tollgate.portal + fill(found.path, v.words()));
+      await settle(page);
+      const { shifts, shifted } = await page.evaluate(() => {
+        const counted = window as unknown as Shifts;
+        return { shifts: counted.shifts, shifted: counted.shifted };
+      });
+      expect.soft(shifts, `${found.name}, ${v.state}, ${look.width} px moves while it loads: ${shifted.join(', ')}`).toBeLessThanOrEqual(0.1);
+      for (const scheme of look.schemes) {
+        await page.emulateMedia({ colorScheme: scheme });
+        const where = `${found.name}, ${v.state}, ${look.width} px, ${scheme}`;
+        await gallery.takeWhole(page, found.name, `${v.state} ${look.width} ${scheme}`);
         await check(page, where);
         await v.after?.(page, where);
-      } finally {
-        await page.close();
       }
+    } finally {
+      await page.close();
     }
   }
   expect.soft(browser.complaints(), `${found.name}: the browser's complaints`).toEqual([]);
 }
+
+interface Shifts {
+  shifts: number;
+  /** What moved, with how much each time. */
+  shifted: string[];
+}
+
+/** Adds up by how much what is in sight moves without anybody's doing (Cumulative Layout Shift; 0.1 is good). */
+const countShifts = (page: Page) =>
+  page.addInitScript(() => {
+    const counted = window as unknown as Shifts;
+    counted.shifts = 0;
+    counted.shifted = [];
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as unknown as { value: number; hadRecentInput: boolean; sources: { node: Node | null }[] }[]) {
+        if (entry.hadRecentInput) continue;
+        counted.shifts += entry.value;
+        const what = entry.sources.map(({ node }) => (node instanceof Element ? `${node.tagName}.${node.className}` : node?.nodeName));
+        counted.shifted.push(`${entry.value.toFixed(3)} ${what.join(' ')}`);
+      }
+    }).observe({ type: 'layout-shift', buffered: true });
+  });
 
 describe('every page with something in it', () => {
   it.each(pages)('$name', (found) => visit(found, { browser: () => (found.outside ? outside : full), words: () => fullWords, state: 'full' }));
@@ -95,6 +131,40 @@ describe('every page with something in it', () => {
 
 if (!short) describe('every page with nothing in it', () => {
   it.each(pages.filter((p) => p.empty))('$name', (found) => visit(found, { browser: () => empty, words: () => emptyWords, state: 'empty' }));
+});
+
+async function ask(found: DialogCase): Promise<void> {
+  for (const look of looks(0)) {
+    const page = await full.open(look.width, look.schemes[0]);
+    try {
+      await page.goto(tollgate.portal + fill(found.path, fullWords));
+      await settle(page);
+      const button = page.getByRole('button', { name: found.button, exact: true }).first();
+      // By the keyboard, as whoever has no mouse does it.
+      await button.focus();
+      await page.keyboard.press('Enter');
+      const dialog = page.getByRole('dialog').first();
+      await dialog.waitFor();
+      for (const scheme of look.schemes) {
+        await page.emulateMedia({ colorScheme: scheme });
+        await gallery.take(page, `dialog ${found.name}`, `${look.width} ${scheme}`);
+        await check(page, `the dialog that ${found.name}, ${look.width} px, ${scheme}`);
+      }
+      expect.soft(await dialog.evaluate((d) => d.contains(document.activeElement)), `the dialog that ${found.name} does not take the focus`).toBe(true);
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'hidden' });
+      await page.waitForFunction((text) => document.activeElement?.textContent?.includes(text), found.button).catch(() => {
+        expect.soft(true, `${found.name}: the focus does not come back to its button`).toBe(false);
+      });
+    } finally {
+      await page.close();
+    }
+  }
+  expect.soft(full.complaints(), `${found.name}: the browser's complaints`).toEqual([]);
+}
+
+if (!short) describe('every dialog, by the keyboard', () => {
+  it.each(dialogs)('$name', ask);
 });
 
 const problem = { type: '/docs/api-errors#store_unavailable', title: 'The database can’t be reached at the moment', status: 503, code: 'store_unavailable', request_id: '01990000-0000-7000-8000-000000000000' };
@@ -108,8 +178,8 @@ if (!short) describe('every page that can’t be read', () => {
       before: async (page) => {
         await page.route('**/v1/**', (route) => {
           const url = new URL(route.request().url());
-          const frame = ['/v1/me', '/v1/installation', `/v1/gateways/${fullWords.gw}`, `/v1/gateways/${fullWords.gw}/live`].includes(url.pathname);
-          const spared = found.fails === undefined ? frame : !url.pathname.includes(found.fails) || url.pathname === '/v1/me';
+          const frame = ['/v1/me', '/v1/installation', `/v1/developer/${fullWords.label}`, `/v1/developer/${fullWords.label}/me`, `/v1/gateways/${fullWords.gw}`, `/v1/gateways/${fullWords.gw}/live`].includes(url.pathname);
+          const spared = found.fails === undefined ? frame : !url.pathname.includes(found.fails) || ['/v1/me', found.fails === '/me' ? '' : `/v1/developer/${fullWords.label}/me`].includes(url.pathname);
           return spared ? route.continue() : route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(problem) });
         });
       },

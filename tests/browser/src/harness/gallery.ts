@@ -24,11 +24,27 @@ export class Gallery {
     mkdirSync(this.folder, { recursive: true });
   }
 
-  /** Takes a picture of what is in sight, or of the whole page. */
-  async take(page: Page, group: string, name: string, fullPage = false): Promise<void> {
+  /** Takes a picture of what is in sight. */
+  async take(page: Page, group: string, name: string): Promise<void> {
     const file = `${group}-${name}.png`.replace(/[^A-Za-z0-9._-]+/g, '-');
-    await page.screenshot({ path: join(this.folder, file), fullPage, animations: 'disabled' });
+    await page.screenshot({ path: join(this.folder, file), animations: 'disabled' });
     this.shots.push({ group, name, file });
+  }
+
+  /**
+   * Takes a picture of the whole page: in a window of its height, so that what
+   * sticks to an edge, and rows that are made when they are in sight, are as they
+   * would be.
+   */
+  async takeWhole(page: Page, group: string, name: string): Promise<void> {
+    const before = page.viewportSize();
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    if (before && height > before.height) {
+      await page.setViewportSize({ width: before.width, height: Math.min(height, 6000) });
+      await page.waitForTimeout(100);
+    }
+    await this.take(page, group, name);
+    if (before) await page.setViewportSize(before);
   }
 
   /** Writes the index. */
