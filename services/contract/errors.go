@@ -50,6 +50,7 @@ const (
 	CodeProviderUnavailable
 	CodeUpstreamBusy
 	CodeCircuitOpen
+	CodeWebSocketVersion
 	numCodes
 )
 
@@ -108,6 +109,7 @@ var codes = [numCodes]CodeInfo{
 	CodeProviderUnavailable:      {"provider_unavailable", 503, 14, "The identity provider can't be reached", true},
 	CodeUpstreamBusy:             {"upstream_busy", 503, 14, "Every backend is at its limit of requests", true},
 	CodeCircuitOpen:              {"circuit_open", 503, 14, "The backends failed too often and rest for a moment", true},
+	CodeWebSocketVersion:         {"websocket_version", 426, 3, "The WebSocket version is not supported", false},
 }
 
 // Info returns what the code means; an unknown code is CodeInternal.

@@ -73,6 +73,8 @@ type Route struct {
 	PreserveHost bool `json:"preserve_host,omitempty"`
 	// AbortOnFIN ends the exchange when an HTTP/1.1 client half-closes.
 	AbortOnFIN bool `json:"abort_on_fin,omitempty"`
+	// WebSocket lets the route take WebSockets; nil refuses the handshake.
+	WebSocket *WebSocket `json:"websocket,omitempty"`
 }
 
 // Match is a route's condition. All parts that are given must hold.

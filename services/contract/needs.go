@@ -9,6 +9,11 @@ func DocumentNeeds(g *Gateway) int {
 			return 3
 		}
 	}
+	for i := range g.Routes {
+		if g.Routes[i].WebSocket != nil {
+			return 3
+		}
+	}
 	return DocumentSchema
 }
 

@@ -106,6 +106,9 @@ func (c *Checker) route(f *findings, doc *contract.Gateway, n int, gatewayOK boo
 	if r.MaxBodyBytes < 0 || r.MaxBodyBytes > maxBody {
 		f.addf(at+"/max_body_bytes", "must be from 0 to %d", int64(maxBody))
 	}
+	if r.WebSocket != nil {
+		webSocket(f, at+"/websocket", doc, r)
+	}
 	if r.Upstream != "" && !hasUpstream(doc, r.Upstream) {
 		names := make([]string, len(doc.Upstreams))
 		for i := range doc.Upstreams {

@@ -23,7 +23,8 @@ func (c *conn) begin(j *job, length int64, body bool) {
 			c.close = true
 		}
 	}
-	if !c.close && (j.pump.busy() || !c.keeps(j) || c.eng.draining.Load()) {
+	// What follows a handshake that failed may be frames.
+	if !c.close && (j.pump.busy() || !c.keeps(j) || c.eng.draining.Load() || j.head.WebSocket) {
 		c.close = true
 	}
 }
@@ -178,12 +179,17 @@ func (c *conn) appendHead(j *job, out []byte) []byte {
 		out = gate.AppendField(out, "Date", *c.eng.date.Load())
 	}
 	switch {
+	case r.Status == http.StatusSwitchingProtocols:
+		out = append(out, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
 	case c.chunked:
 		out = append(out, "Transfer-Encoding: chunked\r\n"...)
 	case c.length >= 0 && r.Status >= 200 && r.Status != http.StatusNoContent:
 		out = append(out, "Content-Length: "...)
 		out = strconv.AppendInt(out, c.length, 10)
 		out = append(out, "\r\n"...)
+	}
+	if r.Status == http.StatusUpgradeRequired && j.refused {
+		out = append(out, "Upgrade: websocket\r\nConnection: Upgrade\r\n"...) // RFC 9110, 15.5.22
 	}
 	if c.close {
 		out = append(out, "Connection: close\r\n"...)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
 	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
@@ -16,6 +17,13 @@ func (j *job) deliver(ctx context.Context, o origin) {
 	e := j.e
 	t, took, came := j.target, j.answered-j.tryBegan, balance.ResultOf(e.Resp.Status)
 	e.Resp.Origin = policy.FromBackend
+	if e.Resp.Status == http.StatusSwitchingProtocols {
+		j.switched(ctx, o)
+		return
+	}
+	if j.noSwitch(ctx, o) {
+		return
+	}
 	j.cleanResponse()
 	if cookie := j.call.Cookie(); cookie != "" {
 		e.RespHeader.AppendString("Set-Cookie", cookie)

@@ -78,6 +78,7 @@ type Engine struct {
 	streams sync.Pool // *[streamBuf]byte
 
 	draining  atomic.Bool
+	leaving   atomic.Int64 // since when, CLOCK_BOOTTIME ns; 0: not
 	open      atomic.Int64 // requests under way
 	served    atomic.Uint64
 	waiting   atomic.Int64
@@ -140,10 +141,11 @@ func (e *Engine) tick() {
 // connections stay, so that no request meets a closed door.
 func (e *Engine) Closing() { e.draining.Store(true) }
 
-// Drain makes every answer from now on the last of its connection and closes
-// idle connections.
+// Drain makes every answer from now on the last of its connection, closes idle
+// connections, and tells WebSockets to go elsewhere.
 func (e *Engine) Drain() {
 	e.draining.Store(true)
+	e.leaving.CompareAndSwap(0, e.clock.Boot())
 	e.sweep.closeIdle(0)
 }
 

@@ -155,7 +155,6 @@ func TestAnswerForms(t *testing.T) {
 		{"304 with length", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\nETag: \"x\"\r\n\r\n", 304, "", "77", ""},
 		{"HEAD", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 77\r\n\r\n", 200, "", "77", ""},
 		{"HEAD chunked", "HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, "", "", ""},
-		{"interim first", "GET", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + okAnswer, 200, "ok", "2", ""},
 		{"no reason", "GET", "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", 200, "ok", "2", ""},
 		{"unnamed status", "GET", "HTTP/1.1 299 Fine\r\nContent-Length: 2\r\n\r\nok", 299, "ok", "2", ""},
 	} {

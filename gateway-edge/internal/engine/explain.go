@@ -66,7 +66,7 @@ func (e *Engine) explain(ctx context.Context, j *job, t *contract.Trace) bool {
 		}
 		j.chain.EngineDone(j.x)
 	}
-	if p := j.e.Principal(); p != nil {
+	if p := j.e.Caller(); p != nil {
 		t.Consumer, t.Key = p.ConsumerName, p.KeyDisplay
 	}
 	if forward {
@@ -186,4 +186,6 @@ func (q *question) abort(*job)                       {}
 func (q *question) ahead(*job) ([]byte, bool, error) { return nil, false, nil }
 func (q *question) continues(*job) error             { return nil }
 func (q *question) stopReading()                     {}
+func (*question) interim(*job) error                 { return nil }
+func (*question) open(*job) (peer, error)            { return nil, errClientGone }
 func (q *question) protocol() protocol               { return protocolHTTP1 }

@@ -143,7 +143,7 @@ func (j *job) route() bool {
 		c.abortFIN.Store(rt.Doc.AbortOnFIN)
 	}
 	j.preflighted = preflight
-	return true
+	return !j.head.WebSocket || j.handshake()
 }
 
 // preflight looks for the route that a CORS preflight asks about: one that takes

@@ -39,6 +39,11 @@ type client interface {
 	ahead(j *job) (body []byte, ok bool, err error)
 	// continues answers 100 (Continue), when the client waits for it.
 	continues(j *job) error
+	// interim sends an answer below 200 that a backend sent before its final one;
+	// its head stands in j.e.Resp.
+	interim(j *job) error
+	// open answers a WebSocket's handshake and returns the client's side of it.
+	open(j *job) (peer, error)
 	// stopReading makes a read that another goroutine is in return.
 	stopReading()
 	// protocol is the log's and the metrics' name.
@@ -70,8 +75,9 @@ type job struct {
 	detail      string
 	target      *balance.Target
 	tries       int
-	streamed    bool // a policy wrote the answer
-	preflighted bool // a CORS preflight for the route, never sent on
+	streamed    bool   // a policy wrote the answer
+	preflighted bool   // a CORS preflight for the route, never sent on
+	shake       *shake // of a WebSocket; nil for every other request
 	upErr       error
 
 	hot      *meter.Hot
@@ -133,6 +139,7 @@ func (j *job) reset() {
 	j.call, j.payload = balance.Call{}, payload{}
 	j.began, j.sent, j.answered, j.committed = 0, 0, 0, 0
 	j.bodyIn, j.bodyOut, j.headIn, j.headOut = 0, 0, 0, 0
+	j.shake = nil
 	j.ended = policy.EndedWell
 	j.idText = policy.Text{}
 	j.body = requestBody{}
@@ -147,7 +154,7 @@ func (j *job) reset() {
 	if cap(j.buf) > headBuf {
 		j.buf = make([]byte, headBuf)
 	}
-	if cap(j.rbuf) > answerBuf {
+	if cap(j.rbuf) != answerBuf {
 		j.rbuf = make([]byte, answerBuf)
 	}
 	if cap(j.out) > streamBuf {

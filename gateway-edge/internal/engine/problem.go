@@ -14,9 +14,9 @@ import (
 func (j *job) problem(code contract.Code, detail string) []byte {
 	e, info := j.e, code.Info()
 	e.Resp.Header.Set(policy.TollgateError, info.Name)
-	if j.grpc() {
+	if kind := j.grpc(); kind != "" {
 		e.Resp.Status = 200
-		e.Resp.Header.Set(policy.ContentType, "application/grpc")
+		e.Resp.Header.Set(policy.ContentType, kind)
 		var b [4]byte
 		e.Resp.Header.SetBytes(policy.GRPCStatus, strconv.AppendInt(b[:0], int64(info.GRPC), 10))
 		j.misc = appendGRPCMessage(j.misc[:0], info, detail)
@@ -46,11 +46,19 @@ func (j *job) problem(code contract.Code, detail string) []byte {
 	return j.misc
 }
 
-// grpc reports whether the caller speaks gRPC.
-func (j *job) grpc() bool {
+// grpc returns the content type of an error for a caller that speaks gRPC or
+// gRPC-Web, "" for every other. Both take a status that stands in the head.
+func (j *job) grpc() string {
 	ct, ok := j.e.Req.Header.Get(policy.ContentType)
-	const want = "application/grpc"
-	return ok && ct.HasPrefixFold(want) && (ct.Len() == len(want) || ct.At(len(want)) == '+' || ct.At(len(want)) == ';')
+	if !ok {
+		return ""
+	}
+	for _, kind := range [...]string{"application/grpc", "application/grpc-web", "application/grpc-web-text"} {
+		if ct.HasPrefixFold(kind) && (ct.Len() == len(kind) || ct.At(len(kind)) == '+' || ct.At(len(kind)) == ';') {
+			return kind
+		}
+	}
+	return ""
 }
 
 // appendGRPCMessage appends the title and detail, percent-encoded as grpc-message

@@ -55,6 +55,9 @@ func (j *job) appendRequest(out []byte, t *balance.Target, length int64) []byte 
 		}
 	}
 	out = j.appendForwarding(out)
+	if j.shake != nil {
+		return append(j.shake.append(out), "\r\n"...)
+	}
 	switch {
 	case length < 0:
 		out = append(out, "Transfer-Encoding: chunked\r\n"...)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
+	_ "github.com/tollgate/tollgate/gateway-edge/internal/xconnect" // WebSockets over HTTP/2
+	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -34,6 +36,7 @@ type stream struct {
 	r   *http.Request
 	rc  *http.ResponseController
 	timers
+	rpc     bool // the request's body may rest for as long as the answer moves
 	length  int64
 	left    int64
 	bodied  bool
@@ -93,8 +96,17 @@ func (s *stream) head(j *job) *gate.Fault {
 	h.Begin(j.e)
 	h.Size = len(r.Method) + len(r.RequestURI) + len(r.Host)
 	j.body.done = r.Body == nil || r.Body == http.NoBody
-	if f := h.SetMethod(r.Method); f != nil {
+	protocol := r.Header[":protocol"] // extended CONNECT: net/http puts it there
+	webSocket := r.Method == http.MethodConnect && len(protocol) == 1 && protocol[0] == "websocket" && len(r.Header["Content-Length"]) == 0
+	method := r.Method
+	if webSocket {
+		method = http.MethodGet // what it is matched as, and sent on as
+	}
+	if f := h.SetMethod(method); f != nil {
 		return f
+	}
+	if len(protocol) > 0 && !webSocket {
+		return &gate.Fault{Code: contract.CodeRequestInvalid, At: -1, Detail: "a :protocol without CONNECT"}
 	}
 	if f := h.SetTarget(r.RequestURI); f != nil {
 		return f
@@ -109,6 +121,8 @@ func (s *stream) head(j *job) *gate.Fault {
 				return &gate.Fault{Code: contract.CodeHeadersTooLarge, At: -1, Detail: "the head is longer than 65536 bytes"}
 			}
 			switch name {
+			case ":protocol":
+				continue
 			case "Content-Length": // net/http holds the body to it, but takes the first of several, and 0 for what is no number
 				if len(values) > 1 || v != strconv.FormatInt(r.ContentLength, 10) {
 					return &gate.Fault{Code: contract.CodeRequestInvalid, At: -1, Detail: "Content-Length is not one number"}
@@ -126,6 +140,10 @@ func (s *stream) head(j *job) *gate.Fault {
 		}
 	}
 	j.e.Req.Length = r.ContentLength
+	s.rpc = rpc(policy.Static(r.Header.Get("Content-Type")))
+	if h.WebSocket = webSocket; webSocket {
+		j.body.done = true // what follows is no body
+	}
 	if j.body.done {
 		j.e.Req.Length = 0
 	}
@@ -143,7 +161,7 @@ func (s *stream) read(j *job) ([]byte, bool, error) {
 	}
 	l := &s.eng.cfg.Limits
 	now := s.eng.clock.Coarse()
-	if !s.timers.body.arm(phaseBody, now+int64(l.BodyGrace)+j.bodyIn*1_000_000_000/l.BodyRate-b.spent) {
+	if !s.rpc && !s.timers.body.arm(phaseBody, now+int64(l.BodyGrace)+j.bodyIn*1_000_000_000/l.BodyRate-b.spent) {
 		return nil, false, errClientSlow
 	}
 	n, err := s.r.Body.Read(b.own[:])

@@ -72,6 +72,7 @@ type timers struct {
 	who    atomic.Pointer[policy.Principal]        // of an exchange whose bodies stream
 	target atomic.Pointer[balance.Target]          // of such an exchange too
 	dead   atomic.Bool                             // its time was up: who's credential was revoked, or target's drain is over
+	tunnel atomic.Pointer[tunnel]                  // of a WebSocket
 	owner  watched
 
 	// The sweeper's own: what it saw last, to know that nothing moved.
@@ -155,8 +156,16 @@ func (t *timers) check(now int64) {
 		t.owner.stopReading()
 	}
 	c := t.upConn.Load()
-	if t.up.expire(now) && c != nil {
-		wakeUpstream(c)
+	if t.up.expire(now) {
+		if c != nil {
+			wakeUpstream(c)
+		} else if cancel := t.cancel.Load(); cancel != nil {
+			(*cancel)(errUpstreamSlow)
+		}
+	}
+	if u := t.tunnel.Load(); u != nil {
+		u.check(now)
+		return
 	}
 	t.watch(c)
 	t.judge(c)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
@@ -112,7 +113,7 @@ func (u *upstream1) exchange(c *transport.Conn, t *balance.Target) (got try, unt
 	j := u.j
 	u.c, u.r, u.w, u.wrote, u.readErr = c, 0, 0, false, nil
 	u.done, u.sent, u.bodyBroken = false, false, false
-	u.timeout = int64(j.rt.Upstream.Timeouts.PerTry)
+	u.timeout, u.head.Asked = int64(j.rt.Upstream.Timeouts.PerTry), j.shake != nil
 	if j.timers != nil {
 		j.timers.upConn.Store(c)
 		limit := min(j.eng.clock.Coarse()+u.timeout, j.deadline)
@@ -122,7 +123,8 @@ func (u *upstream1) exchange(c *transport.Conn, t *balance.Target) (got try, unt
 	if j.payload.memory || err != nil {
 		u.sent = err == nil
 	} else {
-		u.taking = u.timeout
+		u.taking = int64(max(j.rt.Upstream.Timeouts.PerTry, j.rt.Upstream.Timeouts.Idle))
+		j.watch() // it may take long until the answer begins
 		j.pump.start(u)
 	}
 	if f := u.readHead(err); f != nil {
@@ -197,11 +199,14 @@ func (u *upstream1) readHead(writeErr error) error {
 				break
 			}
 			u.r += n
-			if j.e.Resp.Status >= 200 {
+			if j.e.Resp.Status >= 200 || j.e.Resp.Status == http.StatusSwitchingProtocols {
 				return nil
 			}
 			if interim++; interim > max1xx {
 				return &gate.Fault{Code: contract.CodeUpstreamProtocol, At: -1, Detail: "too many interim answers"}
+			}
+			if err := j.interim(); err != nil {
+				return err
 			}
 		}
 	}
@@ -275,6 +280,7 @@ func (u *upstream1) finish(whole bool) {
 		clean := j.pump.stop(u)
 		ok = whole && u.done && !u.head.Close && u.br == u.bw && clean && j.pump.sent
 		j.pump.state.Store(pumpNone)
+		j.unwatch()
 	}
 	if j.timers != nil {
 		ok = j.timers.up.clear() && ok

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -26,9 +27,34 @@ type upstream2 struct {
 	cancel context.CancelCauseFunc
 	body   *pulledBody
 	resp   *http.Response
-	timer  *time.Timer
 	own    *[streamBuf]byte
 	done   bool
+	rpc    bool   // the call may be a stream both ways, for as long as it likes
+	until  int64  // the call's own deadline, 0 for none
+	taking int64  // ns without progress before the answer's head; 0: until holds
+	hints  *hints // nil for calls
+}
+
+// newUpstream2 prepares to send j's request. A call has the time that its client
+// gives it; one without a deadline may take as long as it moves.
+func newUpstream2(j *job) *upstream2 {
+	u := &upstream2{j: j}
+	t := &j.rt.Upstream.Timeouts
+	u.taking = int64(t.PerTry)
+	if ct, ok := j.e.Req.Header.Get(policy.ContentType); !ok || !rpc(ct) {
+		return u
+	}
+	u.rpc, u.taking = true, int64(max(t.PerTry, t.Idle))
+	deadline := int64(1 << 62)
+	if d := j.callTimeout(); d > 0 {
+		u.until, u.taking = j.began+int64(d), 0
+		deadline = u.until
+	}
+	if j.rt.Doc.Timeout > 0 {
+		deadline = min(deadline, j.deadline)
+	}
+	j.deadline = deadline
+	return u
 }
 
 // send is origin.send.
@@ -39,10 +65,21 @@ func (u *upstream2) send(ctx context.Context, t *balance.Target) try {
 	if j.timers != nil {
 		j.timers.cancel.Store(&u.cancel)
 	}
-	left := min(int64(j.rt.Upstream.Timeouts.PerTry), j.deadline-j.eng.clock.Boot())
-	u.timer = time.AfterFunc(time.Duration(max(left, 1)), func() { u.cancel(errUpstreamSlow) })
-	resp, err := transport.Of(t).RoundTrip(u.request(t))
-	if !u.timer.Stop() && err == nil {
+	now := j.eng.clock.Boot()
+	r := u.request(t)
+	if u.body != nil {
+		j.watch() // it may take long until the answer begins
+	}
+	if u.until != 0 {
+		u.arm(j.deadline)
+	} else {
+		u.arm(min(now+u.taking, j.deadline))
+	}
+	resp, err := transport.Of(t).RoundTrip(r)
+	if u.hints != nil {
+		u.hints.wait()
+	}
+	if j.timers != nil && !j.timers.up.clear() && err == nil {
 		_ = resp.Body.Close()
 		err = errUpstreamSlow
 	}
@@ -81,8 +118,25 @@ func (u *upstream2) request(t *balance.Target) *http.Request {
 	if j.head.Trailers {
 		r.Header.Set("Te", "trailers")
 	}
+	ctx := u.ctx
+	if !u.rpc {
+		u.hints = &hints{j: j}
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: u.hints.got})
+	} else if u.until != 0 {
+		// What was used of the call's time is gone: a backend must not work for a
+		// caller that has given up.
+		r.Header[grpcTimeout] = []string{formatTimeout(time.Duration(j.deadline - j.eng.clock.Boot()))}
+	}
 	u.setBody(r)
-	return r.WithContext(u.ctx)
+	return r.WithContext(ctx)
+}
+
+// arm sets the deadline of what is awaited from the backend; the sweeper cancels
+// the request when it has passed.
+func (u *upstream2) arm(deadline int64) {
+	if t := u.j.timers; t != nil {
+		t.up.arm(phaseUpstream, deadline)
+	}
 }
 
 // forwarding adds what the edge tells a backend, from the bytes that an HTTP/1.1
@@ -111,7 +165,7 @@ func (u *upstream2) setBody(r *http.Request) {
 		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(all)), nil }
 	default:
 		r.ContentLength = p.length
-		u.body = &pulledBody{r: bodyReader{j: j}, j: j, trailer: make(http.Header)}
+		u.body = &pulledBody{r: bodyReader{j: j}, j: j, taking: u.taking, trailer: make(http.Header)}
 		r.Trailer = u.body.trailer
 		r.Body = u.body
 	}
@@ -124,6 +178,7 @@ type pulledBody struct {
 	r        bodyReader
 	j        *job
 	trailer  http.Header
+	taking   int64
 	started  bool
 	finished bool
 }
@@ -149,6 +204,9 @@ func (b *pulledBody) Read(p []byte) (int, error) {
 		}
 	}
 	n, err := b.r.Read(p)
+	if t := b.j.timers; t != nil && n > 0 && b.taking != 0 {
+		t.up.extend(b.j.eng.clock.Coarse() + b.taking)
+	}
 	if err == io.EOF {
 		fields := b.j.e.ReqTrailer.Fields()
 		for i := range fields {
@@ -208,6 +266,9 @@ func (u *upstream2) failed(err error) try {
 	if errors.As(err, &te) {
 		return dialFailed(err)
 	}
+	if errors.Is(err, errInterim) {
+		return failedTry(tryProtocol, err)
+	}
 	switch transport.CodeOf(err) {
 	case contract.CodeUpstreamTimeout:
 		return failedTry(tryTimeout, err)
@@ -239,8 +300,10 @@ func (u *upstream2) take(resp *http.Response) bool {
 	return true
 }
 
-// ready is origin.ready: net/http does not tell.
-func (u *upstream2) ready() bool { return false }
+// ready is origin.ready: net/http does not tell, but an answer that announces no
+// body is at its end, or its trailers are about to come. The head must go on with
+// them: an error of gRPC without a body is one frame, or it is none.
+func (u *upstream2) ready() bool { return u.resp.ContentLength == 0 }
 
 // next is origin.next.
 func (u *upstream2) next() (p []byte, last bool, err error) {
@@ -250,18 +313,24 @@ func (u *upstream2) next() (p []byte, last bool, err error) {
 	if u.own == nil {
 		u.own = u.j.eng.streams.Get().(*[streamBuf]byte)
 	}
-	idle := time.Duration(u.j.rt.Upstream.Timeouts.Idle)
-	u.timer = time.AfterFunc(idle, func() { u.cancel(errUpstreamSlow) })
+	until := u.j.eng.clock.Coarse() + int64(u.j.rt.Upstream.Timeouts.Idle)
+	if u.until != 0 {
+		until = u.until
+	}
+	u.arm(until)
 	n, err := u.resp.Body.Read(u.own[:])
-	u.timer.Stop()
+	slow := u.j.timers != nil && !u.j.timers.up.clear()
 	if err == io.EOF {
 		u.done = true
 		u.trailers()
 		return u.own[:n], true, nil
 	}
-	if err != nil {
+	if err != nil || slow {
 		switch context.Cause(u.ctx) {
 		case nil:
+			if slow {
+				return nil, false, errUpstreamSlow
+			}
 			return nil, false, errUpstreamEnd
 		case errUpstreamSlow:
 			return nil, false, errUpstreamSlow
@@ -297,7 +366,9 @@ func (u *upstream2) finish(whole bool) {
 		_, _ = u.body.stop()
 	}
 	u.cancel(nil)
+	j.unwatch()
 	if j.timers != nil {
+		j.timers.up.clear()
 		j.timers.cancel.Store(nil)
 	}
 	u.cancel = nil

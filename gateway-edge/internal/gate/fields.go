@@ -45,7 +45,9 @@ func (h *Head) connection(value string) *Fault {
 		case t == "":
 		case policy.Static(t).Fold("close"):
 			h.Close = true
-		case policy.Static(t).Fold("keep-alive"), policy.Static(t).Fold("upgrade"), policy.Static(t).Fold("te"),
+		case policy.Static(t).Fold("upgrade"):
+			h.upgrade = true
+		case policy.Static(t).Fold("keep-alive"), policy.Static(t).Fold("te"),
 			policy.Static(t).Fold("http2-settings"), policy.Static(t).Fold("proxy-connection"), policy.Static(t).Fold("trailer"):
 		default:
 			if f := nameable(t); f != nil {
@@ -88,18 +90,39 @@ func (h *Head) removeNamed() {
 	}
 }
 
-// upgrade refuses protocols that the edge does not speak. An offer of HTTP/2 or
-// TLS may be ignored by a server (RFC 9110 7.8), and is; a client that asks for
-// anything else could not go on without it.
-func upgrade(value string) *Fault {
+// setUpgrade notes that a WebSocket is asked for and refuses protocols that the
+// edge does not speak. An offer of HTTP/2 or TLS may be ignored by a server
+// (RFC 9110 7.8), and is; a client that asks for anything else could not go on
+// without it.
+func (h *Head) setUpgrade(value string) *Fault {
 	for value != "" {
 		var t string
 		t, value = nextToken(value)
-		if t == "" || policy.Static(t).Fold("h2c") || policy.Static(t).HasPrefixFold("TLS/") || policy.Static(t).HasPrefixFold("HTTP/2") {
-			continue
+		switch {
+		case policy.Static(t).Fold("websocket"):
+			h.asked = true
+		case t == "" || policy.Static(t).Fold("h2c") || policy.Static(t).HasPrefixFold("TLS/") || policy.Static(t).HasPrefixFold("HTTP/2"):
+		default:
+			return fault(contract.CodeUpgradeRefused, -1, "this protocol is not spoken here")
 		}
-		return fault(contract.CodeUpgradeRefused, -1, "this protocol is not spoken here")
 	}
+	return nil
+}
+
+// finishUpgrade holds an Upgrade to websocket to RFC 6455, 4.1, as far as it is
+// HTTP. HTTP/1.0 has no upgrades (RFC 9110 7.8).
+func (h *Head) finishUpgrade() *Fault {
+	switch {
+	case h.Minor == 0:
+		return nil
+	case !h.upgrade:
+		return fault(contract.CodeUpgradeRefused, -1, "Upgrade without \"Connection: Upgrade\"")
+	case !h.e.Req.Method.Is("GET"):
+		return fault(contract.CodeUpgradeRefused, -1, "a WebSocket begins with GET")
+	case h.e.Req.Length != 0:
+		return fault(contract.CodeUpgradeRefused, -1, "a WebSocket's handshake has no body")
+	}
+	h.WebSocket = true
 	return nil
 }
 

@@ -20,6 +20,9 @@ type Head struct {
 	Continue bool // the client waits for 100 (Continue)
 	Trailers bool // the client understands trailers ("TE: trailers")
 	Star     bool // OPTIONS *
+	// WebSocket: the request asks for one, by an Upgrade (RFC 6455) or an extended
+	// CONNECT (RFC 8441), which engines of HTTP/2 turn into a GET with this set.
+	WebSocket bool
 	Hops     int  // times the request passed through an edge of ours
 	Port     int  // in Host; 0: none
 	Size     int  // bytes of the head
@@ -40,6 +43,8 @@ type Head struct {
 	fields  int
 	expect  int
 	named   bool // Connection names a field to remove
+	upgrade bool // Connection names Upgrade
+	asked   bool // Upgrade names websocket
 	scratch []byte
 }
 
@@ -211,7 +216,7 @@ func (h *Head) special(id uint8, r role, value string) (pass bool, f *Fault) {
 			return false, fault(contract.CodeExpectationFailed, -1, "only \"100-continue\" can be expected")
 		}
 	case roleUpgrade:
-		return false, upgrade(value)
+		return false, h.setUpgrade(value)
 	case roleTE:
 		h.Trailers = h.Trailers || hasToken(value, "trailers")
 	case roleTrailer:
@@ -331,6 +336,11 @@ func (h *Head) Finish() *Fault {
 	}
 	if h.e.Req.Length == 0 {
 		h.Continue = false
+	}
+	if h.asked {
+		if f := h.finishUpgrade(); f != nil {
+			return f
+		}
 	}
 	if h.named {
 		h.removeNamed()

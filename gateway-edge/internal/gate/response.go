@@ -8,6 +8,9 @@ import (
 // RespHead is what the gate learns of a backend's response head beside what
 // stands in the exchange.
 type RespHead struct {
+	// Asked is set before: the request asked for a WebSocket, so that 101 may come.
+	Asked bool
+
 	Minor   int
 	Chunked bool
 	// Close: the connection can't be used again.
@@ -17,6 +20,8 @@ type RespHead struct {
 	// ToClose: the body ends with the connection.
 	ToClose bool
 	Size    int
+
+	upgraded, connected bool // Upgrade says websocket, Connection says Upgrade
 }
 
 func protocol(at int, detail string) *Fault {
@@ -26,9 +31,9 @@ func protocol(at int, detail string) *Fault {
 // ParseResponse parses the response head at the beginning of b. It returns its
 // length, 0 when b does not hold all of it yet. head says that the request's
 // method was HEAD. A response of status below 200 is returned like any other;
-// 101 is refused, since nothing that the edge sends asks for it.
+// 101 is refused unless it was asked for, and switches to a WebSocket.
 func (r *RespHead) ParseResponse(e *policy.EngineExchange, b []byte, head bool) (n int, f *Fault) {
-	*r = RespHead{Minor: 1}
+	*r = RespHead{Asked: r.Asked, Minor: 1}
 	e.RespHeader.Reset()
 	if len(b) < 15 { // "HTTP/1.1 200\r\n" and the line feed of an empty line at least
 		return 0, earlyStatus(b)
@@ -155,6 +160,9 @@ func (p *respParser) field(name, value []byte) *Fault {
 		return nil
 	case respConnection:
 		p.connection(view(value))
+	case respUpgrade:
+		p.r.upgraded = policy.EngineText(value).Fold("websocket")
+		return nil
 	case respDrop:
 		return nil
 	}
@@ -173,6 +181,8 @@ func (p *respParser) connection(value string) {
 			if p.r.Minor == 0 {
 				p.r.Close = false
 			}
+		case policy.Static(t).Fold("upgrade"):
+			p.r.connected = true
 		case t != "":
 			p.named = true
 		}
@@ -193,8 +203,11 @@ func (p *respParser) finish(head bool) *Fault {
 		return protocol(-1, "too many header fields")
 	}
 	s := e.Resp.Status
-	if s == 101 {
+	if s == 101 && !r.Asked {
 		return protocol(-1, "the backend switched protocols unasked")
+	}
+	if s == 101 && (!r.upgraded || !r.connected) {
+		return protocol(-1, "the backend switched to something else than a WebSocket")
 	}
 	e.Resp.Length = p.length
 	switch {

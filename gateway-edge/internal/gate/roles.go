@@ -61,6 +61,7 @@ const (
 	respCoding
 	respConnection
 	respDrop
+	respUpgrade
 )
 
 var responseRoles = func() (t [policy.EngineKnown]role) {
@@ -72,8 +73,9 @@ var responseRoles = func() (t [policy.EngineKnown]role) {
 	set(respLength, policy.ContentLength)
 	set(respCoding, policy.TransferEncoding)
 	set(respConnection, policy.Connection)
+	set(respUpgrade, policy.Upgrade)
 	// The connection's own, and what only the edge says.
-	set(respDrop, policy.KeepAlive, policy.ProxyConnection, policy.ProxyAuthenticate, policy.Upgrade, policy.TrailerHeader,
+	set(respDrop, policy.KeepAlive, policy.ProxyConnection, policy.ProxyAuthenticate, policy.TrailerHeader,
 		policy.TollgateConsumer, policy.TollgateError, policy.TollgateKeyExpiresIn, policy.XRequestID,
 		policy.HTTP2Settings, policy.TE)
 	return

@@ -36,7 +36,7 @@ var advice = map[contract.Code]string{
 	contract.CodeTransferCoding:           "Send the body as `chunked` or with a length.",
 	contract.CodeVersionUnsupported:       "Use HTTP/1.1 or HTTP/2.",
 	contract.CodeMisdirected:              "Open a connection for this host.",
-	contract.CodeUpgradeRefused:           "Send the request without `Upgrade`: the route does not take this protocol.",
+	contract.CodeUpgradeRefused:           "Send the request without `Upgrade`, or switch WebSockets on in the [route](websocket.md); `detail` says what is wrong with the handshake.",
 	contract.CodeUpstreamUnavailable:      "Look at the upstream's health: every backend is down or refuses connections.",
 	contract.CodeUpstreamTimeout:          "Make the backend faster, or raise the route's timeout.",
 	contract.CodeUpstreamReset:            "Look at the backend's log: it closed the connection before its answer was complete.",
@@ -53,6 +53,7 @@ var advice = map[contract.Code]string{
 	contract.CodeProviderUnavailable:      "Try again after `Retry-After`: the identity provider's keys can't be fetched, and none are known.",
 	contract.CodeUpstreamBusy:             "Try again after `Retry-After`; or raise the upstream's `max_requests` or its `queue`, or add targets.",
 	contract.CodeCircuitOpen:              "Look at the backends: their `circuit_breaker` opened because they failed or hung. It is tried again by itself.",
+	contract.CodeWebSocketVersion:         "Send `Sec-WebSocket-Version: 13`, as every WebSocket library of today does.",
 }
 
 // errorPage lists every code that an edge answers with, and has an entry for each

@@ -1,0 +1,91 @@
+package engine_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestInterim sends early hints from backends of both protocols to clients of
+// both: they come before the answer, and hold nothing but the hint.
+func TestInterim(t *testing.T) {
+	h1 := rawAnswer(t, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\nSet-Cookie: a=b\r\nX-Inner: 1\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"+okAnswer, nil)
+	h2 := h2Backend(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", "</x>")
+		w.Header().Set("X-Inner", "1")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Del("Link")
+		w.WriteHeader(http.StatusProcessing)
+		_, _ = io.WriteString(w, "ok")
+	})
+	for name, g := range map[string]struct{ url, protocol string }{"h1": {h1.url, ""}, "h2c": {h2, "h2c"}} {
+		t.Run("backend "+name, func(t *testing.T) {
+			e := newEdge(t, edgeOptions{})
+			e.serve(withProtocol(plain(g.url), g.protocol))
+			t.Run("client h1", func(t *testing.T) {
+				s := e.dial()
+				s.send(get("/"))
+				var got []string
+				for range 3 {
+					line, err := s.r.ReadString('\n')
+					must(t, err)
+					h, err := readFields(s.r)
+					must(t, err)
+					got = append(got, strings.Fields(line)[1])
+					if len(got) < 3 && (len(h) > 1 || len(got) == 2 && len(h) != 0) {
+						t.Errorf("%s came with %v", line, h)
+					}
+				}
+				if strings.Join(got, " ") != "103 102 200" {
+					t.Errorf("the answers were %v", got)
+				}
+			})
+			t.Run("client of HTTP/1.0", func(t *testing.T) {
+				s := e.dial()
+				s.send("GET / HTTP/1.0\r\n" + host + "\r\n")
+				if m := s.answer(); m.status() != 200 {
+					t.Errorf("got %s", m.line)
+				}
+			})
+			t.Run("client h2", func(t *testing.T) {
+				var mu sync.Mutex
+				var got []int
+				trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if got = append(got, code); code == 103 && (h.Get("Link") != "</x>" || len(h) != 1) {
+						t.Errorf("103 came with %v", h)
+					}
+					return nil
+				}}
+				r, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace), "GET", "http://demo.localhost/", nil)
+				must(t, err)
+				resp, err := e.h2Client(false).Do(r)
+				must(t, err)
+				defer resp.Body.Close()
+				mu.Lock()
+				defer mu.Unlock()
+				if resp.StatusCode != 200 || len(got) != 2 || resp.Header.Get("Link") != "" {
+					t.Errorf("%s after %v", resp.Status, got)
+				}
+			})
+		})
+	}
+}
+
+func TestInterimWithoutEnd(t *testing.T) {
+	b := rawAnswer(t, strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 40)+okAnswer, nil)
+	e := newEdge(t, edgeOptions{})
+	e.serve(plain(b.url))
+	resp, err := e.h2Client(false).Get("http://demo.localhost/")
+	must(t, err)
+	defer resp.Body.Close()
+	if resp.StatusCode != 502 || resp.Header.Get("Tollgate-Error") != "upstream_protocol" {
+		t.Errorf("%s %s", resp.Status, resp.Header.Get("Tollgate-Error"))
+	}
+}
