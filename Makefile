@@ -139,6 +139,8 @@ browser-short: build browser-needs ## The same with each page once, by turns at 
 bench: services build ## CPU a request beside nginx and HAProxy in the same rounds, and the other figures
 	@tests/need.sh haproxy=haproxy wrk=wrk h2load=nghttp2-client
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 60m -v -run '^TestBench' ./bench
+	$(STEP) 'holding every kind of usage question against a million requests'
+	@cd services && TOLLGATE_LONG=1 $(abspath $(BIN))/withservices go test -count=1 -v -run '^TestMillionRequests$$' ./usage
 
 e2e: services build ## End-to-end tests, the long ones too
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) TOLLGATE_LONG=1 go test -count=1 -timeout 60m -v ./e2e/...
