@@ -225,6 +225,9 @@ it('a provider’s button signs in, and who is new names an organization', async
   await page.getByLabel('Name of the organization').fill('Compilers');
   await press(page, 'Make the organization');
   await page.getByRole('heading', { level: 1, name: 'First steps' }).waitFor();
+  await open(page, '/gateways', 'Gateways');
+  await page.getByRole('link', { name: /gateway|first steps/i }).first().waitFor();
+  await see(page, '15 no gateway yet');
 });
 
 it('the keyboard alone reaches the content, opens a dialog and comes back', async () => {
@@ -233,7 +236,7 @@ it('the keyboard alone reaches the content, opens a dialog and comes back', asyn
   await api.post('/v1/gateways', { name: 'board' });
   await open(page, '/gateways', 'Gateways');
   await page.keyboard.press('Tab');
-  await see(page, '15 the first stop of the keyboard');
+  await see(page, '16 the first stop of the keyboard');
   expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the content');
   await page.keyboard.press('Enter');
   await page.keyboard.press('Tab');

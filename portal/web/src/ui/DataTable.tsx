@@ -5,7 +5,7 @@ import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import classes from './DataTable.module.css';
 import { ErrorState } from './ErrorState';
-import type { Rows } from './useRows';
+import { isBare, type Rows } from './useRows';
 
 export interface Column<T> {
   /** Unique in the table. */
@@ -52,7 +52,7 @@ const rowHeight = 45;
 export function DataTable<T>(props: DataTableProps<T>) {
   const { rows, empty, search, onSearch, filters } = props;
   const nothing = !rows.loading && !rows.error && rows.items.length === 0;
-  const pristine = nothing && !search && !rows.filtered;
+  const pristine = isBare(rows, search);
   return (
     <div>
       {pristine ? null : (

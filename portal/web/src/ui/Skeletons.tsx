@@ -1,4 +1,4 @@
-import { Group, Skeleton, Stack, VisuallyHidden } from '@mantine/core';
+import { SimpleGrid, Skeleton, Stack, VisuallyHidden } from '@mantine/core';
 
 const rows = (n: number) => Array.from({ length: n }, (_, i) => i);
 
@@ -32,15 +32,17 @@ export function FormSkeleton({ fields = 4 }: { fields?: number }) {
 /** Figures side by side to come. */
 export function FiguresSkeleton({ figures = 4 }: { figures?: number }) {
   return (
-    <Group grow gap="md" role="status">
+    <div role="status">
       <VisuallyHidden>Loading</VisuallyHidden>
-      {rows(figures).map((i) => (
-        <Stack key={i} gap="xs" className="tg-panel" p="md">
-          <Skeleton height={11} width={70} />
-          <Skeleton height={24} width={96} />
-        </Stack>
-      ))}
-    </Group>
+      <SimpleGrid cols={{ base: 2, sm: figures }} spacing="md">
+        {rows(figures).map((i) => (
+          <Stack key={i} gap="xs" className="tg-panel" p="md" mih={110}>
+            <Skeleton height={11} width={70} />
+            <Skeleton height={24} width={96} />
+          </Stack>
+        ))}
+      </SimpleGrid>
+    </div>
   );
 }
 

@@ -6,7 +6,7 @@ export { ErrorState } from './ErrorState';
 export { Loaded } from './Loaded';
 export { PanelSkeleton, FormSkeleton, FiguresSkeleton, ChartSkeleton } from './Skeletons';
 export { DataTable, type Column } from './DataTable';
-export { useRows, type Rows, type ListPage } from './useRows';
+export { isBare, useRows, type Rows, type ListPage } from './useRows';
 export { useSearchParams } from './useSearchParams';
 export { useApiForm, type ApiForm } from './useApiForm';
 export { ProblemNote } from './ProblemNote';

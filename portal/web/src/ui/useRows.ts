@@ -37,6 +37,10 @@ export interface RowsInput<T> {
   refetchInterval?: number;
 }
 
+/** Whether a list has nothing at all, though nothing narrows it: then its empty state shows. */
+export const isBare = <T>(rows: Rows<T>, search?: string): boolean =>
+  !rows.loading && !rows.error && rows.items.length === 0 && !search && !rows.filtered;
+
 /** Rows of a list of the API, page by page. */
 export function useRows<T>({ key, read, filtered = false, refetchInterval }: RowsInput<T>): Rows<T> {
   const query = useInfiniteQuery({

@@ -4,7 +4,7 @@ import { IconBell } from '@tabler/icons-react';
 import { api } from '@/api/client';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
-import { DataTable, EmptyState, PageHeader, StateDot, Time, useRows, type Column } from '@/ui';
+import { DataTable, EmptyState, PageHeader, StateDot, Time, isBare, useRows, type Column } from '@/ui';
 import { ruleWords, statusOf, valueWords, type Alert } from './words';
 
 export default function AlertsPage() {
@@ -39,7 +39,7 @@ export default function AlertsPage() {
         title="Alerts"
         description="Tells you by mail or webhook when too many requests fail, backends become slow, a quota runs out or nobody calls any more."
         docs="/docs/alerts"
-        actions={create}
+        actions={isBare(rows) ? null : create}
       />
       <DataTable
         caption={`Alerts of ${gateway}`}

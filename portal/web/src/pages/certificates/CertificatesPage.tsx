@@ -1,11 +1,11 @@
 import { Button, Group, Text } from '@mantine/core';
-import { IconUpload } from '@tabler/icons-react';
+import { IconCertificate, IconUpload } from '@tabler/icons-react';
 import { useState } from 'react';
 import { api, etagOf, type Schemas } from '@/api/client';
 import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
-import { ConfirmDanger, DataTable, done, EmptyState, failed, PageHeader, StateDot, useRows, type Column, type DotState } from '@/ui';
+import { ConfirmDanger, DataTable, done, EmptyState, failed, PageHeader, StateDot, isBare, useRows, type Column, type DotState } from '@/ui';
 import { date } from '@/ui/format';
 import { UploadModal } from './UploadModal';
 import { expiryWords } from './expiry';
@@ -74,14 +74,14 @@ export default function CertificatesPage() {
   ) : null;
   return (
     <>
-      <PageHeader title="Certificates" description="Served by the edges to clients that ask for one of their hosts." actions={rows.items.length > 0 ? upload : undefined} />
+      <PageHeader title="Certificates" description="Served by the edges to clients that ask for one of their hosts." actions={isBare(rows) ? null : upload} />
       <DataTable
         caption={`Certificates of ${gateway}`}
         rows={rows}
         rowKey={(c) => c.id}
         columns={columns}
         empty={
-          <EmptyState title="No certificate yet" action={upload}>
+          <EmptyState icon={<IconCertificate size={32} />} title="No certificate yet" action={upload}>
             The gateway’s own host name is covered by the edges. Upload a certificate with its chain and private key to serve hosts of your own that routes of this
             gateway name. The key is encrypted and never shown again.
           </EmptyState>

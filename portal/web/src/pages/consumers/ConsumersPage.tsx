@@ -6,7 +6,7 @@ import { api, type Schemas } from '@/api/client';
 import type { paths } from '@/api/schema';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
-import { DataTable, EmptyState, PageHeader, Time, useRows, useSearchParams, type Column } from '@/ui';
+import { DataTable, EmptyState, PageHeader, Time, isBare, useRows, useSearchParams, type Column } from '@/ui';
 import { count } from '@/ui/format';
 import { RemoteSelect } from '@/ui/RemoteSelect';
 import { NewConsumer } from './NewConsumer';
@@ -75,7 +75,7 @@ export default function ConsumersPage() {
         title="Consumers"
         description="Whoever calls the gateway: an app, a customer, a partner. A consumer owns its keys and has a usage plan."
         docs="/docs/keys"
-        actions={rows.items.length > 0 ? make : null}
+        actions={isBare(rows, search.q) ? null : make}
       />
       <DataTable
         caption={`Consumers of ${gateway}`}

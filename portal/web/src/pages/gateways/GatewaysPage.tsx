@@ -2,7 +2,7 @@ import { Badge, Group, Text } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { api, type Schemas } from '@/api/client';
 import { useMay } from '@/api/session';
-import { CopyText, DataTable, EmptyState, PageHeader, StateDot, Time, useRows, type Column } from '@/ui';
+import { CopyText, DataTable, EmptyState, PageHeader, StateDot, Time, isBare, useRows, type Column } from '@/ui';
 import { LinkButton, TextLink } from '@/ui/LinkTo';
 
 type Gateway = Schemas['Gateway'];
@@ -60,7 +60,7 @@ export default function GatewaysPage() {
       <PageHeader
         title="Gateways"
         description="A gateway is one API front: a host name with routes, upstreams and consumers."
-        actions={rows.items.length > 0 ? make : undefined}
+        actions={isBare(rows) ? null : make}
       />
       <DataTable
         caption="Gateways of this organization"

@@ -2,6 +2,7 @@ import { Anchor } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { ErrorState, PageHeader, PanelSkeleton, useSearchParams } from '@/ui';
+import { TextLink } from '@/ui/LinkTo';
 import { BackendsStep } from './BackendsStep';
 import { GatewayStep } from './GatewayStep';
 import classes from './Guide.module.css';
@@ -31,7 +32,7 @@ export default function GuidePage() {
         docs="/docs/getting-started"
       />
       {at.error ? (
-        <ErrorState error={at.error} retry={at.retry} actions={<Link to="/guide">Begin with another gateway</Link>} />
+        <ErrorState error={at.error} retry={at.retry} actions={<TextLink to="/guide">Begin with another gateway</TextLink>} />
       ) : at.loading ? (
         <PanelSkeleton lines={6} />
       ) : (

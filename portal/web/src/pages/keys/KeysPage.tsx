@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconKey } from '@tabler/icons-react';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
-import { DataTable, EmptyState, PageHeader, useSearchParams } from '@/ui';
+import { DataTable, EmptyState, isBare, PageHeader, useSearchParams } from '@/ui';
 import { RemoteSelect } from '@/ui/RemoteSelect';
 import { keyColumns } from './columns';
 import { keyStates } from './KeyState';
@@ -29,7 +29,7 @@ export default function KeysPage() {
         title="API keys"
         description="A key lets its consumer call the gateway. It is shown once, when it is issued."
         docs="/docs/keys"
-        actions={rows.items.length > 0 ? issue : null}
+        actions={isBare(rows, search.q) ? null : issue}
       />
       <DataTable
         caption={`API keys of ${gateway}`}

@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { api, type Schemas } from '@/api/client';
 import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
-import { ConfirmDanger, DataTable, done, EmptyState, PageHeader, Time, useRows, type Column } from '@/ui';
+import { ConfirmDanger, DataTable, done, EmptyState, PageHeader, Time, isBare, useRows, type Column } from '@/ui';
 import { date } from '@/ui/format';
 import { NewToken } from './NewToken';
 import { everything, scopesText } from './scopes';
@@ -79,7 +79,7 @@ export default function TokensPage() {
       <PageHeader
         title="Management tokens"
         description="For programs that manage gateways: the command line, Terraform, a deployment. They don’t call gateways; API keys do."
-        actions={rows.items.length > 0 ? make : null}
+        actions={isBare(rows) ? null : make}
       />
       <DataTable
         caption="Management tokens"

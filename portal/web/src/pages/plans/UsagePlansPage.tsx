@@ -6,7 +6,7 @@ import { api, type Schemas } from '@/api/client';
 import type { paths } from '@/api/schema';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
-import { DataTable, done, EmptyState, PageHeader, Time, useRows, useSearchParams, type Column } from '@/ui';
+import { DataTable, done, EmptyState, PageHeader, Time, isBare, useRows, useSearchParams, type Column } from '@/ui';
 import { count } from '@/ui/format';
 import { quotaText, rateText } from './limits';
 import { PlanForm } from './PlanForm';
@@ -52,7 +52,7 @@ export default function UsagePlansPage() {
   const make = may ? <Button onClick={dialog.open}>New usage plan</Button> : null;
   return (
     <>
-      <PageHeader title="Usage plans" description="What a consumer may do: how fast, how much, how many at once, and which routes." docs="/docs/limits" actions={rows.items.length > 0 ? make : null} />
+      <PageHeader title="Usage plans" description="What a consumer may do: how fast, how much, how many at once, and which routes." docs="/docs/limits" actions={isBare(rows, search.q) ? null : make} />
       <DataTable
         caption={`Usage plans of ${gateway}`}
         rows={rows}

@@ -1,10 +1,10 @@
 import { Badge, Group, Select, Text } from '@mantine/core';
-import { IconPlus } from '@tabler/icons-react';
+import { IconPlus, IconRoute } from '@tabler/icons-react';
 import { api, type Schemas } from '@/api/client';
 import { useMay } from '@/api/session';
 import { usePolicyTypes } from '@/pages/policies/usePolicyTypes';
 import { useGatewayName } from '@/shell/useGateway';
-import { DataTable, EmptyState, PageHeader, Time, useRows, useSearchParams, type Column } from '@/ui';
+import { DataTable, EmptyState, PageHeader, Time, isBare, useRows, useSearchParams, type Column } from '@/ui';
 import { LinkButton, TextLink } from '@/ui/LinkTo';
 import { methods } from './match';
 
@@ -100,7 +100,7 @@ export default function RoutesPage() {
   ) : null;
   return (
     <>
-      <PageHeader title="Routes" description="A route decides by method, host and path what happens to a request." docs="/docs/routes" actions={make} />
+      <PageHeader title="Routes" description="A route decides by method, host and path what happens to a request." docs="/docs/routes" actions={isBare(rows, q) ? null : make} />
       <DataTable
         caption={`Routes of ${gateway}`}
         rows={rows}
@@ -126,7 +126,7 @@ export default function RoutesPage() {
           </>
         }
         empty={
-          <EmptyState title="No route yet" action={make}>
+          <EmptyState icon={<IconRoute size={32} />} title="No route yet" action={make}>
             Requests that no route matches are answered 404. A route takes those of a path, such as <span className="tg-mono">/orders/*</span>, applies its
             policies and sends them to an upstream.
           </EmptyState>

@@ -1,11 +1,11 @@
 import { Button, Group } from '@mantine/core';
-import { IconPlus } from '@tabler/icons-react';
+import { IconLock, IconPlus } from '@tabler/icons-react';
 import { useState } from 'react';
 import { api, etagOf, type Schemas } from '@/api/client';
 import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
-import { ConfirmDanger, DataTable, done, EmptyState, failed, PageHeader, Time, useRows, type Column } from '@/ui';
+import { ConfirmDanger, DataTable, done, EmptyState, failed, PageHeader, Time, isBare, useRows, type Column } from '@/ui';
 import { SecretModal } from './SecretModal';
 
 type Secret = Schemas['Secret'];
@@ -61,14 +61,14 @@ export default function SecretsPage() {
   ) : null;
   return (
     <>
-      <PageHeader title="Secrets" description="Values that policies use and nobody can read again, such as the token of a backend." actions={rows.items.length > 0 ? make : undefined} />
+      <PageHeader title="Secrets" description="Values that policies use and nobody can read again, such as the token of a backend." actions={isBare(rows) ? null : make} />
       <DataTable
         caption={`Secrets of ${gateway}`}
         rows={rows}
         rowKey={(s) => s.id}
         columns={columns}
         empty={
-          <EmptyState title="No secret yet" action={make}>
+          <EmptyState icon={<IconLock size={32} />} title="No secret yet" action={make}>
             Keep what your backends ask for out of the configuration: store it here once, then choose it as a value in a policy such as request headers. It is
             encrypted, sent to edges only, and appears in no version and no log.
           </EmptyState>

@@ -1,9 +1,9 @@
 import { Text } from '@mantine/core';
-import { IconPlus } from '@tabler/icons-react';
+import { IconPlus, IconServer2 } from '@tabler/icons-react';
 import { $api, api, type Schemas } from '@/api/client';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
-import { DataTable, EmptyState, PageHeader, StateDot, Time, useRows, useSearchParams, type Column } from '@/ui';
+import { DataTable, EmptyState, PageHeader, StateDot, Time, isBare, useRows, useSearchParams, type Column } from '@/ui';
 import { LinkButton, TextLink } from '@/ui/LinkTo';
 import { byUpstream, targetsOf, type TargetHealth } from './health';
 import { algorithms } from './words';
@@ -83,7 +83,7 @@ export default function UpstreamsPage() {
   ) : null;
   return (
     <>
-      <PageHeader title="Upstreams" description="An upstream is where routes send requests: one or more targets, which the edges watch and balance." docs="/docs/upstreams" actions={make} />
+      <PageHeader title="Upstreams" description="An upstream is where routes send requests: one or more targets, which the edges watch and balance." docs="/docs/upstreams" actions={isBare(rows, q) ? null : make} />
       <DataTable
         caption={`Upstreams of ${gateway}`}
         rows={rows}
@@ -95,7 +95,7 @@ export default function UpstreamsPage() {
         sort={sort}
         onSort={(word) => setSearch({ sort: word })}
         empty={
-          <EmptyState title="No upstream yet" action={make}>
+          <EmptyState icon={<IconServer2 size={32} />} title="No upstream yet" action={make}>
             An upstream names your backend’s address, such as <span className="tg-mono">https://orders.example.com</span>. With more than one target, requests are
             shared out and unhealthy ones are left out. You have no backend at hand? Begin with the hosted echo backend.
           </EmptyState>
