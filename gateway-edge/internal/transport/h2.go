@@ -34,8 +34,7 @@ func (p *Pool) newH2() *http.Transport {
 			WriteByteTimeout: 30 * time.Second,
 		},
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			u := p.spec.URL
-			c, err := p.pools.dialer.dial(ctx, p.spec.Organization, u.Host, u.Addr, u.Port, p.spec.Connect)
+			c, err := p.reach(ctx, &p.pools.dialer)
 			if err != nil {
 				return nil, dialError(err)
 			}

@@ -28,7 +28,8 @@ type Pool struct {
 	h2    *http.Transport // of protocols h2 and h2c
 
 	open   atomic.Int64
-	listed atomic.Bool // Run knows it
+	listed atomic.Bool   // Run knows it
+	moves  atomic.Uint32 // how often the name lost an address
 
 	mu   sync.Mutex // guards idle; held for a few instructions
 	idle []*Conn    // the one used last at the end
@@ -54,6 +55,7 @@ type Conn struct {
 	since int64           // when it became idle
 	token uint64          // of the watcher
 	dead  atomic.Bool     // its backend closed it
+	moves uint32          // the pool's when its address was last looked at
 	probe probe
 }
 
@@ -100,7 +102,7 @@ func (p *Pool) Dial(ctx context.Context, deadline time.Time) (*Conn, error) {
 		p.open.Add(-1)
 		return nil, err
 	}
-	c := &Conn{Conn: nc, pool: p, sock: sock}
+	c := &Conn{Conn: nc, pool: p, sock: sock, moves: p.moves.Load()}
 	if p.tls == nil {
 		c.Raw = sock
 	}
@@ -125,8 +127,8 @@ func (p *Pool) connect(ctx context.Context, deadline time.Time) (net.Conn, sysca
 		ctx, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
-	u := p.spec.URL
-	c, err := p.pools.dialer.dial(ctx, p.spec.Organization, u.Host, u.Addr, u.Port, p.spec.Connect)
+	d := p.pools.dialer
+	c, err := p.reach(ctx, &d)
 	if err != nil {
 		return nil, nil, dialError(err)
 	}
@@ -152,6 +154,10 @@ func (p *Pool) connect(ctx context.Context, deadline time.Time) (net.Conn, sysca
 // deadline may be set on it. now is CLOCK_BOOTTIME in ns.
 func (p *Pool) Put(c *Conn, now int64) {
 	c.since = now
+	if c.moves != p.moves.Load() && p.left(c) {
+		p.Discard(c)
+		return
+	}
 	p.mu.Lock()
 	// dead is read under the lock: the watcher sets it first and looks among the
 	// idle ones then.
@@ -194,6 +200,40 @@ func (p *Pool) take(c *Conn) bool {
 		}
 	}
 	return false
+}
+
+// name is what the pool's addresses come from.
+func (p *Pool) name() nameKey { return nameKey{tenant: p.spec.Organization, host: p.spec.URL.Host} }
+
+// left reports whether the name no longer has the address of a connection. The
+// connection belongs to the caller.
+func (p *Pool) left(c *Conn) bool {
+	c.moves = p.moves.Load()
+	a, ok := c.RemoteAddr().(*net.TCPAddr)
+	return ok && p.spec.URL.SRV == "" && !p.pools.dialer.resolver.has(p.name(), a.AddrPort().Addr().Unmap())
+}
+
+// moveAway closes idle connections whose address the name has lost.
+func (p *Pool) moveAway() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle = nil
+	p.mu.Unlock()
+	for _, c := range idle {
+		p.Put(c, c.since)
+	}
+	if p.h2 != nil {
+		p.h2.CloseIdleConnections()
+	}
+}
+
+// reach connects to the target: to one of its addresses, or of its service's.
+func (p *Pool) reach(ctx context.Context, d *dialer) (net.Conn, error) {
+	u := p.spec.URL
+	if u.SRV != "" {
+		return d.service(ctx, p.spec.Organization, u.SRV+u.Host, p.spec.Connect)
+	}
+	return d.dial(ctx, p.spec.Organization, u.Host, u.Addr, u.Port, p.spec.Connect)
 }
 
 // sweep closes what was idle too long; empty says that no connection is left.

@@ -84,6 +84,7 @@ func New(cfg Config) (*Pools, error) {
 	}
 	p := &Pools{cfg: cfg, base: time.Now(), pools: map[poolKey]weak.Pointer[Pool]{}, quotas: map[quotaKey]weak.Pointer[quota]{}, active: map[*Pool]struct{}{}}
 	p.dialer = dialer{guard: cfg.Guard, resolver: newResolver(cfg.Lookup, p.now)}
+	p.dialer.resolver.moved = p.moved
 	w, err := newWatcher()
 	if err != nil {
 		return nil, err
@@ -110,7 +111,7 @@ func (p *Pools) Run(ctx context.Context) error {
 			wg.Wait()
 			return nil
 		case <-tick.C:
-			p.sweep()
+			p.sweep(ctx)
 			if n++; n%forgetEvery == 0 {
 				p.forget()
 			}
@@ -146,9 +147,12 @@ func (p *Pools) busy() []*Pool {
 	return out
 }
 
-func (p *Pools) sweep() {
+func (p *Pools) sweep(ctx context.Context) {
 	now := p.now()
 	for _, pool := range p.busy() {
+		if u := pool.spec.URL; !u.Addr.IsValid() && u.SRV == "" {
+			p.dialer.resolver.refresh(ctx, pool.name())
+		}
 		if pool.sweep(now) {
 			p.mu.Lock()
 			if pool.open.Load() == 0 {
@@ -156,6 +160,17 @@ func (p *Pools) sweep() {
 				pool.listed.Store(false)
 			}
 			p.mu.Unlock()
+		}
+	}
+}
+
+// moved closes idle connections to addresses that a name no longer has; those in
+// use go when they come back.
+func (p *Pools) moved(key nameKey) {
+	for _, pool := range p.busy() {
+		if pool.name() == key {
+			pool.moves.Add(1)
+			pool.moveAway()
 		}
 	}
 }

@@ -5,25 +5,31 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
 
 // Times of the resolver's cache.
 const (
-	resolveTTL     = 30 * time.Second // an answer is used without asking again
-	resolveStale   = 5 * time.Minute  // and when asking fails
-	resolveRetry   = time.Second      // after a failure nobody asks before
+	resolveTTL     = 30 * time.Second // an answer that does not say how long it holds
+	resolveMinTTL  = time.Second      // and the bounds of one that does
+	resolveMaxTTL  = time.Hour
+	resolveStale   = 5 * time.Minute // and when asking fails
+	resolveRetry   = time.Second     // after a failure nobody asks before
 	resolveTimeout = 3 * time.Second
 	// resolvePatience is how long an old answer is held back for a new one.
 	resolvePatience = 250 * time.Millisecond
 )
 
-// resolver caches answers by tenant and name, asks once for any number of
-// callers, and goes on with the last good answer when asking fails.
+// resolver caches answers by tenant and name for as long as they hold, asks once
+// for any number of callers, and goes on with the last good answer when asking
+// fails.
 type resolver struct {
-	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	lookup func(ctx context.Context, key nameKey) (found, error)
 	now    func() int64
+	// moved is told of a name that has lost addresses.
+	moved func(key nameKey)
 
 	mu    sync.Mutex // guards names
 	names map[nameKey]*name
@@ -32,12 +38,13 @@ type resolver struct {
 type nameKey struct {
 	tenant uint64
 	host   string
+	srv    bool // a service's name
 }
 
 // name is one cached name. Its fields are guarded by the resolver's lock.
 type name struct {
-	addrs  []netip.Addr
-	good   int64 // when addrs came, monotonic ns
+	found
+	good   int64 // when the answer came, monotonic ns
 	tried  int64 // when asking last ended
 	used   int64
 	err    error
@@ -46,20 +53,31 @@ type name struct {
 }
 
 func newResolver(lookup func(context.Context, string) ([]netip.Addr, error), now func() int64) *resolver {
-	if lookup == nil {
-		system := &net.Resolver{PreferGo: true}
-		lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return system.LookupNetIP(ctx, "ip", host)
+	ask := system
+	if lookup != nil {
+		ask = func(ctx context.Context, key nameKey) (found, error) {
+			addrs, err := lookup(ctx, key.host)
+			return found{addrs: addrs}, err
 		}
 	}
-	return &resolver{lookup: lookup, now: now, names: map[nameKey]*name{}}
+	return &resolver{lookup: ask, now: now, moved: func(nameKey) {}, names: map[nameKey]*name{}}
 }
 
 // resolve returns a name's addresses, in the resolver's order of families and
 // each time beginning with another one of the first family. When ctx ends first
 // the error is a *net.DNSError as well.
 func (r *resolver) resolve(ctx context.Context, tenant uint64, host string) ([]netip.Addr, error) {
-	key := nameKey{tenant, host}
+	got, err := r.find(ctx, nameKey{tenant: tenant, host: host})
+	return got.addrs, err
+}
+
+// services returns a service's records in the order in which to try them.
+func (r *resolver) services(ctx context.Context, tenant uint64, host string) ([]*net.SRV, error) {
+	got, err := r.find(ctx, nameKey{tenant: tenant, host: host, srv: true})
+	return got.srv, err
+}
+
+func (r *resolver) find(ctx context.Context, key nameKey) (found, error) {
 	r.mu.Lock()
 	n := r.names[key]
 	if n == nil {
@@ -68,19 +86,13 @@ func (r *resolver) resolve(ctx context.Context, tenant uint64, host string) ([]n
 	}
 	now := r.now()
 	n.used = now
-	if n.addrs != nil && now-n.good < int64(resolveTTL) || n.tried != 0 && now-n.tried < int64(resolveRetry) {
+	if n.fresh(now) {
 		defer r.mu.Unlock()
 		return n.answer(now)
 	}
-	if n.asking == nil {
-		n.asking = make(chan struct{})
-		// One goroutine a name, for resolveTimeout at most: the question outlives
-		// the caller who happened to be first.
-		go r.ask(context.WithoutCancel(ctx), key, n)
-	}
-	asking := n.asking
+	asking := r.start(ctx, key, n)
 	var patience <-chan time.Time
-	if n.addrs != nil && now-n.good < int64(resolveStale) {
+	if n.known(now) {
 		timer := time.NewTimer(resolvePatience)
 		defer timer.Stop()
 		patience = timer.C
@@ -91,7 +103,7 @@ func (r *resolver) resolve(ctx context.Context, tenant uint64, host string) ([]n
 	case <-patience:
 	case <-ctx.Done():
 		if patience == nil {
-			return nil, &net.DNSError{Err: ctx.Err().Error(), Name: host, IsTimeout: true}
+			return found{}, &net.DNSError{Err: ctx.Err().Error(), Name: key.host, IsTimeout: true}
 		}
 	}
 	r.mu.Lock()
@@ -99,10 +111,58 @@ func (r *resolver) resolve(ctx context.Context, tenant uint64, host string) ([]n
 	return n.answer(r.now())
 }
 
+// start asks, unless somebody is asking. The lock is held.
+func (r *resolver) start(ctx context.Context, key nameKey, n *name) chan struct{} {
+	if n.asking == nil {
+		n.asking = make(chan struct{})
+		// One goroutine a name, for resolveTimeout at most: the question outlives
+		// the caller who happened to be first.
+		go r.ask(context.WithoutCancel(ctx), key, n)
+	}
+	return n.asking
+}
+
+// refresh asks again for a name that connections go on using, so that one whose
+// addresses change is noticed without a new connection.
+func (r *resolver) refresh(ctx context.Context, key nameKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.names[key]
+	if n == nil {
+		return
+	}
+	now := r.now()
+	n.used = now
+	if !n.fresh(now) {
+		r.start(ctx, key, n)
+	}
+}
+
+// has reports whether an address is among those of a name, as far as is known.
+func (r *resolver) has(key nameKey, addr netip.Addr) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.names[key]
+	return n == nil || n.addrs == nil || slices.Contains(n.addrs, addr)
+}
+
+// known reports whether there is an answer that may be used, be it old.
+func (n *name) known(now int64) bool {
+	return n.good != 0 && now-n.good < int64(max(resolveStale, n.ttl))
+}
+
+// fresh reports whether nobody needs to ask.
+func (n *name) fresh(now int64) bool {
+	return n.good != 0 && now-n.good < int64(n.ttl) || n.tried != 0 && now-n.tried < int64(resolveRetry)
+}
+
 // answer returns what is known. The lock is held.
-func (n *name) answer(now int64) ([]netip.Addr, error) {
-	if n.addrs == nil || now-n.good >= int64(resolveStale) {
-		return nil, n.err
+func (n *name) answer(now int64) (found, error) {
+	if !n.known(now) {
+		return found{}, n.err
+	}
+	if n.srv != nil {
+		return n.found, nil
 	}
 	n.turn++
 	first := 0
@@ -113,32 +173,47 @@ func (n *name) answer(now int64) ([]netip.Addr, error) {
 	for i := range first {
 		out = append(out, n.addrs[(uint(i)+n.turn)%uint(first)])
 	}
-	return append(out, n.addrs[first:]...), nil
+	return found{addrs: append(out, n.addrs[first:]...)}, nil
 }
 
 // ask asks on behalf of all who wait, whatever becomes of the first of them.
 func (r *resolver) ask(ctx context.Context, key nameKey, n *name) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
-	addrs, err := r.lookup(ctx, key.host)
-	if err == nil && len(addrs) == 0 {
+	got, err := r.lookup(ctx, key)
+	if err == nil && len(got.addrs) == 0 && len(got.srv) == 0 {
 		err = &net.DNSError{Err: "no address", Name: key.host, IsNotFound: true}
 	}
 	var dns *net.DNSError
 	if err != nil && !errors.As(err, &dns) {
 		err = &net.DNSError{Err: err.Error(), Name: key.host}
 	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
+	for i := range got.addrs {
+		got.addrs[i] = got.addrs[i].Unmap()
 	}
+	if got.ttl == 0 {
+		got.ttl = resolveTTL
+	}
+	got.ttl = min(max(got.ttl, resolveMinTTL), resolveMaxTTL)
+	if lost := r.learn(n, got, err); lost {
+		r.moved(key)
+	}
+}
+
+// learn takes an answer; lost says that an address has gone.
+func (r *resolver) learn(n *name, got found, err error) (lost bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n.tried, n.err = r.now(), err
 	if err == nil {
-		n.addrs, n.good = addrs, n.tried
+		for _, a := range n.addrs {
+			lost = lost || !slices.Contains(got.addrs, a)
+		}
+		n.found, n.good = got, n.tried
 	}
 	close(n.asking)
 	n.asking = nil
+	return lost
 }
 
 // sweep forgets names that nobody asked for.
