@@ -548,6 +548,7 @@ func (e DeveloperPortalOpenapi) Valid() bool {
 // Defines values for DifferenceKind.
 const (
 	DifferenceKindCertificate DifferenceKind = "certificate"
+	DifferenceKindDomain      DifferenceKind = "domain"
 	DifferenceKindGateway     DifferenceKind = "gateway"
 	DifferenceKindPolicies    DifferenceKind = "policies"
 	DifferenceKindRoute       DifferenceKind = "route"
@@ -561,6 +562,8 @@ const (
 func (e DifferenceKind) Valid() bool {
 	switch e {
 	case DifferenceKindCertificate:
+		return true
+	case DifferenceKindDomain:
 		return true
 	case DifferenceKindGateway:
 		return true
@@ -596,6 +599,114 @@ func (e DifferenceVerb) Valid() bool {
 	case Delete:
 		return true
 	case Update:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DomainProofType.
+const (
+	TXT DomainProofType = "TXT"
+)
+
+// Valid indicates whether the value is a known member of the DomainProofType enum.
+func (e DomainProofType) Valid() bool {
+	switch e {
+	case TXT:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DomainState.
+const (
+	DomainStateActive  DomainState = "active"
+	DomainStateFailing DomainState = "failing"
+	DomainStateLapsed  DomainState = "lapsed"
+	DomainStatePending DomainState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the DomainState enum.
+func (e DomainState) Valid() bool {
+	switch e {
+	case DomainStateActive:
+		return true
+	case DomainStateFailing:
+		return true
+	case DomainStateLapsed:
+		return true
+	case DomainStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DomainCertificateMode.
+const (
+	DomainCertificateModeAutomatic DomainCertificateMode = "automatic"
+	DomainCertificateModeUploaded  DomainCertificateMode = "uploaded"
+)
+
+// Valid indicates whether the value is a known member of the DomainCertificateMode enum.
+func (e DomainCertificateMode) Valid() bool {
+	switch e {
+	case DomainCertificateModeAutomatic:
+		return true
+	case DomainCertificateModeUploaded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DomainCertificateState.
+const (
+	DomainCertificateStateExpired     DomainCertificateState = "expired"
+	DomainCertificateStateFailing     DomainCertificateState = "failing"
+	DomainCertificateStateIssued      DomainCertificateState = "issued"
+	DomainCertificateStateOff         DomainCertificateState = "off"
+	DomainCertificateStateOrdered     DomainCertificateState = "ordered"
+	DomainCertificateStateUnavailable DomainCertificateState = "unavailable"
+	DomainCertificateStateWaiting     DomainCertificateState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the DomainCertificateState enum.
+func (e DomainCertificateState) Valid() bool {
+	switch e {
+	case DomainCertificateStateExpired:
+		return true
+	case DomainCertificateStateFailing:
+		return true
+	case DomainCertificateStateIssued:
+		return true
+	case DomainCertificateStateOff:
+		return true
+	case DomainCertificateStateOrdered:
+		return true
+	case DomainCertificateStateUnavailable:
+		return true
+	case DomainCertificateStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DomainInputCertificate.
+const (
+	DomainInputCertificateAutomatic DomainInputCertificate = "automatic"
+	DomainInputCertificateUploaded  DomainInputCertificate = "uploaded"
+)
+
+// Valid indicates whether the value is a known member of the DomainInputCertificate enum.
+func (e DomainInputCertificate) Valid() bool {
+	switch e {
+	case DomainInputCertificateAutomatic:
+		return true
+	case DomainInputCertificateUploaded:
 		return true
 	default:
 		return false
@@ -2548,6 +2659,83 @@ type DifferenceKind string
 
 // DifferenceVerb defines model for Difference.Verb.
 type DifferenceVerb string
+
+// Domain defines model for Domain.
+type Domain struct {
+	Certificate DomainCertificate `json:"certificate"`
+	CheckedAt   *time.Time        `json:"checked_at,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
+	Host        string            `json:"host"`
+	ID          string            `json:"id"`
+	NextCheckAt *time.Time        `json:"next_check_at,omitempty"`
+
+	// Problem What is wrong with the proof and what to do
+	Problem *string `json:"problem,omitempty"`
+
+	// Proof The DNS record to set
+	Proof struct {
+		Name  string          `json:"name"`
+		Type  DomainProofType `json:"type"`
+		Value string          `json:"value"`
+	} `json:"proof"`
+
+	// State `failing` is served on although its record is gone, `lapsed` no more
+	State DomainState `json:"state"`
+
+	// Target Where a CNAME record of the host has to point, so that requests reach the edges
+	Target    *string   `json:"target,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// VerifiedAt When the record was seen last
+	VerifiedAt *time.Time `json:"verified_at,omitempty"`
+}
+
+// DomainProofType defines model for Domain.Proof.Type.
+type DomainProofType string
+
+// DomainState `failing` is served on although its record is gone, `lapsed` no more
+type DomainState string
+
+// DomainCertificate defines model for DomainCertificate.
+type DomainCertificate struct {
+	// Attempts Orders that failed in a row
+	Attempts          *int                  `json:"attempts,omitempty"`
+	FingerprintSha256 *string               `json:"fingerprint_sha256,omitempty"`
+	IssuedAt          *time.Time            `json:"issued_at,omitempty"`
+	Issuer            *string               `json:"issuer,omitempty"`
+	Mode              DomainCertificateMode `json:"mode"`
+
+	// NextAttemptAt When it is ordered or renewed next
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
+	NotAfter      *time.Time `json:"not_after,omitempty"`
+
+	// Problem What is wrong and what to do
+	Problem *string `json:"problem,omitempty"`
+
+	// State `off`: none is asked for; `unavailable`: this installation can't issue it; `waiting`: for the proof
+	State DomainCertificateState `json:"state"`
+}
+
+// DomainCertificateMode defines model for DomainCertificate.Mode.
+type DomainCertificateMode string
+
+// DomainCertificateState `off`: none is asked for; `unavailable`: this installation can't issue it; `waiting`: for the proof
+type DomainCertificateState string
+
+// DomainInput defines model for DomainInput.
+type DomainInput struct {
+	// Certificate Whether a certificate is issued and renewed by itself; default automatic
+	Certificate *DomainInputCertificate `json:"certificate,omitempty"`
+}
+
+// DomainInputCertificate Whether a certificate is issued and renewed by itself; default automatic
+type DomainInputCertificate string
+
+// DomainList defines model for DomainList.
+type DomainList struct {
+	Items      []Domain `json:"items"`
+	NextCursor *string  `json:"next_cursor,omitempty"`
+}
 
 // Duration A duration such as `500ms`, `30s`, `1h30m`
 //
@@ -4731,6 +4919,9 @@ type ConsumerAnswer = Consumer
 // DeveloperPortalAnswer defines model for DeveloperPortalAnswer.
 type DeveloperPortalAnswer = DeveloperPortal
 
+// DomainAnswer defines model for DomainAnswer.
+type DomainAnswer = Domain
+
 // ExportAnswer defines model for ExportAnswer.
 type ExportAnswer = Export
 
@@ -5050,6 +5241,27 @@ type ListDevelopersParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListDomainsParams defines parameters for ListDomains.
+type ListDomainsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteDomainParams defines parameters for DeleteDomain.
+type DeleteDomainParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutDomainParams defines parameters for PutDomain.
+type PutDomainParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
 // ListKeysParams defines parameters for ListKeys.
@@ -5628,6 +5840,9 @@ type PutDeveloperPortalLogoJSONRequestBody = LogoInput
 
 // PutDeveloperPortalOpenAPIJSONRequestBody defines body for PutDeveloperPortalOpenAPI for application/json ContentType.
 type PutDeveloperPortalOpenAPIJSONRequestBody = OpenAPIUpload
+
+// PutDomainJSONRequestBody defines body for PutDomain for application/json ContentType.
+type PutDomainJSONRequestBody = DomainInput
 
 // ExplainJSONRequestBody defines body for Explain for application/json ContentType.
 type ExplainJSONRequestBody = ExplainInput
@@ -6584,6 +6799,51 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/openapi (the `PutDeveloperPortalOpenAPI` operationId).
 	PutDeveloperPortalOpenAPI(ctx context.Context, gateway GatewayParam, body PutDeveloperPortalOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDomains Custom domains with the state of their proof and of their certificate
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/domains (the `ListDomains` operationId).
+	ListDomains(ctx context.Context, gateway GatewayParam, params *ListDomainsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteDomain Delete a custom domain; no other organization can have its host for a week
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/domains/{host} (the `DeleteDomain` operationId).
+	DeleteDomain(ctx context.Context, gateway GatewayParam, host string, params *DeleteDomainParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDomain One custom domain
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/domains/{host} (the `GetDomain` operationId).
+	GetDomain(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutDomainWithBody Add a custom domain, or change one
+	//
+	// The gateway answers for the host once its control is proven: set the TXT record of `proof`, which is bound to
+	// this organization. It is looked for by itself; `verify` looks at once. One host belongs to one gateway.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/domains/{host} (the `PutDomain` operationId).
+	PutDomainWithBody(ctx context.Context, gateway GatewayParam, host string, params *PutDomainParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutDomain Add a custom domain, or change one
+	//
+	// The gateway answers for the host once its control is proven: set the TXT record of `proof`, which is bound to
+	// this organization. It is looked for by itself; `verify` looks at once. One host belongs to one gateway.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/domains/{host} (the `PutDomain` operationId).
+	PutDomain(ctx context.Context, gateway GatewayParam, host string, params *PutDomainParams, body PutDomainJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OrderDomainCertificate Order the domain's certificate now, instead of when it is due
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/domains/{host}/certificate (the `OrderDomainCertificate` operationId).
+	OrderDomainCertificate(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VerifyDomain Look for the domain's DNS record now
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/domains/{host}/verify (the `VerifyDomain` operationId).
+	VerifyDomain(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ExplainWithBody What would happen to this request, by a live edge's own engine
 	//
@@ -9101,6 +9361,121 @@ func (c *Client) PutDeveloperPortalOpenAPIWithBody(ctx context.Context, gateway 
 // Corresponds with PUT /v1/gateways/{gateway}/developer-portal/openapi (the `PutDeveloperPortalOpenAPI` operationId).
 func (c *Client) PutDeveloperPortalOpenAPI(ctx context.Context, gateway GatewayParam, body PutDeveloperPortalOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutDeveloperPortalOpenAPIRequest(c.Server, gateway, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDomains Custom domains with the state of their proof and of their certificate
+//
+// Corresponds with GET /v1/gateways/{gateway}/domains (the `ListDomains` operationId).
+func (c *Client) ListDomains(ctx context.Context, gateway GatewayParam, params *ListDomainsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDomainsRequest(c.Server, gateway, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteDomain Delete a custom domain; no other organization can have its host for a week
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/domains/{host} (the `DeleteDomain` operationId).
+func (c *Client) DeleteDomain(ctx context.Context, gateway GatewayParam, host string, params *DeleteDomainParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteDomainRequest(c.Server, gateway, host, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDomain One custom domain
+//
+// Corresponds with GET /v1/gateways/{gateway}/domains/{host} (the `GetDomain` operationId).
+func (c *Client) GetDomain(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDomainRequest(c.Server, gateway, host)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutDomainWithBody Add a custom domain, or change one
+//
+// The gateway answers for the host once its control is proven: set the TXT record of `proof`, which is bound to
+// this organization. It is looked for by itself; `verify` looks at once. One host belongs to one gateway.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/domains/{host} (the `PutDomain` operationId).
+func (c *Client) PutDomainWithBody(ctx context.Context, gateway GatewayParam, host string, params *PutDomainParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutDomainRequestWithBody(c.Server, gateway, host, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutDomain Add a custom domain, or change one
+//
+// The gateway answers for the host once its control is proven: set the TXT record of `proof`, which is bound to
+// this organization. It is looked for by itself; `verify` looks at once. One host belongs to one gateway.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/domains/{host} (the `PutDomain` operationId).
+func (c *Client) PutDomain(ctx context.Context, gateway GatewayParam, host string, params *PutDomainParams, body PutDomainJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutDomainRequest(c.Server, gateway, host, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OrderDomainCertificate Order the domain's certificate now, instead of when it is due
+//
+// Corresponds with POST /v1/gateways/{gateway}/domains/{host}/certificate (the `OrderDomainCertificate` operationId).
+func (c *Client) OrderDomainCertificate(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOrderDomainCertificateRequest(c.Server, gateway, host)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VerifyDomain Look for the domain's DNS record now
+//
+// Corresponds with POST /v1/gateways/{gateway}/domains/{host}/verify (the `VerifyDomain` operationId).
+func (c *Client) VerifyDomain(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVerifyDomainRequest(c.Server, gateway, host)
 	if err != nil {
 		return nil, err
 	}
@@ -14869,6 +15244,327 @@ func NewPutDeveloperPortalOpenAPIRequestWithBody(server string, gateway GatewayP
 	return req, nil
 }
 
+// NewListDomainsRequest constructs an http.Request for the ListDomains method
+func NewListDomainsRequest(server string, gateway GatewayParam, params *ListDomainsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/domains", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteDomainRequest constructs an http.Request for the DeleteDomain method
+func NewDeleteDomainRequest(server string, gateway GatewayParam, host string, params *DeleteDomainParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "host", host, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/domains/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetDomainRequest constructs an http.Request for the GetDomain method
+func NewGetDomainRequest(server string, gateway GatewayParam, host string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "host", host, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/domains/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutDomainRequest calls the generic PutDomain builder with application/json body
+func NewPutDomainRequest(server string, gateway GatewayParam, host string, params *PutDomainParams, body PutDomainJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutDomainRequestWithBody(server, gateway, host, params, "application/json", bodyReader)
+}
+
+// NewPutDomainRequestWithBody constructs an http.Request for the PutDomain method, with any body, and a specified content type
+func NewPutDomainRequestWithBody(server string, gateway GatewayParam, host string, params *PutDomainParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "host", host, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/domains/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewOrderDomainCertificateRequest constructs an http.Request for the OrderDomainCertificate method
+func NewOrderDomainCertificateRequest(server string, gateway GatewayParam, host string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "host", host, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/domains/%s/certificate", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewVerifyDomainRequest constructs an http.Request for the VerifyDomain method
+func NewVerifyDomainRequest(server string, gateway GatewayParam, host string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "host", host, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/domains/%s/verify", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewExplainRequest calls the generic Explain builder with application/json body
 func NewExplainRequest(server string, gateway GatewayParam, body ExplainJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -20531,6 +21227,61 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/gateways/{gateway}/developer-portal/openapi (the `PutDeveloperPortalOpenAPI` operationId).
 	PutDeveloperPortalOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, body PutDeveloperPortalOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDeveloperPortalOpenAPIResponse, error)
 
+	// ListDomainsWithResponse Custom domains with the state of their proof and of their certificate
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/domains (the `ListDomains` operationId).
+	ListDomainsWithResponse(ctx context.Context, gateway GatewayParam, params *ListDomainsParams, reqEditors ...RequestEditorFn) (*ListDomainsResponse, error)
+
+	// DeleteDomainWithResponse Delete a custom domain; no other organization can have its host for a week
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/domains/{host} (the `DeleteDomain` operationId).
+	DeleteDomainWithResponse(ctx context.Context, gateway GatewayParam, host string, params *DeleteDomainParams, reqEditors ...RequestEditorFn) (*DeleteDomainResponse, error)
+
+	// GetDomainWithResponse One custom domain
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/domains/{host} (the `GetDomain` operationId).
+	GetDomainWithResponse(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*GetDomainResponse, error)
+
+	// PutDomainWithBodyWithResponse Add a custom domain, or change one
+	//
+	// The gateway answers for the host once its control is proven: set the TXT record of `proof`, which is bound to
+	// this organization. It is looked for by itself; `verify` looks at once. One host belongs to one gateway.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/domains/{host} (the `PutDomain` operationId).
+	PutDomainWithBodyWithResponse(ctx context.Context, gateway GatewayParam, host string, params *PutDomainParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutDomainResponse, error)
+
+	// PutDomainWithResponse Add a custom domain, or change one
+	//
+	// The gateway answers for the host once its control is proven: set the TXT record of `proof`, which is bound to
+	// this organization. It is looked for by itself; `verify` looks at once. One host belongs to one gateway.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/domains/{host} (the `PutDomain` operationId).
+	PutDomainWithResponse(ctx context.Context, gateway GatewayParam, host string, params *PutDomainParams, body PutDomainJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDomainResponse, error)
+
+	// OrderDomainCertificateWithResponse Order the domain's certificate now, instead of when it is due
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/domains/{host}/certificate (the `OrderDomainCertificate` operationId).
+	OrderDomainCertificateWithResponse(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*OrderDomainCertificateResponse, error)
+
+	// VerifyDomainWithResponse Look for the domain's DNS record now
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/domains/{host}/verify (the `VerifyDomain` operationId).
+	VerifyDomainWithResponse(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*VerifyDomainResponse, error)
+
 	// ExplainWithBodyWithResponse What would happen to this request, by a live edge's own engine
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -24849,6 +25600,336 @@ func (r PutDeveloperPortalOpenAPIResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutDeveloperPortalOpenAPIResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDomainsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DomainList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDomainsResponse) GetJSON200() *DomainList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListDomainsResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDomainsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDomainsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDomainsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDomainsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteDomainResponse204Headers the declared response headers of an HTTP 204 response for DeleteDomain
+type DeleteDomainResponse204Headers struct {
+	TollgateVersion *string
+}
+
+type DeleteDomainResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteDomainResponse204Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteDomainResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteDomainResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteDomainResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteDomainResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteDomainResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetDomainResponse200Headers the declared response headers of an HTTP 200 response for GetDomain
+type GetDomainResponse200Headers struct {
+	ETag *string
+}
+
+type GetDomainResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DomainAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetDomainResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDomainResponse) GetJSON200() *DomainAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetDomainResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDomainResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDomainResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDomainResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDomainResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutDomainResponse200Headers the declared response headers of an HTTP 200 response for PutDomain
+type PutDomainResponse200Headers struct {
+	ETag *string
+}
+
+// PutDomainResponse201Headers the declared response headers of an HTTP 201 response for PutDomain
+type PutDomainResponse201Headers struct {
+	ETag *string
+}
+
+type PutDomainResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DomainAnswer
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *DomainAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutDomainResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutDomainResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutDomainResponse) GetJSON200() *DomainAnswer {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutDomainResponse) GetJSON201() *DomainAnswer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutDomainResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutDomainResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutDomainResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutDomainResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutDomainResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// OrderDomainCertificateResponse200Headers the declared response headers of an HTTP 200 response for OrderDomainCertificate
+type OrderDomainCertificateResponse200Headers struct {
+	ETag *string
+}
+
+type OrderDomainCertificateResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DomainAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *OrderDomainCertificateResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r OrderDomainCertificateResponse) GetJSON200() *DomainAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r OrderDomainCertificateResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r OrderDomainCertificateResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r OrderDomainCertificateResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r OrderDomainCertificateResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r OrderDomainCertificateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// VerifyDomainResponse200Headers the declared response headers of an HTTP 200 response for VerifyDomain
+type VerifyDomainResponse200Headers struct {
+	ETag *string
+}
+
+type VerifyDomainResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DomainAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *VerifyDomainResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r VerifyDomainResponse) GetJSON200() *DomainAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r VerifyDomainResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r VerifyDomainResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r VerifyDomainResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VerifyDomainResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VerifyDomainResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -30478,6 +31559,103 @@ func (c *ClientWithResponses) PutDeveloperPortalOpenAPIWithResponse(ctx context.
 	return ParsePutDeveloperPortalOpenAPIResponse(rsp)
 }
 
+// ListDomainsWithResponse Custom domains with the state of their proof and of their certificate
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/domains (the `ListDomains` operationId).
+func (c *ClientWithResponses) ListDomainsWithResponse(ctx context.Context, gateway GatewayParam, params *ListDomainsParams, reqEditors ...RequestEditorFn) (*ListDomainsResponse, error) {
+	rsp, err := c.ListDomains(ctx, gateway, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDomainsResponse(rsp)
+}
+
+// DeleteDomainWithResponse Delete a custom domain; no other organization can have its host for a week
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/domains/{host} (the `DeleteDomain` operationId).
+func (c *ClientWithResponses) DeleteDomainWithResponse(ctx context.Context, gateway GatewayParam, host string, params *DeleteDomainParams, reqEditors ...RequestEditorFn) (*DeleteDomainResponse, error) {
+	rsp, err := c.DeleteDomain(ctx, gateway, host, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteDomainResponse(rsp)
+}
+
+// GetDomainWithResponse One custom domain
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/domains/{host} (the `GetDomain` operationId).
+func (c *ClientWithResponses) GetDomainWithResponse(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*GetDomainResponse, error) {
+	rsp, err := c.GetDomain(ctx, gateway, host, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDomainResponse(rsp)
+}
+
+// PutDomainWithBodyWithResponse Add a custom domain, or change one
+//
+// The gateway answers for the host once its control is proven: set the TXT record of `proof`, which is bound to
+// this organization. It is looked for by itself; `verify` looks at once. One host belongs to one gateway.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/domains/{host} (the `PutDomain` operationId).
+func (c *ClientWithResponses) PutDomainWithBodyWithResponse(ctx context.Context, gateway GatewayParam, host string, params *PutDomainParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutDomainResponse, error) {
+	rsp, err := c.PutDomainWithBody(ctx, gateway, host, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutDomainResponse(rsp)
+}
+
+// PutDomainWithResponse Add a custom domain, or change one
+//
+// The gateway answers for the host once its control is proven: set the TXT record of `proof`, which is bound to
+// this organization. It is looked for by itself; `verify` looks at once. One host belongs to one gateway.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/domains/{host} (the `PutDomain` operationId).
+func (c *ClientWithResponses) PutDomainWithResponse(ctx context.Context, gateway GatewayParam, host string, params *PutDomainParams, body PutDomainJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDomainResponse, error) {
+	rsp, err := c.PutDomain(ctx, gateway, host, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutDomainResponse(rsp)
+}
+
+// OrderDomainCertificateWithResponse Order the domain's certificate now, instead of when it is due
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/domains/{host}/certificate (the `OrderDomainCertificate` operationId).
+func (c *ClientWithResponses) OrderDomainCertificateWithResponse(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*OrderDomainCertificateResponse, error) {
+	rsp, err := c.OrderDomainCertificate(ctx, gateway, host, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOrderDomainCertificateResponse(rsp)
+}
+
+// VerifyDomainWithResponse Look for the domain's DNS record now
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/domains/{host}/verify (the `VerifyDomain` operationId).
+func (c *ClientWithResponses) VerifyDomainWithResponse(ctx context.Context, gateway GatewayParam, host string, reqEditors ...RequestEditorFn) (*VerifyDomainResponse, error) {
+	rsp, err := c.VerifyDomain(ctx, gateway, host, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVerifyDomainResponse(rsp)
+}
+
 // ExplainWithBodyWithResponse What would happen to this request, by a live edge's own engine
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -34668,6 +35846,282 @@ func ParsePutDeveloperPortalOpenAPIResponse(rsp *http.Response) (*PutDeveloperPo
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseListDomainsResponse parses an HTTP response from a ListDomainsWithResponse call
+func ParseListDomainsResponse(rsp *http.Response) (*ListDomainsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDomainsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DomainList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteDomainResponse parses an HTTP response from a DeleteDomainWithResponse call
+func ParseDeleteDomainResponse(rsp *http.Response) (*DeleteDomainResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteDomainResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteDomainResponse204Headers
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetDomainResponse parses an HTTP response from a GetDomainWithResponse call
+func ParseGetDomainResponse(rsp *http.Response) (*GetDomainResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDomainResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DomainAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetDomainResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutDomainResponse parses an HTTP response from a PutDomainWithResponse call
+func ParsePutDomainResponse(rsp *http.Response) (*PutDomainResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutDomainResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DomainAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest DomainAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutDomainResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutDomainResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseOrderDomainCertificateResponse parses an HTTP response from a OrderDomainCertificateWithResponse call
+func ParseOrderDomainCertificateResponse(rsp *http.Response) (*OrderDomainCertificateResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &OrderDomainCertificateResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DomainAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers OrderDomainCertificateResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseVerifyDomainResponse parses an HTTP response from a VerifyDomainWithResponse call
+func ParseVerifyDomainResponse(rsp *http.Response) (*VerifyDomainResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VerifyDomainResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DomainAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers VerifyDomainResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

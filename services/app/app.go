@@ -21,6 +21,7 @@ import (
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/plan"
 	"github.com/tollgate/tollgate/services/publish"
+	"github.com/tollgate/tollgate/services/resolver"
 	"github.com/tollgate/tollgate/services/tenant"
 	"github.com/tollgate/tollgate/services/usage"
 )
@@ -114,8 +115,13 @@ func (a *App) services() (err error) {
 	a.Audits = audit.New(store.Audits{DB: a.db}, c.Clock)
 	guard := match.Guard{AllowPrivate: c.AllowPrivate, Own: c.OwnAddrs, Local: localAddrs()}
 	a.Checker = &publish.Checker{Guard: guard}
+	dns, err := resolver.New(c.DNSResolver)
+	if err != nil {
+		return err
+	}
 	a.Gateways, err = gateway.New(gateway.Options{
 		Store: store.Gateways{DB: a.db}, Limits: a.Tenants, Checker: a.Checker, Keys: c.Root, EdgeDomain: c.EdgeDomain, Clock: c.Clock,
+		Resolver: dns, ACME: gateway.ACME{Enabled: c.ACME.Directory != "", Wildcards: c.ACME.DNS != nil},
 	})
 	if err != nil {
 		return err

@@ -30,14 +30,19 @@ type Config struct {
 	OwnAddrs []netip.AddrPort
 	// VerifyMail: mail is set up, so addresses have to be proved.
 	VerifyMail bool
-	Logger     *slog.Logger
-	Clock      core.Clock
+	// DNSResolver is the host:port that is asked for the records of custom domains;
+	// empty: the system's.
+	DNSResolver string
+	ACME        ACMEConfig
+	Logger      *slog.Logger
+	Clock       core.Clock
 }
 
 // Settings are the settings that FromSettings reads.
 var Settings = []string{
 	settings.DatabaseURL, settings.RedisURL, settings.SecretKey, settings.EdgeDomain, settings.PublicURL, settings.PlansFile,
 	settings.AllowPrivateUpstreams, settings.SMTPURL, settings.PortalAddr,
+	settings.DNSResolver, settings.ACMEDirectory, settings.ACMEEmail, settings.ACMERoot, settings.ACMEEABKeyID, settings.ACMEEABKey, settings.ACMEDNS,
 }
 
 // FromSettings makes a Config of what the operator set. Every mistake is in the
@@ -57,6 +62,10 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 		if c.Root, err = contract.ParseRoot(key); err != nil {
 			errs = append(errs, err)
 		}
+	}
+	c.DNSResolver = v.String(settings.DNSResolver)
+	if c.ACME, err = acmeFromSettings(v); err != nil {
+		errs = append(errs, err)
 	}
 	if c.PublicURL == "" {
 		if c.PublicURL, err = defaultPublicURL(v.String(settings.PortalAddr)); err != nil {

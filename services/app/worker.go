@@ -92,6 +92,7 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 		{"budgets", (&redisbus.Budgets{Redis: a.redis, Ledger: a.ledger, Reports: redisbus.NewReports(a.redis, edge), Logger: w.log}).Run},
 		{"alerts", (&alert.Evaluator{Service: a.Alerts, Figures: figures{a, store.AlertFigures{Usage: a.ledger}}, Logger: w.log}).Run},
 		{"notices", alert.NewSender(a.Alerts, letters{a.Tenants}, w.log).Run},
+		{"domains", w.every(domainsEvery, a.Gateways.RecheckDomains)},
 		{"periods", w.every(time.Second, w.periods)},
 		{"deletions", w.every(time.Second, w.clearDeleted)},
 		{"housekeeping", w.every(time.Minute, w.housekeeping)},
@@ -123,6 +124,9 @@ func (a *App) retention() usage.Retention {
 	}
 	return out
 }
+
+// domainsEvery is how often it is looked for domains whose record is due.
+const domainsEvery = 2 * time.Second
 
 // Ready is closed when the worker has reached the database and Redis, and edges
 // can be granted budgets: before, a quota that Redis does not know answers 503.

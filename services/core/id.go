@@ -65,6 +65,7 @@ const (
 	PrefixUsagePlan    = "upl"
 	PrefixSecret       = "sec"
 	PrefixCertificate  = "crt"
+	PrefixDomain       = "dom"
 	PrefixIdentity     = "idn" // "idn_" and 10 characters, as of a key
 	PrefixConsumer     = "con"
 	PrefixKey          = "key" // "key_" and the 10 characters of the kid

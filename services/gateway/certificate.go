@@ -145,7 +145,7 @@ func (s *Service) PutCertificate(ctx context.Context, org core.OrganizationID, i
 	done, err := s.change(ctx, org, edit{
 		gateway: in.Gateway, action: "certificate.update", rebase: wholeGateway,
 		apply: func(d *draft) error {
-			hosts, errs := chain.hosts(in.Hosts, head(&d.source.Gateway, s.edgeDomain).Hosts)
+			hosts, errs := chain.hosts(in.Hosts, knownHosts(head(&d.source.Gateway, s.edgeDomain).Hosts[0], d.source.Domains))
 			if err := core.Invalid(errs.Err()); err != nil {
 				return err
 			}
@@ -230,11 +230,23 @@ func (e *certificateEdit) after(all []CertificateValue) []CertificateValue {
 	return out
 }
 
-// documentCertificates are certificates as edges get them.
-func documentCertificates(all []CertificateValue) []contract.Certificate {
+// documentCertificates are certificates as edges get them, for the hosts that the
+// gateway answers for: uploaded ones before those that came by themselves.
+func documentCertificates(all []CertificateValue, domains []Domain, served []string) []contract.Certificate {
 	var out []contract.Certificate
+	add := func(hosts []string, chain string, key []byte) {
+		hosts = slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return !slices.Contains(served, h) })
+		if len(hosts) > 0 {
+			out = append(out, contract.Certificate{Hosts: hosts, ChainPEM: chain, SealedKey: key})
+		}
+	}
 	for i := range all {
-		out = append(out, contract.Certificate{Hosts: all[i].Hosts, ChainPEM: all[i].ChainPEM, SealedKey: all[i].EdgeSealed})
+		add(all[i].Hosts, all[i].ChainPEM, all[i].EdgeSealed)
+	}
+	for i := range domains {
+		if c := &domains[i].Certificate; c.ChainPEM != "" {
+			add([]string{domains[i].Host}, c.ChainPEM, c.EdgeSealed)
+		}
 	}
 	return out
 }

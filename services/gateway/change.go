@@ -17,6 +17,7 @@ type draft struct {
 	secrets secretEdit
 
 	certificates certificateEdit
+	domains      domainEdit
 }
 
 // secretEdit is the secrets that are set, and at most one that is removed.
@@ -152,6 +153,9 @@ func (s *Service) write(ctx context.Context, tx Tx, e edit, d *draft, out *done)
 		return err
 	}
 	if err := d.certificates.write(tx, g); err != nil {
+		return err
+	}
+	if err := d.domains.write(tx, g); err != nil {
 		return err
 	}
 	policies, err := json.Marshal(nonNil(d.config.Policies))

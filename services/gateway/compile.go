@@ -54,12 +54,14 @@ func Compile(src *Source, edgeDomain string) (*contract.Gateway, error) {
 		return nil, err
 	}
 	fill(doc, c)
+	doc.Hosts = servedHosts(doc.Hosts[0], src.Domains)
+	dropLapsed(doc, src.Domains)
 	doc.Schema = contract.DocumentNeeds(doc)
 	doc.Secrets = map[string][]byte{}
 	for i := range src.Secrets {
 		doc.Secrets[src.Secrets[i].Name] = src.Secrets[i].EdgeSealed
 	}
-	doc.Certificates = documentCertificates(src.Certificates)
+	doc.Certificates = documentCertificates(src.Certificates, src.Domains, doc.Hosts)
 	slices.SortFunc(doc.Upstreams, func(a, b contract.Upstream) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(doc.Routes, func(a, b contract.Route) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(doc.UsagePlans, func(a, b contract.UsagePlan) int { return cmp.Compare(a.Name, b.Name) })
@@ -96,6 +98,8 @@ func (s *Service) document(g *Gateway, d *draft) *contract.Gateway {
 	for _, p := range d.secrets.puts {
 		doc.Secrets[p.Name] = p.EdgeSealed
 	}
-	doc.Certificates = documentCertificates(d.certificates.after(d.source.Certificates))
+	domains := d.domains.after(d.source.Domains)
+	doc.Hosts = knownHosts(doc.Hosts[0], domains)
+	doc.Certificates = documentCertificates(d.certificates.after(d.source.Certificates), domains, doc.Hosts)
 	return doc
 }

@@ -26,7 +26,11 @@ func diff(name string, before *Config, d *draft) ([]Change, error) {
 		out = append(out, Change{Kind: ChangeSecret, ID: v.ID, Name: v.Name, Before: present})
 	}
 	certificates, err := d.certificates.changed(d.source)
-	return append(out, certificates...), err
+	if err != nil {
+		return nil, err
+	}
+	domains, err := d.domains.changed(d.source)
+	return append(append(out, certificates...), domains...), err
 }
 
 // present stands for a secret's value, which no history holds.

@@ -22,6 +22,9 @@ type Service struct {
 	edge       *contract.EdgeKeys
 	edgeDomain string
 	clock      core.Clock
+	proofKey   [32]byte // makes the records that prove a domain
+	resolver   Resolver
+	acme       ACME
 
 	// Routes, Upstreams and UsagePlans are the named parts of a configuration.
 	Routes     *Collection[contract.Route]
@@ -29,7 +32,7 @@ type Service struct {
 	UsagePlans *Collection[contract.UsagePlan]
 }
 
-// Options are what a Service needs; all but Clock are required.
+// Options are what a Service needs; all up to EdgeDomain are required.
 type Options struct {
 	Store      Store
 	Limits     Limits
@@ -37,6 +40,10 @@ type Options struct {
 	Keys       *contract.RootKeys
 	EdgeDomain string // gateways answer at their label under it
 	Clock      core.Clock
+	// Resolver looks for the records of custom domains; without one they can't be
+	// proven.
+	Resolver Resolver
+	ACME     ACME
 }
 
 // New makes the service.
@@ -51,9 +58,13 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	proofKey, err := o.Keys.Derive("domain proof v1")
+	if err != nil {
+		return nil, err
+	}
 	s := &Service{
 		store: o.Store, limits: o.Limits, checker: o.Checker, atRest: atRest, edge: &o.Keys.Edge,
-		edgeDomain: o.EdgeDomain, clock: o.Clock,
+		edgeDomain: o.EdgeDomain, clock: o.Clock, proofKey: proofKey, resolver: o.Resolver, acme: o.ACME,
 	}
 	s.Routes = &Collection[contract.Route]{s: s, d: &routes}
 	s.Upstreams = &Collection[contract.Upstream]{s: s, d: &upstreams}
@@ -245,6 +256,15 @@ func (s *Service) Delete(ctx context.Context, org core.OrganizationID, ref strin
 		}
 		if err := ifMatch.Check(g.Version); err != nil {
 			return err
+		}
+		domains, err := tx.Domains(org, g.ID)
+		if err != nil {
+			return err
+		}
+		for i := range domains {
+			if err := tx.FreeHost(org, domains[i].ID, s.clock().Add(HostReserved)); err != nil {
+				return err
+			}
 		}
 		g.Version++
 		g.Deleted = true

@@ -63,6 +63,14 @@ type Store interface {
 	Secrets(ctx context.Context, org core.OrganizationID, gateway string) ([]Secret, error)
 	// Certificates lists certificates by name, without their keys and facts.
 	Certificates(ctx context.Context, org core.OrganizationID, gateway string) ([]Certificate, error)
+	// Domains lists custom domains by host.
+	Domains(ctx context.Context, org core.OrganizationID, gateway string) ([]Domain, error)
+	// HostHolder finds whose domain a host is, of all organizations; nil: nobody's.
+	HostHolder(ctx context.Context, host string) (*Domain, error)
+	// DueDomains finds domains, of all organizations, whose record is to be looked for.
+	DueDomains(ctx context.Context, now time.Time, limit int) ([]Domain, error)
+	// ClaimCertificates takes certificates, of all organizations, that are due.
+	ClaimCertificates(ctx context.Context, q ClaimCertificates) ([]CertificateJob, error)
 	// History reads versions from newest to oldest, without delta and document.
 	History(ctx context.Context, org core.OrganizationID, gateway string, limit int, before uint64) ([]HistoryEntry, error)
 	// Lineup reads what is needed to rebuild a version: the newest entry with a
@@ -91,8 +99,9 @@ type Source struct {
 	Policies json.RawMessage
 	Entries  [3][]Entry // by Kind, in the order of names
 	Secrets  []SecretValue
-	// Certificates are in the order of names.
+	// Certificates are in the order of names, Domains in that of hosts.
 	Certificates []CertificateValue
+	Domains      []Domain
 
 	byID [3]map[string]int // indexes of Entries, made when first asked
 }
@@ -126,6 +135,14 @@ type Tx interface {
 	DeleteSecret(org core.OrganizationID, gateway, id string) error
 	PutCertificate(org core.OrganizationID, gateway string, c *CertificateValue) error
 	DeleteCertificate(org core.OrganizationID, gateway, id string) error
+	Domains(org core.OrganizationID, gateway string) ([]Domain, error)
+	// PutDomain creates (Revision 0) or replaces by id.
+	PutDomain(org core.OrganizationID, gateway string, d *Domain) error
+	DeleteDomain(org core.OrganizationID, gateway, id string) error
+	// TakeHost makes a domain the only one of its host; false when it is another's.
+	TakeHost(org core.OrganizationID, host, domain string) (bool, error)
+	// FreeHost starts the time after which another organization may take the host.
+	FreeHost(org core.OrganizationID, domain string, until time.Time) error
 	AddVersion(org core.OrganizationID, gateway string, v *HistoryEntry) error
 	// SinceDocument counts the versions after the newest one with a document.
 	SinceDocument(org core.OrganizationID, gateway string) (int, error)

@@ -108,6 +108,7 @@ const (
 	ChangeSecret    = "secret" // that it changed, never to what
 
 	ChangeCertificate = "certificate" // hosts, fingerprint and end
+	ChangeDomain      = "domain"      // whether it is served, and the end of its certificate
 )
 
 // Change is one difference between two configurations. Before is missing for

@@ -58,6 +58,7 @@ var samples = map[string]any{
 	"sendTestRequest":    object{"path": "/orders/1", "headers": object{"x-a": []string{"b"}}},
 	"checkChange":        object{"name": "r", "route": object{"match": object{"path": "/r3"}, "upstream": "u", "public": true}},
 	"putCertificate":     object{"chain_pem": "-----BEGIN CERTIFICATE-----", "key_pem": "-----BEGIN PRIVATE KEY-----"},
+	"putDomain":          object{"certificate": "uploaded"},
 	"createAlert":        object{"name": "a2", "kind": "no_traffic", "channels": []object{{"type": "webhook", "url": "https://hooks.example.com/x"}}},
 	"putAlert":           object{"kind": "latency", "percentile": "p99", "threshold": 250, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}},
 	"explain":            object{"url": "/orders/1", "method": "GET", "headers": object{"x-a": []string{"b"}}},
@@ -126,6 +127,7 @@ func (c *caller) furnish() ids {
 	c.e.t.Helper()
 	g := c.demo("demo")
 	c.put(g+"/secrets/s", object{"value": "hush"}).want(201)
+	c.put(g+"/domains/api.demo.example", object{"certificate": "uploaded"}).want(201)
 	c.put(g+"/alerts/a", object{"kind": "error_rate", "threshold": 5, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}}).want(201)
 	s := c.login()
 	label := c.publish(g, object{"usage_plan": "p", "approval": true})
@@ -137,6 +139,7 @@ func (c *caller) furnish() ids {
 		"gateway":     strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef", "organization": c.org, "identity": "idn_00000000000000000000000000",
 		"key":        c.post(g+"/keys", object{"consumer": "c"}).want(201).str("id"),
 		"token":      c.post("/v1/tokens", object{"name": "spare", "scopes": []string{"*"}}).want(201).str("id"),
+		"host":       "api.demo.example",
 		"invitation": c.post("/v1/invitations", object{"email": "guest@example.com", "role": "viewer"}).want(201).str("id"),
 		"member":     c.memberID(c.email),
 		"session":    s.get("/v1/sessions").want(200).list("items")[0].(object)["id"].(string),
@@ -153,7 +156,7 @@ func (c *caller) fingerprint(i ids) string {
 	var b strings.Builder
 	for _, path := range []string{
 		"/v1/organization", "/v1/members", "/v1/invitations", "/v1/gateways",
-		g + "/config", g + "/alerts/a/history", g + "/alerts/a/deliveries", g + "/keys", g + "/consumers", g + "/secrets", g + "/versions",
+		g + "/config", g + "/alerts/a/history", g + "/alerts/a/deliveries", g + "/keys", g + "/consumers", g + "/secrets", g + "/domains", g + "/versions",
 		g + "/developer-portal", g + "/developer-portal/applications", g + "/developer-portal/developers", "/v1/audit?limit=200",
 	} {
 		b.Write(liveness.ReplaceAll(c.get(path).want(200).body, nil))

@@ -548,6 +548,7 @@ func (e DeveloperPortalOpenapi) Valid() bool {
 // Defines values for DifferenceKind.
 const (
 	DifferenceKindCertificate DifferenceKind = "certificate"
+	DifferenceKindDomain      DifferenceKind = "domain"
 	DifferenceKindGateway     DifferenceKind = "gateway"
 	DifferenceKindPolicies    DifferenceKind = "policies"
 	DifferenceKindRoute       DifferenceKind = "route"
@@ -561,6 +562,8 @@ const (
 func (e DifferenceKind) Valid() bool {
 	switch e {
 	case DifferenceKindCertificate:
+		return true
+	case DifferenceKindDomain:
 		return true
 	case DifferenceKindGateway:
 		return true
@@ -596,6 +599,114 @@ func (e DifferenceVerb) Valid() bool {
 	case Delete:
 		return true
 	case Update:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DomainProofType.
+const (
+	TXT DomainProofType = "TXT"
+)
+
+// Valid indicates whether the value is a known member of the DomainProofType enum.
+func (e DomainProofType) Valid() bool {
+	switch e {
+	case TXT:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DomainState.
+const (
+	DomainStateActive  DomainState = "active"
+	DomainStateFailing DomainState = "failing"
+	DomainStateLapsed  DomainState = "lapsed"
+	DomainStatePending DomainState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the DomainState enum.
+func (e DomainState) Valid() bool {
+	switch e {
+	case DomainStateActive:
+		return true
+	case DomainStateFailing:
+		return true
+	case DomainStateLapsed:
+		return true
+	case DomainStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DomainCertificateMode.
+const (
+	DomainCertificateModeAutomatic DomainCertificateMode = "automatic"
+	DomainCertificateModeUploaded  DomainCertificateMode = "uploaded"
+)
+
+// Valid indicates whether the value is a known member of the DomainCertificateMode enum.
+func (e DomainCertificateMode) Valid() bool {
+	switch e {
+	case DomainCertificateModeAutomatic:
+		return true
+	case DomainCertificateModeUploaded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DomainCertificateState.
+const (
+	DomainCertificateStateExpired     DomainCertificateState = "expired"
+	DomainCertificateStateFailing     DomainCertificateState = "failing"
+	DomainCertificateStateIssued      DomainCertificateState = "issued"
+	DomainCertificateStateOff         DomainCertificateState = "off"
+	DomainCertificateStateOrdered     DomainCertificateState = "ordered"
+	DomainCertificateStateUnavailable DomainCertificateState = "unavailable"
+	DomainCertificateStateWaiting     DomainCertificateState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the DomainCertificateState enum.
+func (e DomainCertificateState) Valid() bool {
+	switch e {
+	case DomainCertificateStateExpired:
+		return true
+	case DomainCertificateStateFailing:
+		return true
+	case DomainCertificateStateIssued:
+		return true
+	case DomainCertificateStateOff:
+		return true
+	case DomainCertificateStateOrdered:
+		return true
+	case DomainCertificateStateUnavailable:
+		return true
+	case DomainCertificateStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DomainInputCertificate.
+const (
+	DomainInputCertificateAutomatic DomainInputCertificate = "automatic"
+	DomainInputCertificateUploaded  DomainInputCertificate = "uploaded"
+)
+
+// Valid indicates whether the value is a known member of the DomainInputCertificate enum.
+func (e DomainInputCertificate) Valid() bool {
+	switch e {
+	case DomainInputCertificateAutomatic:
+		return true
+	case DomainInputCertificateUploaded:
 		return true
 	default:
 		return false
@@ -2548,6 +2659,83 @@ type DifferenceKind string
 
 // DifferenceVerb defines model for Difference.Verb.
 type DifferenceVerb string
+
+// Domain defines model for Domain.
+type Domain struct {
+	Certificate DomainCertificate `json:"certificate"`
+	CheckedAt   *time.Time        `json:"checked_at,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
+	Host        string            `json:"host"`
+	ID          string            `json:"id"`
+	NextCheckAt *time.Time        `json:"next_check_at,omitempty"`
+
+	// Problem What is wrong with the proof and what to do
+	Problem *string `json:"problem,omitempty"`
+
+	// Proof The DNS record to set
+	Proof struct {
+		Name  string          `json:"name"`
+		Type  DomainProofType `json:"type"`
+		Value string          `json:"value"`
+	} `json:"proof"`
+
+	// State `failing` is served on although its record is gone, `lapsed` no more
+	State DomainState `json:"state"`
+
+	// Target Where a CNAME record of the host has to point, so that requests reach the edges
+	Target    *string   `json:"target,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// VerifiedAt When the record was seen last
+	VerifiedAt *time.Time `json:"verified_at,omitempty"`
+}
+
+// DomainProofType defines model for Domain.Proof.Type.
+type DomainProofType string
+
+// DomainState `failing` is served on although its record is gone, `lapsed` no more
+type DomainState string
+
+// DomainCertificate defines model for DomainCertificate.
+type DomainCertificate struct {
+	// Attempts Orders that failed in a row
+	Attempts          *int                  `json:"attempts,omitempty"`
+	FingerprintSha256 *string               `json:"fingerprint_sha256,omitempty"`
+	IssuedAt          *time.Time            `json:"issued_at,omitempty"`
+	Issuer            *string               `json:"issuer,omitempty"`
+	Mode              DomainCertificateMode `json:"mode"`
+
+	// NextAttemptAt When it is ordered or renewed next
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
+	NotAfter      *time.Time `json:"not_after,omitempty"`
+
+	// Problem What is wrong and what to do
+	Problem *string `json:"problem,omitempty"`
+
+	// State `off`: none is asked for; `unavailable`: this installation can't issue it; `waiting`: for the proof
+	State DomainCertificateState `json:"state"`
+}
+
+// DomainCertificateMode defines model for DomainCertificate.Mode.
+type DomainCertificateMode string
+
+// DomainCertificateState `off`: none is asked for; `unavailable`: this installation can't issue it; `waiting`: for the proof
+type DomainCertificateState string
+
+// DomainInput defines model for DomainInput.
+type DomainInput struct {
+	// Certificate Whether a certificate is issued and renewed by itself; default automatic
+	Certificate *DomainInputCertificate `json:"certificate,omitempty"`
+}
+
+// DomainInputCertificate Whether a certificate is issued and renewed by itself; default automatic
+type DomainInputCertificate string
+
+// DomainList defines model for DomainList.
+type DomainList struct {
+	Items      []Domain `json:"items"`
+	NextCursor *string  `json:"next_cursor,omitempty"`
+}
 
 // Duration A duration such as `500ms`, `30s`, `1h30m`
 //
@@ -4731,6 +4919,9 @@ type ConsumerAnswer = Consumer
 // DeveloperPortalAnswer defines model for DeveloperPortalAnswer.
 type DeveloperPortalAnswer = DeveloperPortal
 
+// DomainAnswer defines model for DomainAnswer.
+type DomainAnswer = Domain
+
 // ExportAnswer defines model for ExportAnswer.
 type ExportAnswer = Export
 
@@ -5050,6 +5241,27 @@ type ListDevelopersParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListDomainsParams defines parameters for ListDomains.
+type ListDomainsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteDomainParams defines parameters for DeleteDomain.
+type DeleteDomainParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutDomainParams defines parameters for PutDomain.
+type PutDomainParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
 // ListKeysParams defines parameters for ListKeys.
@@ -5629,6 +5841,9 @@ type PutDeveloperPortalLogoJSONRequestBody = LogoInput
 // PutDeveloperPortalOpenAPIJSONRequestBody defines body for PutDeveloperPortalOpenAPI for application/json ContentType.
 type PutDeveloperPortalOpenAPIJSONRequestBody = OpenAPIUpload
 
+// PutDomainJSONRequestBody defines body for PutDomain for application/json ContentType.
+type PutDomainJSONRequestBody = DomainInput
+
 // ExplainJSONRequestBody defines body for Explain for application/json ContentType.
 type ExplainJSONRequestBody = ExplainInput
 
@@ -6019,6 +6234,24 @@ type ServerInterface interface {
 	// PutDeveloperPortalOpenAPI Upload the API reference
 	// (PUT /v1/gateways/{gateway}/developer-portal/openapi)
 	PutDeveloperPortalOpenAPI(ctx echo.Context, gateway GatewayParam) error
+	// ListDomains Custom domains with the state of their proof and of their certificate
+	// (GET /v1/gateways/{gateway}/domains)
+	ListDomains(ctx echo.Context, gateway GatewayParam, params ListDomainsParams) error
+	// DeleteDomain Delete a custom domain; no other organization can have its host for a week
+	// (DELETE /v1/gateways/{gateway}/domains/{host})
+	DeleteDomain(ctx echo.Context, gateway GatewayParam, host string, params DeleteDomainParams) error
+	// GetDomain One custom domain
+	// (GET /v1/gateways/{gateway}/domains/{host})
+	GetDomain(ctx echo.Context, gateway GatewayParam, host string) error
+	// PutDomain Add a custom domain, or change one
+	// (PUT /v1/gateways/{gateway}/domains/{host})
+	PutDomain(ctx echo.Context, gateway GatewayParam, host string, params PutDomainParams) error
+	// OrderDomainCertificate Order the domain's certificate now, instead of when it is due
+	// (POST /v1/gateways/{gateway}/domains/{host}/certificate)
+	OrderDomainCertificate(ctx echo.Context, gateway GatewayParam, host string) error
+	// VerifyDomain Look for the domain's DNS record now
+	// (POST /v1/gateways/{gateway}/domains/{host}/verify)
+	VerifyDomain(ctx echo.Context, gateway GatewayParam, host string) error
 	// Explain What would happen to this request, by a live edge's own engine
 	// (POST /v1/gateways/{gateway}/explain)
 	Explain(ctx echo.Context, gateway GatewayParam) error
@@ -8124,6 +8357,198 @@ func (w *ServerInterfaceWrapper) PutDeveloperPortalOpenAPI(ctx echo.Context) err
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PutDeveloperPortalOpenAPI(ctx, gateway)
+	return err
+}
+
+// ListDomains converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDomains(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDomainsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDomains(ctx, gateway, params)
+	return err
+}
+
+// DeleteDomain converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteDomain(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "host" -------------
+	var host string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "host", ctx.Param("host"), &host, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter host: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteDomainParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteDomain(ctx, gateway, host, params)
+	return err
+}
+
+// GetDomain converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDomain(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "host" -------------
+	var host string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "host", ctx.Param("host"), &host, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter host: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDomain(ctx, gateway, host)
+	return err
+}
+
+// PutDomain converts echo context to params.
+func (w *ServerInterfaceWrapper) PutDomain(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "host" -------------
+	var host string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "host", ctx.Param("host"), &host, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter host: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutDomainParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutDomain(ctx, gateway, host, params)
+	return err
+}
+
+// OrderDomainCertificate converts echo context to params.
+func (w *ServerInterfaceWrapper) OrderDomainCertificate(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "host" -------------
+	var host string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "host", ctx.Param("host"), &host, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter host: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OrderDomainCertificate(ctx, gateway, host)
+	return err
+}
+
+// VerifyDomain converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyDomain(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "host" -------------
+	var host string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "host", ctx.Param("host"), &host, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter host: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyDomain(ctx, gateway, host)
 	return err
 }
 
@@ -10648,6 +11073,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/secrets/:name", wrapper.DeleteSecret, options.OperationMiddlewares["deleteSecret"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/secrets/:name", wrapper.GetSecret, options.OperationMiddlewares["getSecret"]...)
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/secrets/:name", wrapper.PutSecret, options.OperationMiddlewares["putSecret"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/domains", wrapper.ListDomains, options.OperationMiddlewares["listDomains"]...)
+	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/domains/:host", wrapper.DeleteDomain, options.OperationMiddlewares["deleteDomain"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/domains/:host", wrapper.GetDomain, options.OperationMiddlewares["getDomain"]...)
+	router.PUT(options.BaseURL+"/v1/gateways/:gateway/domains/:host", wrapper.PutDomain, options.OperationMiddlewares["putDomain"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/domains/:host/verify", wrapper.VerifyDomain, options.OperationMiddlewares["verifyDomain"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/domains/:host/certificate", wrapper.OrderDomainCertificate, options.OperationMiddlewares["orderDomainCertificate"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/certificates", wrapper.ListCertificates, options.OperationMiddlewares["listCertificates"]...)
 	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/certificates/:name", wrapper.DeleteCertificate, options.OperationMiddlewares["deleteCertificate"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/certificates/:name", wrapper.GetCertificate, options.OperationMiddlewares["getCertificate"]...)
@@ -10783,6 +11214,15 @@ type DeveloperPortalAnswerJSONResponse struct {
 	Body DeveloperPortal
 
 	Headers DeveloperPortalAnswerResponseHeaders
+}
+
+type DomainAnswerResponseHeaders struct {
+	ETag *string
+}
+type DomainAnswerJSONResponse struct {
+	Body Domain
+
+	Headers DomainAnswerResponseHeaders
 }
 
 type ExportAnswerResponseHeaders struct {
@@ -13757,6 +14197,281 @@ type PutDeveloperPortalOpenAPIdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutDeveloperPortalOpenAPIdefaultApplicationProblemPlusJSONResponse) VisitPutDeveloperPortalOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDomainsRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ListDomainsParams
+}
+
+type ListDomainsResponseObject interface {
+	VisitListDomainsResponse(w http.ResponseWriter) error
+}
+
+type ListDomains200JSONResponse DomainList
+
+func (response ListDomains200JSONResponse) VisitListDomainsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDomainsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDomainsdefaultApplicationProblemPlusJSONResponse) VisitListDomainsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDomainRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Host    string       `json:"host"`
+	Params  DeleteDomainParams
+}
+
+type DeleteDomainResponseObject interface {
+	VisitDeleteDomainResponse(w http.ResponseWriter) error
+}
+
+type DeleteDomain204Response = DeletedAnswerResponse
+
+func (response DeleteDomain204Response) VisitDeleteDomainResponse(w http.ResponseWriter) error {
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDomaindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteDomaindefaultApplicationProblemPlusJSONResponse) VisitDeleteDomainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDomainRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Host    string       `json:"host"`
+}
+
+type GetDomainResponseObject interface {
+	VisitGetDomainResponse(w http.ResponseWriter) error
+}
+
+type GetDomain200JSONResponse struct{ DomainAnswerJSONResponse }
+
+func (response GetDomain200JSONResponse) VisitGetDomainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDomaindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDomaindefaultApplicationProblemPlusJSONResponse) VisitGetDomainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDomainRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Host    string       `json:"host"`
+	Params  PutDomainParams
+	Body    *PutDomainJSONRequestBody
+}
+
+type PutDomainResponseObject interface {
+	VisitPutDomainResponse(w http.ResponseWriter) error
+}
+
+type PutDomain200JSONResponse struct{ DomainAnswerJSONResponse }
+
+func (response PutDomain200JSONResponse) VisitPutDomainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDomain201ResponseHeaders struct {
+	ETag *string
+}
+
+type PutDomain201JSONResponse struct {
+	Body    Domain
+	Headers PutDomain201ResponseHeaders
+}
+
+func (response PutDomain201JSONResponse) VisitPutDomainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDomaindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutDomaindefaultApplicationProblemPlusJSONResponse) VisitPutDomainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OrderDomainCertificateRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Host    string       `json:"host"`
+}
+
+type OrderDomainCertificateResponseObject interface {
+	VisitOrderDomainCertificateResponse(w http.ResponseWriter) error
+}
+
+type OrderDomainCertificate200JSONResponse struct{ DomainAnswerJSONResponse }
+
+func (response OrderDomainCertificate200JSONResponse) VisitOrderDomainCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OrderDomainCertificatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response OrderDomainCertificatedefaultApplicationProblemPlusJSONResponse) VisitOrderDomainCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyDomainRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Host    string       `json:"host"`
+}
+
+type VerifyDomainResponseObject interface {
+	VisitVerifyDomainResponse(w http.ResponseWriter) error
+}
+
+type VerifyDomain200JSONResponse struct{ DomainAnswerJSONResponse }
+
+func (response VerifyDomain200JSONResponse) VisitVerifyDomainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyDomaindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyDomaindefaultApplicationProblemPlusJSONResponse) VisitVerifyDomainResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -17606,6 +18321,24 @@ type StrictServerInterface interface {
 	// PutDeveloperPortalOpenAPI Upload the API reference
 	// (PUT /v1/gateways/{gateway}/developer-portal/openapi)
 	PutDeveloperPortalOpenAPI(ctx context.Context, request PutDeveloperPortalOpenAPIRequestObject) (PutDeveloperPortalOpenAPIResponseObject, error)
+	// ListDomains Custom domains with the state of their proof and of their certificate
+	// (GET /v1/gateways/{gateway}/domains)
+	ListDomains(ctx context.Context, request ListDomainsRequestObject) (ListDomainsResponseObject, error)
+	// DeleteDomain Delete a custom domain; no other organization can have its host for a week
+	// (DELETE /v1/gateways/{gateway}/domains/{host})
+	DeleteDomain(ctx context.Context, request DeleteDomainRequestObject) (DeleteDomainResponseObject, error)
+	// GetDomain One custom domain
+	// (GET /v1/gateways/{gateway}/domains/{host})
+	GetDomain(ctx context.Context, request GetDomainRequestObject) (GetDomainResponseObject, error)
+	// PutDomain Add a custom domain, or change one
+	// (PUT /v1/gateways/{gateway}/domains/{host})
+	PutDomain(ctx context.Context, request PutDomainRequestObject) (PutDomainResponseObject, error)
+	// OrderDomainCertificate Order the domain's certificate now, instead of when it is due
+	// (POST /v1/gateways/{gateway}/domains/{host}/certificate)
+	OrderDomainCertificate(ctx context.Context, request OrderDomainCertificateRequestObject) (OrderDomainCertificateResponseObject, error)
+	// VerifyDomain Look for the domain's DNS record now
+	// (POST /v1/gateways/{gateway}/domains/{host}/verify)
+	VerifyDomain(ctx context.Context, request VerifyDomainRequestObject) (VerifyDomainResponseObject, error)
 	// Explain What would happen to this request, by a live edge's own engine
 	// (POST /v1/gateways/{gateway}/explain)
 	Explain(ctx context.Context, request ExplainRequestObject) (ExplainResponseObject, error)
@@ -20339,6 +21072,190 @@ func (sh *strictHandler) PutDeveloperPortalOpenAPI(ctx echo.Context, gateway Gat
 		return err
 	} else if validResponse, ok := response.(PutDeveloperPortalOpenAPIResponseObject); ok {
 		return validResponse.VisitPutDeveloperPortalOpenAPIResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDomains operation middleware
+func (sh *strictHandler) ListDomains(ctx echo.Context, gateway GatewayParam, params ListDomainsParams) error {
+	var request ListDomainsRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDomains(ctx.Request().Context(), request.(ListDomainsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDomains")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDomainsResponseObject); ok {
+		return validResponse.VisitListDomainsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteDomain operation middleware
+func (sh *strictHandler) DeleteDomain(ctx echo.Context, gateway GatewayParam, host string, params DeleteDomainParams) error {
+	var request DeleteDomainRequestObject
+
+	request.Gateway = gateway
+	request.Host = host
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDomain(ctx.Request().Context(), request.(DeleteDomainRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDomain")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteDomainResponseObject); ok {
+		return validResponse.VisitDeleteDomainResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDomain operation middleware
+func (sh *strictHandler) GetDomain(ctx echo.Context, gateway GatewayParam, host string) error {
+	var request GetDomainRequestObject
+
+	request.Gateway = gateway
+	request.Host = host
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDomain(ctx.Request().Context(), request.(GetDomainRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDomain")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDomainResponseObject); ok {
+		return validResponse.VisitGetDomainResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutDomain operation middleware
+func (sh *strictHandler) PutDomain(ctx echo.Context, gateway GatewayParam, host string, params PutDomainParams) error {
+	var request PutDomainRequestObject
+
+	request.Gateway = gateway
+	request.Host = host
+	request.Params = params
+
+	var body PutDomainJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutDomain(ctx.Request().Context(), request.(PutDomainRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutDomain")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutDomainResponseObject); ok {
+		return validResponse.VisitPutDomainResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OrderDomainCertificate operation middleware
+func (sh *strictHandler) OrderDomainCertificate(ctx echo.Context, gateway GatewayParam, host string) error {
+	var request OrderDomainCertificateRequestObject
+
+	request.Gateway = gateway
+	request.Host = host
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OrderDomainCertificate(ctx.Request().Context(), request.(OrderDomainCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OrderDomainCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OrderDomainCertificateResponseObject); ok {
+		return validResponse.VisitOrderDomainCertificateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyDomain operation middleware
+func (sh *strictHandler) VerifyDomain(ctx echo.Context, gateway GatewayParam, host string) error {
+	var request VerifyDomainRequestObject
+
+	request.Gateway = gateway
+	request.Host = host
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyDomain(ctx.Request().Context(), request.(VerifyDomainRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyDomain")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyDomainResponseObject); ok {
+		return validResponse.VisitVerifyDomainResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -21,6 +21,7 @@ const (
 	PortalAddr            = "PORTAL_ADDR"
 	PortalAdminAddr       = "PORTAL_ADMIN_ADDR"
 	WorkerAddr            = "WORKER_ADDR"
+	StreamPorts           = "STREAM_PORTS"
 	EdgeDomain            = "EDGE_DOMAIN"
 	EdgePublicURL         = "EDGE_PUBLIC_URL"
 	EdgeURL               = "EDGE_URL"
@@ -43,6 +44,13 @@ const (
 	GitHubClientSecret    = "GITHUB_CLIENT_SECRET"
 	GitHubURL             = "GITHUB_URL"
 	Operators             = "OPERATORS"
+	DNSResolver           = "DNS_RESOLVER"
+	ACMEDirectory         = "ACME_DIRECTORY"
+	ACMEEmail             = "ACME_EMAIL"
+	ACMERoot              = "ACME_ROOT"
+	ACMEEABKeyID          = "ACME_EAB_KEY_ID"
+	ACMEEABKey            = "ACME_EAB_KEY"
+	ACMEDNS               = "ACME_DNS"
 	LogFormat             = "LOG_FORMAT"
 	APIURL                = "API_URL"
 	APIToken              = "API_TOKEN"
@@ -56,6 +64,7 @@ var table = []Setting{
 	{Name: EdgeAddr, Default: ":8000", Help: "address of the edge for clear-text HTTP"},
 	{Name: EdgeTLSAddr, Default: ":8443", Help: "address of the edge for TLS"},
 	{Name: EdgeAdminAddr, Default: "127.0.0.1:8001", Help: "address of the edge's health and metrics"},
+	{Name: StreamPorts, Help: "ports of edges for TCP and UDP streams, such as 9000-9099; the same for portal, worker and edges. Without it there are none"},
 	{Name: PortalAddr, Default: ":8080", Help: "address of the management API and the portal"},
 	{Name: PortalAdminAddr, Default: "127.0.0.1:8082", Help: "address of the portal's health and metrics"},
 	{Name: WorkerAddr, Default: "127.0.0.1:8081", Help: "address of the worker's health and metrics"},
@@ -80,6 +89,13 @@ var table = []Setting{
 	{Name: GitHubClientSecret, Help: "its secret", Secret: true},
 	{Name: GitHubURL, Default: "https://github.com", Help: "an Enterprise Server of GitHub's instead"},
 	{Name: Operators, Help: "e-mail addresses, comma separated, that may use the operator's console"},
+	{Name: DNSResolver, Help: "host:port of the name server that is asked for the records of custom domains (default: the system's)"},
+	{Name: ACMEDirectory, Help: "directory URL of the ACME authority that issues certificates of custom domains, such as https://acme-v02.api.letsencrypt.org/directory; without it there are none"},
+	{Name: ACMEEmail, Help: "address that the ACME authority may write to"},
+	{Name: ACMERoot, Help: "PEM file of the CA that the ACME directory's own certificate is verified with, instead of the system's"},
+	{Name: ACMEEABKeyID, Help: "key id of the ACME external account binding, where the authority asks for one"},
+	{Name: ACMEEABKey, Help: "its MAC key in base64url", Secret: true},
+	{Name: ACMEDNS, Help: "rfc2136://keyname:secret@host:53/zone of the name server that takes DNS-01 records, for wildcards", Secret: true},
 	{Name: LogFormat, Default: "json", Help: "json or text"},
 	{Name: APIURL, Help: "the portal that the command line talks to"},
 	{Name: APIToken, Help: "management token of the command line", Secret: true},

@@ -125,7 +125,10 @@ func readSource(db *gorm.DB, org core.OrganizationID, id string) (*gateway.Sourc
 	if src.Secrets, err = readSecrets(db, org, id); err != nil {
 		return nil, err
 	}
-	src.Certificates, err = readCertificates(db, org, id)
+	if src.Certificates, err = readCertificates(db, org, id); err != nil {
+		return nil, err
+	}
+	src.Domains, err = readDomains(db.Where("organization_id = ? AND gateway_id = ?", string(org), id))
 	return src, err
 }
 

@@ -334,7 +334,13 @@ func fillSources(db *gorm.DB, ids []string, at map[string]*gateway.Source) error
 		}
 		src.Certificates = append(src.Certificates, v)
 	}
-	return nil
+	domains, err := readDomains(db.Where("gateway_id IN ?", ids))
+	for i := range domains {
+		if src := at[domains[i].Gateway]; src != nil {
+			src.Domains = append(src.Domains, domains[i])
+		}
+	}
+	return err
 }
 
 // Records reads keys and identities by kid.

@@ -27,6 +27,7 @@ func fingerprint(t *testing.T, d *Domain, org core.OrganizationID, g *gateway.Ga
 	add(version, nil)
 	add(d.Gateways.ListSecrets(ctx, org, g.ID, core.Page{}))
 	add(d.Gateways.ListCertificates(ctx, org, g.ID, core.Page{}))
+	add(d.Gateways.ListDomains(ctx, org, g.ID, core.Page{}))
 	add(d.Consumers.List(ctx, org, gateway.ConsumerList{Gateway: g.ID}))
 	add(d.Keys.List(ctx, org, apikey.List{Gateway: g.ID}))
 	b, err := json.Marshal(all)

@@ -23,6 +23,8 @@ type Domain struct {
 	Consumers *gateway.Consumers
 	Keys      *apikey.Service
 	Limits    core.Limits
+	DNS       *Zone
+	Clock     *Clock
 }
 
 // Root are the same keys in every test.
@@ -41,11 +43,11 @@ const EdgeDomain = "edge.test"
 // NewDomain makes the services; private upstreams are allowed.
 func NewDomain(t testing.TB, db *store.DB) *Domain {
 	t.Helper()
-	d := &Domain{DB: db, Root: Root(t)}
+	d := &Domain{DB: db, Root: Root(t), DNS: &Zone{}, Clock: &Clock{}}
 	var err error
 	d.Gateways, err = gateway.New(gateway.Options{
 		Store: store.Gateways{DB: db}, Limits: limits{d}, Checker: &publish.Checker{Guard: match.Guard{AllowPrivate: true}},
-		Keys: d.Root, EdgeDomain: EdgeDomain,
+		Keys: d.Root, EdgeDomain: EdgeDomain, Resolver: d.DNS, ACME: gateway.ACME{Enabled: true}, Clock: d.Clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

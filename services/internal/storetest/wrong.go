@@ -90,6 +90,10 @@ func GatewayTenancy(t *testing.T, db *store.DB) {
 	if _, err := d.Gateways.PutSecret(t.Context(), right, gateway.PutSecret{Gateway: g.ID, Name: "token", Value: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
+	if _, _, err := d.Gateways.PutDomain(t.Context(), right, gateway.PutDomain{Gateway: g.ID, Host: "api.right.example"}); err != nil {
+		t.Fatal(err)
+	}
+	d.Prove(t, right, g.ID, "api.right.example")
 	before := fingerprint(t, d, right, g)
 	WrongOrganization(t, reflect.TypeFor[gateway.Store](), wrong, readTries(t, db, g))
 	src, err := store.Gateways{DB: db}.Source(t.Context(), right, g.ID)
@@ -126,6 +130,7 @@ func readTries(t *testing.T, db *store.DB, g *gateway.Gateway) []Try {
 		}},
 		{"Secrets", func(o core.OrganizationID) (any, error) { return s.Secrets(ctx, o, g.ID) }},
 		{"Certificates", func(o core.OrganizationID) (any, error) { return s.Certificates(ctx, o, g.ID) }},
+		{"Domains", func(o core.OrganizationID) (any, error) { return s.Domains(ctx, o, g.ID) }},
 		{"History", func(o core.OrganizationID) (any, error) { return s.History(ctx, o, g.ID, 10, 0) }},
 		{"Lineup", func(o core.OrganizationID) (any, error) { return s.Lineup(ctx, o, g.ID, 1) }},
 	}
@@ -226,6 +231,35 @@ func writeTries(t *testing.T, db *store.DB, g *gateway.Gateway, src *gateway.Sou
 			}
 			left, err := tx.Source(src.Gateway.Organization, g.ID)
 			return len(left.Certificates) != len(src.Certificates), err
+		}),
+		try("Domains", func(tx gateway.Tx, o core.OrganizationID) (any, error) { return tx.Domains(o, g.ID) }),
+		try("PutDomain", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			v := src.Domains[0]
+			v.State = gateway.DomainLapsed
+			return nil, tx.PutDomain(o, g.ID, &v)
+		}),
+		try("PutDomain", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			return true, tx.PutDomain(o, g.ID, &gateway.Domain{ID: "dom_new", Host: "new.example.com"})
+		}),
+		try("DeleteDomain", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			if err := tx.DeleteDomain(o, g.ID, src.Domains[0].ID); err != nil {
+				return nil, err
+			}
+			left, err := tx.Source(src.Gateway.Organization, g.ID)
+			return len(left.Domains) != len(src.Domains), err
+		}),
+		try("TakeHost", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			return tx.TakeHost(o, src.Domains[0].Host, src.Domains[0].ID)
+		}),
+		try("TakeHost", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			return tx.TakeHost(o, "other.example.com", src.Domains[0].ID)
+		}),
+		try("FreeHost", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			if err := tx.FreeHost(o, src.Domains[0].ID, g.CreatedAt); err != nil {
+				return nil, err
+			}
+			taken, err := tx.TakeHost(src.Gateway.Organization, src.Domains[0].Host, src.Domains[0].ID)
+			return !taken, err
 		}),
 		try("AddVersion", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
 			v := &gateway.HistoryEntry{Version: gateway.Version{Version: g.Version + 1}, Delta: []byte{}}

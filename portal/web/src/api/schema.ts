@@ -1006,6 +1006,96 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        /** Custom domains with the state of their proof and of their certificate */
+        get: operations["listDomains"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/domains/{host}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The host, such as api.example.com or *.example.com */
+                host: string;
+            };
+            cookie?: never;
+        };
+        /** One custom domain */
+        get: operations["getDomain"];
+        /**
+         * Add a custom domain, or change one
+         * @description The gateway answers for the host once its control is proven: set the TXT record of `proof`, which is bound to
+         *     this organization. It is looked for by itself; `verify` looks at once. One host belongs to one gateway.
+         */
+        put: operations["putDomain"];
+        post?: never;
+        /** Delete a custom domain; no other organization can have its host for a week */
+        delete: operations["deleteDomain"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/domains/{host}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                host: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look for the domain's DNS record now */
+        post: operations["verifyDomain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/domains/{host}/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                host: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Order the domain's certificate now, instead of when it is due */
+        post: operations["orderDomainCertificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/certificates": {
         parameters: {
             query?: never;
@@ -1497,7 +1587,7 @@ export interface paths {
         /**
          * Requests, errors, bytes and latency over time
          * @description Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series,
-         *     20,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
+         *     15,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
          *     or page to ask for. Groups come in pages, the largest first, and `other` sums what the page leaves
          *     out. What is not counted together (the exact status codes of one consumer, say) is 422.
          */
@@ -3238,6 +3328,75 @@ export interface components {
             items: components["schemas"]["Secret"][];
             next_cursor?: string;
         };
+        DomainInput: {
+            /**
+             * @description Whether a certificate is issued and renewed by itself; default automatic
+             * @enum {string}
+             */
+            certificate?: "automatic" | "uploaded";
+        };
+        Domain: {
+            id: string;
+            host: string;
+            /**
+             * @description `failing` is served on although its record is gone, `lapsed` no more
+             * @enum {string}
+             */
+            state: "pending" | "active" | "failing" | "lapsed";
+            /** @description What is wrong with the proof and what to do */
+            problem?: string;
+            /** @description The DNS record to set */
+            proof: {
+                /** @enum {string} */
+                type: "TXT";
+                name: string;
+                value: string;
+            };
+            /** @description Where a CNAME record of the host has to point, so that requests reach the edges */
+            target?: string;
+            /** Format: date-time */
+            checked_at?: string;
+            /**
+             * Format: date-time
+             * @description When the record was seen last
+             */
+            verified_at?: string;
+            /** Format: date-time */
+            next_check_at?: string;
+            certificate: components["schemas"]["DomainCertificate"];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        DomainCertificate: {
+            /** @enum {string} */
+            mode: "automatic" | "uploaded";
+            /**
+             * @description `off`: none is asked for; `unavailable`: this installation can't issue it; `waiting`: for the proof
+             * @enum {string}
+             */
+            state: "off" | "unavailable" | "waiting" | "ordered" | "issued" | "failing" | "expired";
+            /** @description What is wrong and what to do */
+            problem?: string;
+            /** @description Orders that failed in a row */
+            attempts?: number;
+            /**
+             * Format: date-time
+             * @description When it is ordered or renewed next
+             */
+            next_attempt_at?: string;
+            /** Format: date-time */
+            issued_at?: string;
+            /** Format: date-time */
+            not_after?: string;
+            issuer?: string;
+            fingerprint_sha256?: string;
+        };
+        DomainList: {
+            items: components["schemas"]["Domain"][];
+            next_cursor?: string;
+        };
         CertificateInput: {
             /** @description The certificate and those that sign it, in PEM, in this order */
             chain_pem: string;
@@ -3655,7 +3814,7 @@ export interface components {
         };
         Difference: {
             /** @enum {string} */
-            kind: "gateway" | "settings" | "policies" | "upstream" | "route" | "usage_plan" | "secret" | "certificate";
+            kind: "gateway" | "settings" | "policies" | "upstream" | "route" | "usage_plan" | "secret" | "certificate" | "domain";
             /** @enum {string} */
             verb: "create" | "update" | "delete";
             id?: string;
@@ -4715,6 +4874,16 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Secret"];
+            };
+        };
+        /** @description The domain */
+        DomainAnswer: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Domain"];
             };
         };
         /** @description The certificate, without its private key */
@@ -6497,6 +6666,134 @@ export interface operations {
         requestBody?: never;
         responses: {
             204: components["responses"]["DeletedAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listDomains: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Domains */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getDomain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The host, such as api.example.com or *.example.com */
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["DomainAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    putDomain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The host, such as api.example.com or *.example.com */
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DomainInput"];
+            };
+        };
+        responses: {
+            200: components["responses"]["DomainAnswer"];
+            201: components["responses"]["DomainAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteDomain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The host, such as api.example.com or *.example.com */
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["DeletedAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    verifyDomain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["DomainAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    orderDomainCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["DomainAnswer"];
             default: components["responses"]["ProblemAnswer"];
         };
     };

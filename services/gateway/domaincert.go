@@ -1,0 +1,276 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
+)
+
+// DomainCertificate is a domain's certificate by ACME.
+type DomainCertificate struct {
+	Automatic bool
+	Problem   string // why there is none, or no newer one, and what to do
+	Attempts  int    // that failed in a row
+	// NextAt is when the next order is due; zero: none.
+	NextAt time.Time
+	// Started is when the order under way was begun; zero: none is.
+	Started    time.Time
+	ChainPEM   string // empty: there is none
+	EdgeSealed []byte // its key as it stands in documents
+	IssuedAt   time.Time
+	NotAfter   time.Time
+}
+
+// States of a domain's certificate.
+const (
+	DomainCertificateOff         = "off"         // not asked for
+	DomainCertificateUnavailable = "unavailable" // this installation has no ACME, or can't for a wildcard
+	DomainCertificateWaiting     = "waiting"     // for the domain's proof
+	DomainCertificateOrdered     = "ordered"
+	DomainCertificateIssued      = "issued"
+	DomainCertificateFailing     = "failing"
+	DomainCertificateExpired     = "expired"
+)
+
+// ACME says what automatic certificates an installation makes.
+type ACME struct {
+	Enabled   bool
+	Wildcards bool // by DNS-01
+}
+
+// CertificateState is what is to be said of a domain's certificate.
+func (s *Service) CertificateState(d *Domain) string {
+	c := &d.Certificate
+	switch {
+	case c.ChainPEM != "" && !s.clock().Before(c.NotAfter):
+		return DomainCertificateExpired
+	case c.Attempts > 0:
+		return DomainCertificateFailing
+	case c.ChainPEM != "":
+		return DomainCertificateIssued
+	case !c.Automatic:
+		return DomainCertificateOff
+	case !s.canOrder(d.Host):
+		return DomainCertificateUnavailable
+	case !d.Served():
+		return DomainCertificateWaiting
+	}
+	return DomainCertificateOrdered
+}
+
+// CertificateProblem is what is wrong with a domain's certificate and what to do;
+// empty: nothing.
+func (s *Service) CertificateProblem(d *Domain) string {
+	switch s.CertificateState(d) {
+	case DomainCertificateUnavailable:
+		if s.acme.Enabled {
+			return "this installation can't prove wildcards to a certificate authority: upload a certificate for it"
+		}
+		return "this installation issues no certificates by itself: upload one for this host"
+	case DomainCertificateWaiting:
+		return "it is ordered as soon as the domain's record was seen"
+	}
+	return d.Certificate.Problem
+}
+
+func (s *Service) canOrder(host string) bool {
+	return s.acme.Enabled && (host[0] != '*' || s.acme.Wildcards)
+}
+
+func (c *DomainCertificate) setAutomatic(on bool, now time.Time) {
+	if on == c.Automatic {
+		return
+	}
+	c.Automatic, c.NextAt, c.Attempts, c.Problem = on, time.Time{}, 0, ""
+	if on {
+		c.NextAt = now
+	}
+}
+
+// CertificateJob is one certificate that is due, held by one worker.
+type CertificateJob struct {
+	Organization core.OrganizationID
+	Gateway      string // id
+	Domain       string // id
+	Host         string
+	Attempts     int
+	Renewal      bool
+}
+
+// ClaimCertificates takes up to limit orders that are due, for a holder and a
+// time: no other worker takes them until then. Those that failed least come first.
+func (s *Service) ClaimCertificates(ctx context.Context, holder string, lease time.Duration, limit int) ([]CertificateJob, error) {
+	if !s.acme.Enabled || limit < 1 {
+		return nil, nil
+	}
+	now := s.clock()
+	return s.store.ClaimCertificates(ctx, ClaimCertificates{Holder: holder, Now: now, Until: now.Add(lease), Limit: limit, Wildcards: s.acme.Wildcards})
+}
+
+// ClaimCertificates chooses orders that are due.
+type ClaimCertificates struct {
+	Holder     string
+	Now, Until time.Time
+	Limit      int
+	Wildcards  bool
+}
+
+// CertificateResult is how an order ended.
+type CertificateResult struct {
+	ChainPEM, KeyPEM string
+	Problem          string // empty: it succeeded
+	// NotBefore bounds from below when the next try is due; zero: the usual pause.
+	NotBefore time.Time
+}
+
+// FinishCertificate stores how an order ended: a new certificate makes a version
+// of the gateway, a failure is tried again later. A domain that has gone in the
+// meantime is none of anybody's business.
+func (s *Service) FinishCertificate(ctx context.Context, j CertificateJob, r CertificateResult) error {
+	if r.Problem != "" {
+		return s.failCertificate(ctx, j, r)
+	}
+	chain, key, errs := parseUpload(r.ChainPEM, r.KeyPEM, s.clock())
+	if len(errs) > 0 {
+		r.Problem = "the authority's certificate can't be used: " + errs.Error()
+		return s.failCertificate(ctx, j, r)
+	}
+	if !chain.covers(j.Host) {
+		r.Problem = "the authority's certificate is not for this host"
+		return s.failCertificate(ctx, j, r)
+	}
+	sealed, err := s.edge.SealSecret(contract.CertificateContext(j.Gateway), key)
+	if err != nil {
+		return fmt.Errorf("seal a certificate's key: %w", err)
+	}
+	leaf := chain[0]
+	_, err = s.change(ctx, j.Organization, edit{
+		gateway: j.Gateway, action: "domain.certificate", rebase: wholeGateway,
+		apply: func(d *draft) error {
+			v := domainByID(d.source.Domains, j.Domain)
+			if v == nil {
+				return core.NotFound("domain", j.Host)
+			}
+			now := s.clock()
+			v.Certificate = DomainCertificate{
+				Automatic: v.Certificate.Automatic, ChainPEM: chain.pem(), EdgeSealed: sealed, IssuedAt: now, NotAfter: leaf.NotAfter.UTC(),
+				NextAt: renewAt(leaf.NotBefore, leaf.NotAfter),
+			}
+			d.domains.puts = []*Domain{v}
+			return nil
+		},
+	})
+	if core.CodeOf(err) == core.CodeNotFound && err != nil {
+		return nil
+	}
+	return err
+}
+
+// renewAt is when two thirds of a certificate's life are over.
+func renewAt(from, until time.Time) time.Time { return until.Add(-until.Sub(from) / 3) }
+
+// certificatePauses are the times between tries of an order that fails; the last
+// one goes on.
+var certificatePauses = []time.Duration{
+	20 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
+}
+
+func (s *Service) failCertificate(ctx context.Context, j CertificateJob, r CertificateResult) error {
+	err := s.store.TxInLine(ctx, j.Organization, j.Gateway, func(tx Tx) error {
+		if _, err := tx.LockGateway(j.Organization, j.Gateway); err != nil {
+			return err
+		}
+		all, err := tx.Domains(j.Organization, j.Gateway)
+		if err != nil {
+			return err
+		}
+		d := domainByID(all, j.Domain)
+		if d == nil {
+			return nil
+		}
+		c := &d.Certificate
+		c.Attempts++
+		c.Problem, c.Started = r.Problem, time.Time{}
+		c.NextAt = s.clock().Add(certificatePauses[min(c.Attempts, len(certificatePauses))-1])
+		if c.NextAt.Before(r.NotBefore) {
+			c.NextAt = r.NotBefore
+		}
+		return tx.PutDomain(j.Organization, j.Gateway, d)
+	})
+	if core.CodeOf(err) == core.CodeNotFound && err != nil {
+		return nil
+	}
+	return err
+}
+
+// RenewCertificate has a domain's certificate ordered at once.
+func (s *Service) RenewCertificate(ctx context.Context, org core.OrganizationID, ref, host string) (*Domain, error) {
+	var out *Domain
+	err := s.store.TxInLine(ctx, org, ref, func(tx Tx) error {
+		g, err := tx.LockGateway(org, ref)
+		if err != nil {
+			return err
+		}
+		all, err := tx.Domains(org, g.ID)
+		if err != nil {
+			return err
+		}
+		if out = findDomain(all, host); out == nil {
+			return core.NotFound("domain", host)
+		}
+		if err := s.mayOrder(out); err != nil {
+			return err
+		}
+		out.Certificate.NextAt = s.clock()
+		if err := tx.PutDomain(org, g.ID, out); err != nil {
+			return err
+		}
+		return tx.Record(ctx, org, core.Change{
+			Action: "domain.order_certificate", ResourceType: "domain", ResourceID: out.ID, ResourceName: out.Host, Gateway: g.ID,
+		})
+	})
+	return out, err
+}
+
+// orderPause is how long after a certificate, or after a failure, nobody can have
+// another one ordered: authorities count orders.
+const orderPause = time.Minute
+
+func (s *Service) mayOrder(d *Domain) error {
+	c := &d.Certificate
+	switch {
+	case !c.Automatic:
+		return core.Errorf(core.CodeConflict, "the domain's certificate is not automatic: switch that on first")
+	case !s.canOrder(d.Host):
+		return core.Wrap(core.CodeConflict, errors.New("no ACME"), s.CertificateProblem(d))
+	case !d.Served():
+		return core.Errorf(core.CodeConflict, "the domain's control is not proven yet: set its TXT record first")
+	case s.clock().Sub(c.IssuedAt) < orderPause || s.clock().Sub(d.UpdatedAt) < orderPause && c.Attempts > 0:
+		e := core.Errorf(core.CodeThrottled, "an order ended within the last minute")
+		e.RetryAfter = orderPause
+		return e
+	}
+	return nil
+}
+
+func domainByID(all []Domain, id string) *Domain {
+	for i := range all {
+		if all[i].ID == id {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// Facts are what the certificate says; ok is false when there is none.
+func (c *DomainCertificate) Facts() (f CertificateFacts, ok bool) {
+	if c.ChainPEM == "" {
+		return f, false
+	}
+	f, err := readFacts(c.ChainPEM)
+	return f, err == nil
+}
