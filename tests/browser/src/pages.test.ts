@@ -143,7 +143,7 @@ async function ask(found: DialogCase): Promise<void> {
       // By the keyboard, as whoever has no mouse does it.
       await button.focus();
       await page.keyboard.press('Enter');
-      const dialog = page.getByRole('dialog').first();
+      const dialog = page.getByRole(found.role ?? 'dialog').first();
       await dialog.waitFor();
       for (const scheme of look.schemes) {
         await page.emulateMedia({ colorScheme: scheme });

@@ -1,12 +1,11 @@
 import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
 import { Notifications } from '@mantine/notifications';
 import { useMemo, type ReactNode } from 'react';
+import { styleNonce } from '@/theme/nonce';
 import { brandTheme, brandVariables } from './brand';
 import { useInfo } from './session';
 
 const schemes = localStorageColorSchemeManager({ key: 'tollgate-color-scheme' });
-const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? '';
-const styleNonce = (): string => nonce;
 
 /** The look of the pages: ours until it is known what the owner chose. */
 export function BrandLook({ children }: { children: ReactNode }) {

@@ -94,11 +94,13 @@ export interface DialogCase {
   name: string;
   path: string;
   button: string;
+  /** Default dialog. */
+  role?: 'menu';
 }
 
 export const dialogs: DialogCase[] = [
   { name: 'deletes a route', path: '/gateways/{gw}/routes/{route}', button: 'Delete' },
-  { name: 'adds a policy', path: '/gateways/{gw}/policies', button: 'Add a policy' },
+  { name: 'adds a policy', path: '/gateways/{gw}/policies', button: 'Add a policy', role: 'menu' },
   { name: 'makes a consumer', path: '/gateways/{gw}/consumers', button: 'New consumer' },
   { name: 'makes a usage plan', path: '/gateways/{gw}/usage-plans', button: 'New usage plan' },
   { name: 'issues a key', path: '/gateways/{gw}/keys', button: 'Issue a key' },
@@ -106,7 +108,6 @@ export const dialogs: DialogCase[] = [
   { name: 'revokes a key', path: '/gateways/{gw}/keys/{key}', button: 'Revoke' },
   { name: 'makes a secret', path: '/gateways/{gw}/secrets', button: 'New secret' },
   { name: 'uploads a certificate', path: '/gateways/{gw}/certificates', button: 'Upload a certificate' },
-  { name: 'filters logs', path: '/gateways/{gw}/logs', button: 'More filters' },
   { name: 'deletes a gateway', path: '/gateways/{gw}/settings', button: 'Delete the gateway' },
   { name: 'invites', path: '/organization/members', button: 'Invite somebody' },
   { name: 'makes a token', path: '/organization/tokens', button: 'New management token' },

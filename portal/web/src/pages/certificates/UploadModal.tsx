@@ -78,7 +78,7 @@ function Pem({ label, description, begin, field, onFile }: PemProps) {
       />
       <FileButton accept=".pem,.crt,.cer,.key,application/x-pem-file" onChange={(file) => void file?.text().then(onFile)}>
         {(props) => (
-          <Button {...props} size="compact-sm" variant="default" mt={6} aria-label={`Choose a file for ${label.toLowerCase()}`}>
+          <Button {...props} size="compact-sm" variant="default" mt={6} aria-label={`From a file: ${label.toLowerCase()}`}>
             From a file
           </Button>
         )}

@@ -3,7 +3,7 @@ import { json } from '@codemirror/lang-json';
 import { yaml } from '@codemirror/lang-yaml';
 import CodeMirror, { EditorView, Prec } from '@uiw/react-codemirror';
 import { useMemo } from 'react';
-import { styleNonce } from '@/theme/provider';
+import { styleNonce } from '@/theme/nonce';
 import type { Format } from './text';
 
 export interface CodeEditorProps {
