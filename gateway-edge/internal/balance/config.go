@@ -12,7 +12,7 @@ const (
 	defaultPerTry      = 30 * time.Second
 	defaultTotal       = time.Minute
 	defaultIdle        = time.Minute
-	defaultMaxIdle     = 64
+	defaultMaxIdle     = 512 // as many as a burst used; what nobody needs goes after the idle time
 	defaultIdleTimeout = time.Minute
 	defaultAttempts    = 1
 	defaultBudget      = 20 // percent

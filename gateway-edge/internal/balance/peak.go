@@ -65,6 +65,16 @@ func (p *peak) heard(now, took int64, bad bool) {
 	p.time.Store(uint64(uint32(now>>20))<<32 | uint64(min(max(average/1024, 1), 1<<32-1)))
 }
 
+// average is the average as it is by now, in ns; 0: nothing was heard.
+func (p *peak) average(now int64) int64 {
+	word := p.time.Load()
+	if word == 0 {
+		return 0
+	}
+	at, average := unpack(word)
+	return int64(average * fade(age(now, at)))
+}
+
 // age is the time since at, both cut to 52 bits of which the upper 32 are kept.
 func age(now, at int64) int64 { return int64(uint32(now>>20)-uint32(at>>20)) << 20 }
 

@@ -24,9 +24,9 @@ type point struct {
 // share varies by 1/√p of itself. They don't follow the number of targets, else
 // every one that comes or goes would move the others' keys.
 const (
-	ringPoints = 2048 // of a target of the greatest weight
+	ringPoints = 4096 // of a target of the greatest weight
 	manyPoints = 512  // where there are more targets than fewTargets
-	fewTargets = 16
+	fewTargets = 8
 )
 
 func newRing(targets []*Target) ring {

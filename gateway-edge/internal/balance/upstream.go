@@ -125,9 +125,18 @@ func (t *Target) learn(bad bool, took int64) {
 			s.bad.Add(1)
 		}
 	}
-	if u.timed && (took > 0 || bad) {
-		s.peak.heard(u.group.now(), took, bad)
+	if !u.timed || took == 0 && !bad {
+		return
 	}
+	now := u.group.now()
+	if bad { // it counts as no faster than the slowest of the others
+		for _, x := range u.targets {
+			if x != t {
+				took = max(took, x.state.peak.average(now))
+			}
+		}
+	}
+	s.peak.heard(now, took, bad)
 }
 
 // Inflight is the number of requests that were begun and not ended.
