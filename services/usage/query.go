@@ -40,7 +40,7 @@ const (
 	// MaxGroupPoints bounds the points of all groups of one answer: what is read and
 	// written for them within a third of a second. A table (SeriesInput.Table) is
 	// saved, not looked at, and may be larger.
-	MaxGroupPoints = 20_000
+	MaxGroupPoints = 15_000
 	defaultGroups  = 20
 	MaxRange       = 400 * 24 * time.Hour
 	MinuteHistory  = 14 * 24 * time.Hour // how long minutes are kept

@@ -342,11 +342,11 @@ func TestLargeAnswersAreRefused(t *testing.T) {
 			return w.svc.Series(t.Context(), w.org, c)
 		}
 		_, err := ask(func(*usage.SeriesInput) {})
-		if core.CodeOf(err) != core.CodeInvalid || !strings.Contains(fmt.Sprint(err), "interval=day, limit=13, or points=false") {
+		if core.CodeOf(err) != core.CodeInvalid || !strings.Contains(fmt.Sprint(err), "interval=day, limit=10, or points=false") {
 			t.Errorf("20 groups of 1,441 points: %v", err)
 		}
 		for name, change := range map[string]func(*usage.SeriesInput){
-			"days": func(c *usage.SeriesInput) { c.Interval = usage.IntervalDay }, "a smaller page": func(c *usage.SeriesInput) { c.Page.Limit = 13 },
+			"days": func(c *usage.SeriesInput) { c.Interval = usage.IntervalDay }, "a smaller page": func(c *usage.SeriesInput) { c.Page.Limit = 10 },
 			"totals": func(c *usage.SeriesInput) { c.TotalsOnly = true }, "a table": func(c *usage.SeriesInput) { c.Table = true },
 		} {
 			s, err := ask(change)

@@ -106,6 +106,7 @@ func TestBenchLedger(t *testing.T) {
 	from := to.AddDate(0, 0, -90)
 	day := func(t time.Time) string { return t.Truncate(24 * time.Hour).Format(time.RFC3339) }
 	whole := url.Values{"from": {day(from)}, "to": {day(to)}, "compare": {"true"}}
+	sixty := day(to.AddDate(0, 0, -60))
 	for _, q := range []struct {
 		name  string
 		with  url.Values
@@ -123,7 +124,12 @@ func TestBenchLedger(t *testing.T) {
 		{"90 days, one key", url.Values{"key": {"key_00000004C9"}}, ""},
 		{"90 days, 4xx by consumer", url.Values{"group_by": {"consumer"}, "status": {"4xx"}}, ""},
 		{"90 days by key, largest by bytes", url.Values{"group_by": {"key"}, "sort": {"bytes_out"}}, "true"},
-		{"60 days by hour", url.Values{"interval": {"hour"}, "from": {day(to.AddDate(0, 0, -60))}}, ""},
+		{"90 days by key, the first 160", url.Values{"group_by": {"key"}, "limit": {"160"}}, "true"},
+		{"90 days by key, ends within days", url.Values{"group_by": {"key"}, "interval": {"total"}, "from": {from.Add(5 * time.Hour).Format(time.RFC3339)}, "to": {to.Add(-7 * time.Hour).Format(time.RFC3339)}}, "true"},
+		{"60 days by hour", url.Values{"interval": {"hour"}, "from": {sixty}}, ""},
+		{"60 days by hour, totals of routes", url.Values{"interval": {"hour"}, "from": {sixty}, "group_by": {"route"}, "points": {"false"}}, "true"},
+		{"60 days by hour and route", url.Values{"interval": {"hour"}, "from": {sixty}, "group_by": {"route"}, "limit": {"10"}}, "true"},
+		{"60 days by hour and key", url.Values{"interval": {"hour"}, "from": {sixty}, "group_by": {"key"}, "limit": {"10"}}, "true"},
 		{"one number of 90 days by key", url.Values{"interval": {"total"}, "group_by": {"key"}}, "true"},
 	} {
 		with := url.Values{}
@@ -156,6 +162,11 @@ func TestBenchLedger(t *testing.T) {
 		if total != want || sum != want || want < 1000 {
 			t.Errorf("%s: the answer's total is %.0f, its groups sum to %.0f, the ledger has %.0f", q.name, total, sum, want)
 		}
+	}
+	// More than one answer holds is refused with what to ask for.
+	r, err := api.Do("GET", "/v1/gateways/ledger/usage?"+url.Values{"interval": {"hour"}, "group_by": {"route"}, "from": {sixty}, "to": {day(to)}}.Encode(), nil)
+	if err != nil || r.Status != 422 || !strings.Contains(string(r.Body), "ask for interval=day, limit=10, or points=false") {
+		t.Errorf("60 days by hour and 20 routes: %v %d %s", err, r.Status, r.Body)
 	}
 	t.Logf("%s requests in the ledger", sql("SELECT SUM(c2xx + c3xx + c4xx + c5xx) FROM usage_counters"))
 }
