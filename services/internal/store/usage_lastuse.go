@@ -10,7 +10,8 @@ import (
 )
 
 // LastUses reads the newest minute or hour in which keys were counted. Each key
-// is two probes of an index, whatever it was used for.
+// is two probes of an index, whatever it was used for. CROSS JOIN has SQLite keep
+// the order of the tables: it would look for each among all keys of the gateway.
 func (u *Usage) LastUses(ctx context.Context, org core.OrganizationID, gateway uint64, kids []uint64) (map[uint64]time.Time, error) {
 	type in struct {
 		Kid uint64 `json:"kid"`
@@ -24,8 +25,8 @@ func (u *Usage) LastUses(ctx context.Context, org core.OrganizationID, gateway u
 		query := (&Txn{DB: db, d: u.DB}).input([]string{"kid"}, nil) + `SELECT i.kid,
 			(SELECT m.minute FROM usage_minutes m WHERE m.kid = i.kid AND m.kid <> 0 ORDER BY m.minute DESC LIMIT 1) AS minute,
 			(SELECT c.hour FROM usage_counters c WHERE c.kid = i.kid AND c.kid <> 0 ORDER BY c.hour DESC LIMIT 1) AS hour
-			FROM input i JOIN api_keys k ON k.kid = i.kid
-			JOIN gateways g ON g.id = k.gateway_id AND g.num = ? AND g.organization_id = ?`
+			FROM input i CROSS JOIN api_keys k CROSS JOIN gateways g
+			WHERE k.kid = i.kid AND g.id = k.gateway_id AND g.num = ? AND g.organization_id = ?`
 		return eachChunk(rows, func(js string) error {
 			var found []struct {
 				Kid          uint64

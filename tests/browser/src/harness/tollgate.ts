@@ -12,6 +12,8 @@ export interface Tollgate {
   edge: string;
   /** Where callers reach a gateway. */
   gatewayURL: (label: string) => string;
+  /** Its data directory; tollgate.db in it is the database. */
+  data: string;
   log: () => string;
   stop: () => Promise<void>;
 }
@@ -74,6 +76,7 @@ export async function startTollgate(env: Record<string, string> = {}): Promise<T
   return {
     portal: `http://localhost:${portal}`,
     edge: `http://127.0.0.1:${edge}`,
+    data,
     gatewayURL: (label) => `http://${label}.localhost:${edge}`,
     log,
     stop: async () => {
