@@ -16,7 +16,7 @@ WEB := portal/web
 NPM := npm --prefix $(WEB) --silent
 WEB_SOURCES := $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o -type f ! -name '*.test.ts*' ! -name '*.go' ! -name '*.md' -print 2>/dev/null)
 
-.PHONY: tools deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
+.PHONY: tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
 
 help: ## Print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -129,6 +129,7 @@ browser-needs: $(BROWSER)/node_modules/.installed
 	@go build -o $(BIN)/test-oidcprovider ./tests/oidcprovider
 
 browser: build browser-needs ## The web portal in a real browser: the journey, every page and state, both widths and themes, sizes
+	@tests/need.sh sqlite3=sqlite3
 	@cd $(BROWSER) && TOLLGATE_BIN=$(abspath $(BIN)) npm --silent run all
 	@echo 'screenshots: $(BROWSER)/artefacts/{journey,pages,account}/index.html'
 
@@ -148,7 +149,14 @@ e2e: services build ## End-to-end tests, the long ones too
 chaos: services build ## Kill and starve processes under load and check what must hold
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 90m -v ./chaos
 
-conformance: services build ## The bad-input matrix and the differential run against net/http
+# The suites of others that conformance runs.
+CONNECT_SUITE := v1.0.7
+suites:
+	@mkdir -p $(TOOLS) && cd tests && GOWORK=off go build -o $(abspath $(TOOLS))/ github.com/summerwind/h2spec/cmd/h2spec
+	@for p in connectconformance referenceserver; do GOWORK=off GOBIN=$(abspath $(TOOLS)) go install connectrpc.com/conformance/cmd/$$p@$(CONNECT_SUITE) || exit 1; done
+
+conformance: services build suites ## The bad-input matrix, and the suites of HTTP/2, gRPC, Connect and WebSocket
+	@cd gateway-edge && TOLLGATE_CONNECT=$(abspath $(TOOLS)) go test -tags connect -count=1 -timeout 30m -v -run '^TestConnectConformance$$' ./internal/engine
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 30m -v ./conformance
 
 FUZZTIME ?= 2m
