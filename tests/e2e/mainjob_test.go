@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -129,5 +131,25 @@ func TestTenantsAreApart(t *testing.T) {
 	}
 	if r := a1.call.Get(c.Edges[0].Addr(), a1.host, "/x", key); r.Status != 200 {
 		t.Errorf("north's key after south tried to revoke it: %d %s", r.Status, r.Body)
+	}
+	a1.revokedIsNamed(id, key, "alice")
+}
+
+// revokedIsNamed revokes a key and checks that the log says whose was refused.
+func (s *shop) revokedIsNamed(id, key, consumer string) {
+	s.t.Helper()
+	s.api.Must("POST", "/v1/gateways/"+s.name+"/keys/"+id+"/revoke", nil)
+	err := harness.Until(context.Background(), 15*time.Second, func() error {
+		if r := s.call.Get(s.Edges[0].Addr(), s.host, "/x", key); r.Status != 401 || r.Code != "key_revoked" {
+			return fmt.Errorf("a revoked key: %d %s", r.Status, r.Body)
+		}
+		r, err := s.api.Do("GET", "/v1/gateways/"+s.name+"/logs?code=key_revoked&consumer="+consumer+"&key="+id, nil)
+		if err == nil && (r.Status != 200 || !strings.Contains(string(r.Body), `"code":"key_revoked"`)) {
+			err = fmt.Errorf("the log does not name the key's owner: %d %s", r.Status, r.Body)
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Error(err)
 	}
 }
