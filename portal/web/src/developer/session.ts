@@ -15,8 +15,8 @@ async function read(): Promise<Developer | null> {
   }
 }
 
-/** The signed-in developer, or null. */
-export const useDeveloper = () => useQuery({ queryKey: meKey, queryFn: read, staleTime: 15_000 });
+/** The signed-in developer, or null. A failure is not read again by each part that asks: the frame would begin anew. */
+export const useDeveloper = () => useQuery({ queryKey: meKey, queryFn: read, staleTime: 15_000, retryOnMount: false });
 
 /** Notes who is signed in now and drops what another was shown. */
 export function entered(developer: Developer): void {

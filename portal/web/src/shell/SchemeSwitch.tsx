@@ -12,7 +12,7 @@ export function SchemeSwitch() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const Current = schemes.find((s) => s.value === colorScheme)?.Icon ?? IconDeviceDesktop;
   return (
-    <Menu position="bottom-end" withinPortal>
+    <Menu position="bottom-end">
       <Menu.Target>
         <Tooltip label="Colours">
           <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Choose light or dark colours">

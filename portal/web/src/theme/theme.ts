@@ -53,6 +53,8 @@ export const theme = createTheme({
     // The kit's <header> would be a second banner of the page.
     Modal: { defaultProps: { centered: true, radius: 'md', closeButtonProps: { 'aria-label': 'Close' }, attributes: { header: { role: 'presentation' } } } },
     Drawer: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, attributes: { header: { role: 'presentation' } } } },
+    // Beside its button, inside a landmark; the first item has the focus at once.
+    Menu: { defaultProps: { withinPortal: false, withInitialFocusPlaceholder: false } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 300, events: { hover: true, focus: true, touch: false } } },
     Table: { defaultProps: { verticalSpacing: 'xs', horizontalSpacing: 'md' } },
     Anchor: { defaultProps: { underline: 'hover' } },
@@ -83,6 +85,7 @@ export const variables: CSSVariablesResolver = () => ({
     '--tg-rail': '#f3f1ed',
     '--tg-line': '#e3dfd8',
     '--tg-hover': '#efece6',
+    '--tg-menu-hover': '#f3f1ed',
     '--tg-good': '#1d6b3a',
     '--tg-warn': '#8a5a00',
     '--tg-bad': '#a8261b',
@@ -108,6 +111,7 @@ export const variables: CSSVariablesResolver = () => ({
     '--tg-rail': '#191817',
     '--tg-line': '#33312d',
     '--tg-hover': '#272523',
+    '--tg-menu-hover': '#363431',
     '--tg-good': '#7fcf9a',
     '--tg-warn': '#f3bf57',
     '--tg-bad': '#ff9b8e',

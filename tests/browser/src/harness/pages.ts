@@ -96,11 +96,16 @@ export interface DialogCase {
   button: string;
   /** Default dialog. */
   role?: 'menu';
+  /** Its button is there in wide windows only. */
+  wide?: boolean;
 }
 
 export const dialogs: DialogCase[] = [
   { name: 'deletes a route', path: '/gateways/{gw}/routes/{route}', button: 'Delete' },
   { name: 'adds a policy', path: '/gateways/{gw}/policies', button: 'Add a policy', role: 'menu' },
+  { name: 'changes the organization', path: '/gateways', button: 'Organization: Difference Engines. Change it', role: 'menu', wide: true },
+  { name: 'leads to the account', path: '/gateways', button: 'Account of ada@example.com', role: 'menu', wide: true },
+  { name: 'exports usage', path: '/gateways/{gw}/analytics', button: 'Export CSV', role: 'menu' },
   { name: 'makes a consumer', path: '/gateways/{gw}/consumers', button: 'New consumer' },
   { name: 'makes a usage plan', path: '/gateways/{gw}/usage-plans', button: 'New usage plan' },
   { name: 'issues a key', path: '/gateways/{gw}/keys', button: 'Issue a key' },

@@ -99,7 +99,7 @@ function AddPolicy({ catalogue, onAdd }: { catalogue: Catalogue; onAdd: (type: s
       </Menu.Target>
       <Menu.Dropdown mah={420} style={{ overflowY: 'auto' }}>
         {byPhase(catalogue.types, catalogue.phaseOf).map(({ phase, items }) => (
-          <div key={phase}>
+          <div key={phase} role="group" aria-label={phaseWords[phase].title}>
             <Menu.Label>{phaseWords[phase].title}</Menu.Label>
             {items.map(({ policy: type }) => (
               <Menu.Item key={type.type} onClick={() => onAdd(type.type)}>
