@@ -26,6 +26,7 @@ type Call struct {
 	n     int
 	begun bool // it counts as a request
 	full  bool // the last Pick found targets at their cap
+	shut  bool // and ones whose breaker is open
 	Place      // the present one
 }
 
@@ -108,7 +109,7 @@ func (c *Call) take(t *Target, probe bool) *Target {
 // targets has changed.
 func (u *Upstream) Pick(c *Call) (*Target, contract.Code) {
 	s := u.current()
-	c.full = false
+	c.full, c.shut = false, false
 	if c.n == 0 {
 		if t := u.first(s, c, u.turn(c)); t != nil {
 			return t, 0
@@ -119,7 +120,7 @@ func (u *Upstream) Pick(c *Call) (*Target, contract.Code) {
 	switch {
 	case c.full:
 		return nil, contract.CodeUpstreamBusy
-	case s.open && s.code != contract.CodeUpstreamUnavailable:
+	case c.shut || s.code == contract.CodeCircuitOpen:
 		return nil, contract.CodeCircuitOpen
 	}
 	return nil, contract.CodeUpstreamUnavailable
@@ -213,6 +214,7 @@ func (u *Upstream) enter(t *Target, c *Call) bool {
 		c.full = true
 		return false
 	case roomShut:
+		c.shut = true
 		return false
 	default:
 		c.take(t, probe)

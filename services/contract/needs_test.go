@@ -1,0 +1,27 @@
+package contract
+
+import "testing"
+
+// TestDocumentNeeds: what is new raises the schema that a document is marked with,
+// and nothing else does.
+func TestDocumentNeeds(t *testing.T) {
+	t.Parallel()
+	if n := DocumentNeeds(sampleGateway()); n != DocumentSchema {
+		t.Errorf("the first version's document needs schema %d", n)
+	}
+	for name, u := range map[string]Upstream{
+		"algorithm": {Algorithm: LeastTime},
+		"limit":     {MaxRequests: 1},
+		"target":    {Targets: []Target{{Backup: true}}},
+		"check":     {Health: &HealthCheck{Type: "grpc"}},
+		"outlier":   {Outlier: &OutlierDetection{Consecutive5xx: 1}},
+		"retries":   {Retries: &Retries{On: []string{"500"}}},
+		"backoff":   {Retries: &Retries{Backoff: 1}},
+		"sessions":  {Sessions: &Sessions{By: "ip"}},
+		"breaker":   {Breaker: &CircuitBreaker{}},
+	} {
+		if n := DocumentNeeds(&Gateway{Upstreams: []Upstream{u}}); n != 3 {
+			t.Errorf("%s: schema %d", name, n)
+		}
+	}
+}
