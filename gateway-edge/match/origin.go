@@ -65,7 +65,7 @@ func OriginAllowed(list []string, origin string) bool {
 func onlyLabels(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' && i > 0 && s[i-1] != '.') {
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' && i > 0 && i < len(s)-1 && s[i-1] != '.') {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/services/contract"
@@ -50,6 +51,16 @@ func TestCheck(t *testing.T) {
 		"route bounds": {func(g *contract.Gateway) {
 			g.Routes[0].Priority, g.Routes[0].Timeout, g.Routes[0].MaxBodyBytes = 2_000_000, -1, -1
 		}, []string{"/routes/0/priority", "/routes/0/timeout", "/routes/0/max_body_bytes"}},
+		"WebSockets": {func(g *contract.Gateway) {
+			g.Routes[0].WebSocket = &contract.WebSocket{MaxMessageBytes: 1 << 20, IdleTimeout: contract.Duration(time.Minute), Origins: []string{"https://*.example.com"}}
+		}, nil},
+		"bounds of WebSockets": {func(g *contract.Gateway) {
+			g.Routes[0].WebSocket = &contract.WebSocket{MaxMessageBytes: -1, IdleTimeout: 1, MaxLifetime: contract.Duration(48 * time.Hour), Origins: []string{"https://a.example", "null"}}
+		}, []string{"/routes/0/websocket/max_message_bytes", "/routes/0/websocket/idle_timeout", "/routes/0/websocket/max_lifetime", "/routes/0/websocket/origins/1"}},
+		"WebSockets over HTTP/2 to the backend": {func(g *contract.Gateway) {
+			g.Routes[0].WebSocket = &contract.WebSocket{}
+			g.Upstreams[0].Protocol = "h2"
+		}, []string{"/routes/0/websocket"}},
 		"negative timeout of an upstream": {func(g *contract.Gateway) { g.Upstreams[0].Timeouts = &contract.Timeouts{Connect: -1} }, []string{"/upstreams/0/timeouts/connect"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -226,7 +226,9 @@ func (j *job) tooBad(err error) {
 // broke ends an answer whose backend failed in the middle of the body. The
 // client must see that it is not complete.
 func (j *job) broke(err error) balance.Result {
-	j.cl.abort(j)
+	if err == errClientGone || !j.endCall(err) {
+		j.cl.abort(j)
+	}
 	switch {
 	case err == errClientGone:
 		j.ended = policy.EndedByClient

@@ -71,6 +71,7 @@ type edgeOptions struct {
 	trusted  []netip.Prefix
 	policies []*policy.Descriptor
 	perIP    int
+	cert     *tls.Certificate // nil: one that signs itself
 }
 
 func newEdge(t testing.TB, o edgeOptions) *testEdge {
@@ -115,7 +116,10 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 	run(eng.Run)
 	run(pools.Run)
 	run(m.Run)
-	cert := selfSigned(t)
+	cert := o.cert
+	if cert == nil {
+		cert = selfSigned(t)
+	}
 	ls, err := listen.New(listen.Config{
 		Engine: eng, Addr: "127.0.0.1:0", TLSAddr: "127.0.0.1:0", Trusted: o.trusted, MaxConnsPerIP: o.perIP, Logger: logger,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert, nil },

@@ -5,12 +5,32 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
 )
 
 // rpc reports whether a content type is of a protocol whose calls may be streams
 // both ways for as long as they like: gRPC, and the streams of Connect.
 func rpc(ct policy.Text) bool {
 	return ct.HasPrefixFold("application/grpc") || ct.HasPrefixFold("application/connect+")
+}
+
+// endCall ends a gRPC call whose backend failed behind the head of its answer
+// with a status, which says more than a reset. It reports whether the client
+// could be told.
+func (j *job) endCall(err error) bool {
+	if j.cl.protocol() != protocolHTTP2 || j.e.Resp.Length >= 0 || j.grpc() != "application/grpc" {
+		return false
+	}
+	code := contract.CodeUpstreamReset
+	if err == errUpstreamSlow || j.eng.clock.Boot() >= j.deadline {
+		code = contract.CodeUpstreamTimeout
+	}
+	info := code.Info()
+	t := &j.e.RespTrailer
+	t.Reset()
+	t.AppendString("Grpc-Status", strconv.Itoa(info.GRPC))
+	t.AppendString("Grpc-Message", string(appendGRPCMessage(nil, info, "")))
+	return j.cl.write(j, nil, true) == nil
 }
 
 // grpcTimeout is the header field with a call's deadline.

@@ -14,7 +14,7 @@ import (
 // TestInterim sends early hints from backends of both protocols to clients of
 // both: they come before the answer, and hold nothing but the hint.
 func TestInterim(t *testing.T) {
-	h1 := rawAnswer(t, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\nSet-Cookie: a=b\r\nX-Inner: 1\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"+okAnswer, nil)
+	h1 := answers(t, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\nSet-Cookie: a=b\r\nX-Inner: 1\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"+okAnswer)
 	h2 := h2Backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "</x>")
 		w.Header().Set("X-Inner", "1")
@@ -79,7 +79,7 @@ func TestInterim(t *testing.T) {
 }
 
 func TestInterimWithoutEnd(t *testing.T) {
-	b := rawAnswer(t, strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 40)+okAnswer, nil)
+	b := answers(t, strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 40)+okAnswer)
 	e := newEdge(t, edgeOptions{})
 	e.serve(plain(b.url))
 	resp, err := e.h2Client(false).Get("http://demo.localhost/")

@@ -86,7 +86,32 @@ func (s *stream) guarded(j *job) (whole bool) {
 	} else {
 		j.serve(s.r.Context())
 	}
+	s.discard(j)
 	return true
+}
+
+// discardTime bounds the wait for a small body that was not wanted.
+const discardTime = 100 * time.Millisecond
+
+// discard reads what is left of a small body that was announced, before the
+// stream ends: net/http holds it to its length then, and need not reset the
+// stream under a client that is still sending.
+func (s *stream) discard(j *job) {
+	if j.body.done || j.head.Continue || s.aborted || s.r.ContentLength <= 0 || s.r.ContentLength > maxDiscard || s.timers.gone.Load() {
+		return
+	}
+	if j.body.own == nil {
+		j.body.own = s.eng.streams.Get().(*[streamBuf]byte)
+	}
+	if !s.timers.body.arm(phaseBody, s.eng.clock.Coarse()+int64(discardTime)) {
+		return
+	}
+	for {
+		if _, err := s.r.Body.Read(j.body.own[:]); err != nil {
+			break
+		}
+	}
+	s.timers.body.clear()
 }
 
 // head fills the exchange from net/http's request, through the same checks that
@@ -96,6 +121,12 @@ func (s *stream) head(j *job) *gate.Fault {
 	h.Begin(j.e)
 	h.Size = len(r.Method) + len(r.RequestURI) + len(r.Host)
 	j.body.done = r.Body == nil || r.Body == http.NoBody
+	kind := r.Header["Content-Type"] // first of all: a caller of gRPC must understand every refusal
+	if len(kind) == 1 {
+		if f := h.Field("Content-Type", kind[0], false); f != nil {
+			return f
+		}
+	}
 	protocol := r.Header[":protocol"] // extended CONNECT: net/http puts it there
 	webSocket := r.Method == http.MethodConnect && len(protocol) == 1 && protocol[0] == "websocket" && len(r.Header["Content-Length"]) == 0
 	method := r.Method
@@ -123,6 +154,10 @@ func (s *stream) head(j *job) *gate.Fault {
 			switch name {
 			case ":protocol":
 				continue
+			case "Content-Type":
+				if len(kind) == 1 {
+					continue
+				}
 			case "Content-Length": // net/http holds the body to it, but takes the first of several, and 0 for what is no number
 				if len(values) > 1 || v != strconv.FormatInt(r.ContentLength, 10) {
 					return &gate.Fault{Code: contract.CodeRequestInvalid, At: -1, Detail: "Content-Length is not one number"}
@@ -139,6 +174,11 @@ func (s *stream) head(j *job) *gate.Fault {
 			}
 		}
 	}
+	if len(r.Trailer) > 0 { // net/http has taken the field away
+		if f := h.Field("Trailer", announced(r.Trailer), false); f != nil {
+			return f
+		}
+	}
 	j.e.Req.Length = r.ContentLength
 	s.rpc = rpc(policy.Static(r.Header.Get("Content-Type")))
 	if h.WebSocket = webSocket; webSocket {
@@ -148,6 +188,17 @@ func (s *stream) head(j *job) *gate.Fault {
 		j.e.Req.Length = 0
 	}
 	return h.Finish()
+}
+
+// announced lists the trailers that may go on.
+func announced(t http.Header) string {
+	var names []string
+	for name := range t {
+		if gate.TrailerField(name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // read is client.read.
@@ -332,6 +383,7 @@ func (e *Engine) StdServer() *http.Server {
 			MaxConcurrentStreams:          250,
 			MaxReceiveBufferPerConnection: 1 << 20,
 			MaxReceiveBufferPerStream:     256 << 10,
+			MaxReadFrameSize:              16 << 10, // the protocol's own default: a larger one only delays what stands behind it
 			SendPingTimeout:               30 * time.Second,
 			PingTimeout:                   15 * time.Second,
 			WriteByteTimeout:              e.cfg.Limits.Write,

@@ -164,7 +164,12 @@ func (t *timers) check(now int64) {
 		}
 	}
 	if u := t.tunnel.Load(); u != nil {
-		u.check(now)
+		if u.check(now) {
+			t.owner.wake()
+			if c != nil {
+				wakeUpstream(c)
+			}
+		}
 		return
 	}
 	t.watch(c)

@@ -38,6 +38,7 @@ type tunnel struct {
 	until   int64 // 0: for ever
 	spread  int64
 	looked  int64              // the sweeper's: when gw was looked at
+	ended   int64              // the sweeper's: when it saw the end
 	checked *snapshot.Compiled // the sweeper's: the newest version that has the route
 }
 
@@ -108,8 +109,8 @@ func (j *job) tunnel(deflate bool) {
 	go func() { defer close(done); t.down.guarded() }()
 	t.up.guarded()
 	<-done
+	j.ended = t.farewell(backend)
 	j.timers.tunnel.Store(nil)
-	j.ended = t.farewell()
 	j.bodyIn, j.bodyOut = t.up.in, t.down.out
 }
 
@@ -131,10 +132,15 @@ func (t *tunnel) stop(e *ending) {
 	}
 }
 
-// check is the sweeper's. It must not wait.
-func (t *tunnel) check(now int64) {
+// check is the sweeper's. It must not wait. cut says that a side that takes
+// nothing holds up the end.
+func (t *tunnel) check(now int64) (cut bool) {
 	switch closing := t.closing.Load(); {
 	case t.end.Load() != nil:
+		if t.ended == 0 {
+			t.ended = now
+		}
+		return now-t.ended > int64(closeWait)
 	case t.who != nil && !t.who.Alive():
 		t.stop(endRevoked)
 	case closing != 0 && now > closing:
@@ -149,6 +155,7 @@ func (t *tunnel) check(now int64) {
 		t.looked = now
 		t.look(now)
 	}
+	return false
 }
 
 // look ends the tunnel when its gateway or its route is gone, or no longer takes
@@ -177,14 +184,20 @@ func (t *tunnel) look(now int64) {
 }
 
 // farewell tells each side that was not told yet, and returns who ended it. Both
-// directions have ended.
-func (t *tunnel) farewell() policy.Ended {
+// directions have ended. What the backend still sends is read and dropped: unread
+// bytes would turn the end of its connection into a reset, which overtakes the
+// Close frame.
+func (t *tunnel) farewell(backend *originPeer) policy.Ended {
 	e := t.end.Load()
 	if e == nil {
 		e = endClosed // each side has sent its Close frame
 	}
 	t.down.tell(e.client, &t.up, e.reason)
+	done := make(chan struct{})
+	go func() { defer close(done); backend.drain(t.eng.cfg.Limits.Linger) }()
 	t.up.tell(e.backend, &t.down, e.reason)
+	backend.closeWrite()
+	<-done
 	return e.ended
 }
 
@@ -334,6 +347,29 @@ func (p *originPeer) write(b []byte) error {
 }
 
 func (p *originPeer) stopReading() { _ = p.u.c.SetReadDeadline(past) }
+
+// closeWrite says that nothing follows.
+func (p *originPeer) closeWrite() {
+	if c, ok := p.u.c.Conn.(interface{ CloseWrite() error }); ok {
+		_ = c.CloseWrite()
+	}
+}
+
+// maxDrained bounds what is read of a backend that does not end.
+const maxDrained = 4 << 20
+
+// drain reads and drops what the backend sends, to its end or for d at most.
+func (p *originPeer) drain(d time.Duration) {
+	buf := p.u.j.eng.streams.Get().(*[streamBuf]byte)
+	defer p.u.j.eng.streams.Put(buf)
+	_ = p.u.c.SetReadDeadline(time.Now().Add(d))
+	for n := 0; n < maxDrained; {
+		m, err := p.u.c.Read(buf[:])
+		if n += m; err != nil {
+			return
+		}
+	}
+}
 
 // connPeer is a client of HTTP/1.1.
 type connPeer struct {

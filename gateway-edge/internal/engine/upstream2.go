@@ -286,6 +286,9 @@ func (u *upstream2) take(resp *http.Response) bool {
 		return false
 	}
 	e.Resp.Status, e.Resp.Length = resp.StatusCode, resp.ContentLength
+	if len(resp.Trailer) > 0 {
+		e.Resp.Length = -1 // HTTP/1.1 has trailers behind chunks only
+	}
 	n := 0
 	for name, values := range resp.Header {
 		for _, v := range values {
@@ -359,11 +362,11 @@ func (u *upstream2) finish(whole bool) {
 	if !whole || !u.done {
 		u.cancel(errUpstreamEnd)
 	}
+	if u.body != nil { // first: net/http's Close waits for a read of it
+		_, _ = u.body.stop()
+	}
 	if u.resp != nil {
 		_ = u.resp.Body.Close()
-	}
-	if u.body != nil {
-		_, _ = u.body.stop()
 	}
 	u.cancel(nil)
 	j.unwatch()
