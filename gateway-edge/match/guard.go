@@ -119,7 +119,13 @@ var deniedPorts = map[uint16]string{
 
 // CheckAddr judges a resolved address just before it is dialled. The error is a
 // *Forbidden.
-func (g *Guard) CheckAddr(addr netip.AddrPort) error {
+func (g *Guard) CheckAddr(addr netip.AddrPort) error { return g.checkAddr(addr, deniedPorts) }
+
+// CheckStreamAddr is CheckAddr for the target of a stream, which may speak what
+// its tenant likes.
+func (g *Guard) CheckStreamAddr(addr netip.AddrPort) error { return g.checkAddr(addr, deniedToStreams) }
+
+func (g *Guard) checkAddr(addr netip.AddrPort, ports map[uint16]string) error {
 	a := addr.Addr()
 	if a.Zone() != "" {
 		return forbid("an address with a zone (%s) is not allowed", a)
@@ -128,7 +134,7 @@ func (g *Guard) CheckAddr(addr netip.AddrPort) error {
 	if !a.IsValid() || addr.Port() == 0 {
 		return forbid("an address and a port are needed")
 	}
-	if what, denied := deniedPorts[addr.Port()]; denied {
+	if what, denied := ports[addr.Port()]; denied {
 		return forbid("port %d (%s) is not allowed", addr.Port(), what)
 	}
 	if slices.Contains(metadata, a) {

@@ -31,6 +31,7 @@ func CheckUpstream(u *contract.Upstream, g *Guard) (urls []*URL, errs contract.F
 	oneOf(&errs, "/protocol", u.Protocol, "", "http1", "h2", "h2c")
 	checkHashOn(u, &errs)
 	urls = checkTargets(u, g, &errs)
+	checkTransport(u, urls, &errs)
 	checkHealth(u, &errs)
 	if o := u.Outlier; o != nil {
 		between(&errs, "/outlier_detection/consecutive_errors", o.ConsecutiveErrors, 0, 1000)
@@ -129,6 +130,19 @@ func checkUpstreamTLS(u *contract.Upstream, g *Guard, errs *contract.FieldErrors
 	}
 	if u.TLS.CAPEM != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(u.TLS.CAPEM)) {
 		errs.Add("/tls/ca_pem", "there is no certificate in it")
+	}
+	if n := u.TLS.ServerName; n != "" {
+		canon, err := HostPattern(n)
+		switch {
+		case err != nil:
+			errs.Add("/tls/server_name", err.Error())
+		case canon != n || strings.HasPrefix(n, "*"):
+			errs.Add("/tls/server_name", "must be a host name in lower case")
+		}
+	}
+	oneOf(errs, "/tls/min_version", u.TLS.MinVersion, "", "1.2", "1.3")
+	if u.TLS.SkipVerify && (u.TLS.CAPEM != "" || u.TLS.ServerName != "") {
+		errs.Add("/tls/skip_verify", "leaves unused what ca_pem and server_name say: give one or the other")
 	}
 	if u.TLS.SkipVerify && !g.AllowPrivate {
 		errs.Add("/tls/skip_verify", "verification can be left out only where private upstreams are allowed")

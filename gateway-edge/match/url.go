@@ -11,10 +11,12 @@ const MaxURL = 2048
 
 // URL is a checked upstream or fetch address. It is immutable.
 type URL struct {
-	TLS  bool
-	Host string     // canonical; an IPv6 address has no brackets
-	Port uint16     // the scheme's default is filled in
-	Addr netip.Addr // valid when Host is an address
+	TLS bool
+	// Transport is tcp or udp for the target of a stream, empty for HTTP.
+	Transport string
+	Host      string     // canonical; an IPv6 address has no brackets
+	Port      uint16     // the scheme's default is filled in
+	Addr      netip.Addr // valid when Host is an address
 	// SRV is the beginning "_service._tcp." of the name whose SRV records lead to
 	// addresses and ports; empty: Host's own addresses do.
 	SRV string
@@ -36,7 +38,10 @@ func (u *URL) fill() {
 	if u.Addr.Is6() {
 		host = "[" + host + "]"
 	}
-	if u.TLS {
+	switch {
+	case u.Transport != "":
+		scheme, port = u.Transport+"://", 0
+	case u.TLS:
 		scheme, port = "https://", 443
 	}
 	u.host = host
@@ -50,15 +55,15 @@ func (u *URL) fill() {
 }
 
 // CheckUpstreamURL parses a target's address, scheme://host[:port] and nothing
-// more, and refuses what the guard can refuse without resolving a name. It is
+// more (a stream's, tcp:// or udp://, has a port), and refuses what the guard can refuse without resolving a name. It is
 // called when a configuration is written, and again when it is compiled. The
 // error is an *Error, or a *Forbidden for what is well-formed but not allowed.
 func (g *Guard) CheckUpstreamURL(raw string) (*URL, error) {
-	u, rest, err := g.checkOrigin(raw)
+	u, rest, err := g.checkOrigin(raw, true)
 	if err != nil {
 		return nil, err
 	}
-	if rest < len(raw) && raw[rest:] != "/" {
+	if rest < len(raw) && (raw[rest:] != "/" || u.Transport != "") {
 		return nil, &Error{"url", rest, "a target is scheme://host[:port] and nothing more"}
 	}
 	u.fill()
@@ -68,7 +73,7 @@ func (g *Guard) CheckUpstreamURL(raw string) (*URL, error) {
 // CheckFetchURL does the same for an address that may have a path and a query
 // (JWKS, discovery documents, webhooks).
 func (g *Guard) CheckFetchURL(raw string) (*URL, error) {
-	u, rest, err := g.checkOrigin(raw)
+	u, rest, err := g.checkOrigin(raw, false)
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +103,9 @@ func inURL(err error, at int) error {
 	return &Error{"url", at + e.Offset, e.Reason}
 }
 
-// checkOrigin reads scheme, host and port; rest is where the path begins.
-func (g *Guard) checkOrigin(raw string) (u *URL, rest int, err error) {
+// checkOrigin reads scheme, host and port; rest is where the path begins. streams
+// says whether it may be the address of a stream's target.
+func (g *Guard) checkOrigin(raw string, streams bool) (u *URL, rest int, err error) {
 	if len(raw) > MaxURL {
 		return nil, 0, &Error{"url", MaxURL, "it is longer than 2048 bytes"}
 	}
@@ -110,6 +116,11 @@ func (g *Guard) checkOrigin(raw string) (u *URL, rest int, err error) {
 	case strings.HasPrefix(raw, "https://"):
 		rest = len("https://")
 		u.TLS, u.Port = true, 443
+	case streams && (strings.HasPrefix(raw, "tcp://") || strings.HasPrefix(raw, "udp://")):
+		rest = len("tcp://")
+		u.Transport, u.Port = raw[:3], 0
+	case streams:
+		return nil, 0, &Error{"url", 0, "it must begin with http:// or https://, or with tcp:// or udp:// for a stream"}
 	default:
 		return nil, 0, &Error{"url", 0, "it must begin with http:// or https://"}
 	}
@@ -129,6 +140,9 @@ func (g *Guard) checkOrigin(raw string) (u *URL, rest int, err error) {
 	}
 	if port != 0 {
 		u.Port = uint16(port)
+	}
+	if u.Port == 0 {
+		return nil, 0, &Error{"url", rest, "a target of a stream has a port, such as " + u.Transport + "://db.example.com:5432"}
 	}
 	if err := u.setHost(authority, name, from); err != nil {
 		return nil, 0, err
@@ -160,10 +174,11 @@ func (u *URL) setHost(authority, name string, at int) error {
 }
 
 func (g *Guard) checkOriginHost(u *URL) error {
+	ports := u.denied()
 	if u.Addr.IsValid() {
-		return g.CheckAddr(netip.AddrPortFrom(u.Addr, u.Port))
+		return g.checkAddr(netip.AddrPortFrom(u.Addr, u.Port), ports)
 	}
-	if what, denied := deniedPorts[u.Port]; denied {
+	if what, denied := ports[u.Port]; denied {
 		return forbid("port %d (%s) is not allowed", u.Port, what)
 	}
 	return g.checkHost(u.Host)

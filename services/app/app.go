@@ -120,8 +120,8 @@ func (a *App) services() (err error) {
 		return err
 	}
 	a.Gateways, err = gateway.New(gateway.Options{
-		Store: store.Gateways{DB: a.db}, Limits: a.Tenants, Checker: a.Checker, Keys: c.Root, EdgeDomain: c.EdgeDomain, Clock: c.Clock,
-		Resolver: dns, ACME: gateway.ACME{Enabled: c.ACME.Directory != "", Wildcards: c.ACME.DNS != nil},
+		Store: store.Gateways{DB: a.db}, Limits: a.Tenants, Checker: a.Checker, Keys: c.Root, EdgeDomain: c.EdgeDomain, Ports: c.StreamPorts, Clock: c.Clock,
+		Resolver: dns, ACME: c.ACME.Directory != "",
 	})
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/contract/settings"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/gateway"
 )
 
 // Config is what an App is made of. Clock may be nil.
@@ -21,6 +22,8 @@ type Config struct {
 	RedisURL    string
 	Root        *contract.RootKeys
 	EdgeDomain  string // gateways answer at their label under it
+	// StreamPorts is the operator's range for streams; the zero range: none.
+	StreamPorts gateway.PortRange
 	PublicURL   string // base of links in mails
 	PlansFile   string // empty: the built-in plans
 	// AllowPrivate lets upstreams have private and loopback addresses.
@@ -40,9 +43,9 @@ type Config struct {
 
 // Settings are the settings that FromSettings reads.
 var Settings = []string{
-	settings.DatabaseURL, settings.RedisURL, settings.SecretKey, settings.EdgeDomain, settings.PublicURL, settings.PlansFile,
+	settings.DatabaseURL, settings.RedisURL, settings.SecretKey, settings.EdgeDomain, settings.PublicURL, settings.PlansFile, settings.StreamPorts,
 	settings.AllowPrivateUpstreams, settings.SMTPURL, settings.PortalAddr,
-	settings.DNSResolver, settings.ACMEDirectory, settings.ACMEEmail, settings.ACMERoot, settings.ACMEEABKeyID, settings.ACMEEABKey, settings.ACMEDNS,
+	settings.DNSResolver, settings.ACMEDirectory, settings.ACMEEmail, settings.ACMERoot, settings.ACMEEABKeyID, settings.ACMEEABKey,
 }
 
 // FromSettings makes a Config of what the operator set. Every mistake is in the
@@ -56,6 +59,9 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 	errs := []error{v.Require(settings.DatabaseURL, settings.RedisURL, settings.SecretKey, settings.EdgeDomain)}
 	var err error
 	if c.AllowPrivate, err = v.Bool(settings.AllowPrivateUpstreams); err != nil {
+		errs = append(errs, err)
+	}
+	if c.StreamPorts.First, c.StreamPorts.Last, err = v.Ports(settings.StreamPorts); err != nil {
 		errs = append(errs, err)
 	}
 	if key := v.String(settings.SecretKey); key != "" {

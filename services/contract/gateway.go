@@ -31,10 +31,13 @@ type Gateway struct {
 	Policies     []Policy          `json:"policies,omitempty"`
 	Upstreams    []Upstream        `json:"upstreams,omitempty"`
 	Routes       []Route           `json:"routes,omitempty"`
+	Streams      []Stream          `json:"streams,omitempty"`
 	UsagePlans   []UsagePlan       `json:"usage_plans,omitempty"`
 	Certificates []Certificate     `json:"certificates,omitempty"`
 	Secrets      map[string][]byte `json:"secrets,omitempty"` // name → sealed for edges (EdgeKeys.OpenSecret)
 	ServerTiming bool              `json:"server_timing,omitempty"`
+	// ClientCertificates are asked for by hosts; none: no host asks for one.
+	ClientCertificates []ClientCertificates `json:"client_certificates,omitempty"`
 	// LogSample is the share of successful requests that are logged, 0 to 1;
 	// refused and failed ones always are. Nil means 1.
 	LogSample *float64 `json:"log_sample,omitempty"`
@@ -98,7 +101,16 @@ type FieldMatch struct {
 
 // UpstreamTLS is how https targets are verified.
 type UpstreamTLS struct {
-	CAPEM      string `json:"ca_pem,omitempty"`      // instead of the system's roots
+	CAPEM string `json:"ca_pem,omitempty"` // instead of the system's roots
+	// ServerName is sent as SNI and is what the certificate must be for, instead of
+	// the target's host: for targets that are addresses.
+	ServerName string `json:"server_name,omitempty"`
+	MinVersion string `json:"min_version,omitempty"` // "1.2" (default) or "1.3"
+	// ClientCertificate names the secret with the certificate, its chain and its
+	// private key in PEM that are shown to targets.
+	ClientCertificate SecretRef `json:"client_certificate,omitzero"`
+	// ClientPEM is that secret's value, filled in by the edge.
+	ClientPEM  string `json:"-"`
 	SkipVerify bool   `json:"skip_verify,omitempty"` // refused unless private upstreams are allowed
 }
 

@@ -31,7 +31,9 @@ type LogRecord struct {
 	BytesOut     int64   `json:"bytes_out"`
 	EdgeMS       float64 `json:"edge_ms"`
 	UpstreamMS   float64 `json:"upstream_ms"`
-	Aborted      string  `json:"aborted,omitempty"` // client | upstream | timeout
+	// DurationMS is how long a stream's connection or flow lasted.
+	DurationMS float64 `json:"duration_ms,omitempty"`
+	Aborted    string  `json:"aborted,omitempty"` // client | upstream | timeout
 	// Trace is the decision, kept for refused and failed requests and the sample.
 	Trace *Trace `json:"trace,omitempty"`
 }

@@ -4,10 +4,16 @@ package contract
 // what it uses: the capability gate holds back what a live edge could not read,
 // and nothing else. Whoever adds a field to a document adds a line here.
 func DocumentNeeds(g *Gateway) int {
+	if len(g.ClientCertificates) > 0 {
+		return 3
+	}
 	for i := range g.Upstreams {
 		if g.Upstreams[i].needsSchema3() {
 			return 3
 		}
+	}
+	if len(g.Streams) > 0 {
+		return 3
 	}
 	for i := range g.Routes {
 		if g.Routes[i].WebSocket != nil {
@@ -23,8 +29,11 @@ func (u *Upstream) needsSchema3() bool {
 		u.MaxRequests != 0 || u.SlowStart != 0 || u.DrainTimeout != 0 {
 		return true
 	}
+	if t := u.TLS; t != nil && (t.ServerName != "" || t.MinVersion != "" || t.ClientCertificate != SecretRef{}) {
+		return true
+	}
 	for i := range u.Targets {
-		if t := &u.Targets[i]; t.Priority != 0 || t.Backup || t.MaxRequests != 0 || t.SRV {
+		if t := &u.Targets[i]; IsStreamTarget(t.URL) || t.Priority != 0 || t.Backup || t.MaxRequests != 0 || t.SRV {
 			return true
 		}
 	}

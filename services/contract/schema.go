@@ -11,7 +11,9 @@ package contract
 //	   identity; what needs neither is still written as version 1
 //	3  2026-11-22  upstreams: least_time, random_of_two, priorities and backups, slow
 //	   start, max_requests and queues, sessions, circuit breakers, more of checks,
-//	   outlier detection and retries, SRV; routes: WebSockets; what needs none of it is still version 1
+//	   outlier detection and retries, SRV; routes: WebSockets;
+//	   streams, tcp:// and udp:// targets; client
+//	   certificates; server name, least version and client certificate to upstreams; what needs none of it is still version 1
 const SchemaVersion = 3
 
 // DocumentSchema is what documents are marked with that need nothing newer

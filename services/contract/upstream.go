@@ -46,7 +46,7 @@ type Upstream struct {
 
 // Target is one address of an upstream. Weight 0 takes no new requests; nil is 1.
 type Target struct {
-	URL    string `json:"url"` // scheme://host[:port], nothing more
+	URL    string `json:"url"` // scheme://host[:port], nothing more; tcp:// and udp:// for streams
 	Weight *int   `json:"weight,omitempty"`
 	// Priority is the target's group: 0, the default, is used first, and another
 	// only while no target of a lower one is usable.
@@ -153,7 +153,7 @@ type Queue struct {
 
 // Keepalive bounds the pool of idle connections of each target.
 type Keepalive struct {
-	MaxIdle     int      `json:"max_idle,omitempty"`     // default 64
+	MaxIdle     int      `json:"max_idle,omitempty"`     // default 512
 	IdleTimeout Duration `json:"idle_timeout,omitempty"` // default 60s
 }
 

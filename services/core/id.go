@@ -63,6 +63,7 @@ const (
 	PrefixUpstream     = "up"
 	PrefixRoute        = "rt"
 	PrefixUsagePlan    = "upl"
+	PrefixStream       = "str"
 	PrefixSecret       = "sec"
 	PrefixCertificate  = "crt"
 	PrefixDomain       = "dom"

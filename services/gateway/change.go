@@ -15,6 +15,8 @@ type draft struct {
 	name    string // of the gateway
 	config  Config
 	secrets secretEdit
+	// taken lists the ports that the gateway can't have.
+	taken func() ([]StreamPort, error)
 
 	certificates certificateEdit
 	domains      domainEdit
@@ -78,6 +80,7 @@ func (s *Service) edit(ctx context.Context, tx Tx, g *Gateway, e edit) (*done, e
 		return nil, err
 	}
 	d := &draft{source: src, name: g.Name, config: before.clone()}
+	d.taken = func() ([]StreamPort, error) { return tx.TakenPorts(g.Organization, g.ID) }
 	if err := e.apply(d); err != nil {
 		return nil, err
 	}
@@ -98,6 +101,12 @@ func (s *Service) review(e edit, g *Gateway, before *Config, d *draft) ([]Change
 	errs := upstreams.identify(before, &d.config)
 	errs = append(errs, routes.identify(before, &d.config)...)
 	errs = append(errs, usagePlans.identify(before, &d.config)...)
+	errs = append(errs, streams.identify(before, &d.config)...)
+	portErrs, err := s.choosePorts(before, d)
+	if err != nil {
+		return nil, err
+	}
+	errs = append(errs, portErrs...)
 	errs = append(errs, d.config.check()...)
 	if len(errs) == 0 {
 		doc := s.document(g, d)
@@ -149,6 +158,9 @@ func (s *Service) write(ctx context.Context, tx Tx, e edit, d *draft, out *done)
 	if err := putEntries(tx, g, d.source, out); err != nil {
 		return err
 	}
+	if err := s.keepPorts(tx, g, out.changes, &d.config); err != nil {
+		return err
+	}
 	if err := d.secrets.write(tx, g); err != nil {
 		return err
 	}
@@ -182,6 +194,8 @@ func kindOf(change string) (k Kind, ok bool) {
 		return KindRoute, true
 	case ChangeUsagePlan:
 		return KindUsagePlan, true
+	case ChangeStream:
+		return KindStream, true
 	}
 	return 0, false
 }
@@ -212,7 +226,7 @@ func removeEntries(tx Tx, g *Gateway, changes []Change) error {
 }
 
 // choose returns the ids of changed entries, by kind.
-func choose(changes []Change, want func(Kind, *Change) bool) (out [3][]string) {
+func choose(changes []Change, want func(Kind, *Change) bool) (out [kinds][]string) {
 	for i := range changes {
 		if k, ok := kindOf(changes[i].Kind); ok && want(k, &changes[i]) {
 			out[k] = append(out[k], changes[i].ID)
@@ -240,7 +254,7 @@ func parkNames(tx Tx, g *Gateway, src *Source, changes []Change) error {
 }
 
 func putEntries(tx Tx, g *Gateway, src *Source, out *done) error {
-	var puts [3][]*Entry
+	var puts [kinds][]*Entry
 	for i := range out.changes {
 		c := &out.changes[i]
 		k, ok := kindOf(c.Kind)

@@ -8,14 +8,15 @@ import (
 	"github.com/tollgate/tollgate/services/core"
 )
 
-// Check is one thing that somebody thinks of saving: a route, an upstream, or
-// the policies on the whole gateway.
+// Check is one thing that somebody thinks of saving: a route, an upstream, a
+// stream, or the policies on the whole gateway.
 type Check struct {
-	// Name is the present name of the route or upstream; empty for a new one.
+	// Name is the present name of the route, upstream or stream; empty for a new one.
 	Name     string             `json:"name,omitempty"`
 	Route    *contract.Route    `json:"route,omitempty"`
 	Upstream *contract.Upstream `json:"upstream,omitempty"`
 	Policies *[]contract.Policy `json:"policies,omitempty"`
+	Stream   *contract.Stream   `json:"stream,omitempty"`
 }
 
 // Check says what saving it would change, after the same checks, and changes
@@ -31,6 +32,10 @@ func (s *Service) Check(ctx context.Context, org core.OrganizationID, ref string
 		given++
 		e = checkPart(s.Upstreams, in.Name, *in.Upstream)
 	}
+	if in.Stream != nil {
+		given++
+		e = checkPart(s.Streams, in.Name, *in.Stream)
+	}
 	if in.Policies != nil {
 		given++
 		e.apply = func(d *draft) error {
@@ -39,7 +44,7 @@ func (s *Service) Check(ctx context.Context, org core.OrganizationID, ref string
 		}
 	}
 	if given != 1 {
-		return nil, core.Invalid(errors.New("must have exactly one of route, upstream and policies"))
+		return nil, core.Invalid(errors.New("must have exactly one of route, upstream, stream and policies"))
 	}
 	return s.preview(ctx, org, ref, e)
 }
@@ -87,6 +92,7 @@ func (s *Service) preview(ctx context.Context, org core.OrganizationID, ref stri
 		return nil, err
 	}
 	d := &draft{source: src, name: src.Gateway.Name, config: before.clone()}
+	d.taken = func() ([]StreamPort, error) { return s.store.TakenPorts(ctx, org, g.ID) }
 	if err := e.apply(d); err != nil {
 		return nil, err
 	}

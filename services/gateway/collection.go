@@ -11,7 +11,7 @@ import (
 	"github.com/tollgate/tollgate/services/core"
 )
 
-// Collection is the upstreams, routes or usage plans of gateways.
+// Collection is the upstreams, routes, usage plans or streams of gateways.
 type Collection[T any] struct {
 	s *Service
 	d *part[T]
@@ -172,6 +172,11 @@ func (c *Config) rename(k Kind, from, to string) {
 				c.Routes[i].Upstream = to
 			}
 		}
+		for i := range c.Streams {
+			if c.Streams[i].Upstream == from {
+				c.Streams[i].Upstream = to
+			}
+		}
 	case KindRoute:
 		for i := range c.UsagePlans {
 			p := &c.UsagePlans[i]
@@ -228,6 +233,11 @@ func (c *Config) users(k Kind, name string) (out []string) {
 				out = append(out, "route "+c.Routes[i].Name)
 			}
 		}
+		for i := range c.Streams {
+			if c.Streams[i].Upstream == name {
+				out = append(out, "stream "+c.Streams[i].Name)
+			}
+		}
 	case KindRoute:
 		for i := range c.UsagePlans {
 			if slices.Contains(c.UsagePlans[i].Routes, name) {
@@ -276,6 +286,7 @@ func (c *Config) place(pointer string) string {
 			{"routes", "route", len(c.Routes), func() string { return c.Routes[i].Name }},
 			{"upstreams", "upstream", len(c.Upstreams), func() string { return c.Upstreams[i].Name }},
 			{"usage_plans", "usage plan", len(c.UsagePlans), func() string { return c.UsagePlans[i].Name }},
+			{"streams", "stream", len(c.Streams), func() string { return c.Streams[i].Name }},
 		} {
 			if field == p.field && i >= 0 && i < p.n {
 				if rest == "" {

@@ -27,6 +27,9 @@ func (src *Source) Config() (*Config, error) {
 	if c.UsagePlans, err = usagePlans.items(src.Entries[KindUsagePlan]); err != nil {
 		return nil, err
 	}
+	if c.Streams, err = streams.items(src.Entries[KindStream]); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -38,6 +41,7 @@ func (c *Config) clone() Config {
 	out.Upstreams = slices.Clone(c.Upstreams)
 	out.Routes = slices.Clone(c.Routes)
 	out.UsagePlans = slices.Clone(c.UsagePlans)
+	out.Streams = slices.Clone(c.Streams)
 	return out
 }
 
@@ -56,6 +60,7 @@ func Compile(src *Source, edgeDomain string) (*contract.Gateway, error) {
 	fill(doc, c)
 	doc.Hosts = servedHosts(doc.Hosts[0], src.Domains)
 	dropLapsed(doc, src.Domains)
+	dropLapsedNames(doc)
 	doc.Schema = contract.DocumentNeeds(doc)
 	doc.Secrets = map[string][]byte{}
 	for i := range src.Secrets {
@@ -64,6 +69,7 @@ func Compile(src *Source, edgeDomain string) (*contract.Gateway, error) {
 	doc.Certificates = documentCertificates(src.Certificates, src.Domains, doc.Hosts)
 	slices.SortFunc(doc.Upstreams, func(a, b contract.Upstream) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(doc.Routes, func(a, b contract.Route) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(doc.Streams, func(a, b contract.Stream) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(doc.UsagePlans, func(a, b contract.UsagePlan) int { return cmp.Compare(a.Name, b.Name) })
 	return doc, nil
 }
@@ -77,8 +83,8 @@ func head(g *Gateway, edgeDomain string) *contract.Gateway {
 }
 
 func fill(doc *contract.Gateway, c *Config) {
-	doc.ServerTiming, doc.LogSample = c.ServerTiming, c.LogSample
-	doc.Policies, doc.Upstreams, doc.Routes, doc.UsagePlans = c.Policies, c.Upstreams, c.Routes, c.UsagePlans
+	doc.ServerTiming, doc.LogSample, doc.ClientCertificates = c.ServerTiming, c.LogSample, c.ClientCertificates
+	doc.Policies, doc.Upstreams, doc.Routes, doc.UsagePlans, doc.Streams = c.Policies, c.Upstreams, c.Routes, c.UsagePlans, c.Streams
 }
 
 // document is a draft as Checker sees it: in the order in which it was sent, so

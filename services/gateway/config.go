@@ -36,6 +36,9 @@ func (c *Config) plain() *Config {
 	for i := range out.UsagePlans {
 		out.UsagePlans[i].ID, out.UsagePlans[i].Num = "", 0
 	}
+	for i := range out.Streams {
+		out.Streams[i].ID, out.Streams[i].Num = "", 0
+	}
 	return &out
 }
 

@@ -18,10 +18,11 @@ const (
 	PartUpstreams  = "upstreams"
 	PartRoutes     = "routes"
 	PartUsagePlans = "usage_plans"
+	PartStreams    = "streams"
 )
 
 // Parts lists them all.
-var Parts = []string{PartSettings, PartPolicies, PartUpstreams, PartRoutes, PartUsagePlans}
+var Parts = []string{PartSettings, PartPolicies, PartUpstreams, PartRoutes, PartUsagePlans, PartStreams}
 
 // Copy is the input of Service.Copy. Both gateways are of one organization.
 type Copy struct {
@@ -40,6 +41,8 @@ type Copy struct {
 	// DryRun says what would change and changes nothing.
 	DryRun  bool
 	IfMatch core.IfMatch // on To's version
+
+	fromHost string // From's own host name
 }
 
 // NewSecret is a secret with its value.
@@ -112,7 +115,12 @@ func (s *Service) Copy(ctx context.Context, org core.OrganizationID, in Copy) (*
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
-	from, _, err := s.Config(ctx, org, in.From)
+	source, err := s.Get(ctx, org, in.From)
+	if err != nil {
+		return nil, err
+	}
+	in.fromHost = source.Hostname
+	from, _, err := s.Config(ctx, org, source.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +175,7 @@ func (s *Service) tryCopy(ctx context.Context, org core.OrganizationID, in Copy,
 		return nil, err
 	}
 	d := &draft{source: src, name: src.Gateway.Name, config: before.clone()}
+	d.taken = func() ([]StreamPort, error) { return s.store.TakenPorts(ctx, org, src.Gateway.ID) }
 	out := &Copied{Gateway: src.Gateway, Created: created}
 	if err := s.copyParts(d, in, from, out); err != nil {
 		return nil, err
@@ -260,6 +269,8 @@ func (s *Service) copyParts(d *draft, in Copy, from *Config, out *Copied) error 
 			d.config.Routes = now.Routes
 		case PartUsagePlans:
 			d.config.UsagePlans = now.UsagePlans
+		case PartStreams:
+			d.config.Streams = s.movedStreams(now.Streams, in.fromHost, d)
 		}
 	}
 	has := map[string]bool{}

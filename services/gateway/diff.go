@@ -58,7 +58,7 @@ func diffConfig(wasName string, before *Config, isName string, now *Config) ([]C
 			out = append(out, Change{Kind: v.kind, Before: was, After: is})
 		}
 	}
-	for _, part := range []func(*Config, *Config) ([]Change, error){upstreams.diff, routes.diff, usagePlans.diff} {
+	for _, part := range []func(*Config, *Config) ([]Change, error){upstreams.diff, routes.diff, usagePlans.diff, streams.diff} {
 		c, err := part(before, now)
 		if err != nil {
 			return nil, err

@@ -167,7 +167,10 @@ func (c *Config) redo(ch *Change) error {
 	if err := routes.redo(c, ch); err != nil {
 		return err
 	}
-	return usagePlans.redo(c, ch)
+	if err := usagePlans.redo(c, ch); err != nil {
+		return err
+	}
+	return streams.redo(c, ch)
 }
 
 func unmarshal(ch *Change, v any) error {
@@ -197,6 +200,7 @@ func (s *Service) Restore(ctx context.Context, org core.OrganizationID, ref stri
 			keepKnown(&upstreams, d)
 			keepKnown(&routes, d)
 			keepKnown(&usagePlans, d)
+			keepKnown(&streams, d)
 			return nil
 		},
 	})

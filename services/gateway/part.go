@@ -8,8 +8,8 @@ import (
 	"github.com/tollgate/tollgate/services/core"
 )
 
-// part describes one kind of named parts, so that upstreams, routes and usage
-// plans share all code.
+// part describes one kind of named parts, so that upstreams, routes, usage
+// plans and streams share all code.
 type part[T any] struct {
 	kind   Kind
 	change string // the kind's name in changes and audit lines
@@ -44,6 +44,13 @@ var (
 		id:   func(v *contract.UsagePlan) *string { return &v.ID },
 		num:  func(v *contract.UsagePlan) *uint64 { return &v.Num },
 		name: func(v *contract.UsagePlan) *string { return &v.Name },
+	}
+	streams = part[contract.Stream]{
+		kind: KindStream, change: ChangeStream, title: "stream", field: "streams", prefix: core.PrefixStream, most: MaxStreams,
+		list: func(c *Config) *[]contract.Stream { return &c.Streams },
+		id:   func(v *contract.Stream) *string { return &v.ID },
+		num:  func(v *contract.Stream) *uint64 { return &v.Num },
+		name: func(v *contract.Stream) *string { return &v.Name },
 	}
 )
 

@@ -21,15 +21,17 @@ type Service struct {
 	atRest     [32]byte // seals secrets in the database
 	edge       *contract.EdgeKeys
 	edgeDomain string
+	ports      PortRange
 	clock      core.Clock
 	proofKey   [32]byte // makes the records that prove a domain
 	resolver   Resolver
-	acme       ACME
+	acme       bool
 
-	// Routes, Upstreams and UsagePlans are the named parts of a configuration.
+	// Routes, Upstreams, UsagePlans and Streams are the named parts of a configuration.
 	Routes     *Collection[contract.Route]
 	Upstreams  *Collection[contract.Upstream]
 	UsagePlans *Collection[contract.UsagePlan]
+	Streams    *Collection[contract.Stream]
 }
 
 // Options are what a Service needs; all up to EdgeDomain are required.
@@ -39,11 +41,13 @@ type Options struct {
 	Checker    Checker
 	Keys       *contract.RootKeys
 	EdgeDomain string // gateways answer at their label under it
+	Ports      PortRange
 	Clock      core.Clock
 	// Resolver looks for the records of custom domains; without one they can't be
 	// proven.
 	Resolver Resolver
-	ACME     ACME
+	// ACME: certificates of domains are ordered by a worker.
+	ACME bool
 }
 
 // New makes the service.
@@ -64,11 +68,12 @@ func New(o Options) (*Service, error) {
 	}
 	s := &Service{
 		store: o.Store, limits: o.Limits, checker: o.Checker, atRest: atRest, edge: &o.Keys.Edge,
-		edgeDomain: o.EdgeDomain, clock: o.Clock, proofKey: proofKey, resolver: o.Resolver, acme: o.ACME,
+		edgeDomain: o.EdgeDomain, ports: o.Ports, clock: o.Clock, proofKey: proofKey, resolver: o.Resolver, acme: o.ACME,
 	}
 	s.Routes = &Collection[contract.Route]{s: s, d: &routes}
 	s.Upstreams = &Collection[contract.Upstream]{s: s, d: &upstreams}
 	s.UsagePlans = &Collection[contract.UsagePlan]{s: s, d: &usagePlans}
+	s.Streams = &Collection[contract.Stream]{s: s, d: &streams}
 	return s, nil
 }
 
@@ -269,6 +274,9 @@ func (s *Service) Delete(ctx context.Context, org core.OrganizationID, ref strin
 		g.Version++
 		g.Deleted = true
 		if err := tx.SaveGateway(org, g, nil); err != nil {
+			return err
+		}
+		if _, err := tx.KeepPorts(org, g.ID, nil, s.clock().Add(PortReserved)); err != nil {
 			return err
 		}
 		if err := tx.FreeLabel(org, g.Label, s.clock().Add(LabelReserved)); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/tollgate/tollgate/services/core"
 )
 
-// Kind is one of the three kinds of named parts of a configuration.
+// Kind is one of the kinds of named parts of a configuration.
 type Kind uint8
 
 // The kinds.
@@ -17,6 +17,8 @@ const (
 	KindUpstream Kind = iota
 	KindRoute
 	KindUsagePlan
+	KindStream
+	kinds = iota
 )
 
 // Entry is a named part as the store keeps it: its document without id and num.
@@ -61,6 +63,9 @@ type Store interface {
 	// ListEntries finds a page of entries.
 	ListEntries(ctx context.Context, org core.OrganizationID, gateway string, q EntryList) (core.Found[Entry], error)
 	Secrets(ctx context.Context, org core.OrganizationID, gateway string) ([]Secret, error)
+	// TakenPorts lists the ports of streams that a gateway can't have: another one
+	// has them, or had them until lately.
+	TakenPorts(ctx context.Context, org core.OrganizationID, gateway string) ([]StreamPort, error)
 	// Certificates lists certificates by name, without their keys and facts.
 	Certificates(ctx context.Context, org core.OrganizationID, gateway string) ([]Certificate, error)
 	// Domains lists custom domains by host.
@@ -97,13 +102,13 @@ type EntryList struct {
 type Source struct {
 	Gateway  Gateway
 	Policies json.RawMessage
-	Entries  [3][]Entry // by Kind, in the order of names
+	Entries  [kinds][]Entry // by Kind, in the order of names
 	Secrets  []SecretValue
 	// Certificates are in the order of names, Domains in that of hosts.
 	Certificates []CertificateValue
 	Domains      []Domain
 
-	byID [3]map[string]int // indexes of Entries, made when first asked
+	byID [kinds]map[string]int // indexes of Entries, made when first asked
 }
 
 // Tx is one transaction on gateways; its methods work on the transaction's
@@ -131,6 +136,12 @@ type Tx interface {
 	DeleteEntries(org core.OrganizationID, gateway string, kind Kind, ids []string) error
 	// PlanUsers counts consumers and keys that have one of the usage plans.
 	PlanUsers(org core.OrganizationID, gateway string, plans []string) (int, error)
+	// TakenPorts is Store.TakenPorts.
+	TakenPorts(org core.OrganizationID, gateway string) ([]StreamPort, error)
+	// KeepPorts gives a gateway these ports of streams and no other; what it gives up
+	// nobody else gets before until. It returns those that somebody else was faster to
+	// take.
+	KeepPorts(org core.OrganizationID, gateway string, ports []StreamPort, until time.Time) (lost []StreamPort, err error)
 	PutSecret(org core.OrganizationID, gateway string, s *SecretValue) error
 	DeleteSecret(org core.OrganizationID, gateway, id string) error
 	PutCertificate(org core.OrganizationID, gateway string, c *CertificateValue) error

@@ -30,6 +30,8 @@ type Settings struct {
 	ServerTiming bool `json:"server_timing,omitempty"`
 	// LogSample is the share of successful requests that are logged; nil: all.
 	LogSample *float64 `json:"log_sample,omitempty"`
+	// ClientCertificates are asked for by hosts of the gateway.
+	ClientCertificates []contract.ClientCertificates `json:"client_certificates,omitempty"`
 }
 
 // Config is the whole configuration of a gateway as one document, the body of
@@ -42,6 +44,7 @@ type Config struct {
 	Upstreams  []contract.Upstream  `json:"upstreams,omitempty"`
 	Routes     []contract.Route     `json:"routes,omitempty"`
 	UsagePlans []contract.UsagePlan `json:"usage_plans,omitempty"`
+	Streams    []contract.Stream    `json:"streams,omitempty"`
 }
 
 // Limits of one gateway's configuration.
@@ -49,6 +52,7 @@ const (
 	MaxRoutes     = 10_000
 	MaxUpstreams  = 2_000
 	MaxUsagePlans = 1_000
+	MaxStreams    = 100
 	MaxPolicies   = 64 // on the gateway, and on each route
 	MaxSecrets    = 200
 	MaxSecretSize = 64 << 10
@@ -105,6 +109,7 @@ const (
 	ChangeUpstream  = "upstream"
 	ChangeRoute     = "route"
 	ChangeUsagePlan = "usage_plan"
+	ChangeStream    = "stream"
 	ChangeSecret    = "secret" // that it changed, never to what
 
 	ChangeCertificate = "certificate" // hosts, fingerprint and end

@@ -35,9 +35,13 @@ func (c *Checker) Check(doc *contract.Gateway) (errs contract.FieldErrors) {
 	for i := range doc.Upstreams {
 		c.upstream(f, contract.Pointer("upstreams", i), &doc.Upstreams[i])
 	}
+	clientCertificates(f, doc)
 	names := routeNames(doc)
 	for i := range doc.UsagePlans {
 		usagePlan(f, contract.Pointer("usage_plans", i), &doc.UsagePlans[i], names)
+	}
+	for _, e := range match.CheckStreams(doc) {
+		f.add(e.Pointer, e.Detail)
 	}
 	for _, e := range match.Conflicts(doc.Routes, doc.Hosts) {
 		f.add("/routes"+e.Pointer, e.Detail)
@@ -120,6 +124,9 @@ func (c *Checker) route(f *findings, doc *contract.Gateway, n int, gatewayOK boo
 		}
 		f.add(at+"/upstream", text)
 	}
+	if t := transportOf(doc, r.Upstream); t != "" {
+		f.addf(at+"/upstream", "the targets of %.140q are %s://, for streams: a route needs http:// or https:// ones", r.Upstream, t)
+	}
 	steps, err := compose.Route(doc, n, builtin.Lookup)
 	if err != nil {
 		f.addAt("", err)
@@ -151,6 +158,16 @@ func hasUpstream(doc *contract.Gateway, name string) bool {
 		}
 	}
 	return false
+}
+
+// transportOf is what a named upstream's targets speak, empty for HTTP.
+func transportOf(doc *contract.Gateway, name string) string {
+	for i := range doc.Upstreams {
+		if u := &doc.Upstreams[i]; u.Name == name {
+			return match.UpstreamTransport(u)
+		}
+	}
+	return ""
 }
 
 func duration(f *findings, at string, d contract.Duration, most time.Duration) {

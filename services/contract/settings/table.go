@@ -50,7 +50,6 @@ const (
 	ACMERoot              = "ACME_ROOT"
 	ACMEEABKeyID          = "ACME_EAB_KEY_ID"
 	ACMEEABKey            = "ACME_EAB_KEY"
-	ACMEDNS               = "ACME_DNS"
 	LogFormat             = "LOG_FORMAT"
 	APIURL                = "API_URL"
 	APIToken              = "API_TOKEN"
@@ -95,7 +94,6 @@ var table = []Setting{
 	{Name: ACMERoot, Help: "PEM file of the CA that the ACME directory's own certificate is verified with, instead of the system's"},
 	{Name: ACMEEABKeyID, Help: "key id of the ACME external account binding, where the authority asks for one"},
 	{Name: ACMEEABKey, Help: "its MAC key in base64url", Secret: true},
-	{Name: ACMEDNS, Help: "rfc2136://keyname:secret@host:53/zone of the name server that takes DNS-01 records, for wildcards", Secret: true},
 	{Name: LogFormat, Default: "json", Help: "json or text"},
 	{Name: APIURL, Help: "the portal that the command line talks to"},
 	{Name: APIToken, Help: "management token of the command line", Secret: true},

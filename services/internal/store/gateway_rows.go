@@ -38,7 +38,7 @@ func (r *gatewayRow) domain() (gateway.Gateway, error) {
 	return g, nil
 }
 
-// entryRow is a row of upstreams, routes and usage_plans.
+// entryRow is a row of upstreams, routes, usage_plans and streams.
 type entryRow struct {
 	Num            uint64 `gorm:"default:(-)"`
 	ID             string `gorm:"primaryKey"`
@@ -53,7 +53,9 @@ type entryRow struct {
 }
 
 // entryTables by gateway.Kind.
-var entryTables = [3]string{gateway.KindUpstream: "upstreams", gateway.KindRoute: "routes", gateway.KindUsagePlan: "usage_plans"}
+var entryTables = [...]string{
+	gateway.KindUpstream: "upstreams", gateway.KindRoute: "routes", gateway.KindUsagePlan: "usage_plans", gateway.KindStream: "streams",
+}
 
 func (r *entryRow) domain() gateway.Entry {
 	return gateway.Entry{

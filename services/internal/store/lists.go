@@ -87,6 +87,8 @@ func marksOf(kind gateway.Kind, e *gateway.Entry) (marks, error) {
 		Policies []struct{ Type string }
 		Upstream string
 		Targets  []struct{ URL string }
+		SNI      []string
+		Port     int
 	}
 	if kind == gateway.KindUsagePlan {
 		return marks{Search: strings.ToLower(e.Name)}, nil
@@ -95,6 +97,10 @@ func marksOf(kind gateway.Kind, e *gateway.Entry) (marks, error) {
 		return marks{}, fmt.Errorf("read entry %s for its marks: %w", e.ID, err)
 	}
 	words := append([]string{e.Name, doc.Match.Path, doc.Upstream}, doc.Match.Hosts...)
+	words = append(words, doc.SNI...)
+	if doc.Port != 0 {
+		words = append(words, strconv.Itoa(doc.Port))
+	}
 	tags := make([]string, 0, 8)
 	if doc.Upstream != "" {
 		tags = append(tags, tag("upstream", doc.Upstream))
@@ -114,7 +120,7 @@ func marksOf(kind gateway.Kind, e *gateway.Entry) (marks, error) {
 // tag is one exact word of a list's filter.
 func tag(kind, value string) string { return " " + kind + ":" + value + " " }
 
-// entries finds upstreams, routes or usage plans by a window.
+// listEntries finds entries of one kind by a window.
 func listEntries(db *gorm.DB, org core.OrganizationID, id string, q *gateway.EntryList) (core.Found[gateway.Entry], error) {
 	var found core.Found[gateway.Entry]
 	table := entryTables[q.Kind]

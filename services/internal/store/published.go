@@ -104,6 +104,7 @@ func (s Publisher) Expire(ctx context.Context, epoch uint64, before int64, limit
 		}
 		for _, sql := range []string{
 			"DELETE FROM gateway_labels WHERE gateway_id IN ?",
+			"DELETE FROM stream_ports WHERE gateway_id IN ?",
 			"DELETE FROM api_keys WHERE gateway_id IN ?",
 			"DELETE FROM consumers WHERE gateway_id IN ?",
 			"DELETE FROM published WHERE ref IN ?",

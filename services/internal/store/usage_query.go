@@ -43,6 +43,11 @@ func named(by usage.Group) (table, num string, err error) {
 	return "", "", fmt.Errorf("group %q has no resources", by)
 }
 
+// routesAndStreams are what traffic is counted by as routes: the numbers of the two
+// never meet. Where a route and a stream share a name, the route comes first.
+const routesAndStreams = "(SELECT num, id, name, organization_id, gateway_id FROM routes UNION ALL " +
+	"SELECT num, id, name, organization_id, gateway_id FROM streams ORDER BY num) AS routes"
+
 // Names returns id and name by number.
 func (u *Usage) Names(ctx context.Context, org core.OrganizationID, gateway usage.Gateway, by usage.Group, nums []uint64) (map[uint64]usage.Named, error) {
 	table, num, err := named(by)
@@ -52,6 +57,9 @@ func (u *Usage) Names(ctx context.Context, org core.OrganizationID, gateway usag
 	id := "id"
 	if by == usage.GroupKey {
 		id = "'' AS id" // made of the number
+	}
+	if by == usage.GroupRoute {
+		table = routesAndStreams
 	}
 	var rows []struct {
 		N        uint64
@@ -84,6 +92,9 @@ func (u *Usage) Resolve(ctx context.Context, org core.OrganizationID, gateway us
 	}
 	var n []uint64
 	err = u.DB.View(ctx, func(db *gorm.DB) error {
+		if by == usage.GroupRoute {
+			table = routesAndStreams
+		}
 		db = db.Table(table).Where("organization_id = ? AND gateway_id = ?", string(org), gateway.ID)
 		if by == usage.GroupKey {
 			kid, ok := contract.ParseKID(strings.TrimPrefix(ref, keyPrefix))

@@ -40,6 +40,9 @@ func Root(t testing.TB) *contract.RootKeys {
 // EdgeDomain is the domain of gateways in tests.
 const EdgeDomain = "edge.test"
 
+// StreamPorts is the range of ports for streams in tests.
+var StreamPorts = gateway.PortRange{First: 9000, Last: 9019}
+
 // NewDomain makes the services; private upstreams are allowed.
 func NewDomain(t testing.TB, db *store.DB) *Domain {
 	t.Helper()
@@ -47,7 +50,7 @@ func NewDomain(t testing.TB, db *store.DB) *Domain {
 	var err error
 	d.Gateways, err = gateway.New(gateway.Options{
 		Store: store.Gateways{DB: db}, Limits: limits{d}, Checker: &publish.Checker{Guard: match.Guard{AllowPrivate: true}},
-		Keys: d.Root, EdgeDomain: EdgeDomain, Resolver: d.DNS, ACME: gateway.ACME{Enabled: true}, Clock: d.Clock.Now,
+		Keys: d.Root, EdgeDomain: EdgeDomain, Ports: StreamPorts, Resolver: d.DNS, ACME: true, Clock: d.Clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

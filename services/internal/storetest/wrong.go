@@ -129,6 +129,7 @@ func readTries(t *testing.T, db *store.DB, g *gateway.Gateway) []Try {
 			return found.Items, err
 		}},
 		{"Secrets", func(o core.OrganizationID) (any, error) { return s.Secrets(ctx, o, g.ID) }},
+		{"TakenPorts", func(o core.OrganizationID) (any, error) { return s.TakenPorts(ctx, o, g.ID) }},
 		{"Certificates", func(o core.OrganizationID) (any, error) { return s.Certificates(ctx, o, g.ID) }},
 		{"Domains", func(o core.OrganizationID) (any, error) { return s.Domains(ctx, o, g.ID) }},
 		{"History", func(o core.OrganizationID) (any, error) { return s.History(ctx, o, g.ID, 10, 0) }},
@@ -165,6 +166,10 @@ func writeTries(t *testing.T, db *store.DB, g *gateway.Gateway, src *gateway.Sou
 		try("LockOrganization", func(tx gateway.Tx, o core.OrganizationID) (any, error) { return nil, tx.LockOrganization(o) }),
 		try("CountGateways", func(tx gateway.Tx, o core.OrganizationID) (any, error) { return tx.CountGateways(o) }),
 		try("TakeLabel", func(tx gateway.Tx, o core.OrganizationID) (any, error) { return tx.TakeLabel(o, g.Label, "gw_other") }),
+		try("TakenPorts", func(tx gateway.Tx, o core.OrganizationID) (any, error) { return tx.TakenPorts(o, g.ID) }),
+		try("KeepPorts", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			return tx.KeepPorts(o, g.ID, nil, g.CreatedAt.Add(time.Hour))
+		}),
 		try("FreeLabel", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
 			return nil, tx.FreeLabel(o, g.Label, g.CreatedAt)
 		}),
