@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net"
 	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/combine"
 )
 
 // frames reads an HTTP/2 connection for the server behind it and counts the
@@ -46,6 +48,9 @@ const (
 	// some times what a client does that cancels hundreds of calls a second.
 	cheapBurst = 2000
 	cheapRate  = 1000
+
+	// writeStall is how long a client may take none of what waits for it.
+	writeStall = 30 * time.Second
 )
 
 // errFlood ends a connection.
@@ -54,7 +59,7 @@ var errFlood = errors.New("too many frames that carry nothing")
 func newFrames(c net.Conn, h *handed) *frames {
 	now := time.Now()
 	return &frames{
-		Conn: c, h: h,
+		Conn: combine.New(c, writeStall), h: h,
 		in:  scanner{counts: cheap, skip: preface, since: now},
 		out: scanner{counts: reset, since: now},
 	}

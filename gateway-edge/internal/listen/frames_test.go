@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"testing"
+	"time"
 	"testing/iotest"
 )
 
@@ -103,7 +104,8 @@ func TestResetsOfOurs(t *testing.T) {
 // sink takes everything that is written.
 type sink struct{ net.Conn }
 
-func (sink) Write(p []byte) (int, error) { return len(p), nil }
+func (sink) Write(p []byte) (int, error)      { return len(p), nil }
+func (sink) SetWriteDeadline(time.Time) error { return nil }
 
 // pieces reads a few bytes at a time.
 type pieces struct {

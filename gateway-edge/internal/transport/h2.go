@@ -7,11 +7,15 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/combine"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
 // maxResponseHead bounds an HTTP/2 backend's header fields, decoded, in bytes.
 const maxResponseHead = 64 << 10
+
+// writeStall is how long a backend may take none of what is written to it.
+const writeStall = 30 * time.Second
 
 // newH2 makes the HTTP/2 client of a pool. Connections are dialled by the pool's
 // own dialer; no proxy, no redirect, no decompression.
@@ -31,14 +35,14 @@ func (p *Pool) newH2() *http.Transport {
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout:  15 * time.Second,
 			PingTimeout:      5 * time.Second,
-			WriteByteTimeout: 30 * time.Second,
+			WriteByteTimeout: writeStall,
 		},
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			c, err := p.reach(ctx, &p.pools.dialer)
 			if err != nil {
 				return nil, dialError(err)
 			}
-			return c, nil
+			return combine.New(c, writeStall), nil
 		},
 	}
 	if p.tls != nil {
