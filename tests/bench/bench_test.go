@@ -49,6 +49,7 @@ func newSite(t *testing.T) *site {
 		{"type": "rate_limit", "config": harness.Object{"rate": 1_000_000, "per": "second", "burst": 1_000_000, "by": "key", "scope": "global"}},
 		{"type": "quota", "config": harness.Object{"limit": 1_000_000_000, "period": "month", "by": "key", "scope": "global"}},
 	}})
+	put("routes/plain", harness.Object{"match": harness.Object{"path": "/plain/*"}, "upstream": "app", "public": true})
 	put("consumers/bench", harness.Object{})
 	api.WaitLive("bench")
 	b.keys = make([]string, keyCount)
@@ -120,8 +121,29 @@ func TestBenchCPU(t *testing.T) {
 			s.compare(t, all, work.bars, func(c candidate, d time.Duration) load { return s.bed.wrk(c, work.path, work.conns, d) })
 		})
 	}
+	s.plain(t)
 	s.roundTrips(t)
 	s.latency(t, all)
+}
+
+// plain measures a route without any policy, a plain balancer, beside the full
+// chain of key, rate and quota.
+func (s *site) plain(t *testing.T) {
+	var ratio series
+	for round := range rounds {
+		var used [2]float64
+		for i, path := range []string{"/plain/1k", "/api/1k"} {
+			from := cpu(t, s.me.pids)
+			l := s.bed.wrk(s.me, path, 64, roundLen)
+			used[i] = float64(cpu(t, s.me.pids)-from) / float64(time.Microsecond) / float64(l.requests)
+			if l.bad != "" {
+				t.Errorf("%s: %s", path, l.bad)
+			}
+		}
+		t.Logf("round %d: without a policy %.1f µs/request, with the full chain %.1f", round+1, used[0], used[1])
+		ratio = append(ratio, used[0]/used[1])
+	}
+	t.Logf("a route without a policy costs %v of the full chain", ratio)
 }
 
 // compare measures CPU a request of all candidates in turn, several rounds, and

@@ -8,8 +8,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"testing"
-	"time"
 	"testing/iotest"
+	"time"
 )
 
 // stub is a connection whose input is a reader.
