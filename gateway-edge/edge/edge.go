@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -41,6 +42,8 @@ type Edge struct {
 
 	dialing *config.Dialing
 	peers   redis.UniversalClient // reads other edges' reports
+	// challenges are looked up for ACME authorities.
+	challenges *challenges
 	// blocking is for reads that wait for news; it is closed when Run ends.
 	blocking redis.UniversalClient
 
@@ -63,6 +66,7 @@ type Edge struct {
 	sync      atomic.Pointer[confsync.Syncer]
 	engine    *engine.Engine
 	server    *listen.Server
+	tls       *tls.Config // of its listeners; nil: there are none
 	admin     *admin.Server
 
 	draining atomic.Bool

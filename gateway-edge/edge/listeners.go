@@ -48,6 +48,7 @@ func (e *Edge) openListeners() error {
 			return e.snapshot.Table().Certificate(h, fallback)
 		}
 	}
+	c.TuneTLS = e.tuneTLS
 	var err error
 	if e.server, err = listen.New(c); err != nil {
 		return err

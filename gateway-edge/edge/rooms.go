@@ -157,7 +157,7 @@ func (e *Edge) openSync(pos confsync.Position, loc *disklog.Loc) error {
 	if err != nil {
 		return err
 	}
-	e.peers = client
+	e.peers, e.challenges = client, newChallenges(client, e.cfg.Keys)
 	e.sync.Store(confsync.New(confsync.Config{
 		Redis: client, Stream: e.blocking, Keys: e.cfg.Keys, Snapshot: e.snapshot, KeyStore: e.keys, Disk: e.disk, Report: e.report,
 		Now: e.clock.Boot, Wall: e.wallMilli, Logger: e.cfg.Logger,
@@ -192,7 +192,7 @@ func (e *Edge) snapshotConfig() snapshot.Config {
 func (e *Edge) openServing() (err error) {
 	e.engine, err = engine.New(engine.Config{
 		Edge: e.id.Edge, Domain: e.cfg.Domain, Table: e.snapshot.Table(), Meter: e.meter, Log: e.log, Metrics: e.metrics,
-		Clock: e.clock, Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger,
+		Clock: e.clock, Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger, Challenges: e.challenges,
 	})
 	if err != nil {
 		return err

@@ -59,6 +59,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	l.start(work, "readiness", e.watchReady)
 	l.start(work, "edges", e.countEdges)
 	l.start(work, "listeners", e.server.Run)
+	l.start(work, "tickets", e.rotateTickets)
 	e.cfg.Logger.Info("edge serves", "edge", e.id.Edge, "epoch", e.id.Epoch, "addresses", addrs(e.Addrs()), "admin", e.AdminAddr().String())
 
 	select {

@@ -55,6 +55,8 @@ var (
 	Authorization                 = know("Authorization")
 	CacheControl                  = know("Cache-Control")
 	CFConnectingIP                = know("CF-Connecting-IP")
+	ClientCert                    = know("Client-Cert")
+	ClientCertChain               = know("Client-Cert-Chain")
 	Connection                    = know("Connection")
 	ContentDisposition            = know("Content-Disposition")
 	ContentEncoding               = know("Content-Encoding")

@@ -479,11 +479,30 @@ func (e CertificateState) Valid() bool {
 	}
 }
 
+// Defines values for ClientCertificatesMode.
+const (
+	Optional ClientCertificatesMode = "optional"
+	Required ClientCertificatesMode = "required"
+)
+
+// Valid indicates whether the value is a known member of the ClientCertificatesMode enum.
+func (e ClientCertificatesMode) Valid() bool {
+	switch e {
+	case Optional:
+		return true
+	case Required:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CopyInputParts.
 const (
 	CopyInputPartsPolicies   CopyInputParts = "policies"
 	CopyInputPartsRoutes     CopyInputParts = "routes"
 	CopyInputPartsSettings   CopyInputParts = "settings"
+	CopyInputPartsStreams    CopyInputParts = "streams"
 	CopyInputPartsUpstreams  CopyInputParts = "upstreams"
 	CopyInputPartsUsagePlans CopyInputParts = "usage_plans"
 )
@@ -496,6 +515,8 @@ func (e CopyInputParts) Valid() bool {
 	case CopyInputPartsRoutes:
 		return true
 	case CopyInputPartsSettings:
+		return true
+	case CopyInputPartsStreams:
 		return true
 	case CopyInputPartsUpstreams:
 		return true
@@ -554,6 +575,7 @@ const (
 	DifferenceKindRoute       DifferenceKind = "route"
 	DifferenceKindSecret      DifferenceKind = "secret"
 	DifferenceKindSettings    DifferenceKind = "settings"
+	DifferenceKindStream      DifferenceKind = "stream"
 	DifferenceKindUpstream    DifferenceKind = "upstream"
 	DifferenceKindUsagePlan   DifferenceKind = "usage_plan"
 )
@@ -574,6 +596,8 @@ func (e DifferenceKind) Valid() bool {
 	case DifferenceKindSecret:
 		return true
 	case DifferenceKindSettings:
+		return true
+	case DifferenceKindStream:
 		return true
 	case DifferenceKindUpstream:
 		return true
@@ -796,19 +820,19 @@ func (e HashOnSource) Valid() bool {
 
 // Defines values for HealthCheckType.
 const (
-	Grpc HealthCheckType = "grpc"
-	HTTP HealthCheckType = "http"
-	TCP  HealthCheckType = "tcp"
+	HealthCheckTypeGrpc HealthCheckType = "grpc"
+	HealthCheckTypeHTTP HealthCheckType = "http"
+	HealthCheckTypeTCP  HealthCheckType = "tcp"
 )
 
 // Valid indicates whether the value is a known member of the HealthCheckType enum.
 func (e HealthCheckType) Valid() bool {
 	switch e {
-	case Grpc:
+	case HealthCheckTypeGrpc:
 		return true
-	case HTTP:
+	case HealthCheckTypeHTTP:
 		return true
-	case TCP:
+	case HealthCheckTypeTCP:
 		return true
 	default:
 		return false
@@ -854,6 +878,48 @@ func (e LoginProviderKind) Valid() bool {
 	case Github:
 		return true
 	case Oidc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NamedStreamProtocol.
+const (
+	NamedStreamProtocolTCP NamedStreamProtocol = "tcp"
+	NamedStreamProtocolTLS NamedStreamProtocol = "tls"
+	NamedStreamProtocolUDP NamedStreamProtocol = "udp"
+)
+
+// Valid indicates whether the value is a known member of the NamedStreamProtocol enum.
+func (e NamedStreamProtocol) Valid() bool {
+	switch e {
+	case NamedStreamProtocolTCP:
+		return true
+	case NamedStreamProtocolTLS:
+		return true
+	case NamedStreamProtocolUDP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NamedStreamProxyProtocol.
+const (
+	NamedStreamProxyProtocolOff NamedStreamProxyProtocol = "off"
+	NamedStreamProxyProtocolV1  NamedStreamProxyProtocol = "v1"
+	NamedStreamProxyProtocolV2  NamedStreamProxyProtocol = "v2"
+)
+
+// Valid indicates whether the value is a known member of the NamedStreamProxyProtocol enum.
+func (e NamedStreamProxyProtocol) Valid() bool {
+	switch e {
+	case NamedStreamProxyProtocolOff:
+		return true
+	case NamedStreamProxyProtocolV1:
+		return true
+	case NamedStreamProxyProtocolV2:
 		return true
 	default:
 		return false
@@ -1259,6 +1325,90 @@ func (e SessionsBy) Valid() bool {
 	}
 }
 
+// Defines values for StreamProtocol.
+const (
+	StreamProtocolTCP StreamProtocol = "tcp"
+	StreamProtocolTLS StreamProtocol = "tls"
+	StreamProtocolUDP StreamProtocol = "udp"
+)
+
+// Valid indicates whether the value is a known member of the StreamProtocol enum.
+func (e StreamProtocol) Valid() bool {
+	switch e {
+	case StreamProtocolTCP:
+		return true
+	case StreamProtocolTLS:
+		return true
+	case StreamProtocolUDP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamProxyProtocol.
+const (
+	StreamProxyProtocolOff StreamProxyProtocol = "off"
+	StreamProxyProtocolV1  StreamProxyProtocol = "v1"
+	StreamProxyProtocolV2  StreamProxyProtocol = "v2"
+)
+
+// Valid indicates whether the value is a known member of the StreamProxyProtocol enum.
+func (e StreamProxyProtocol) Valid() bool {
+	switch e {
+	case StreamProxyProtocolOff:
+		return true
+	case StreamProxyProtocolV1:
+		return true
+	case StreamProxyProtocolV2:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamInputProtocol.
+const (
+	StreamInputProtocolTCP StreamInputProtocol = "tcp"
+	StreamInputProtocolTLS StreamInputProtocol = "tls"
+	StreamInputProtocolUDP StreamInputProtocol = "udp"
+)
+
+// Valid indicates whether the value is a known member of the StreamInputProtocol enum.
+func (e StreamInputProtocol) Valid() bool {
+	switch e {
+	case StreamInputProtocolTCP:
+		return true
+	case StreamInputProtocolTLS:
+		return true
+	case StreamInputProtocolUDP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamInputProxyProtocol.
+const (
+	StreamInputProxyProtocolOff StreamInputProxyProtocol = "off"
+	StreamInputProxyProtocolV1  StreamInputProxyProtocol = "v1"
+	StreamInputProxyProtocolV2  StreamInputProxyProtocol = "v2"
+)
+
+// Valid indicates whether the value is a known member of the StreamInputProxyProtocol enum.
+func (e StreamInputProxyProtocol) Valid() bool {
+	switch e {
+	case StreamInputProxyProtocolOff:
+		return true
+	case StreamInputProxyProtocolV1:
+		return true
+	case StreamInputProxyProtocolV2:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UpstreamAlgorithm.
 const (
 	UpstreamAlgorithmConsistentHash UpstreamAlgorithm = "consistent_hash"
@@ -1397,6 +1547,24 @@ func (e UpstreamInputWhenAllDown) Valid() bool {
 	case UpstreamInputWhenAllDownRefuse:
 		return true
 	case UpstreamInputWhenAllDownTryAll:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UpstreamTLSMinVersion.
+const (
+	N12 UpstreamTLSMinVersion = "1.2"
+	N13 UpstreamTLSMinVersion = "1.3"
+)
+
+// Valid indicates whether the value is a known member of the UpstreamTLSMinVersion enum.
+func (e UpstreamTLSMinVersion) Valid() bool {
+	switch e {
+	case N12:
+		return true
+	case N13:
 		return true
 	default:
 		return false
@@ -1772,6 +1940,36 @@ func (e ListRoutesParamsSort) Valid() bool {
 	case ListRoutesParamsSortName:
 		return true
 	case ListRoutesParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStreamsParamsSort.
+const (
+	ListStreamsParamsSortCreatedAt      ListStreamsParamsSort = "created_at"
+	ListStreamsParamsSortMinusCreatedAt ListStreamsParamsSort = "-created_at"
+	ListStreamsParamsSortMinusName      ListStreamsParamsSort = "-name"
+	ListStreamsParamsSortMinusUpdatedAt ListStreamsParamsSort = "-updated_at"
+	ListStreamsParamsSortName           ListStreamsParamsSort = "name"
+	ListStreamsParamsSortUpdatedAt      ListStreamsParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStreamsParamsSort enum.
+func (e ListStreamsParamsSort) Valid() bool {
+	switch e {
+	case ListStreamsParamsSortCreatedAt:
+		return true
+	case ListStreamsParamsSortMinusCreatedAt:
+		return true
+	case ListStreamsParamsSortMinusName:
+		return true
+	case ListStreamsParamsSortMinusUpdatedAt:
+		return true
+	case ListStreamsParamsSortName:
+		return true
+	case ListStreamsParamsSortUpdatedAt:
 		return true
 	default:
 		return false
@@ -2329,12 +2527,13 @@ type CertificateList struct {
 	NextCursor *string       `json:"next_cursor,omitempty"`
 }
 
-// CheckInput Exactly one of `route`, `upstream` and `policies` is given
+// CheckInput Exactly one of `route`, `upstream`, `stream` and `policies` is given
 type CheckInput struct {
-	// Name Present name of the route or upstream; missing for a new one
+	// Name Present name of the route, upstream or stream; missing for a new one
 	Name     *string        `json:"name,omitempty"`
 	Policies *[]Policy      `json:"policies,omitempty"`
 	Route    *RouteInput    `json:"route,omitempty"`
+	Stream   *StreamInput   `json:"stream,omitempty"`
 	Upstream *UpstreamInput `json:"upstream,omitempty"`
 }
 
@@ -2363,6 +2562,30 @@ type CircuitBreaker struct {
 	Window *Duration `json:"window,omitempty"`
 }
 
+// ClientCertificates Which certificates callers must show in the TLS handshake
+type ClientCertificates struct {
+	// CaPem Authorities whose certificates are good
+	CaPem string `json:"ca_pem"`
+
+	// CrlPem Revocation lists of those authorities; an outdated one refuses all of its authority
+	CrlPem *string `json:"crl_pem,omitempty"`
+
+	// Hosts Hosts of the gateway that ask for them; default all that no other entry names
+	Hosts *[]string `json:"hosts,omitempty"`
+
+	// Mode `optional`: a certificate that is shown must be good; default required
+	Mode *ClientCertificatesMode `json:"mode,omitempty"`
+
+	// Sans Patterns of alternative names, such as dns:*.partner.example or uri:spiffe://prod/*
+	Sans *[]string `json:"sans,omitempty"`
+
+	// Subjects Patterns of the subject, such as CN=billing*
+	Subjects *[]string `json:"subjects,omitempty"`
+}
+
+// ClientCertificatesMode `optional`: a certificate that is shown must be good; default required
+type ClientCertificatesMode string
+
 // CodeInput defines model for CodeInput.
 type CodeInput struct {
 	Code string `json:"code"`
@@ -2375,12 +2598,14 @@ type Colour = string
 
 // Config defines model for Config.
 type Config struct {
-	LogSample    *float32          `json:"log_sample,omitempty"`
-	Policies     *[]Policy         `json:"policies,omitempty"`
-	Routes       *[]NamedRoute     `json:"routes,omitempty"`
-	ServerTiming *bool             `json:"server_timing,omitempty"`
-	Upstreams    *[]NamedUpstream  `json:"upstreams,omitempty"`
-	UsagePlans   *[]NamedUsagePlan `json:"usage_plans,omitempty"`
+	ClientCertificates *[]ClientCertificates `json:"client_certificates,omitempty"`
+	LogSample          *float32              `json:"log_sample,omitempty"`
+	Policies           *[]Policy             `json:"policies,omitempty"`
+	Routes             *[]NamedRoute         `json:"routes,omitempty"`
+	ServerTiming       *bool                 `json:"server_timing,omitempty"`
+	Streams            *[]NamedStream        `json:"streams,omitempty"`
+	Upstreams          *[]NamedUpstream      `json:"upstreams,omitempty"`
+	UsagePlans         *[]NamedUsagePlan     `json:"usage_plans,omitempty"`
 }
 
 // Consumer defines model for Consumer.
@@ -2805,9 +3030,10 @@ type Freshness string
 
 // Gateway defines model for Gateway.
 type Gateway struct {
-	CreatedAt time.Time `json:"created_at"`
-	Hostname  string    `json:"hostname"`
-	ID        string    `json:"id"`
+	ClientCertificates *[]ClientCertificates `json:"client_certificates,omitempty"`
+	CreatedAt          time.Time             `json:"created_at"`
+	Hostname           string                `json:"hostname"`
+	ID                 string                `json:"id"`
 
 	// Live Where it is served
 	Live *struct {
@@ -2839,6 +3065,8 @@ type Gateway struct {
 
 // GatewayInput defines model for GatewayInput.
 type GatewayInput struct {
+	ClientCertificates *[]ClientCertificates `json:"client_certificates,omitempty"`
+
 	// LogSample Share of successful requests that are logged; refused and failed ones always are
 	LogSample *float32 `json:"log_sample,omitempty"`
 
@@ -3188,7 +3416,10 @@ type LogRecord struct {
 	Client   *string `json:"client,omitempty"`
 	Code     *string `json:"code,omitempty"`
 	Consumer *string `json:"consumer,omitempty"`
-	Edge     string  `json:"edge"`
+
+	// DurationMs Of a stream's connection or flow: how long it lasted
+	DurationMs *float64 `json:"duration_ms,omitempty"`
+	Edge       string   `json:"edge"`
 
 	// EdgeMs Added by the edge
 	EdgeMs *float64 `json:"edge_ms,omitempty"`
@@ -3371,6 +3602,59 @@ type NamedRoute struct {
 	// Websocket Lets the route take WebSockets; without it their handshake is refused
 	Websocket *WebSocket `json:"websocket,omitempty"`
 }
+
+// NamedStream defines model for NamedStream.
+type NamedStream struct {
+	// AcceptProxyProtocol Takes connections of the operator's trusted proxies only, each with a PROXY header
+	AcceptProxyProtocol *bool `json:"accept_proxy_protocol,omitempty"`
+
+	// Allow Addresses and CIDRs of clients; none allows all
+	Allow *[]string `json:"allow,omitempty"`
+
+	// ConnectTimeout Of one attempt, 100ms to 1m; default the upstream's
+	ConnectTimeout *string `json:"connect_timeout,omitempty"`
+
+	// Deny Addresses and CIDRs that are refused, whatever `allow` says
+	Deny *[]string `json:"deny,omitempty"`
+
+	// ID Says which it is even under a new name; without it the name does
+	ID *string `json:"id,omitempty"`
+
+	// IdleTimeout Ends what has been silent for so long, 1s to 24h; default 5m, of udp 1m
+	IdleTimeout *string `json:"idle_timeout,omitempty"`
+
+	// MaxConnections Connections or flows at each edge; default 10000
+	MaxConnections *int `json:"max_connections,omitempty"`
+
+	// MaxConnectionsPerIP Of one client's address (an IPv6 client is its /64); default 256
+	MaxConnectionsPerIP *int `json:"max_connections_per_ip,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name Name `json:"name"`
+
+	// Port Of protocols tcp and udp: one of the operator's range, which no other gateway has. Without it the stream keeps the port it has, or is given a free one
+	Port *int `json:"port,omitempty"`
+
+	// Protocol `tls` is passed through by server name, never decrypted
+	Protocol NamedStreamProtocol `json:"protocol"`
+
+	// ProxyProtocol What each target is told of the client first; default off
+	ProxyProtocol *NamedStreamProxyProtocol `json:"proxy_protocol,omitempty"`
+
+	// Sni Of protocol tls: server names under the gateway's own host, or its custom domains; `*.` stands for one label
+	Sni *[]string `json:"sni,omitempty"`
+
+	// Upstream Name of an upstream of tcp:// or udp:// targets
+	Upstream string `json:"upstream"`
+}
+
+// NamedStreamProtocol `tls` is passed through by server name, never decrypted
+type NamedStreamProtocol string
+
+// NamedStreamProxyProtocol What each target is told of the client first; default off
+type NamedStreamProxyProtocol string
 
 // NamedUpstream defines model for NamedUpstream.
 type NamedUpstream struct {
@@ -4295,6 +4579,118 @@ type SignupResult struct {
 	User  User    `json:"user"`
 }
 
+// Stream defines model for Stream.
+type Stream struct {
+	// AcceptProxyProtocol Takes connections of the operator's trusted proxies only, each with a PROXY header
+	AcceptProxyProtocol *bool `json:"accept_proxy_protocol,omitempty"`
+
+	// Allow Addresses and CIDRs of clients; none allows all
+	Allow *[]string `json:"allow,omitempty"`
+
+	// ConnectTimeout Of one attempt, 100ms to 1m; default the upstream's
+	ConnectTimeout *string   `json:"connect_timeout,omitempty"`
+	CreatedAt      time.Time `json:"created_at"`
+
+	// Deny Addresses and CIDRs that are refused, whatever `allow` says
+	Deny *[]string `json:"deny,omitempty"`
+	ID   string    `json:"id"`
+
+	// IdleTimeout Ends what has been silent for so long, 1s to 24h; default 5m, of udp 1m
+	IdleTimeout *string `json:"idle_timeout,omitempty"`
+
+	// MaxConnections Connections or flows at each edge; default 10000
+	MaxConnections *int `json:"max_connections,omitempty"`
+
+	// MaxConnectionsPerIP Of one client's address (an IPv6 client is its /64); default 256
+	MaxConnectionsPerIP *int `json:"max_connections_per_ip,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name Name `json:"name"`
+
+	// Port Of protocols tcp and udp: one of the operator's range, which no other gateway has. Without it the stream keeps the port it has, or is given a free one
+	Port *int `json:"port,omitempty"`
+
+	// Protocol `tls` is passed through by server name, never decrypted
+	Protocol StreamProtocol `json:"protocol"`
+
+	// ProxyProtocol What each target is told of the client first; default off
+	ProxyProtocol *StreamProxyProtocol `json:"proxy_protocol,omitempty"`
+
+	// Sni Of protocol tls: server names under the gateway's own host, or its custom domains; `*.` stands for one label
+	Sni       *[]string `json:"sni,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Upstream Name of an upstream of tcp:// or udp:// targets
+	Upstream string `json:"upstream"`
+}
+
+// StreamProtocol `tls` is passed through by server name, never decrypted
+type StreamProtocol string
+
+// StreamProxyProtocol What each target is told of the client first; default off
+type StreamProxyProtocol string
+
+// StreamInput defines model for StreamInput.
+type StreamInput struct {
+	// AcceptProxyProtocol Takes connections of the operator's trusted proxies only, each with a PROXY header
+	AcceptProxyProtocol *bool `json:"accept_proxy_protocol,omitempty"`
+
+	// Allow Addresses and CIDRs of clients; none allows all
+	Allow *[]string `json:"allow,omitempty"`
+
+	// ConnectTimeout Of one attempt, 100ms to 1m; default the upstream's
+	ConnectTimeout *string `json:"connect_timeout,omitempty"`
+
+	// Deny Addresses and CIDRs that are refused, whatever `allow` says
+	Deny *[]string `json:"deny,omitempty"`
+
+	// IdleTimeout Ends what has been silent for so long, 1s to 24h; default 5m, of udp 1m
+	IdleTimeout *string `json:"idle_timeout,omitempty"`
+
+	// MaxConnections Connections or flows at each edge; default 10000
+	MaxConnections *int `json:"max_connections,omitempty"`
+
+	// MaxConnectionsPerIP Of one client's address (an IPv6 client is its /64); default 256
+	MaxConnectionsPerIP *int `json:"max_connections_per_ip,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name *Name `json:"name,omitempty"`
+
+	// Port Of protocols tcp and udp: one of the operator's range, which no other gateway has. Without it the stream keeps the port it has, or is given a free one
+	Port *int `json:"port,omitempty"`
+
+	// Protocol `tls` is passed through by server name, never decrypted
+	Protocol StreamInputProtocol `json:"protocol"`
+
+	// ProxyProtocol What each target is told of the client first; default off
+	ProxyProtocol *StreamInputProxyProtocol `json:"proxy_protocol,omitempty"`
+
+	// Sni Of protocol tls: server names under the gateway's own host, or its custom domains; `*.` stands for one label
+	Sni *[]string `json:"sni,omitempty"`
+
+	// Upstream Name of an upstream of tcp:// or udp:// targets
+	Upstream string `json:"upstream"`
+}
+
+// StreamInputProtocol `tls` is passed through by server name, never decrypted
+type StreamInputProtocol string
+
+// StreamInputProxyProtocol What each target is told of the client first; default off
+type StreamInputProxyProtocol string
+
+// StreamList defines model for StreamList.
+type StreamList struct {
+	Items      []Stream `json:"items"`
+	NextCursor *string  `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
+}
+
 // Subscription defines model for Subscription.
 type Subscription struct {
 	PeriodEnd   time.Time `json:"period_end"`
@@ -4625,9 +5021,26 @@ type UpstreamTLS struct {
 	// CaPem Certificates to trust instead of the system's
 	CaPem *string `json:"ca_pem,omitempty"`
 
+	// ClientCertificate The secret with the certificate, its chain and its private key in PEM that are shown to targets
+	ClientCertificate *struct {
+		// Secret Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+		//
+		// Example: orders
+		Secret Name `json:"secret"`
+	} `json:"client_certificate,omitempty"`
+
+	// MinVersion Default 1.2
+	MinVersion *UpstreamTLSMinVersion `json:"min_version,omitempty"`
+
+	// ServerName Name that is sent as SNI and that the certificate must be for, instead of the target's host
+	ServerName *string `json:"server_name,omitempty"`
+
 	// SkipVerify Refused unless the operator allows private upstreams
 	SkipVerify *bool `json:"skip_verify,omitempty"`
 }
+
+// UpstreamTLSMinVersion Default 1.2
+type UpstreamTLSMinVersion string
 
 // UsagePeriod The period of the same length before this one
 type UsagePeriod struct {
@@ -4963,6 +5376,9 @@ type RouteAnswer = Route
 
 // SecretAnswer defines model for SecretAnswer.
 type SecretAnswer = Secret
+
+// StreamAnswer defines model for StreamAnswer.
+type StreamAnswer = Stream
 
 // TokenAnswer defines model for TokenAnswer.
 type TokenAnswer = Token
@@ -5480,6 +5896,45 @@ type PutSecretParams struct {
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
+// ListStreamsParams defines parameters for ListStreams.
+type ListStreamsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListStreamsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+}
+
+// ListStreamsParamsSort defines parameters for ListStreams.
+type ListStreamsParamsSort string
+
+// CreateStreamParams defines parameters for CreateStream.
+type CreateStreamParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteStreamParams defines parameters for DeleteStream.
+type DeleteStreamParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutStreamParams defines parameters for PutStream.
+type PutStreamParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
 // ListUpstreamsParams defines parameters for ListUpstreams.
 type ListUpstreamsParams struct {
 	// Limit Items of a page
@@ -5870,6 +6325,12 @@ type PutRouteJSONRequestBody = RouteInput
 
 // PutSecretJSONRequestBody defines body for PutSecret for application/json ContentType.
 type PutSecretJSONRequestBody = SecretInput
+
+// CreateStreamJSONRequestBody defines body for CreateStream for application/json ContentType.
+type CreateStreamJSONRequestBody = StreamInput
+
+// PutStreamJSONRequestBody defines body for PutStream for application/json ContentType.
+type PutStreamJSONRequestBody = StreamInput
 
 // CreateUpstreamJSONRequestBody defines body for CreateUpstream for application/json ContentType.
 type CreateUpstreamJSONRequestBody = UpstreamInput
@@ -6593,7 +7054,7 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/gateways/{gateway}/config (the `PutConfig` operationId).
 	PutConfig(ctx context.Context, gateway GatewayParam, params *PutConfigParams, body PutConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CheckChangeWithBody What saving one route, one upstream or the gateway's policies would change; changes nothing
+	// CheckChangeWithBody What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 	//
 	// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
 	// are into this body (`/route/match/path`).
@@ -6603,7 +7064,7 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/gateways/{gateway}/config/check (the `CheckChange` operationId).
 	CheckChangeWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CheckChange What saving one route, one upstream or the gateway's policies would change; changes nothing
+	// CheckChange What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 	//
 	// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
 	// are into this body (`/route/match/path`).
@@ -7064,6 +7525,49 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/gateways/{gateway}/secrets/{name} (the `PutSecret` operationId).
 	PutSecret(ctx context.Context, gateway GatewayParam, name NameParam, params *PutSecretParams, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListStreams Streams (TCP, UDP, TLS passed through)
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/streams (the `ListStreams` operationId).
+	ListStreams(ctx context.Context, gateway GatewayParam, params *ListStreamsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateStreamWithBody Make a stream
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/streams (the `CreateStream` operationId).
+	CreateStreamWithBody(ctx context.Context, gateway GatewayParam, params *CreateStreamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateStream Make a stream
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/streams (the `CreateStream` operationId).
+	CreateStream(ctx context.Context, gateway GatewayParam, params *CreateStreamParams, body CreateStreamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteStream Delete a stream
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/streams/{name} (the `DeleteStream` operationId).
+	DeleteStream(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteStreamParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStream One stream
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/streams/{name} (the `GetStream` operationId).
+	GetStream(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutStreamWithBody Make or replace a stream
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/streams/{name} (the `PutStream` operationId).
+	PutStreamWithBody(ctx context.Context, gateway GatewayParam, name NameParam, params *PutStreamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutStream Make or replace a stream
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/streams/{name} (the `PutStream` operationId).
+	PutStream(ctx context.Context, gateway GatewayParam, name NameParam, params *PutStreamParams, body PutStreamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListUpstreams Upstreams
 	//
 	// Corresponds with GET /v1/gateways/{gateway}/upstreams (the `ListUpstreams` operationId).
@@ -7110,7 +7614,7 @@ type ClientInterface interface {
 	// GetUsage Requests, errors, bytes and latency over time
 	//
 	// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series,
-	// 20,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
+	// 15,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
 	// or page to ask for. Groups come in pages, the largest first, and `other` sums what the page leaves
 	// out. What is not counted together (the exact status codes of one consumer, say) is 422.
 	//
@@ -8874,7 +9378,7 @@ func (c *Client) PutConfig(ctx context.Context, gateway GatewayParam, params *Pu
 	return c.Client.Do(req)
 }
 
-// CheckChangeWithBody What saving one route, one upstream or the gateway's policies would change; changes nothing
+// CheckChangeWithBody What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 //
 // The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
 // are into this body (`/route/match/path`).
@@ -8894,7 +9398,7 @@ func (c *Client) CheckChangeWithBody(ctx context.Context, gateway GatewayParam, 
 	return c.Client.Do(req)
 }
 
-// CheckChange What saving one route, one upstream or the gateway's policies would change; changes nothing
+// CheckChange What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 //
 // The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
 // are into this body (`/route/match/path`).
@@ -10025,6 +10529,119 @@ func (c *Client) PutSecret(ctx context.Context, gateway GatewayParam, name NameP
 	return c.Client.Do(req)
 }
 
+// ListStreams Streams (TCP, UDP, TLS passed through)
+//
+// Corresponds with GET /v1/gateways/{gateway}/streams (the `ListStreams` operationId).
+func (c *Client) ListStreams(ctx context.Context, gateway GatewayParam, params *ListStreamsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListStreamsRequest(c.Server, gateway, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateStreamWithBody Make a stream
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/streams (the `CreateStream` operationId).
+func (c *Client) CreateStreamWithBody(ctx context.Context, gateway GatewayParam, params *CreateStreamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateStreamRequestWithBody(c.Server, gateway, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateStream Make a stream
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/streams (the `CreateStream` operationId).
+func (c *Client) CreateStream(ctx context.Context, gateway GatewayParam, params *CreateStreamParams, body CreateStreamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateStreamRequest(c.Server, gateway, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteStream Delete a stream
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/streams/{name} (the `DeleteStream` operationId).
+func (c *Client) DeleteStream(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteStreamParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteStreamRequest(c.Server, gateway, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStream One stream
+//
+// Corresponds with GET /v1/gateways/{gateway}/streams/{name} (the `GetStream` operationId).
+func (c *Client) GetStream(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStreamRequest(c.Server, gateway, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutStreamWithBody Make or replace a stream
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/streams/{name} (the `PutStream` operationId).
+func (c *Client) PutStreamWithBody(ctx context.Context, gateway GatewayParam, name NameParam, params *PutStreamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutStreamRequestWithBody(c.Server, gateway, name, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutStream Make or replace a stream
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/streams/{name} (the `PutStream` operationId).
+func (c *Client) PutStream(ctx context.Context, gateway GatewayParam, name NameParam, params *PutStreamParams, body PutStreamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutStreamRequest(c.Server, gateway, name, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListUpstreams Upstreams
 //
 // Corresponds with GET /v1/gateways/{gateway}/upstreams (the `ListUpstreams` operationId).
@@ -10141,7 +10758,7 @@ func (c *Client) PutUpstream(ctx context.Context, gateway GatewayParam, name Nam
 // GetUsage Requests, errors, bytes and latency over time
 //
 // Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series,
-// 20,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
+// 15,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
 // or page to ask for. Groups come in pages, the largest first, and `other` sums what the page leaves
 // out. What is not counted together (the exact status codes of one consumer, say) is 422.
 //
@@ -17288,6 +17905,343 @@ func NewPutSecretRequestWithBody(server string, gateway GatewayParam, name NameP
 	return req, nil
 }
 
+// NewListStreamsRequest constructs an http.Request for the ListStreams method
+func NewListStreamsRequest(server string, gateway GatewayParam, params *ListStreamsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/streams", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Count != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "count", *params.Count, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateStreamRequest calls the generic CreateStream builder with application/json body
+func NewCreateStreamRequest(server string, gateway GatewayParam, params *CreateStreamParams, body CreateStreamJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateStreamRequestWithBody(server, gateway, params, "application/json", bodyReader)
+}
+
+// NewCreateStreamRequestWithBody constructs an http.Request for the CreateStream method, with any body, and a specified content type
+func NewCreateStreamRequestWithBody(server string, gateway GatewayParam, params *CreateStreamParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/streams", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteStreamRequest constructs an http.Request for the DeleteStream method
+func NewDeleteStreamRequest(server string, gateway GatewayParam, name NameParam, params *DeleteStreamParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/streams/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetStreamRequest constructs an http.Request for the GetStream method
+func NewGetStreamRequest(server string, gateway GatewayParam, name NameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/streams/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutStreamRequest calls the generic PutStream builder with application/json body
+func NewPutStreamRequest(server string, gateway GatewayParam, name NameParam, params *PutStreamParams, body PutStreamJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutStreamRequestWithBody(server, gateway, name, params, "application/json", bodyReader)
+}
+
+// NewPutStreamRequestWithBody constructs an http.Request for the PutStream method, with any body, and a specified content type
+func NewPutStreamRequestWithBody(server string, gateway GatewayParam, name NameParam, params *PutStreamParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/streams/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListUpstreamsRequest constructs an http.Request for the ListUpstreams method
 func NewListUpstreamsRequest(server string, gateway GatewayParam, params *ListUpstreamsParams) (*http.Request, error) {
 	var err error
@@ -20998,7 +21952,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/gateways/{gateway}/config (the `PutConfig` operationId).
 	PutConfigWithResponse(ctx context.Context, gateway GatewayParam, params *PutConfigParams, body PutConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*PutConfigResponse, error)
 
-	// CheckChangeWithBodyWithResponse What saving one route, one upstream or the gateway's policies would change; changes nothing
+	// CheckChangeWithBodyWithResponse What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 	//
 	// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
 	// are into this body (`/route/match/path`).
@@ -21008,7 +21962,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/gateways/{gateway}/config/check (the `CheckChange` operationId).
 	CheckChangeWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckChangeResponse, error)
 
-	// CheckChangeWithResponse What saving one route, one upstream or the gateway's policies would change; changes nothing
+	// CheckChangeWithResponse What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 	//
 	// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
 	// are into this body (`/route/match/path`).
@@ -21529,6 +22483,55 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/gateways/{gateway}/secrets/{name} (the `PutSecret` operationId).
 	PutSecretWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutSecretParams, body PutSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSecretResponse, error)
 
+	// ListStreamsWithResponse Streams (TCP, UDP, TLS passed through)
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/streams (the `ListStreams` operationId).
+	ListStreamsWithResponse(ctx context.Context, gateway GatewayParam, params *ListStreamsParams, reqEditors ...RequestEditorFn) (*ListStreamsResponse, error)
+
+	// CreateStreamWithBodyWithResponse Make a stream
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/streams (the `CreateStream` operationId).
+	CreateStreamWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *CreateStreamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateStreamResponse, error)
+
+	// CreateStreamWithResponse Make a stream
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/streams (the `CreateStream` operationId).
+	CreateStreamWithResponse(ctx context.Context, gateway GatewayParam, params *CreateStreamParams, body CreateStreamJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateStreamResponse, error)
+
+	// DeleteStreamWithResponse Delete a stream
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/streams/{name} (the `DeleteStream` operationId).
+	DeleteStreamWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteStreamParams, reqEditors ...RequestEditorFn) (*DeleteStreamResponse, error)
+
+	// GetStreamWithResponse One stream
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/streams/{name} (the `GetStream` operationId).
+	GetStreamWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*GetStreamResponse, error)
+
+	// PutStreamWithBodyWithResponse Make or replace a stream
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/streams/{name} (the `PutStream` operationId).
+	PutStreamWithBodyWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutStreamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutStreamResponse, error)
+
+	// PutStreamWithResponse Make or replace a stream
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/streams/{name} (the `PutStream` operationId).
+	PutStreamWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutStreamParams, body PutStreamJSONRequestBody, reqEditors ...RequestEditorFn) (*PutStreamResponse, error)
+
 	// ListUpstreamsWithResponse Upstreams
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -21581,7 +22584,7 @@ type ClientWithResponsesInterface interface {
 	// GetUsageWithResponse Requests, errors, bytes and latency over time
 	//
 	// Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series,
-	// 20,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
+	// 15,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
 	// or page to ask for. Groups come in pages, the largest first, and `other` sums what the page leaves
 	// out. What is not counted together (the exact status codes of one consumer, say) is 422.
 	//
@@ -27154,6 +28157,285 @@ func (r PutSecretResponse) ContentType() string {
 	return ""
 }
 
+type ListStreamsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StreamList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListStreamsResponse) GetJSON200() *StreamList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListStreamsResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListStreamsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListStreamsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListStreamsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListStreamsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateStreamResponse201Headers the declared response headers of an HTTP 201 response for CreateStream
+type CreateStreamResponse201Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type CreateStreamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *StreamAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateStreamResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateStreamResponse) GetJSON201() *StreamAnswer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateStreamResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateStreamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateStreamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateStreamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateStreamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteStreamResponse204Headers the declared response headers of an HTTP 204 response for DeleteStream
+type DeleteStreamResponse204Headers struct {
+	TollgateVersion *string
+}
+
+type DeleteStreamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteStreamResponse204Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteStreamResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteStreamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteStreamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteStreamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteStreamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetStreamResponse200Headers the declared response headers of an HTTP 200 response for GetStream
+type GetStreamResponse200Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type GetStreamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StreamAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetStreamResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStreamResponse) GetJSON200() *StreamAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetStreamResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStreamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStreamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStreamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStreamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutStreamResponse200Headers the declared response headers of an HTTP 200 response for PutStream
+type PutStreamResponse200Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+// PutStreamResponse201Headers the declared response headers of an HTTP 201 response for PutStream
+type PutStreamResponse201Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type PutStreamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StreamAnswer
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *StreamAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutStreamResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutStreamResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutStreamResponse) GetJSON200() *StreamAnswer {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutStreamResponse) GetJSON201() *StreamAnswer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutStreamResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutStreamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutStreamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutStreamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutStreamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListUpstreamsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -31156,7 +32438,7 @@ func (c *ClientWithResponses) PutConfigWithResponse(ctx context.Context, gateway
 	return ParsePutConfigResponse(rsp)
 }
 
-// CheckChangeWithBodyWithResponse What saving one route, one upstream or the gateway's policies would change; changes nothing
+// CheckChangeWithBodyWithResponse What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 //
 // The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
 // are into this body (`/route/match/path`).
@@ -31172,7 +32454,7 @@ func (c *ClientWithResponses) CheckChangeWithBodyWithResponse(ctx context.Contex
 	return ParseCheckChangeResponse(rsp)
 }
 
-// CheckChangeWithResponse What saving one route, one upstream or the gateway's policies would change; changes nothing
+// CheckChangeWithResponse What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 //
 // The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
 // are into this body (`/route/match/path`).
@@ -32095,6 +33377,97 @@ func (c *ClientWithResponses) PutSecretWithResponse(ctx context.Context, gateway
 	return ParsePutSecretResponse(rsp)
 }
 
+// ListStreamsWithResponse Streams (TCP, UDP, TLS passed through)
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/streams (the `ListStreams` operationId).
+func (c *ClientWithResponses) ListStreamsWithResponse(ctx context.Context, gateway GatewayParam, params *ListStreamsParams, reqEditors ...RequestEditorFn) (*ListStreamsResponse, error) {
+	rsp, err := c.ListStreams(ctx, gateway, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListStreamsResponse(rsp)
+}
+
+// CreateStreamWithBodyWithResponse Make a stream
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/streams (the `CreateStream` operationId).
+func (c *ClientWithResponses) CreateStreamWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *CreateStreamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateStreamResponse, error) {
+	rsp, err := c.CreateStreamWithBody(ctx, gateway, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateStreamResponse(rsp)
+}
+
+// CreateStreamWithResponse Make a stream
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/streams (the `CreateStream` operationId).
+func (c *ClientWithResponses) CreateStreamWithResponse(ctx context.Context, gateway GatewayParam, params *CreateStreamParams, body CreateStreamJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateStreamResponse, error) {
+	rsp, err := c.CreateStream(ctx, gateway, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateStreamResponse(rsp)
+}
+
+// DeleteStreamWithResponse Delete a stream
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/streams/{name} (the `DeleteStream` operationId).
+func (c *ClientWithResponses) DeleteStreamWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteStreamParams, reqEditors ...RequestEditorFn) (*DeleteStreamResponse, error) {
+	rsp, err := c.DeleteStream(ctx, gateway, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteStreamResponse(rsp)
+}
+
+// GetStreamWithResponse One stream
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/streams/{name} (the `GetStream` operationId).
+func (c *ClientWithResponses) GetStreamWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*GetStreamResponse, error) {
+	rsp, err := c.GetStream(ctx, gateway, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStreamResponse(rsp)
+}
+
+// PutStreamWithBodyWithResponse Make or replace a stream
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/streams/{name} (the `PutStream` operationId).
+func (c *ClientWithResponses) PutStreamWithBodyWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutStreamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutStreamResponse, error) {
+	rsp, err := c.PutStreamWithBody(ctx, gateway, name, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutStreamResponse(rsp)
+}
+
+// PutStreamWithResponse Make or replace a stream
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/streams/{name} (the `PutStream` operationId).
+func (c *ClientWithResponses) PutStreamWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutStreamParams, body PutStreamJSONRequestBody, reqEditors ...RequestEditorFn) (*PutStreamResponse, error) {
+	rsp, err := c.PutStream(ctx, gateway, name, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutStreamResponse(rsp)
+}
+
 // ListUpstreamsWithResponse Upstreams
 //
 // Returns a wrapper object for the known response body format(s).
@@ -32189,7 +33562,7 @@ func (c *ClientWithResponses) PutUpstreamWithResponse(ctx context.Context, gatew
 // GetUsageWithResponse Requests, errors, bytes and latency over time
 //
 // Every figure is a sum of the ledger that invoices are made from. At most 1,500 points a series,
-// 20,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
+// 15,000 over all groups of an answer (but in CSV) and 400 days: more is 422 and says which interval
 // or page to ask for. Groups come in pages, the largest first, and `other` sums what the page leaves
 // out. What is not counted together (the exact status codes of one consumer, say) is 422.
 //
@@ -37127,6 +38500,264 @@ func ParsePutSecretResponse(rsp *http.Response) (*PutSecretResponse, error) {
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers PutSecretResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListStreamsResponse parses an HTTP response from a ListStreamsWithResponse call
+func ParseListStreamsResponse(rsp *http.Response) (*ListStreamsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListStreamsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StreamList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateStreamResponse parses an HTTP response from a CreateStreamWithResponse call
+func ParseCreateStreamResponse(rsp *http.Response) (*CreateStreamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateStreamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest StreamAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateStreamResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteStreamResponse parses an HTTP response from a DeleteStreamWithResponse call
+func ParseDeleteStreamResponse(rsp *http.Response) (*DeleteStreamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteStreamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteStreamResponse204Headers
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetStreamResponse parses an HTTP response from a GetStreamWithResponse call
+func ParseGetStreamResponse(rsp *http.Response) (*GetStreamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStreamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StreamAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetStreamResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutStreamResponse parses an HTTP response from a PutStreamWithResponse call
+func ParsePutStreamResponse(rsp *http.Response) (*PutStreamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutStreamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StreamAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest StreamAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutStreamResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutStreamResponse201Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -17,8 +17,6 @@ type ACMEConfig struct {
 	Roots     *x509.CertPool // for the directory itself; nil: the system's
 	// EABKeyID and EABKey are the external account binding; empty: none.
 	EABKeyID, EABKey string
-	// DNS takes the records of DNS-01, for wildcards; nil: there are none.
-	DNS *url.URL
 }
 
 func acmeFromSettings(v *settings.Values) (ACMEConfig, error) {
@@ -45,14 +43,6 @@ func acmeFromSettings(v *settings.Values) (ACMEConfig, error) {
 			fail(settings.ACMERoot, "can't be read: %w", err)
 		} else if !c.Roots.AppendCertsFromPEM(pem) {
 			fail(settings.ACMERoot, "%s holds no certificate in PEM", file)
-		}
-	}
-	if text := v.String(settings.ACMEDNS); text != "" {
-		u, err := url.Parse(text)
-		if err != nil || u.Scheme != "rfc2136" || u.Host == "" || len(u.Path) < 2 {
-			fail(settings.ACMEDNS, "is not of the form rfc2136://keyname:secret@host:53/zone") // never quoted: it holds a secret
-		} else {
-			c.DNS = u
 		}
 	}
 	return c, errors.Join(errs...)

@@ -97,6 +97,13 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 		{"deletions", w.every(time.Second, w.clearDeleted)},
 		{"housekeeping", w.every(time.Minute, w.housekeeping)},
 	}
+	certificates, err := a.certificates(name)
+	if err != nil {
+		return nil, err
+	}
+	if certificates != nil {
+		w.loops = append(w.loops, loop{"certificates", certificates.Run})
+	}
 	if c.Addr != "" {
 		if w.listener, err = net.Listen("tcp", c.Addr); err != nil {
 			return nil, fmt.Errorf("listen for health and metrics: %w", err)

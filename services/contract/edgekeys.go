@@ -41,6 +41,14 @@ func (k *EdgeKeys) SessionKey() []byte {
 	return mac.Sum(nil)
 }
 
+// TicketKey is what keys of TLS session tickets are derived from: every edge has
+// the same.
+func (k *EdgeKeys) TicketKey() []byte {
+	mac := hmac.New(sha256.New, k.Sealing[:])
+	_, _ = mac.Write([]byte("tls session tickets v1"))
+	return mac.Sum(nil)
+}
+
 // PepperVersion is the pepper that new keys are hashed under.
 const PepperVersion = 1
 

@@ -51,6 +51,7 @@ const (
 	CodeUpstreamBusy
 	CodeCircuitOpen
 	CodeWebSocketVersion
+	CodeClientCertificate
 	numCodes
 )
 
@@ -110,6 +111,7 @@ var codes = [numCodes]CodeInfo{
 	CodeUpstreamBusy:             {"upstream_busy", 503, 14, "Every backend is at its limit of requests", true},
 	CodeCircuitOpen:              {"circuit_open", 503, 14, "The backends failed too often and rest for a moment", true},
 	CodeWebSocketVersion:         {"websocket_version", 426, 3, "The WebSocket version is not supported", false},
+	CodeClientCertificate:        {"client_certificate", 403, 7, "This host needs a client certificate that it trusts", false},
 }
 
 // Info returns what the code means; an unknown code is CodeInternal.

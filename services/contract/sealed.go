@@ -72,10 +72,11 @@ func DecodeSecretMessage(keys *EdgeKeys, purpose string, b []byte, v any) error 
 	return nil
 }
 
-// Purposes of messages; those of "ask" are secret.
+// Purposes of messages; those of "ask" and "challenge" are secret.
 const (
-	MessageAsk    = "ask"
-	MessageAnswer = "answer"
-	MessageReport = "report"
-	MessageLog    = "log"
+	MessageAsk       = "ask"
+	MessageAnswer    = "answer"
+	MessageReport    = "report"
+	MessageLog       = "log"
+	MessageChallenge = "challenge"
 )

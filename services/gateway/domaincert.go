@@ -36,12 +36,6 @@ const (
 	DomainCertificateExpired     = "expired"
 )
 
-// ACME says what automatic certificates an installation makes.
-type ACME struct {
-	Enabled   bool
-	Wildcards bool // by DNS-01
-}
-
 // CertificateState is what is to be said of a domain's certificate.
 func (s *Service) CertificateState(d *Domain) string {
 	c := &d.Certificate
@@ -67,8 +61,8 @@ func (s *Service) CertificateState(d *Domain) string {
 func (s *Service) CertificateProblem(d *Domain) string {
 	switch s.CertificateState(d) {
 	case DomainCertificateUnavailable:
-		if s.acme.Enabled {
-			return "this installation can't prove wildcards to a certificate authority: upload a certificate for it"
+		if s.acme {
+			return "wildcards can't be proven by an answer of the edges: upload a certificate for it"
 		}
 		return "this installation issues no certificates by itself: upload one for this host"
 	case DomainCertificateWaiting:
@@ -78,7 +72,7 @@ func (s *Service) CertificateProblem(d *Domain) string {
 }
 
 func (s *Service) canOrder(host string) bool {
-	return s.acme.Enabled && (host[0] != '*' || s.acme.Wildcards)
+	return s.acme && host[0] != '*'
 }
 
 func (c *DomainCertificate) setAutomatic(on bool, now time.Time) {
@@ -104,11 +98,11 @@ type CertificateJob struct {
 // ClaimCertificates takes up to limit orders that are due, for a holder and a
 // time: no other worker takes them until then. Those that failed least come first.
 func (s *Service) ClaimCertificates(ctx context.Context, holder string, lease time.Duration, limit int) ([]CertificateJob, error) {
-	if !s.acme.Enabled || limit < 1 {
+	if !s.acme || limit < 1 {
 		return nil, nil
 	}
 	now := s.clock()
-	return s.store.ClaimCertificates(ctx, ClaimCertificates{Holder: holder, Now: now, Until: now.Add(lease), Limit: limit, Wildcards: s.acme.Wildcards})
+	return s.store.ClaimCertificates(ctx, ClaimCertificates{Holder: holder, Now: now, Until: now.Add(lease), Limit: limit})
 }
 
 // ClaimCertificates chooses orders that are due.
@@ -116,7 +110,6 @@ type ClaimCertificates struct {
 	Holder     string
 	Now, Until time.Time
 	Limit      int
-	Wildcards  bool
 }
 
 // CertificateResult is how an order ended.
@@ -125,13 +118,15 @@ type CertificateResult struct {
 	Problem          string // empty: it succeeded
 	// NotBefore bounds from below when the next try is due; zero: the usual pause.
 	NotBefore time.Time
+	// Interrupted: nothing came of it and nothing is known; it is due again at once.
+	Interrupted bool
 }
 
 // FinishCertificate stores how an order ended: a new certificate makes a version
 // of the gateway, a failure is tried again later. A domain that has gone in the
 // meantime is none of anybody's business.
 func (s *Service) FinishCertificate(ctx context.Context, j CertificateJob, r CertificateResult) error {
-	if r.Problem != "" {
+	if r.Problem != "" || r.Interrupted {
 		return s.failCertificate(ctx, j, r)
 	}
 	chain, key, errs := parseUpload(r.ChainPEM, r.KeyPEM, s.clock())
@@ -193,6 +188,10 @@ func (s *Service) failCertificate(ctx context.Context, j CertificateJob, r Certi
 			return nil
 		}
 		c := &d.Certificate
+		if r.Interrupted {
+			c.Started = time.Time{}
+			return tx.PutDomain(j.Organization, j.Gateway, d)
+		}
 		c.Attempts++
 		c.Problem, c.Started = r.Problem, time.Time{}
 		c.NextAt = s.clock().Add(certificatePauses[min(c.Attempts, len(certificatePauses))-1])

@@ -175,6 +175,11 @@ func (c *Config) secretUsers(name string) (out []string) {
 			out = append(out, "route "+c.Routes[i].Name)
 		}
 	}
+	for i := range c.Upstreams {
+		if t := c.Upstreams[i].TLS; t != nil && t.ClientCertificate.Secret == name {
+			out = append(out, "upstream "+c.Upstreams[i].Name)
+		}
+	}
 	return out
 }
 

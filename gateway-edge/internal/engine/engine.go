@@ -25,8 +25,10 @@ type Config struct {
 	Metrics *observe.Metrics // nil: none
 	Clock   *clock.Clock     // shared with everybody who compares its readings
 	Trusted []netip.Prefix   // proxies whose forwarding fields are believed
-	Limits  Limits
-	Logger  *slog.Logger
+	// Challenges are answered before anything else; nil: none.
+	Challenges Challenges
+	Limits     Limits
+	Logger     *slog.Logger
 }
 
 // Limits are an engine's bounds; zero parts take the defaults named behind them.
@@ -93,6 +95,7 @@ type Info struct {
 	Trusted bool           // the peer is a trusted proxy
 	TLS     bool
 	SNI     string // canonical server name of the TLS handshake; "" for none
+	Client  *ClientCert
 	Ahead   []byte // what was read of the connection before it was handed over
 }
 

@@ -59,6 +59,9 @@ func (j *job) locate(ctx context.Context) bool {
 	}
 	host := policy.EngineString(e.Req.Host)
 	j.host, j.path, j.query = e.Req.Host, e.Req.Path, e.Req.Query
+	if j.challenged(ctx, host) {
+		return false
+	}
 	t := j.eng.cfg.Table
 	entry := t.FindString(host)
 	if entry == nil {
@@ -79,6 +82,9 @@ func (j *job) locate(ctx context.Context) bool {
 	j.pin(gw)
 	if code, refused := gw.Org.Refuse(j.began); refused {
 		j.refuse(code, "")
+		return false
+	}
+	if !j.admits(host) {
 		return false
 	}
 	if j.head.Hops >= gate.MaxHops {

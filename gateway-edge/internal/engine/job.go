@@ -54,9 +54,11 @@ type client interface {
 // their buffers is gone when OnDone has returned.
 type job struct {
 	eng *Engine
-	x   *policy.Exchange
-	e   *policy.EngineExchange
-	cl  client
+	// shown is the client's certificate where the gateway asked for one.
+	shown *ClientCert
+	x     *policy.Exchange
+	e     *policy.EngineExchange
+	cl    client
 
 	head gate.Head
 	info Info

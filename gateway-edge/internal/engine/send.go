@@ -16,7 +16,7 @@ var ownFields = func() (t [policy.EngineKnown]bool) {
 		policy.Host, policy.ContentLength, policy.TransferEncoding, policy.Connection, policy.KeepAlive, policy.Upgrade,
 		policy.Expect, policy.ProxyConnection, policy.ProxyAuthorization, policy.HTTP2Settings, policy.TE,
 		policy.XForwardedFor, policy.XForwardedHost, policy.XForwardedProto, policy.Forwarded, policy.XRequestID,
-		policy.TollgateConsumer, policy.Traceparent,
+		policy.TollgateConsumer, policy.Traceparent, policy.ClientCert, policy.ClientCertChain,
 	} {
 		t[policy.EngineNameID(n)] = true
 	}
@@ -128,7 +128,11 @@ func (j *job) appendClient(out []byte) []byte {
 	out = j.appendForwarded(out)
 	out = append(out, "\r\nVia: "...)
 	out = append(out, j.via()...)
-	return append(out, "\r\n"...)
+	out = append(out, "\r\n"...)
+	if j.shown != nil {
+		out = append(out, j.shown.lines...)
+	}
+	return out
 }
 
 func (j *job) via() string {

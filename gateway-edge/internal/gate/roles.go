@@ -42,7 +42,7 @@ var requestRoles = func() (t [policy.EngineKnown]role) {
 	set(roleTrailer, policy.TrailerHeader)
 	set(roleSingle, policy.Authorization, policy.XAPIKey, policy.ContentType, policy.OriginHeader)
 	set(roleDrop, policy.KeepAlive, policy.ProxyConnection, policy.ProxyAuthorization, policy.ProxyAuthenticate,
-		policy.HTTP2Settings, policy.TollgateConsumer, policy.TollgateError, policy.TollgateKeyExpiresIn,
+		policy.HTTP2Settings, policy.ClientCert, policy.ClientCertChain, policy.TollgateConsumer, policy.TollgateError, policy.TollgateKeyExpiresIn,
 		policy.XOriginalURL, policy.XRewriteURL, policy.XHTTPMethod, policy.XHTTPMethodOverride, policy.XMethodOverride,
 		policy.XForwardedMethod, policy.XForwardedURI, policy.XForwardedPrefix)
 	set(roleForwarded, policy.XForwardedFor, policy.XForwardedHost, policy.XForwardedPort, policy.XForwardedProto,

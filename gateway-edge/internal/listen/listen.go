@@ -23,6 +23,8 @@ type Config struct {
 	TLSAddr string // "" for none
 	// GetCertificate finds the certificate of a TLS handshake.
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// TuneTLS completes the listeners' TLS; nil: it stays as it is.
+	TuneTLS        func(*tls.Config)
 	Trusted        []netip.Prefix // proxies whose PROXY headers and forwarding fields are believed
 	MaxConns       int            // 0 is 100,000
 	MaxConnsPerIP  int            // of an address that is no trusted proxy; 0 is 256
@@ -71,6 +73,9 @@ func New(cfg Config) (*Server, error) {
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"h2", "http/1.1"},
 		GetCertificate: cfg.GetCertificate,
+	}
+	if cfg.TuneTLS != nil {
+		cfg.TuneTLS(s.tls)
 	}
 	for _, a := range []struct {
 		addr string
@@ -266,6 +271,10 @@ func (s *Server) serveTLS(ctx context.Context, c net.Conn, info engine.Info) {
 		return
 	}
 	state := t.ConnectionState()
+	if !arrived(&state, &info) {
+		_ = t.Close()
+		return
+	}
 	if state.ServerName != "" {
 		if info.SNI, _, err = match.HostString(state.ServerName); err != nil {
 			_ = c.Close()

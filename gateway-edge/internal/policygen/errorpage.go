@@ -40,6 +40,7 @@ var advice = map[contract.Code]string{
 	contract.CodeUpstreamUnavailable:      "Look at the upstream's health: every backend is down or refuses connections.",
 	contract.CodeUpstreamTimeout:          "Make the backend faster, or raise the route's timeout.",
 	contract.CodeUpstreamReset:            "Look at the backend's log: it closed the connection before its answer was complete.",
+	contract.CodeClientCertificate:        "Connect by TLS and show a client certificate that the gateway's `client_certificates` allow: signed by its CA, not revoked, with an allowed subject.",
 	contract.CodeUpstreamTLS:              "Renew the backend's certificate, which does not verify for its name, or give its CA in `tls.ca_pem`.",
 	contract.CodeUpstreamDNS:              "Correct the target's host name, or its DNS: it does not resolve.",
 	contract.CodeUpstreamProtocol:         "Look at the backend's log: its answer breaks HTTP.",

@@ -50,16 +50,9 @@ func (t *Table) Certificate(hello *tls.ClientHelloInfo, fallback *tls.Certificat
 
 func (t *Table) certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
 	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
-	e := t.FindString(name)
-	if e == nil {
-		return nil
-	}
-	c := e.Current()
+	c := t.serving(hello, name)
 	if c == nil {
-		var err error
-		if c, err = e.Load(hello.Context()); err != nil {
-			return nil
-		}
+		return nil
 	}
 	var wild *tls.Certificate
 	for _, k := range c.certs {

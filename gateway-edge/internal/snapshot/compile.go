@@ -11,6 +11,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
 	"github.com/tollgate/tollgate/gateway-edge/internal/route"
+	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/compose"
 	"github.com/tollgate/tollgate/services/contract"
@@ -130,6 +131,9 @@ func (b *builder) build() (*Compiled, error) {
 	if c.certs, err = b.certificates(); err != nil {
 		errs.AddAt("/certificates", err)
 	}
+	var found contract.FieldErrors
+	c.ClientPolicies, found = match.CompileClientCertificates(doc.ClientCertificates, doc.Hosts)
+	errs.AddAt("/client_certificates", found.Err())
 	c.upstreams = b.upstreams(&errs)
 	if b.s.cfg.GatewayKeys != nil {
 		b.keys = b.s.cfg.GatewayKeys(doc.Num, doc.Mode == contract.ModeTest, b.org.Strict)
@@ -159,7 +163,11 @@ func (b *builder) upstreams(errs *contract.FieldErrors) []*balance.Upstream {
 	b.ups = make(map[string]*balance.Upstream, len(b.doc.Upstreams))
 	out := make([]*balance.Upstream, 0, len(b.doc.Upstreams))
 	for i := range b.doc.Upstreams {
-		u := &b.doc.Upstreams[i]
+		u, err := b.withClientPEM(&b.doc.Upstreams[i])
+		if err != nil {
+			errs.AddAt(contract.Pointer("upstreams", i), err)
+			continue
+		}
 		up, err := b.s.cfg.Upstreams.Upstream(balance.Key{Organization: b.doc.OrganizationNum, Upstream: u.Num}, u)
 		if err != nil {
 			errs.AddAt(contract.Pointer("upstreams", i), err)
@@ -224,6 +232,21 @@ func (b *builder) deps(r *contract.Route) policy.Deps {
 		return b.e.runtime(key, make, b.touched)
 	}
 	return d
+}
+
+// withClientPEM fills in the secret that an upstream shows to its targets.
+func (b *builder) withClientPEM(u *contract.Upstream) (*contract.Upstream, error) {
+	if u.TLS == nil || u.TLS.ClientCertificate.Secret == "" {
+		return u, nil
+	}
+	pem, err := b.secret(u.TLS.ClientCertificate.Secret)
+	if err != nil {
+		return nil, err
+	}
+	out, t := *u, *u.TLS
+	t.ClientPEM = string(pem)
+	out.TLS = &t
+	return &out, nil
 }
 
 // secret opens one of the gateway's secrets.

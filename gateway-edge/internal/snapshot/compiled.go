@@ -5,6 +5,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
 	"github.com/tollgate/tollgate/gateway-edge/internal/route"
+	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -27,6 +28,8 @@ type Compiled struct {
 
 	bytes int64 // rough size, for the bound on all compiled forms
 	certs []*certificate
+	// ClientPolicies say which client certificates hosts ask for.
+	ClientPolicies []*match.ClientPolicy
 }
 
 // Route is one route of a Compiled gateway.

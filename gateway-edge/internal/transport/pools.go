@@ -242,7 +242,7 @@ func (p *Pools) quota(k quotaKey) *quota {
 }
 
 // tlsConfig verifies a backend by the name it was configured with, which is also
-// what is sent as SNI: nothing can set another one.
+// what is sent as SNI: the target's host, or the one that stands in its place.
 func tlsConfig(s balance.Spec) (*tls.Config, error) {
 	cfg := &tls.Config{ServerName: s.URL.Host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: s.TLS.SkipVerify, ClientSessionCache: tls.NewLRUClientSessionCache(8)}
 	if s.TLS.CAPEM != "" {
@@ -250,6 +250,19 @@ func tlsConfig(s balance.Spec) (*tls.Config, error) {
 		if !cfg.RootCAs.AppendCertsFromPEM([]byte(s.TLS.CAPEM)) {
 			return nil, errors.New("there is no certificate in the CA's PEM")
 		}
+	}
+	if s.TLS.ServerName != "" {
+		cfg.ServerName = s.TLS.ServerName
+	}
+	if s.TLS.MinVersion == "1.3" {
+		cfg.MinVersion = tls.VersionTLS13
+	}
+	if s.TLS.ClientPEM != "" {
+		pair, err := tls.X509KeyPair([]byte(s.TLS.ClientPEM), []byte(s.TLS.ClientPEM))
+		if err != nil {
+			return nil, errors.New("the secret of the client certificate holds no certificate with its private key in PEM")
+		}
+		cfg.Certificates = []tls.Certificate{pair}
 	}
 	cfg.NextProtos = []string{"http/1.1"}
 	if s.Protocol == "h2" {

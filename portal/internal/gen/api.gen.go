@@ -479,11 +479,30 @@ func (e CertificateState) Valid() bool {
 	}
 }
 
+// Defines values for ClientCertificatesMode.
+const (
+	Optional ClientCertificatesMode = "optional"
+	Required ClientCertificatesMode = "required"
+)
+
+// Valid indicates whether the value is a known member of the ClientCertificatesMode enum.
+func (e ClientCertificatesMode) Valid() bool {
+	switch e {
+	case Optional:
+		return true
+	case Required:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CopyInputParts.
 const (
 	CopyInputPartsPolicies   CopyInputParts = "policies"
 	CopyInputPartsRoutes     CopyInputParts = "routes"
 	CopyInputPartsSettings   CopyInputParts = "settings"
+	CopyInputPartsStreams    CopyInputParts = "streams"
 	CopyInputPartsUpstreams  CopyInputParts = "upstreams"
 	CopyInputPartsUsagePlans CopyInputParts = "usage_plans"
 )
@@ -496,6 +515,8 @@ func (e CopyInputParts) Valid() bool {
 	case CopyInputPartsRoutes:
 		return true
 	case CopyInputPartsSettings:
+		return true
+	case CopyInputPartsStreams:
 		return true
 	case CopyInputPartsUpstreams:
 		return true
@@ -554,6 +575,7 @@ const (
 	DifferenceKindRoute       DifferenceKind = "route"
 	DifferenceKindSecret      DifferenceKind = "secret"
 	DifferenceKindSettings    DifferenceKind = "settings"
+	DifferenceKindStream      DifferenceKind = "stream"
 	DifferenceKindUpstream    DifferenceKind = "upstream"
 	DifferenceKindUsagePlan   DifferenceKind = "usage_plan"
 )
@@ -574,6 +596,8 @@ func (e DifferenceKind) Valid() bool {
 	case DifferenceKindSecret:
 		return true
 	case DifferenceKindSettings:
+		return true
+	case DifferenceKindStream:
 		return true
 	case DifferenceKindUpstream:
 		return true
@@ -796,19 +820,19 @@ func (e HashOnSource) Valid() bool {
 
 // Defines values for HealthCheckType.
 const (
-	Grpc HealthCheckType = "grpc"
-	HTTP HealthCheckType = "http"
-	TCP  HealthCheckType = "tcp"
+	HealthCheckTypeGrpc HealthCheckType = "grpc"
+	HealthCheckTypeHTTP HealthCheckType = "http"
+	HealthCheckTypeTCP  HealthCheckType = "tcp"
 )
 
 // Valid indicates whether the value is a known member of the HealthCheckType enum.
 func (e HealthCheckType) Valid() bool {
 	switch e {
-	case Grpc:
+	case HealthCheckTypeGrpc:
 		return true
-	case HTTP:
+	case HealthCheckTypeHTTP:
 		return true
-	case TCP:
+	case HealthCheckTypeTCP:
 		return true
 	default:
 		return false
@@ -854,6 +878,48 @@ func (e LoginProviderKind) Valid() bool {
 	case Github:
 		return true
 	case Oidc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NamedStreamProtocol.
+const (
+	NamedStreamProtocolTCP NamedStreamProtocol = "tcp"
+	NamedStreamProtocolTLS NamedStreamProtocol = "tls"
+	NamedStreamProtocolUDP NamedStreamProtocol = "udp"
+)
+
+// Valid indicates whether the value is a known member of the NamedStreamProtocol enum.
+func (e NamedStreamProtocol) Valid() bool {
+	switch e {
+	case NamedStreamProtocolTCP:
+		return true
+	case NamedStreamProtocolTLS:
+		return true
+	case NamedStreamProtocolUDP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NamedStreamProxyProtocol.
+const (
+	NamedStreamProxyProtocolOff NamedStreamProxyProtocol = "off"
+	NamedStreamProxyProtocolV1  NamedStreamProxyProtocol = "v1"
+	NamedStreamProxyProtocolV2  NamedStreamProxyProtocol = "v2"
+)
+
+// Valid indicates whether the value is a known member of the NamedStreamProxyProtocol enum.
+func (e NamedStreamProxyProtocol) Valid() bool {
+	switch e {
+	case NamedStreamProxyProtocolOff:
+		return true
+	case NamedStreamProxyProtocolV1:
+		return true
+	case NamedStreamProxyProtocolV2:
 		return true
 	default:
 		return false
@@ -1259,6 +1325,90 @@ func (e SessionsBy) Valid() bool {
 	}
 }
 
+// Defines values for StreamProtocol.
+const (
+	StreamProtocolTCP StreamProtocol = "tcp"
+	StreamProtocolTLS StreamProtocol = "tls"
+	StreamProtocolUDP StreamProtocol = "udp"
+)
+
+// Valid indicates whether the value is a known member of the StreamProtocol enum.
+func (e StreamProtocol) Valid() bool {
+	switch e {
+	case StreamProtocolTCP:
+		return true
+	case StreamProtocolTLS:
+		return true
+	case StreamProtocolUDP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamProxyProtocol.
+const (
+	StreamProxyProtocolOff StreamProxyProtocol = "off"
+	StreamProxyProtocolV1  StreamProxyProtocol = "v1"
+	StreamProxyProtocolV2  StreamProxyProtocol = "v2"
+)
+
+// Valid indicates whether the value is a known member of the StreamProxyProtocol enum.
+func (e StreamProxyProtocol) Valid() bool {
+	switch e {
+	case StreamProxyProtocolOff:
+		return true
+	case StreamProxyProtocolV1:
+		return true
+	case StreamProxyProtocolV2:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamInputProtocol.
+const (
+	StreamInputProtocolTCP StreamInputProtocol = "tcp"
+	StreamInputProtocolTLS StreamInputProtocol = "tls"
+	StreamInputProtocolUDP StreamInputProtocol = "udp"
+)
+
+// Valid indicates whether the value is a known member of the StreamInputProtocol enum.
+func (e StreamInputProtocol) Valid() bool {
+	switch e {
+	case StreamInputProtocolTCP:
+		return true
+	case StreamInputProtocolTLS:
+		return true
+	case StreamInputProtocolUDP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamInputProxyProtocol.
+const (
+	StreamInputProxyProtocolOff StreamInputProxyProtocol = "off"
+	StreamInputProxyProtocolV1  StreamInputProxyProtocol = "v1"
+	StreamInputProxyProtocolV2  StreamInputProxyProtocol = "v2"
+)
+
+// Valid indicates whether the value is a known member of the StreamInputProxyProtocol enum.
+func (e StreamInputProxyProtocol) Valid() bool {
+	switch e {
+	case StreamInputProxyProtocolOff:
+		return true
+	case StreamInputProxyProtocolV1:
+		return true
+	case StreamInputProxyProtocolV2:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UpstreamAlgorithm.
 const (
 	UpstreamAlgorithmConsistentHash UpstreamAlgorithm = "consistent_hash"
@@ -1397,6 +1547,24 @@ func (e UpstreamInputWhenAllDown) Valid() bool {
 	case UpstreamInputWhenAllDownRefuse:
 		return true
 	case UpstreamInputWhenAllDownTryAll:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UpstreamTLSMinVersion.
+const (
+	N12 UpstreamTLSMinVersion = "1.2"
+	N13 UpstreamTLSMinVersion = "1.3"
+)
+
+// Valid indicates whether the value is a known member of the UpstreamTLSMinVersion enum.
+func (e UpstreamTLSMinVersion) Valid() bool {
+	switch e {
+	case N12:
+		return true
+	case N13:
 		return true
 	default:
 		return false
@@ -1772,6 +1940,36 @@ func (e ListRoutesParamsSort) Valid() bool {
 	case ListRoutesParamsSortName:
 		return true
 	case ListRoutesParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListStreamsParamsSort.
+const (
+	ListStreamsParamsSortCreatedAt      ListStreamsParamsSort = "created_at"
+	ListStreamsParamsSortMinusCreatedAt ListStreamsParamsSort = "-created_at"
+	ListStreamsParamsSortMinusName      ListStreamsParamsSort = "-name"
+	ListStreamsParamsSortMinusUpdatedAt ListStreamsParamsSort = "-updated_at"
+	ListStreamsParamsSortName           ListStreamsParamsSort = "name"
+	ListStreamsParamsSortUpdatedAt      ListStreamsParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListStreamsParamsSort enum.
+func (e ListStreamsParamsSort) Valid() bool {
+	switch e {
+	case ListStreamsParamsSortCreatedAt:
+		return true
+	case ListStreamsParamsSortMinusCreatedAt:
+		return true
+	case ListStreamsParamsSortMinusName:
+		return true
+	case ListStreamsParamsSortMinusUpdatedAt:
+		return true
+	case ListStreamsParamsSortName:
+		return true
+	case ListStreamsParamsSortUpdatedAt:
 		return true
 	default:
 		return false
@@ -2329,12 +2527,13 @@ type CertificateList struct {
 	NextCursor *string       `json:"next_cursor,omitempty"`
 }
 
-// CheckInput Exactly one of `route`, `upstream` and `policies` is given
+// CheckInput Exactly one of `route`, `upstream`, `stream` and `policies` is given
 type CheckInput struct {
-	// Name Present name of the route or upstream; missing for a new one
+	// Name Present name of the route, upstream or stream; missing for a new one
 	Name     *string        `json:"name,omitempty"`
 	Policies *[]Policy      `json:"policies,omitempty"`
 	Route    *RouteInput    `json:"route,omitempty"`
+	Stream   *StreamInput   `json:"stream,omitempty"`
 	Upstream *UpstreamInput `json:"upstream,omitempty"`
 }
 
@@ -2363,6 +2562,30 @@ type CircuitBreaker struct {
 	Window *Duration `json:"window,omitempty"`
 }
 
+// ClientCertificates Which certificates callers must show in the TLS handshake
+type ClientCertificates struct {
+	// CaPem Authorities whose certificates are good
+	CaPem string `json:"ca_pem"`
+
+	// CrlPem Revocation lists of those authorities; an outdated one refuses all of its authority
+	CrlPem *string `json:"crl_pem,omitempty"`
+
+	// Hosts Hosts of the gateway that ask for them; default all that no other entry names
+	Hosts *[]string `json:"hosts,omitempty"`
+
+	// Mode `optional`: a certificate that is shown must be good; default required
+	Mode *ClientCertificatesMode `json:"mode,omitempty"`
+
+	// Sans Patterns of alternative names, such as dns:*.partner.example or uri:spiffe://prod/*
+	Sans *[]string `json:"sans,omitempty"`
+
+	// Subjects Patterns of the subject, such as CN=billing*
+	Subjects *[]string `json:"subjects,omitempty"`
+}
+
+// ClientCertificatesMode `optional`: a certificate that is shown must be good; default required
+type ClientCertificatesMode string
+
 // CodeInput defines model for CodeInput.
 type CodeInput struct {
 	Code string `json:"code"`
@@ -2375,12 +2598,14 @@ type Colour = string
 
 // Config defines model for Config.
 type Config struct {
-	LogSample    *float32          `json:"log_sample,omitempty"`
-	Policies     *[]Policy         `json:"policies,omitempty"`
-	Routes       *[]NamedRoute     `json:"routes,omitempty"`
-	ServerTiming *bool             `json:"server_timing,omitempty"`
-	Upstreams    *[]NamedUpstream  `json:"upstreams,omitempty"`
-	UsagePlans   *[]NamedUsagePlan `json:"usage_plans,omitempty"`
+	ClientCertificates *[]ClientCertificates `json:"client_certificates,omitempty"`
+	LogSample          *float32              `json:"log_sample,omitempty"`
+	Policies           *[]Policy             `json:"policies,omitempty"`
+	Routes             *[]NamedRoute         `json:"routes,omitempty"`
+	ServerTiming       *bool                 `json:"server_timing,omitempty"`
+	Streams            *[]NamedStream        `json:"streams,omitempty"`
+	Upstreams          *[]NamedUpstream      `json:"upstreams,omitempty"`
+	UsagePlans         *[]NamedUsagePlan     `json:"usage_plans,omitempty"`
 }
 
 // Consumer defines model for Consumer.
@@ -2805,9 +3030,10 @@ type Freshness string
 
 // Gateway defines model for Gateway.
 type Gateway struct {
-	CreatedAt time.Time `json:"created_at"`
-	Hostname  string    `json:"hostname"`
-	ID        string    `json:"id"`
+	ClientCertificates *[]ClientCertificates `json:"client_certificates,omitempty"`
+	CreatedAt          time.Time             `json:"created_at"`
+	Hostname           string                `json:"hostname"`
+	ID                 string                `json:"id"`
 
 	// Live Where it is served
 	Live *struct {
@@ -2839,6 +3065,8 @@ type Gateway struct {
 
 // GatewayInput defines model for GatewayInput.
 type GatewayInput struct {
+	ClientCertificates *[]ClientCertificates `json:"client_certificates,omitempty"`
+
 	// LogSample Share of successful requests that are logged; refused and failed ones always are
 	LogSample *float32 `json:"log_sample,omitempty"`
 
@@ -3188,7 +3416,10 @@ type LogRecord struct {
 	Client   *string `json:"client,omitempty"`
 	Code     *string `json:"code,omitempty"`
 	Consumer *string `json:"consumer,omitempty"`
-	Edge     string  `json:"edge"`
+
+	// DurationMs Of a stream's connection or flow: how long it lasted
+	DurationMs *float64 `json:"duration_ms,omitempty"`
+	Edge       string   `json:"edge"`
 
 	// EdgeMs Added by the edge
 	EdgeMs *float64 `json:"edge_ms,omitempty"`
@@ -3371,6 +3602,59 @@ type NamedRoute struct {
 	// Websocket Lets the route take WebSockets; without it their handshake is refused
 	Websocket *WebSocket `json:"websocket,omitempty"`
 }
+
+// NamedStream defines model for NamedStream.
+type NamedStream struct {
+	// AcceptProxyProtocol Takes connections of the operator's trusted proxies only, each with a PROXY header
+	AcceptProxyProtocol *bool `json:"accept_proxy_protocol,omitempty"`
+
+	// Allow Addresses and CIDRs of clients; none allows all
+	Allow *[]string `json:"allow,omitempty"`
+
+	// ConnectTimeout Of one attempt, 100ms to 1m; default the upstream's
+	ConnectTimeout *string `json:"connect_timeout,omitempty"`
+
+	// Deny Addresses and CIDRs that are refused, whatever `allow` says
+	Deny *[]string `json:"deny,omitempty"`
+
+	// ID Says which it is even under a new name; without it the name does
+	ID *string `json:"id,omitempty"`
+
+	// IdleTimeout Ends what has been silent for so long, 1s to 24h; default 5m, of udp 1m
+	IdleTimeout *string `json:"idle_timeout,omitempty"`
+
+	// MaxConnections Connections or flows at each edge; default 10000
+	MaxConnections *int `json:"max_connections,omitempty"`
+
+	// MaxConnectionsPerIP Of one client's address (an IPv6 client is its /64); default 256
+	MaxConnectionsPerIP *int `json:"max_connections_per_ip,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name Name `json:"name"`
+
+	// Port Of protocols tcp and udp: one of the operator's range, which no other gateway has. Without it the stream keeps the port it has, or is given a free one
+	Port *int `json:"port,omitempty"`
+
+	// Protocol `tls` is passed through by server name, never decrypted
+	Protocol NamedStreamProtocol `json:"protocol"`
+
+	// ProxyProtocol What each target is told of the client first; default off
+	ProxyProtocol *NamedStreamProxyProtocol `json:"proxy_protocol,omitempty"`
+
+	// Sni Of protocol tls: server names under the gateway's own host, or its custom domains; `*.` stands for one label
+	Sni *[]string `json:"sni,omitempty"`
+
+	// Upstream Name of an upstream of tcp:// or udp:// targets
+	Upstream string `json:"upstream"`
+}
+
+// NamedStreamProtocol `tls` is passed through by server name, never decrypted
+type NamedStreamProtocol string
+
+// NamedStreamProxyProtocol What each target is told of the client first; default off
+type NamedStreamProxyProtocol string
 
 // NamedUpstream defines model for NamedUpstream.
 type NamedUpstream struct {
@@ -4295,6 +4579,118 @@ type SignupResult struct {
 	User  User    `json:"user"`
 }
 
+// Stream defines model for Stream.
+type Stream struct {
+	// AcceptProxyProtocol Takes connections of the operator's trusted proxies only, each with a PROXY header
+	AcceptProxyProtocol *bool `json:"accept_proxy_protocol,omitempty"`
+
+	// Allow Addresses and CIDRs of clients; none allows all
+	Allow *[]string `json:"allow,omitempty"`
+
+	// ConnectTimeout Of one attempt, 100ms to 1m; default the upstream's
+	ConnectTimeout *string   `json:"connect_timeout,omitempty"`
+	CreatedAt      time.Time `json:"created_at"`
+
+	// Deny Addresses and CIDRs that are refused, whatever `allow` says
+	Deny *[]string `json:"deny,omitempty"`
+	ID   string    `json:"id"`
+
+	// IdleTimeout Ends what has been silent for so long, 1s to 24h; default 5m, of udp 1m
+	IdleTimeout *string `json:"idle_timeout,omitempty"`
+
+	// MaxConnections Connections or flows at each edge; default 10000
+	MaxConnections *int `json:"max_connections,omitempty"`
+
+	// MaxConnectionsPerIP Of one client's address (an IPv6 client is its /64); default 256
+	MaxConnectionsPerIP *int `json:"max_connections_per_ip,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name Name `json:"name"`
+
+	// Port Of protocols tcp and udp: one of the operator's range, which no other gateway has. Without it the stream keeps the port it has, or is given a free one
+	Port *int `json:"port,omitempty"`
+
+	// Protocol `tls` is passed through by server name, never decrypted
+	Protocol StreamProtocol `json:"protocol"`
+
+	// ProxyProtocol What each target is told of the client first; default off
+	ProxyProtocol *StreamProxyProtocol `json:"proxy_protocol,omitempty"`
+
+	// Sni Of protocol tls: server names under the gateway's own host, or its custom domains; `*.` stands for one label
+	Sni       *[]string `json:"sni,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Upstream Name of an upstream of tcp:// or udp:// targets
+	Upstream string `json:"upstream"`
+}
+
+// StreamProtocol `tls` is passed through by server name, never decrypted
+type StreamProtocol string
+
+// StreamProxyProtocol What each target is told of the client first; default off
+type StreamProxyProtocol string
+
+// StreamInput defines model for StreamInput.
+type StreamInput struct {
+	// AcceptProxyProtocol Takes connections of the operator's trusted proxies only, each with a PROXY header
+	AcceptProxyProtocol *bool `json:"accept_proxy_protocol,omitempty"`
+
+	// Allow Addresses and CIDRs of clients; none allows all
+	Allow *[]string `json:"allow,omitempty"`
+
+	// ConnectTimeout Of one attempt, 100ms to 1m; default the upstream's
+	ConnectTimeout *string `json:"connect_timeout,omitempty"`
+
+	// Deny Addresses and CIDRs that are refused, whatever `allow` says
+	Deny *[]string `json:"deny,omitempty"`
+
+	// IdleTimeout Ends what has been silent for so long, 1s to 24h; default 5m, of udp 1m
+	IdleTimeout *string `json:"idle_timeout,omitempty"`
+
+	// MaxConnections Connections or flows at each edge; default 10000
+	MaxConnections *int `json:"max_connections,omitempty"`
+
+	// MaxConnectionsPerIP Of one client's address (an IPv6 client is its /64); default 256
+	MaxConnectionsPerIP *int `json:"max_connections_per_ip,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name *Name `json:"name,omitempty"`
+
+	// Port Of protocols tcp and udp: one of the operator's range, which no other gateway has. Without it the stream keeps the port it has, or is given a free one
+	Port *int `json:"port,omitempty"`
+
+	// Protocol `tls` is passed through by server name, never decrypted
+	Protocol StreamInputProtocol `json:"protocol"`
+
+	// ProxyProtocol What each target is told of the client first; default off
+	ProxyProtocol *StreamInputProxyProtocol `json:"proxy_protocol,omitempty"`
+
+	// Sni Of protocol tls: server names under the gateway's own host, or its custom domains; `*.` stands for one label
+	Sni *[]string `json:"sni,omitempty"`
+
+	// Upstream Name of an upstream of tcp:// or udp:// targets
+	Upstream string `json:"upstream"`
+}
+
+// StreamInputProtocol `tls` is passed through by server name, never decrypted
+type StreamInputProtocol string
+
+// StreamInputProxyProtocol What each target is told of the client first; default off
+type StreamInputProxyProtocol string
+
+// StreamList defines model for StreamList.
+type StreamList struct {
+	Items      []Stream `json:"items"`
+	NextCursor *string  `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
+}
+
 // Subscription defines model for Subscription.
 type Subscription struct {
 	PeriodEnd   time.Time `json:"period_end"`
@@ -4625,9 +5021,26 @@ type UpstreamTLS struct {
 	// CaPem Certificates to trust instead of the system's
 	CaPem *string `json:"ca_pem,omitempty"`
 
+	// ClientCertificate The secret with the certificate, its chain and its private key in PEM that are shown to targets
+	ClientCertificate *struct {
+		// Secret Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+		//
+		// Example: orders
+		Secret Name `json:"secret"`
+	} `json:"client_certificate,omitempty"`
+
+	// MinVersion Default 1.2
+	MinVersion *UpstreamTLSMinVersion `json:"min_version,omitempty"`
+
+	// ServerName Name that is sent as SNI and that the certificate must be for, instead of the target's host
+	ServerName *string `json:"server_name,omitempty"`
+
 	// SkipVerify Refused unless the operator allows private upstreams
 	SkipVerify *bool `json:"skip_verify,omitempty"`
 }
+
+// UpstreamTLSMinVersion Default 1.2
+type UpstreamTLSMinVersion string
 
 // UsagePeriod The period of the same length before this one
 type UsagePeriod struct {
@@ -4963,6 +5376,9 @@ type RouteAnswer = Route
 
 // SecretAnswer defines model for SecretAnswer.
 type SecretAnswer = Secret
+
+// StreamAnswer defines model for StreamAnswer.
+type StreamAnswer = Stream
 
 // TokenAnswer defines model for TokenAnswer.
 type TokenAnswer = Token
@@ -5480,6 +5896,45 @@ type PutSecretParams struct {
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
+// ListStreamsParams defines parameters for ListStreams.
+type ListStreamsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListStreamsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+}
+
+// ListStreamsParamsSort defines parameters for ListStreams.
+type ListStreamsParamsSort string
+
+// CreateStreamParams defines parameters for CreateStream.
+type CreateStreamParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteStreamParams defines parameters for DeleteStream.
+type DeleteStreamParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutStreamParams defines parameters for PutStream.
+type PutStreamParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
 // ListUpstreamsParams defines parameters for ListUpstreams.
 type ListUpstreamsParams struct {
 	// Limit Items of a page
@@ -5871,6 +6326,12 @@ type PutRouteJSONRequestBody = RouteInput
 // PutSecretJSONRequestBody defines body for PutSecret for application/json ContentType.
 type PutSecretJSONRequestBody = SecretInput
 
+// CreateStreamJSONRequestBody defines body for CreateStream for application/json ContentType.
+type CreateStreamJSONRequestBody = StreamInput
+
+// PutStreamJSONRequestBody defines body for PutStream for application/json ContentType.
+type PutStreamJSONRequestBody = StreamInput
+
 // CreateUpstreamJSONRequestBody defines body for CreateUpstream for application/json ContentType.
 type CreateUpstreamJSONRequestBody = UpstreamInput
 
@@ -6174,7 +6635,7 @@ type ServerInterface interface {
 	// PutConfig Replace the whole configuration, all or nothing
 	// (PUT /v1/gateways/{gateway}/config)
 	PutConfig(ctx echo.Context, gateway GatewayParam, params PutConfigParams) error
-	// CheckChange What saving one route, one upstream or the gateway's policies would change; changes nothing
+	// CheckChange What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 	// (POST /v1/gateways/{gateway}/config/check)
 	CheckChange(ctx echo.Context, gateway GatewayParam) error
 	// DiffConfig What PUT config would change; changes nothing
@@ -6321,6 +6782,21 @@ type ServerInterface interface {
 	// PutSecret Set a secret
 	// (PUT /v1/gateways/{gateway}/secrets/{name})
 	PutSecret(ctx echo.Context, gateway GatewayParam, name NameParam, params PutSecretParams) error
+	// ListStreams Streams (TCP, UDP, TLS passed through)
+	// (GET /v1/gateways/{gateway}/streams)
+	ListStreams(ctx echo.Context, gateway GatewayParam, params ListStreamsParams) error
+	// CreateStream Make a stream
+	// (POST /v1/gateways/{gateway}/streams)
+	CreateStream(ctx echo.Context, gateway GatewayParam, params CreateStreamParams) error
+	// DeleteStream Delete a stream
+	// (DELETE /v1/gateways/{gateway}/streams/{name})
+	DeleteStream(ctx echo.Context, gateway GatewayParam, name NameParam, params DeleteStreamParams) error
+	// GetStream One stream
+	// (GET /v1/gateways/{gateway}/streams/{name})
+	GetStream(ctx echo.Context, gateway GatewayParam, name NameParam) error
+	// PutStream Make or replace a stream
+	// (PUT /v1/gateways/{gateway}/streams/{name})
+	PutStream(ctx echo.Context, gateway GatewayParam, name NameParam, params PutStreamParams) error
 	// ListUpstreams Upstreams
 	// (GET /v1/gateways/{gateway}/upstreams)
 	ListUpstreams(ctx echo.Context, gateway GatewayParam, params ListUpstreamsParams) error
@@ -9521,6 +9997,207 @@ func (w *ServerInterfaceWrapper) PutSecret(ctx echo.Context) error {
 	return err
 }
 
+// ListStreams converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStreams(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStreamsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStreams(ctx, gateway, params)
+	return err
+}
+
+// CreateStream converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateStream(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateStreamParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateStream(ctx, gateway, params)
+	return err
+}
+
+// DeleteStream converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteStream(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteStreamParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteStream(ctx, gateway, name, params)
+	return err
+}
+
+// GetStream converts echo context to params.
+func (w *ServerInterfaceWrapper) GetStream(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetStream(ctx, gateway, name)
+	return err
+}
+
+// PutStream converts echo context to params.
+func (w *ServerInterfaceWrapper) PutStream(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutStreamParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutStream(ctx, gateway, name, params)
+	return err
+}
+
 // ListUpstreams converts echo context to params.
 func (w *ServerInterfaceWrapper) ListUpstreams(ctx echo.Context) error {
 	var err error
@@ -11083,6 +11760,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/certificates/:name", wrapper.DeleteCertificate, options.OperationMiddlewares["deleteCertificate"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/certificates/:name", wrapper.GetCertificate, options.OperationMiddlewares["getCertificate"]...)
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/certificates/:name", wrapper.PutCertificate, options.OperationMiddlewares["putCertificate"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/streams", wrapper.ListStreams, options.OperationMiddlewares["listStreams"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/streams", wrapper.CreateStream, options.OperationMiddlewares["createStream"]...)
+	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/streams/:name", wrapper.DeleteStream, options.OperationMiddlewares["deleteStream"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/streams/:name", wrapper.GetStream, options.OperationMiddlewares["getStream"]...)
+	router.PUT(options.BaseURL+"/v1/gateways/:gateway/streams/:name", wrapper.PutStream, options.OperationMiddlewares["putStream"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/usage-plans", wrapper.ListUsagePlans, options.OperationMiddlewares["listUsagePlans"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/usage-plans", wrapper.CreateUsagePlan, options.OperationMiddlewares["createUsagePlan"]...)
 	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/usage-plans/:name", wrapper.DeleteUsagePlan, options.OperationMiddlewares["deleteUsagePlan"]...)
@@ -11332,6 +12014,16 @@ type SecretAnswerJSONResponse struct {
 	Body Secret
 
 	Headers SecretAnswerResponseHeaders
+}
+
+type StreamAnswerResponseHeaders struct {
+	ETag            *string
+	TollgateVersion *string
+}
+type StreamAnswerJSONResponse struct {
+	Body Stream
+
+	Headers StreamAnswerResponseHeaders
 }
 
 type TokenAnswerResponseHeaders struct {
@@ -15580,6 +16272,252 @@ func (response PutSecretdefaultApplicationProblemPlusJSONResponse) VisitPutSecre
 	return err
 }
 
+type ListStreamsRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ListStreamsParams
+}
+
+type ListStreamsResponseObject interface {
+	VisitListStreamsResponse(w http.ResponseWriter) error
+}
+
+type ListStreams200JSONResponse StreamList
+
+func (response ListStreams200JSONResponse) VisitListStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStreamsdefaultApplicationProblemPlusJSONResponse) VisitListStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStreamRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  CreateStreamParams
+	Body    *CreateStreamJSONRequestBody
+}
+
+type CreateStreamResponseObject interface {
+	VisitCreateStreamResponse(w http.ResponseWriter) error
+}
+
+type CreateStream201JSONResponse struct{ StreamAnswerJSONResponse }
+
+func (response CreateStream201JSONResponse) VisitCreateStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateStreamdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateStreamdefaultApplicationProblemPlusJSONResponse) VisitCreateStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStreamRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  DeleteStreamParams
+}
+
+type DeleteStreamResponseObject interface {
+	VisitDeleteStreamResponse(w http.ResponseWriter) error
+}
+
+type DeleteStream204Response = DeletedAnswerResponse
+
+func (response DeleteStream204Response) VisitDeleteStreamResponse(w http.ResponseWriter) error {
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteStreamdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteStreamdefaultApplicationProblemPlusJSONResponse) VisitDeleteStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStreamRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+}
+
+type GetStreamResponseObject interface {
+	VisitGetStreamResponse(w http.ResponseWriter) error
+}
+
+type GetStream200JSONResponse struct{ StreamAnswerJSONResponse }
+
+func (response GetStream200JSONResponse) VisitGetStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStreamdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStreamdefaultApplicationProblemPlusJSONResponse) VisitGetStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutStreamRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  PutStreamParams
+	Body    *PutStreamJSONRequestBody
+}
+
+type PutStreamResponseObject interface {
+	VisitPutStreamResponse(w http.ResponseWriter) error
+}
+
+type PutStream200JSONResponse struct{ StreamAnswerJSONResponse }
+
+func (response PutStream200JSONResponse) VisitPutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutStream201ResponseHeaders struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type PutStream201JSONResponse struct {
+	Body    Stream
+	Headers PutStream201ResponseHeaders
+}
+
+func (response PutStream201JSONResponse) VisitPutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutStreamdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutStreamdefaultApplicationProblemPlusJSONResponse) VisitPutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListUpstreamsRequestObject struct {
 	Gateway GatewayParam `json:"gateway"`
 	Params  ListUpstreamsParams
@@ -18261,7 +19199,7 @@ type StrictServerInterface interface {
 	// PutConfig Replace the whole configuration, all or nothing
 	// (PUT /v1/gateways/{gateway}/config)
 	PutConfig(ctx context.Context, request PutConfigRequestObject) (PutConfigResponseObject, error)
-	// CheckChange What saving one route, one upstream or the gateway's policies would change; changes nothing
+	// CheckChange What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 	// (POST /v1/gateways/{gateway}/config/check)
 	CheckChange(ctx context.Context, request CheckChangeRequestObject) (CheckChangeResponseObject, error)
 	// DiffConfig What PUT config would change; changes nothing
@@ -18408,6 +19346,21 @@ type StrictServerInterface interface {
 	// PutSecret Set a secret
 	// (PUT /v1/gateways/{gateway}/secrets/{name})
 	PutSecret(ctx context.Context, request PutSecretRequestObject) (PutSecretResponseObject, error)
+	// ListStreams Streams (TCP, UDP, TLS passed through)
+	// (GET /v1/gateways/{gateway}/streams)
+	ListStreams(ctx context.Context, request ListStreamsRequestObject) (ListStreamsResponseObject, error)
+	// CreateStream Make a stream
+	// (POST /v1/gateways/{gateway}/streams)
+	CreateStream(ctx context.Context, request CreateStreamRequestObject) (CreateStreamResponseObject, error)
+	// DeleteStream Delete a stream
+	// (DELETE /v1/gateways/{gateway}/streams/{name})
+	DeleteStream(ctx context.Context, request DeleteStreamRequestObject) (DeleteStreamResponseObject, error)
+	// GetStream One stream
+	// (GET /v1/gateways/{gateway}/streams/{name})
+	GetStream(ctx context.Context, request GetStreamRequestObject) (GetStreamResponseObject, error)
+	// PutStream Make or replace a stream
+	// (PUT /v1/gateways/{gateway}/streams/{name})
+	PutStream(ctx context.Context, request PutStreamRequestObject) (PutStreamResponseObject, error)
 	// ListUpstreams Upstreams
 	// (GET /v1/gateways/{gateway}/upstreams)
 	ListUpstreams(ctx context.Context, request ListUpstreamsRequestObject) (ListUpstreamsResponseObject, error)
@@ -22067,6 +23020,184 @@ func (sh *strictHandler) PutSecret(ctx echo.Context, gateway GatewayParam, name 
 		return err
 	} else if validResponse, ok := response.(PutSecretResponseObject); ok {
 		return validResponse.VisitPutSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStreams operation middleware
+func (sh *strictHandler) ListStreams(ctx echo.Context, gateway GatewayParam, params ListStreamsParams) error {
+	var request ListStreamsRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStreams(ctx.Request().Context(), request.(ListStreamsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStreams")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStreamsResponseObject); ok {
+		return validResponse.VisitListStreamsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateStream operation middleware
+func (sh *strictHandler) CreateStream(ctx echo.Context, gateway GatewayParam, params CreateStreamParams) error {
+	var request CreateStreamRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	var body CreateStreamJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateStream(ctx.Request().Context(), request.(CreateStreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateStream")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateStreamResponseObject); ok {
+		return validResponse.VisitCreateStreamResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteStream operation middleware
+func (sh *strictHandler) DeleteStream(ctx echo.Context, gateway GatewayParam, name NameParam, params DeleteStreamParams) error {
+	var request DeleteStreamRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteStream(ctx.Request().Context(), request.(DeleteStreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteStream")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteStreamResponseObject); ok {
+		return validResponse.VisitDeleteStreamResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetStream operation middleware
+func (sh *strictHandler) GetStream(ctx echo.Context, gateway GatewayParam, name NameParam) error {
+	var request GetStreamRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStream(ctx.Request().Context(), request.(GetStreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStream")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetStreamResponseObject); ok {
+		return validResponse.VisitGetStreamResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutStream operation middleware
+func (sh *strictHandler) PutStream(ctx echo.Context, gateway GatewayParam, name NameParam, params PutStreamParams) error {
+	var request PutStreamRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	var body PutStreamJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutStream(ctx.Request().Context(), request.(PutStreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutStream")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutStreamResponseObject); ok {
+		return validResponse.VisitPutStreamResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -16,6 +16,10 @@ func (s *Server) toGateway(g *gateway.Gateway) gen.Gateway {
 		ID: g.ID, Name: g.Name, Mode: gen.GatewayMode(g.Mode), Hostname: g.Hostname, URL: s.gatewayURL(g), Version: int64(g.Version),
 		ServerTiming: &g.Settings.ServerTiming, CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt,
 	}
+	if all := g.Settings.ClientCertificates; len(all) > 0 {
+		shown := each(all, toClientCertificates)
+		out.ClientCertificates = &shown
+	}
 	if g.Settings.LogSample != nil {
 		out.LogSample = new(float32(*g.Settings.LogSample))
 	}
@@ -216,4 +220,21 @@ func toReceipt(k *apikey.Key, r *publish.Receipt) (gen.RevokeReceipt, error) {
 		"id": k.ID, "revoked_at": k.Revoked, "complete": r.Complete, "confirmed": ok, "waiting": waiting,
 		"unreachable": each(r.Unreachable, func(u *publish.Unreachable) unreachable { return unreachable{u.Edge, u.Seen} }),
 	})
+}
+
+func toClientCertificates(c *contract.ClientCertificates) gen.ClientCertificates {
+	out := gen.ClientCertificates{CaPem: c.CAPEM, CrlPem: optional(c.CRLPEM)}
+	if c.Mode != "" {
+		mode := gen.ClientCertificatesMode(c.Mode)
+		out.Mode = &mode
+	}
+	for _, part := range []struct {
+		to   **[]string
+		from []string
+	}{{&out.Hosts, c.Hosts}, {&out.Subjects, c.Subjects}, {&out.Sans, c.SANs}} {
+		if len(part.from) > 0 {
+			*part.to = &part.from
+		}
+	}
+	return out
 }

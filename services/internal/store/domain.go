@@ -129,11 +129,8 @@ func (s Gateways) ClaimCertificates(ctx context.Context, q gateway.ClaimCertific
 	}
 	var rows []domainRow
 	err = s.DB.View(ctx, func(db *gorm.DB) error {
-		f := due(ofLiving(db)).Omit("cert_edge_sealed")
-		if !q.Wildcards {
-			f = f.Where("host NOT LIKE '*%'")
-		}
-		return f.Order("cert_attempts, cert_next_at").Limit(q.Limit).Find(&rows).Error
+		return due(ofLiving(db)).Omit("cert_edge_sealed").Where("host NOT LIKE '*%'").
+			Order("cert_attempts, cert_next_at").Limit(q.Limit).Find(&rows).Error
 	})
 	if err != nil || len(rows) == 0 {
 		return nil, err

@@ -1145,6 +1145,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/streams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        /** Streams (TCP, UDP, TLS passed through) */
+        get: operations["listStreams"];
+        put?: never;
+        /** Make a stream */
+        post: operations["createStream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/streams/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        /** One stream */
+        get: operations["getStream"];
+        /** Make or replace a stream */
+        put: operations["putStream"];
+        post?: never;
+        /** Delete a stream */
+        delete: operations["deleteStream"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/usage-plans": {
         parameters: {
             query?: never;
@@ -1388,7 +1433,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * What saving one route, one upstream or the gateway's policies would change; changes nothing
+         * What saving one route, upstream or stream or the gateway's policies would change; changes nothing
          * @description The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
          *     are into this body (`/route/match/path`).
          */
@@ -2950,6 +2995,25 @@ export interface components {
             server_timing?: boolean;
             /** @description Share of successful requests that are logged; refused and failed ones always are */
             log_sample?: number;
+            client_certificates?: components["schemas"]["ClientCertificates"][];
+        };
+        /** @description Which certificates callers must show in the TLS handshake */
+        ClientCertificates: {
+            /** @description Hosts of the gateway that ask for them; default all that no other entry names */
+            hosts?: string[];
+            /**
+             * @description `optional`: a certificate that is shown must be good; default required
+             * @enum {string}
+             */
+            mode?: "required" | "optional";
+            /** @description Authorities whose certificates are good */
+            ca_pem: string;
+            /** @description Revocation lists of those authorities; an outdated one refuses all of its authority */
+            crl_pem?: string;
+            /** @description Patterns of the subject, such as CN=billing* */
+            subjects?: string[];
+            /** @description Patterns of alternative names, such as dns:*.partner.example or uri:spiffe://prod/* */
+            sans?: string[];
         };
         /**
          * @description `test` is free, unbilled, and its keys begin with tg_test_; default live
@@ -2985,6 +3049,7 @@ export interface components {
             };
             server_timing?: boolean;
             log_sample?: number;
+            client_certificates?: components["schemas"]["ClientCertificates"][];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -3129,6 +3194,17 @@ export interface components {
         UpstreamTLS: {
             /** @description Certificates to trust instead of the system's */
             ca_pem?: string;
+            /** @description Name that is sent as SNI and that the certificate must be for, instead of the target's host */
+            server_name?: string;
+            /**
+             * @description Default 1.2
+             * @enum {string}
+             */
+            min_version?: "1.2" | "1.3";
+            /** @description The secret with the certificate, its chain and its private key in PEM that are shown to targets */
+            client_certificate?: {
+                secret: components["schemas"]["Name"];
+            };
             /** @description Refused unless the operator allows private upstreams */
             skip_verify?: boolean;
         };
@@ -3461,6 +3537,86 @@ export interface components {
              */
             period: "hour" | "day" | "week" | "month";
         };
+        StreamInput: {
+            name?: components["schemas"]["Name"];
+            /**
+             * @description `tls` is passed through by server name, never decrypted
+             * @enum {string}
+             */
+            protocol: "tcp" | "udp" | "tls";
+            /** @description Of protocols tcp and udp: one of the operator's range, which no other gateway has. Without it the stream keeps the port it has, or is given a free one */
+            port?: number;
+            /** @description Of protocol tls: server names under the gateway's own host, or its custom domains; `*.` stands for one label */
+            sni?: string[];
+            /** @description Name of an upstream of tcp:// or udp:// targets */
+            upstream: string;
+            /** @description Ends what has been silent for so long, 1s to 24h; default 5m, of udp 1m */
+            idle_timeout?: string;
+            /** @description Of one attempt, 100ms to 1m; default the upstream's */
+            connect_timeout?: string;
+            /** @description Connections or flows at each edge; default 10000 */
+            max_connections?: number;
+            /** @description Of one client's address (an IPv6 client is its /64); default 256 */
+            max_connections_per_ip?: number;
+            /** @description Addresses and CIDRs of clients; none allows all */
+            allow?: string[];
+            /** @description Addresses and CIDRs that are refused, whatever `allow` says */
+            deny?: string[];
+            /**
+             * @description What each target is told of the client first; default off
+             * @enum {string}
+             */
+            proxy_protocol?: "off" | "v1" | "v2";
+            /** @description Takes connections of the operator's trusted proxies only, each with a PROXY header */
+            accept_proxy_protocol?: boolean;
+        };
+        Stream: {
+            name: components["schemas"]["Name"];
+            /**
+             * @description `tls` is passed through by server name, never decrypted
+             * @enum {string}
+             */
+            protocol: "tcp" | "udp" | "tls";
+            /** @description Of protocols tcp and udp: one of the operator's range, which no other gateway has. Without it the stream keeps the port it has, or is given a free one */
+            port?: number;
+            /** @description Of protocol tls: server names under the gateway's own host, or its custom domains; `*.` stands for one label */
+            sni?: string[];
+            /** @description Name of an upstream of tcp:// or udp:// targets */
+            upstream: string;
+            /** @description Ends what has been silent for so long, 1s to 24h; default 5m, of udp 1m */
+            idle_timeout?: string;
+            /** @description Of one attempt, 100ms to 1m; default the upstream's */
+            connect_timeout?: string;
+            /** @description Connections or flows at each edge; default 10000 */
+            max_connections?: number;
+            /** @description Of one client's address (an IPv6 client is its /64); default 256 */
+            max_connections_per_ip?: number;
+            /** @description Addresses and CIDRs of clients; none allows all */
+            allow?: string[];
+            /** @description Addresses and CIDRs that are refused, whatever `allow` says */
+            deny?: string[];
+            /**
+             * @description What each target is told of the client first; default off
+             * @enum {string}
+             */
+            proxy_protocol?: "off" | "v1" | "v2";
+            /** @description Takes connections of the operator's trusted proxies only, each with a PROXY header */
+            accept_proxy_protocol?: boolean;
+            id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        StreamList: {
+            items: components["schemas"]["Stream"][];
+            next_cursor?: string;
+            /**
+             * Format: int64
+             * @description What the whole list holds, where `count` asks for it
+             */
+            total?: number;
+        };
         UsagePlanInput: {
             name?: components["schemas"]["Name"];
             rate_limit?: components["schemas"]["Rate"];
@@ -3739,10 +3895,12 @@ export interface components {
         Config: {
             server_timing?: boolean;
             log_sample?: number;
+            client_certificates?: components["schemas"]["ClientCertificates"][];
             policies?: components["schemas"]["Policy"][];
             upstreams?: components["schemas"]["NamedUpstream"][];
             routes?: components["schemas"]["NamedRoute"][];
             usage_plans?: components["schemas"]["NamedUsagePlan"][];
+            streams?: components["schemas"]["NamedStream"][];
         };
         NamedUpstream: {
             name: components["schemas"]["Name"];
@@ -3801,6 +3959,41 @@ export interface components {
             /** @description Says which it is even under a new name; without it the name does */
             id?: string;
         };
+        NamedStream: {
+            name: components["schemas"]["Name"];
+            /**
+             * @description `tls` is passed through by server name, never decrypted
+             * @enum {string}
+             */
+            protocol: "tcp" | "udp" | "tls";
+            /** @description Of protocols tcp and udp: one of the operator's range, which no other gateway has. Without it the stream keeps the port it has, or is given a free one */
+            port?: number;
+            /** @description Of protocol tls: server names under the gateway's own host, or its custom domains; `*.` stands for one label */
+            sni?: string[];
+            /** @description Name of an upstream of tcp:// or udp:// targets */
+            upstream: string;
+            /** @description Ends what has been silent for so long, 1s to 24h; default 5m, of udp 1m */
+            idle_timeout?: string;
+            /** @description Of one attempt, 100ms to 1m; default the upstream's */
+            connect_timeout?: string;
+            /** @description Connections or flows at each edge; default 10000 */
+            max_connections?: number;
+            /** @description Of one client's address (an IPv6 client is its /64); default 256 */
+            max_connections_per_ip?: number;
+            /** @description Addresses and CIDRs of clients; none allows all */
+            allow?: string[];
+            /** @description Addresses and CIDRs that are refused, whatever `allow` says */
+            deny?: string[];
+            /**
+             * @description What each target is told of the client first; default off
+             * @enum {string}
+             */
+            proxy_protocol?: "off" | "v1" | "v2";
+            /** @description Takes connections of the operator's trusted proxies only, each with a PROXY header */
+            accept_proxy_protocol?: boolean;
+            /** @description Says which it is even under a new name; without it the name does */
+            id?: string;
+        };
         NamedUsagePlan: {
             name: components["schemas"]["Name"];
             rate_limit?: components["schemas"]["Rate"];
@@ -3814,7 +4007,7 @@ export interface components {
         };
         Difference: {
             /** @enum {string} */
-            kind: "gateway" | "settings" | "policies" | "upstream" | "route" | "usage_plan" | "secret" | "certificate" | "domain";
+            kind: "gateway" | "settings" | "policies" | "upstream" | "route" | "usage_plan" | "stream" | "secret" | "certificate" | "domain";
             /** @enum {string} */
             verb: "create" | "update" | "delete";
             id?: string;
@@ -3832,12 +4025,13 @@ export interface components {
             version: number;
             changes: components["schemas"]["Difference"][];
         };
-        /** @description Exactly one of `route`, `upstream` and `policies` is given */
+        /** @description Exactly one of `route`, `upstream`, `stream` and `policies` is given */
         CheckInput: {
-            /** @description Present name of the route or upstream; missing for a new one */
+            /** @description Present name of the route, upstream or stream; missing for a new one */
             name?: string;
             route?: components["schemas"]["RouteInput"];
             upstream?: components["schemas"]["UpstreamInput"];
+            stream?: components["schemas"]["StreamInput"];
             policies?: components["schemas"]["Policy"][];
         };
         CopyInput: {
@@ -3847,7 +4041,7 @@ export interface components {
             create?: boolean;
             mode?: components["schemas"]["GatewayMode"];
             /** @description What to copy; default everything */
-            parts?: ("settings" | "policies" | "upstreams" | "routes" | "usage_plans")[];
+            parts?: ("settings" | "policies" | "upstreams" | "routes" | "usage_plans" | "streams")[];
             /** @description An upstream that the other gateway has already keeps its own targets */
             keep_targets?: boolean;
             /** @description Set in the other gateway together with the copy; needs secrets:write */
@@ -4382,6 +4576,11 @@ export interface components {
              * @description Spent by the backend
              */
             upstream_ms?: number;
+            /**
+             * Format: double
+             * @description Of a stream's connection or flow: how long it lasted
+             */
+            duration_ms?: number;
             aborted?: string;
             trace?: components["schemas"]["Trace"];
         };
@@ -4841,6 +5040,17 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Upstream"];
+            };
+        };
+        /** @description The stream */
+        StreamAnswer: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                "Tollgate-Version": components["headers"]["Version"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Stream"];
             };
         };
         /** @description The route */
@@ -6871,6 +7081,129 @@ export interface operations {
         };
     };
     deleteCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["DeletedAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listStreams: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+                /** @description Only what holds this text, in upper or lower case */
+                q?: components["parameters"]["SearchParam"];
+                /** @description Order; `-` turns it round. A cursor belongs to the order and the filters it came from */
+                sort?: components["parameters"]["SortParam"];
+                /** @description Also count what the whole list holds, as `total` */
+                count?: components["parameters"]["CountParam"];
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Streams */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    createStream: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StreamInput"];
+            };
+        };
+        responses: {
+            201: components["responses"]["StreamAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getStream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["StreamAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    putStream: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StreamInput"];
+            };
+        };
+        responses: {
+            200: components["responses"]["StreamAnswer"];
+            201: components["responses"]["StreamAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteStream: {
         parameters: {
             query?: never;
             header?: {
