@@ -24,6 +24,9 @@ type Config struct {
 	Addr, TLSAddr, AdminAddr string
 	Domain                   string // under which gateways have their host names
 	TrustedProxies           []netip.Prefix
+	// FirstStreamPort and LastStreamPort are the range that TCP and UDP streams may
+	// be in, at the host of Addr; 0: there are none.
+	FirstStreamPort, LastStreamPort int
 	// AllowPrivate lets upstreams have private and loopback addresses. OwnAddrs
 	// are addresses of Tollgate's other processes, which stay refused.
 	AllowPrivate bool
@@ -47,6 +50,7 @@ var Settings = []string{
 	settings.DataDir, settings.RedisURL, settings.EdgeSecret, settings.EdgeAddr, settings.EdgeTLSAddr,
 	settings.EdgeAdminAddr, settings.EdgeDomain, settings.EdgeID, settings.TrustedProxies,
 	settings.AllowPrivateUpstreams, settings.DrainTimeout, settings.LogFormat,
+	settings.StreamPorts,
 }
 
 // FromSettings turns settings into a Config. Every mistake is reported at once.
@@ -75,6 +79,8 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 	c.AllowPrivate, err = v.Bool(settings.AllowPrivateUpstreams)
 	note(err)
 	c.DrainTimeout, err = v.Duration(settings.DrainTimeout)
+	note(err)
+	c.FirstStreamPort, c.LastStreamPort, err = v.Ports(settings.StreamPorts)
 	note(err)
 	for _, text := range v.List(settings.TrustedProxies) {
 		p, err := parsePrefix(text)

@@ -24,6 +24,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/health"
 	"github.com/tollgate/tollgate/gateway-edge/internal/keep"
 	"github.com/tollgate/tollgate/gateway-edge/internal/keystore"
+	"github.com/tollgate/tollgate/gateway-edge/internal/l4"
 	"github.com/tollgate/tollgate/gateway-edge/internal/limit"
 	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
@@ -67,6 +68,7 @@ type Edge struct {
 	engine    *engine.Engine
 	server    *listen.Server
 	tls       *tls.Config // of its listeners; nil: there are none
+	streams   *l4.Server
 	admin     *admin.Server
 
 	draining atomic.Bool

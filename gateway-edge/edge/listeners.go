@@ -36,8 +36,11 @@ func (e *Edge) openGuard() error {
 
 // openListeners binds all addresses, so that a port in use is an error at start.
 func (e *Edge) openListeners() error {
+	if err := e.openStreams(); err != nil {
+		return err
+	}
 	c := listen.Config{
-		Engine: e.engine, Addr: e.cfg.Addr, TLSAddr: e.cfg.TLSAddr, Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger,
+		Engine: e.engine, Streams: e.streams, Addr: e.cfg.Addr, TLSAddr: e.cfg.TLSAddr, Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger,
 	}
 	if e.cfg.TLSAddr != "" {
 		fallback, err := config.SelfSigned(e.cfg.DataDir, e.cfg.Domain, time.Now())

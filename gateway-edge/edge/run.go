@@ -60,6 +60,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	l.start(work, "edges", e.countEdges)
 	l.start(work, "listeners", e.server.Run)
 	l.start(work, "tickets", e.rotateTickets)
+	l.start(work, "streams", e.streams.Run)
 	e.cfg.Logger.Info("edge serves", "edge", e.id.Edge, "epoch", e.id.Epoch, "addresses", addrs(e.Addrs()), "admin", e.AdminAddr().String())
 
 	select {
@@ -85,9 +86,16 @@ func (e *Edge) drain(ctx context.Context) {
 	_ = e.sync.Load().SendReport(limit) // the control plane may be away
 	e.engine.Closing()
 	sleep(limit, e.cfg.drainDelay())
+	var streams sync.WaitGroup
+	streams.Go(func() {
+		if err := e.streams.Drain(limit); err != nil {
+			e.cfg.Logger.Warn("drain timeout is over, open streams are cut off", "open", e.streams.Open())
+		}
+	})
 	if err := e.server.Drain(limit); err != nil {
 		e.cfg.Logger.Warn("drain timeout is over, open requests are cut off", "open", e.engine.Open())
 	}
+	streams.Wait()
 	if e.cfg.confirmTimeout() < 0 {
 		return // the meter's end sends what there is
 	}

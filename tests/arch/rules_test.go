@@ -56,6 +56,14 @@ var rules = []rule{
 		why: "keys know records and Redis, not requests",
 	},
 	{
+		room: "gateway-edge/internal/l4", never: []string{"gateway-edge/internal/engine", "gateway-edge/internal/listen", "gateway-edge/internal/confsync/...", "lib:github.com/redis/", "std:net/http"},
+		why: "streams carry bytes: nothing of HTTP, and no waiting for the control plane",
+	},
+	{
+		room: "gateway-edge/internal/proxyproto", may: []string{"std"},
+		why: "a header is bytes; who may send one is the listener's to know",
+	},
+	{
 		room: "gateway-edge/internal/engine/...", never: []string{"gateway-edge/internal/confsync/...", "lib:github.com/redis/"},
 		why: "a request never waits for the control plane",
 	},

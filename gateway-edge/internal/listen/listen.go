@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
+	"github.com/tollgate/tollgate/gateway-edge/internal/l4"
+	"github.com/tollgate/tollgate/gateway-edge/internal/proxyproto"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 )
 
@@ -23,12 +25,15 @@ type Config struct {
 	TLSAddr string // "" for none
 	// GetCertificate finds the certificate of a TLS handshake.
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// Streams takes connections of TLS by their server name before the handshake;
+	// nil: none.
+	Streams *l4.Server
 	// TuneTLS completes the listeners' TLS; nil: it stays as it is.
-	TuneTLS        func(*tls.Config)
-	Trusted        []netip.Prefix // proxies whose PROXY headers and forwarding fields are believed
-	MaxConns       int            // 0 is 100,000
-	MaxConnsPerIP  int            // of an address that is no trusted proxy; 0 is 256
-	Logger         *slog.Logger
+	TuneTLS       func(*tls.Config)
+	Trusted       []netip.Prefix // proxies whose PROXY headers and forwarding fields are believed
+	MaxConns      int            // 0 is 100,000
+	MaxConnsPerIP int            // of an address that is no trusted proxy; 0 is 256
+	Logger        *slog.Logger
 }
 
 // Bounds of a connection's beginning.
@@ -246,20 +251,28 @@ func (s *Server) trusts(a netip.Addr) bool {
 // names is the peer from then on, and trusted only if it is a trusted proxy too.
 func (s *Server) proxied(c net.Conn, info *engine.Info) bool {
 	_ = c.SetReadDeadline(time.Now().Add(proxyTime))
-	client, ahead, err := readProxy(c)
+	h, _, ahead, err := proxyproto.Read(c)
 	if err != nil {
 		return false
 	}
 	_ = c.SetReadDeadline(time.Time{})
 	info.Ahead = ahead
-	if client.IsValid() {
-		info.Peer, info.Trusted = client, s.trusts(client.Addr())
+	if h.Source.IsValid() {
+		info.Peer, info.Trusted = h.Source, s.trusts(h.Source.Addr())
 	}
 	return true
 }
 
 // serveTLS makes the handshake and hands the connection over by ALPN.
 func (s *Server) serveTLS(ctx context.Context, c net.Conn, info engine.Info) {
+	name, ok := s.sniff(c, &info)
+	if !ok {
+		_ = c.Close()
+		return
+	}
+	if name != "" && s.cfg.Streams.ServeTLS(ctx, l4.Arrival{Conn: c, Client: info.Peer, Name: name, Ahead: info.Ahead}) {
+		return
+	}
 	h := &handed{Conn: c, ahead: info.Ahead}
 	info.Ahead = nil
 	t := tls.Server(h, s.tls)

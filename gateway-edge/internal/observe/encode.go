@@ -66,6 +66,9 @@ func appendRecord(b []byte, edge string, r *Record) []byte {
 	e.number("bytes_out", r.BytesOut)
 	e.millis("edge_ms", r.EdgeMicros)
 	e.millis("upstream_ms", r.UpstreamMicros)
+	if r.DurationMicros != 0 {
+		e.millis("duration_ms", r.DurationMicros)
+	}
 	e.optional("aborted", r.Aborted, maxName)
 	e.trace(r.Trace)
 	return append(e.b, '}')

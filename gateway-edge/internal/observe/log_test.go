@@ -39,14 +39,14 @@ func decode(t testing.TB, line []byte) contract.LogRecord {
 func TestRecordHasEveryFieldOfTheContract(t *testing.T) {
 	t.Parallel()
 	r := sample()
-	r.Code, r.Aborted = "internal", "client"
+	r.Code, r.Aborted, r.DurationMicros = "internal", "client", 1_500_000
 	r.Trace = &contract.Trace{Edge: "e", Route: "orders", Status: 200}
 	got := decode(t, appendRecord(nil, "edge-a", r))
 	want := contract.LogRecord{
 		Time: r.Time, RequestID: r.RequestID, Edge: "edge-a", Organization: 1, Gateway: 2, Version: 3, RouteNum: 4, Route: "orders",
 		Method: "GET", Host: r.Host, Path: r.Path, Query: r.Query, Protocol: "HTTP/1.1", Client: "192.0.2.7", UserAgent: "curl/8.5",
 		Consumer: "acme", ConsumerNum: 5, Key: contract.FormatKID(77), Status: 200, Code: "internal", Billed: true, Target: r.Target, Tries: 1,
-		BytesIn: 300, BytesOut: 1200, EdgeMS: 0.085, UpstreamMS: 12.345, Aborted: "client", Trace: r.Trace,
+		BytesIn: 300, BytesOut: 1200, EdgeMS: 0.085, UpstreamMS: 12.345, DurationMS: 1500, Aborted: "client", Trace: r.Trace,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -40,6 +40,8 @@ type Record struct {
 	// waited for the upstream, in microseconds.
 	EdgeMicros     int64
 	UpstreamMicros int64
+	// DurationMicros is how long a stream's connection or flow lasted; 0: a request.
+	DurationMicros int64
 	Aborted        string // client | upstream | timeout
 	// Credential is the name of the query parameter that may carry the
 	// route's credential; common names are removed anyway.

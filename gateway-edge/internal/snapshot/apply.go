@@ -49,7 +49,7 @@ func (s *Store) Gateway(ctx context.Context, raw []byte, a Apply) (uint64, error
 		s.failedAt(e, version, e.inForce(), bad)
 		return version, nil
 	}
-	h := held{version: version, digest: digest, hosts: doc.Hosts, deleted: doc.Deleted}
+	h := held{version: version, digest: digest, hosts: claims(doc), deleted: doc.Deleted}
 	s.save(e, &h, disklog.Gateway, raw)
 	if doc.Deleted {
 		s.remove(e, h)
@@ -59,7 +59,7 @@ func (s *Store) Gateway(ctx context.Context, raw []byte, a Apply) (uint64, error
 	if a.Compile || e.current.Load() != nil {
 		s.serve(ctx, e, doc, len(raw))
 	} else {
-		e.claim(doc.Hosts)
+		e.claim(claims(doc))
 	}
 	return version, nil
 }
@@ -156,7 +156,7 @@ func (s *Store) serve(ctx context.Context, e *Entry, doc *contract.Gateway, size
 	case e.good.present():
 		serving = e.good.version
 	default:
-		e.claim(doc.Hosts) // 503 rather than 404
+		e.claim(claims(doc)) // 503 rather than 404
 	}
 	s.failedAt(e, doc.Version, serving, err)
 }

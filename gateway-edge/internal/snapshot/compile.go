@@ -135,6 +135,7 @@ func (b *builder) build() (*Compiled, error) {
 	c.ClientPolicies, found = match.CompileClientCertificates(doc.ClientCertificates, doc.Hosts)
 	errs.AddAt("/client_certificates", found.Err())
 	c.upstreams = b.upstreams(&errs)
+	c.Streams = b.streams(&errs)
 	if b.s.cfg.GatewayKeys != nil {
 		b.keys = b.s.cfg.GatewayKeys(doc.Num, doc.Mode == contract.ModeTest, b.org.Strict)
 	}
@@ -194,6 +195,9 @@ func (b *builder) route(i int) (*Route, error) {
 	if r.Upstream != "" {
 		if out.Upstream = b.ups[r.Upstream]; out.Upstream == nil {
 			return nil, contract.FieldErrors{{Pointer: contract.Pointer("routes", i, "upstream"), Detail: fmt.Sprintf("there is no usable upstream %.64q", r.Upstream)}}
+		}
+		if targets := out.Upstream.Targets(); len(targets) > 0 && targets[0].URL.Transport != "" {
+			return nil, contract.FieldErrors{{Pointer: contract.Pointer("routes", i, "upstream"), Detail: fmt.Sprintf("the targets of %.64q are for streams", r.Upstream)}}
 		}
 	}
 	steps, err := compose.Route(b.doc, i, b.s.cfg.Lookup)

@@ -167,7 +167,7 @@ func (e *Entry) install(c *Compiled) {
 		e.store.bytes.Add(-old.bytes)
 	}
 	e.serving, e.retryAt = c.Doc.Version, 0
-	e.claim(c.Doc.Hosts)
+	e.claim(claims(c.Doc))
 }
 
 // claim makes the table answer for hosts with e, and for no other with e. The
@@ -177,7 +177,11 @@ func (e *Entry) claim(hosts []string) {
 		return
 	}
 	e.store.table.hosts.replace(claim{entry: e, before: e.claimed, now: hosts})
+	streams := hasStreams(hosts) || hasStreams(e.claimed)
 	e.claimed = hosts
+	if streams {
+		e.store.table.streamsMoved()
+	}
 }
 
 func sameHosts(a, b []string) bool {

@@ -15,9 +15,10 @@ type Table struct {
 	byID  sync.Map // id → *Entry
 
 	complete atomic.Bool
+	moved    chan struct{} // yields after streams have come or gone
 }
 
-func newTable() *Table { return &Table{hosts: newHosts()} }
+func newTable() *Table { return &Table{hosts: newHosts(), moved: make(chan struct{}, 1)} }
 
 // Find returns the gateway that answers for a canonical host name (lower case,
 // no port, no trailing dot): an exact name first, then a wildcard of one label.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -23,6 +24,16 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interv
 type dialer struct {
 	guard    *match.Guard
 	resolver *resolver
+	// network is tcp or udp for the targets of streams; empty: TCP to HTTP's.
+	network string
+}
+
+// check asks the guard for an address.
+func (d *dialer) check(a netip.AddrPort) error {
+	if d.network != "" {
+		return d.guard.CheckStreamAddr(a)
+	}
+	return d.guard.CheckAddr(a)
 }
 
 // dial connects to a host, trying its addresses in turn within timeout (zero:
@@ -42,7 +53,7 @@ func (d *dialer) dial(ctx context.Context, tenant uint64, host string, literal n
 		}
 	}
 	for _, a := range addrs {
-		if err := d.guard.CheckAddr(netip.AddrPortFrom(a, port)); err != nil {
+		if err := d.check(netip.AddrPortFrom(a, port)); err != nil {
 			return nil, err
 		}
 	}
@@ -70,7 +81,7 @@ func (d *dialer) one(ctx context.Context, addr netip.AddrPort, left int) (net.Co
 		defer cancel()
 	}
 	nd := net.Dialer{Control: d.control, KeepAliveConfig: keepAlive}
-	return nd.DialContext(ctx, "tcp", addr.String())
+	return nd.DialContext(ctx, cmp.Or(d.network, "tcp"), addr.String())
 }
 
 // control is called with the address that is about to be connected to: whatever
@@ -80,7 +91,7 @@ func (d *dialer) control(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return err
 	}
-	return d.guard.CheckAddr(a)
+	return d.check(a)
 }
 
 // DialContext dials for another client of the edge (fetching keys, webhooks)

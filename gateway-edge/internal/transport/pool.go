@@ -127,7 +127,11 @@ func (p *Pool) connect(ctx context.Context, deadline time.Time) (net.Conn, sysca
 		ctx, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
+	u := p.spec.URL
 	d := p.pools.dialer
+	if u.Transport != "" {
+		d.network = "tcp" // the check of a target for datagrams too
+	}
 	c, err := p.reach(ctx, &d)
 	if err != nil {
 		return nil, nil, dialError(err)

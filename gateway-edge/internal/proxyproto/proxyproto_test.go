@@ -1,4 +1,4 @@
-package listen
+package proxyproto
 
 import (
 	"encoding/binary"
@@ -10,7 +10,7 @@ import (
 )
 
 func v2(cmd, family byte, body []byte) string {
-	b := append([]byte(proxyV2), 0x20|cmd, family)
+	b := append([]byte(signature), 0x20|cmd, family)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(body)))
 	return string(append(b, body...))
 }
@@ -30,7 +30,7 @@ func v6body(src string, port uint16) []byte {
 	return binary.BigEndian.AppendUint16(b, 443)
 }
 
-func TestReadProxy(t *testing.T) {
+func TestRead(t *testing.T) {
 	const rest = "GET / HTTP/1.1\r\n"
 	for _, c := range []struct {
 		name, in string
@@ -99,7 +99,8 @@ func feed(t *testing.T, in string, step int) (netip.AddrPort, []byte, error) {
 		_ = a.Close()
 	}()
 	_ = b.SetReadDeadline(time.Now().Add(5 * time.Second))
-	return readProxy(b)
+	h, _, ahead, err := Read(b)
+	return h.Source, ahead, err
 }
 
 // TestSilentProxy: a connection opened in advance is no error.
@@ -107,17 +108,18 @@ func TestSilentProxy(t *testing.T) {
 	a, b := net.Pipe()
 	defer a.Close()
 	_ = b.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-	if client, ahead, err := readProxy(b); err != nil || client.IsValid() || len(ahead) > 0 {
-		t.Error(client, ahead, err)
+	if h, n, ahead, err := Read(b); err != nil || h.Source.IsValid() || n != 0 || len(ahead) > 0 {
+		t.Error(h, n, ahead, err)
 	}
 }
 
-func FuzzParseProxy(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add([]byte("PROXY TCP4 203.0.113.9 10.0.0.1 4711 80\r\n"))
 	f.Add([]byte(v2(1, 0x11, v4body("203.0.113.9", 1, "x"))))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		client, n, need, err := parseProxy(b)
-		if n > len(b) || need > 0 && need <= len(b) && err == nil || need > maxProxyV2 {
+		h, n, need, err := Parse(b)
+		client := h.Source
+		if n > len(b) || need > 0 && need <= len(b) && err == nil || need > maxV2 {
 			t.Fatalf("n=%d need=%d of %d", n, need, len(b))
 		}
 		if client.IsValid() && (n == 0 || client.Addr().Is4In6() || client.Addr().Zone() != "") {
@@ -126,19 +128,53 @@ func FuzzParseProxy(f *testing.F) {
 	})
 }
 
-func TestCensus(t *testing.T) {
-	c := newCensus(10, 2)
-	a, b := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
-	if !c.enter(a) || !c.enter(b) || c.enter(a) {
-		t.Error("addresses of one /64 are not counted together")
+func TestAppended(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ src, dst, v1 string }{
+		{"203.0.113.9:4711", "198.51.100.1:9000", "PROXY TCP4 203.0.113.9 198.51.100.1 4711 9000\r\n"},
+		{"[2001:db8::1]:1", "[2001:db8::2]:65535", "PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n"},
+		{"[::ffff:203.0.113.9]:4711", "198.51.100.1:9000", "PROXY TCP4 203.0.113.9 198.51.100.1 4711 9000\r\n"},
+		{"203.0.113.9:4711", "[2001:db8::2]:9000", "PROXY TCP6 ::ffff:203.0.113.9 2001:db8::2 4711 9000\r\n"},
+	} {
+		h := Header{netip.MustParseAddrPort(c.src), netip.MustParseAddrPort(c.dst)}
+		if got := string(AppendV1(nil, h)); got != c.v1 {
+			t.Errorf("%s: %q", c.src, got)
+		}
+		roundTrip(t, h)
 	}
-	c.leave(b)
-	if !c.enter(a) {
-		t.Error("what leaves is not taken back")
+}
+
+// roundTrip reads both forms of a header back.
+func roundTrip(t *testing.T, h Header) {
+	t.Helper()
+	want := Header{unmapped(h.Source), unmapped(h.Destination)}
+	for _, b := range [][]byte{AppendV1(nil, h), AppendV2(nil, h, false)} {
+		if len(b) > MaxAppended {
+			t.Fatalf("%d bytes for %v", len(b), h)
+		}
+		got, n, need, err := Parse(append(b, "payload"...))
+		if got != want || n != len(b) || need != 0 || err != nil {
+			t.Fatalf("%v came back as %v, %d of %d, need %d, %v", want, got, n, len(b), need, err)
+		}
 	}
-	c.leave(a)
-	c.leave(a)
-	if len(c.by) != 0 {
-		t.Error("empty entries stay")
+	if udp, tcp := AppendV2(nil, h, true), AppendV2(nil, h, false); udp[13] != tcp[13]+1 {
+		t.Fatalf("datagrams are kind %x beside %x", udp[13], tcp[13])
 	}
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// FuzzAppend reads back whatever is written.
+func FuzzAppend(f *testing.F) {
+	f.Add([]byte{203, 0, 113, 9}, uint16(4711), []byte{10, 0, 0, 1}, uint16(80))
+	f.Add(make([]byte, 16), uint16(0), []byte{10, 0, 0, 1}, uint16(65535))
+	f.Fuzz(func(t *testing.T, src []byte, sport uint16, dst []byte, dport uint16) {
+		s, ok1 := netip.AddrFromSlice(src)
+		d, ok2 := netip.AddrFromSlice(dst)
+		if ok1 && ok2 {
+			roundTrip(t, Header{netip.AddrPortFrom(s, sport), netip.AddrPortFrom(d, dport)})
+		}
+	})
 }

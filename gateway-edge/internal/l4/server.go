@@ -1,0 +1,236 @@
+package l4
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/clock"
+	"github.com/tollgate/tollgate/gateway-edge/internal/limit"
+	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
+	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
+	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+)
+
+// Config is what a Server needs.
+type Config struct {
+	Table *snapshot.Table
+	Meter *meter.Meter
+	Log   *observe.Log // nil: none
+	Clock *clock.Clock
+	// Limits are what an organization's subscription allows; nil: everything.
+	Limits func(org *snapshot.Org, test bool) []limit.Limit
+	// Host is the address that ports are bound at, empty for all; First and Last
+	// are the range that streams may be in, 0 for none.
+	Host        string
+	First, Last int
+	// Trusted proxies may send PROXY headers to streams that take them.
+	Trusted []netip.Prefix
+	// MaxSessions bounds the connections and flows in all; 0 is 100,000.
+	MaxSessions int
+	Logger      *slog.Logger
+}
+
+// Times of a session's beginning, and of the housekeeping.
+const (
+	proxyTime   = 5 * time.Second
+	loadTime    = 5 * time.Second
+	beginTime   = 30 * time.Second // all attempts to reach a target
+	sweepEvery  = time.Second
+	chargeEvery = 10 * time.Second // bytes of a session that goes on are counted
+	acceptPause = 5 * time.Millisecond
+)
+
+// bufSize holds any datagram.
+const bufSize = 64 << 10
+
+// Server carries streams.
+type Server struct {
+	cfg     Config
+	buffers sync.Pool // *[bufSize]byte
+	asks    sync.Pool // *policy.Exchange, to ask limits with
+
+	draining atomic.Bool
+	work     sync.WaitGroup
+	open     atomic.Int64
+	served   atomic.Uint64
+	refused  atomic.Uint64
+
+	mu       sync.Mutex // guards what follows
+	sessions map[*session]struct{}
+	rooms    map[uint64]*room // by the stream's number
+	ports    map[portKey]port
+	failed   map[portKey]string // why a port can't be bound
+	stopped  bool
+}
+
+// portKey is a place to listen at.
+type portKey struct {
+	transport string
+	port      int
+}
+
+// port is something bound.
+type port interface {
+	// close ends accepting; sessions go on. The server's lock is not held.
+	close()
+}
+
+// New makes a Server. Nothing is bound before Run.
+func New(cfg Config) (*Server, error) {
+	if cfg.Table == nil || cfg.Meter == nil || cfg.Clock == nil || cfg.Logger == nil {
+		return nil, errors.New("l4: table, meter, clock and logger are needed")
+	}
+	if cfg.MaxSessions == 0 {
+		cfg.MaxSessions = 100_000
+	}
+	s := &Server{
+		cfg: cfg, sessions: map[*session]struct{}{}, rooms: map[uint64]*room{},
+		ports: map[portKey]port{}, failed: map[portKey]string{},
+	}
+	s.buffers.New = func() any { return new([bufSize]byte) }
+	s.asks.New = func() any { return policy.EngineNew(cfg.Clock.Boot, nil) }
+	return s, nil
+}
+
+// Open is the number of connections and flows under way.
+func (s *Server) Open() int64 { return s.open.Load() }
+
+// Served and Refused count connections and flows since the start: those that
+// reached a target, and those that did not.
+func (s *Server) Served() uint64 { return s.served.Load() }
+
+// Refused counts what was refused.
+func (s *Server) Refused() uint64 { return s.refused.Load() }
+
+// Unbound is the number of ports that streams should be served at and can't be.
+func (s *Server) Unbound() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.failed)
+}
+
+// Run binds ports as streams come and go until ctx ends; then it cuts every
+// session that is left and waits for all of them. Drain comes before.
+func (s *Server) Run(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	s.bind(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			s.shut()
+			s.work.Wait()
+			return nil
+		case <-s.cfg.Table.StreamsMoved():
+			s.bind(ctx)
+		case <-tick.C:
+			s.sweep()
+			if s.Unbound() > 0 {
+				s.bind(ctx)
+			}
+		}
+	}
+}
+
+// Drain ends accepting and waits until no session is left, or ctx ends.
+func (s *Server) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	s.mu.Lock()
+	ports := s.ports
+	s.ports = map[portKey]port{}
+	s.mu.Unlock()
+	for _, p := range ports {
+		p.close()
+	}
+	t := time.NewTicker(20 * time.Millisecond)
+	defer t.Stop()
+	for s.open.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+	return nil
+}
+
+// shut closes all ports and cuts all sessions.
+func (s *Server) shut() {
+	s.draining.Store(true)
+	s.mu.Lock()
+	s.stopped = true
+	ports, sessions := s.ports, make([]*session, 0, len(s.sessions))
+	s.ports = map[portKey]port{}
+	for x := range s.sessions {
+		sessions = append(sessions, x)
+	}
+	s.mu.Unlock()
+	for _, p := range ports {
+		p.close()
+	}
+	for _, x := range sessions {
+		x.stop(policy.EndedByEdge)
+	}
+}
+
+// bind opens the ports that streams have now and closes those that none has.
+func (s *Server) bind(ctx context.Context) {
+	if s.draining.Load() || s.cfg.First == 0 {
+		return
+	}
+	for n := s.cfg.First; n <= s.cfg.Last; n++ {
+		for _, transport := range []string{tcp, udp} {
+			key := portKey{transport, n}
+			if gone := s.settle(ctx, key, s.cfg.Table.AtPort(transport, n) != nil); gone != nil {
+				gone.close()
+			}
+		}
+	}
+}
+
+// settle opens one port, or returns it to be closed.
+func (s *Server) settle(ctx context.Context, key portKey, wanted bool) (gone port) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, bound := s.ports[key]
+	switch {
+	case !wanted:
+		delete(s.failed, key)
+		delete(s.ports, key)
+		return p
+	case !bound && !s.stopped && !s.draining.Load():
+		var err error
+		if key.transport == udp {
+			p, err = s.listenUDP(ctx, key)
+		} else {
+			p, err = s.listenTCP(ctx, key)
+		}
+		if err != nil {
+			if s.failed[key] != err.Error() {
+				s.cfg.Logger.Error("a stream's port can't be bound; it is tried again each second", "port", key.port, "transport", key.transport, "error", err)
+			}
+			s.failed[key] = err.Error()
+			return nil
+		}
+		delete(s.failed, key)
+		s.ports[key] = p
+	}
+	return nil
+}
+
+func (s *Server) trusts(a netip.Addr) bool { return within(s.cfg.Trusted, a) }
+
+func within(list []netip.Prefix, a netip.Addr) bool {
+	for _, p := range list {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

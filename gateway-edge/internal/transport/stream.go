@@ -1,0 +1,24 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"time"
+)
+
+// DialStream connects to the target of a stream, over TCP or UDP as its address
+// says. timeout bounds it (0: the upstream's connect timeout). The connection is
+// the caller's: no pool keeps it. The error is an *Error.
+func (p *Pool) DialStream(ctx context.Context, timeout time.Duration) (net.Conn, error) {
+	if timeout == 0 {
+		timeout = p.spec.Connect
+	}
+	u := p.spec.URL
+	d := p.pools.dialer
+	d.network = u.Transport
+	c, err := d.dial(ctx, p.spec.Organization, u.Host, u.Addr, u.Port, timeout)
+	if err != nil {
+		return nil, dialError(err)
+	}
+	return c, nil
+}
