@@ -106,7 +106,7 @@ func start(t *testing.T, kind string, s settingsFor) *env {
 	e := &env{t: t, clock: &clock{}, log: &logbook{}, dbURL: dbURL}
 	logger := slog.New(slog.NewTextHandler(e.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	e.app, err = app.New(t.Context(), app.Config{
-		DatabaseURL: dbURL, RedisURL: e.startRedis(), Root: keys, EdgeDomain: "localhost", PublicURL: s.public,
+		DatabaseURL: dbURL, RedisURL: e.startRedis(), Root: keys, EdgeDomain: "localhost", PublicURL: s.public, StreamPorts: streamPorts,
 		PlansFile: s.plans, AllowPrivate: true, VerifyMail: s.mail, Logger: logger, Clock: e.clock.now,
 	})
 	if err != nil {

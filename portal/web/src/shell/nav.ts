@@ -1,5 +1,5 @@
 import {
-  IconActivity, IconBell, IconBook2, IconCertificate, IconChartHistogram, IconCreditCard, IconGitBranch, IconHistory, IconKey,
+  IconActivity, IconArrowsLeftRight, IconBell, IconBook2, IconCertificate, IconChartHistogram, IconCreditCard, IconGitBranch, IconHistory, IconKey,
   IconListDetails, IconLock, IconRoute, IconSearch, IconServer2, IconSettings, IconShieldCheck, IconTicket, IconUsers, IconUsersGroup, IconWorld,
 } from '@tabler/icons-react';
 import type { Permission } from '@/api/grants';
@@ -26,6 +26,7 @@ export const gatewayNav: NavGroup[] = [
     items: [
       { to: 'routes', label: 'Routes', Icon: IconRoute },
       { to: 'upstreams', label: 'Upstreams', Icon: IconServer2 },
+      { to: 'streams', label: 'Streams', Icon: IconArrowsLeftRight },
       { to: 'policies', label: 'Policies', Icon: IconShieldCheck },
       { to: 'explain', label: 'Explain', Icon: IconSearch, needs: 'logs:read' },
     ],

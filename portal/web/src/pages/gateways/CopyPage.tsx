@@ -14,6 +14,7 @@ type Parts = NonNullable<Schemas['CopyInput']['parts']>;
 const parts: { value: Parts[number]; label: string }[] = [
   { value: 'routes', label: 'Routes' },
   { value: 'upstreams', label: 'Upstreams' },
+  { value: 'streams', label: 'Streams' },
   { value: 'policies', label: 'Policies of the whole gateway' },
   { value: 'usage_plans', label: 'Usage plans' },
   { value: 'settings', label: 'Settings' },
