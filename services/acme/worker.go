@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -86,8 +85,6 @@ type Worker struct {
 
 	mu      sync.Mutex // guards account
 	account *acmeclient.Account
-
-	issued, failed atomic.Uint64
 }
 
 // New makes a worker; Run runs it.
@@ -108,9 +105,6 @@ func New(c Config) (*Worker, error) {
 	}
 	return w, nil
 }
-
-// Stats are how many orders ended well and how many badly since the start.
-func (w *Worker) Stats() (issued, failed uint64) { return w.issued.Load(), w.failed.Load() }
 
 // Run orders what is due until ctx ends, then waits for what is under way.
 func (w *Worker) Run(ctx context.Context) error {
@@ -166,10 +160,8 @@ func (w *Worker) order(ctx context.Context, j Job) {
 		r = Result{Interrupted: true}
 	case err != nil:
 		r = explain(j.Host, err, time.Now())
-		w.failed.Add(1)
 		w.cfg.Logger.Warn("a certificate can't be had", "host", j.Host, "attempt", j.Attempts+1, "error", err)
 	default:
-		w.issued.Add(1)
 		w.cfg.Logger.Info("certificate issued", "host", j.Host, "renewal", j.Renewal, "took", time.Since(began).Round(time.Millisecond).String())
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)

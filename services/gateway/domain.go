@@ -315,7 +315,6 @@ func (c *Config) hostUsers(host string) (out []string) {
 type domainEdit struct {
 	puts   []*Domain
 	remove *Domain
-	note   string // what the history says of the puts
 }
 
 // after is a gateway's domains once the edit is done.

@@ -1,0 +1,49 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tollgate/tollgate/tests/harness"
+)
+
+// TestACME takes five domains from their TXT record to a certificate on two edges,
+// over an authority that refuses good nonces; a sixth one without an address says
+// what is wrong and holds nobody up.
+func TestACME(t *testing.T) {
+	a := harness.NewACME(t, 2, 30)
+	api := a.SignUp("acme")
+	api.Must("POST", "/v1/gateways", harness.Object{"name": "shop"})
+	a.DNS.Hide("broken.example.com")
+	a.AddDomain(api, "shop", "broken.example.com")
+	var hosts []string
+	for i := range 5 {
+		hosts = append(hosts, fmt.Sprintf("h%d.example.com", i))
+		a.AddDomain(api, "shop", hosts[i])
+	}
+	took := a.Issued(hosts, 90*time.Second)
+	t.Logf("5 domains served by 2 edges after %s", took[len(took)-1].Round(time.Millisecond))
+	for _, h := range hosts {
+		c := api.Must("GET", "/v1/gateways/shop/domains/"+h, nil)["certificate"].(harness.Object)
+		if c["state"] != "issued" || c["problem"] != nil || !strings.Contains(c["issuer"].(string), "Pebble") {
+			t.Errorf("%s: %v", h, c)
+		}
+	}
+	// HST12: a token that no order of ours has is a request like any other.
+	r := harness.NewCaller(1).Get(a.Edges[0].Addr(), hosts[0], "/.well-known/acme-challenge/AAAAAAAAAAAAAAAAAAAAAA", "")
+	if r.Status != 404 || r.Code != "no_route" {
+		t.Errorf("a token that nobody made: %+v", r)
+	}
+	err := harness.Until(t.Context(), 60*time.Second, func() error {
+		c := api.Must("GET", "/v1/gateways/shop/domains/broken.example.com", nil)["certificate"].(harness.Object)
+		if problem, _ := c["problem"].(string); c["state"] != "failing" || !strings.Contains(problem, "broken.example.com") {
+			return fmt.Errorf("its certificate says %v", c)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Errorf("a domain without an address: %v", err)
+	}
+}

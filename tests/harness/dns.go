@@ -1,0 +1,123 @@
+package harness
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// DNS is a name server of one test: each name has the address 127.0.0.1, and the
+// text records that the test gives it.
+type DNS struct {
+	Addr string // host:port
+
+	conn net.PacketConn
+	ln   net.Listener
+	mu   sync.Mutex
+	txt  map[string][]string // by lower-case name without the last dot
+	none map[string]bool     // names without an address
+}
+
+// StartDNS starts a name server that ends with the test.
+func StartDNS(t testing.TB) *DNS {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	conn, err := net.ListenPacket("udp", ln.Addr().String())
+	must(t, err)
+	d := &DNS{Addr: ln.Addr().String(), conn: conn, ln: ln, txt: map[string][]string{}, none: map[string]bool{}}
+	var served sync.WaitGroup
+	served.Go(d.serve)
+	served.Go(d.serveTCP)
+	t.Cleanup(func() { _, _ = conn.Close(), ln.Close(); served.Wait() })
+	return d
+}
+
+// SetTXT gives a name its text records; none take them away.
+func (d *DNS) SetTXT(name string, values ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.txt[name] = values
+}
+
+// Hide takes a name's address away.
+func (d *DNS) Hide(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.none[name] = true
+}
+
+func (d *DNS) serve() {
+	buf := make([]byte, 4096)
+	for {
+		n, from, err := d.conn.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		var q dnsmessage.Message
+		if q.Unpack(buf[:n]) != nil || len(q.Questions) != 1 {
+			continue
+		}
+		if out, err := d.answer(&q); err == nil {
+			_, _ = d.conn.WriteTo(out, from)
+		}
+	}
+}
+
+// serveTCP answers those that ask over TCP, one question a connection.
+func (d *DNS) serveTCP() {
+	for {
+		c, err := d.ln.Accept()
+		if err != nil {
+			return
+		}
+		_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+		d.one(c)
+		_ = c.Close()
+	}
+}
+
+func (d *DNS) one(c net.Conn) {
+	var size [2]byte
+	if _, err := io.ReadFull(c, size[:]); err != nil {
+		return
+	}
+	b := make([]byte, binary.BigEndian.Uint16(size[:]))
+	if _, err := io.ReadFull(c, b); err != nil {
+		return
+	}
+	var q dnsmessage.Message
+	if q.Unpack(b) != nil || len(q.Questions) != 1 {
+		return
+	}
+	if out, err := d.answer(&q); err == nil {
+		_, _ = c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(out))), out...))
+	}
+}
+
+func (d *DNS) answer(q *dnsmessage.Message) ([]byte, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ask := q.Questions[0]
+	name := strings.ToLower(strings.TrimSuffix(ask.Name.String(), "."))
+	m := dnsmessage.Message{
+		Header:    dnsmessage.Header{ID: q.ID, Response: true, Authoritative: true, RecursionDesired: q.RecursionDesired, RecursionAvailable: true},
+		Questions: q.Questions,
+	}
+	head := dnsmessage.ResourceHeader{Name: ask.Name, Type: ask.Type, Class: dnsmessage.ClassINET, TTL: 1}
+	switch {
+	case ask.Type == dnsmessage.TypeA && !d.none[name]:
+		m.Answers = append(m.Answers, dnsmessage.Resource{Header: head, Body: &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}}})
+	case ask.Type == dnsmessage.TypeTXT:
+		for _, v := range d.txt[name] {
+			m.Answers = append(m.Answers, dnsmessage.Resource{Header: head, Body: &dnsmessage.TXTResource{TXT: []string{v}}})
+		}
+	}
+	return m.Pack()
+}
