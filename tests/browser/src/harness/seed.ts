@@ -17,6 +17,8 @@ export async function seedFull(page: Page, tollgate: Tollgate, backends: Backend
   await api.post('/v1/gateways', { name: 'shop-staging', mode: 'test' });
   await api.put(`${base}/upstreams/orders-backend`, { targets: backends.map((b) => ({ url: b.url })), algorithm: 'least_request', health: { type: 'http', path: '/' } });
   await api.put(`${base}/upstreams/catalogue`, { targets: [{ url: backends[0]?.url, weight: 3 }, { url: 'http://127.0.0.1:59999' }], health: { type: 'http', path: '/' } });
+  await api.put(`${base}/upstreams/database`, { targets: [{ url: 'tcp://127.0.0.1:59998' }] });
+  await api.put(`${base}/streams/database`, { protocol: 'tls', sni: [`db.${made.hostname}`], upstream: 'database' });
   await api.put(`${base}/secrets/signing-key`, { value: 'not a real one' });
   await api.put(`${base}/usage-plans/starter`, { rate_limit: { rate: 20, burst: 40 }, quota: { limit: 1000, period: 'day' } });
   await api.put(`${base}/usage-plans/partner`, { rate_limit: { rate: 200 }, concurrency: 50 });
@@ -67,7 +69,7 @@ export async function seedFull(page: Page, tollgate: Tollgate, backends: Backend
   return {
     api,
     words: {
-      gw, request: refused.requestId, key: key.id, route: 'orders', upstream: 'orders-backend', consumer: 'mobile-app', plan: 'starter', alert: 'many-errors', label: gw,
+      gw, request: refused.requestId, key: key.id, route: 'orders', upstream: 'orders-backend', stream: 'database', consumer: 'mobile-app', plan: 'starter', alert: 'many-errors', label: gw,
     },
   };
 }
