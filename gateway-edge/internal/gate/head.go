@@ -23,9 +23,9 @@ type Head struct {
 	// WebSocket: the request asks for one, by an Upgrade (RFC 6455) or an extended
 	// CONNECT (RFC 8441), which engines of HTTP/2 turn into a GET with this set.
 	WebSocket bool
-	Hops     int  // times the request passed through an edge of ours
-	Port     int  // in Host; 0: none
-	Size     int  // bytes of the head
+	Hops      int // times the request passed through an edge of ours
+	Port      int // in Host; 0: none
+	Size      int // bytes of the head
 
 	Method match.Methods
 
