@@ -102,6 +102,9 @@ func (j *job) appendForwarding(out []byte) []byte {
 		out = j.appendClient(out)
 		k.host, k.lines = strings.Clone(host), append(k.lines[:0], out[from:]...)
 	}
+	if j.shown != nil { // not kept: the gateway's next version may ask for none
+		out = append(out, j.shown.lines...)
+	}
 	out = append(out, "X-Request-Id: "...)
 	out = j.idText.AppendTo(out)
 	out = append(out, "\r\nTraceparent: "...)
@@ -128,11 +131,7 @@ func (j *job) appendClient(out []byte) []byte {
 	out = j.appendForwarded(out)
 	out = append(out, "\r\nVia: "...)
 	out = append(out, j.via()...)
-	out = append(out, "\r\n"...)
-	if j.shown != nil {
-		out = append(out, j.shown.lines...)
-	}
-	return out
+	return append(out, "\r\n"...)
 }
 
 func (j *job) via() string {
