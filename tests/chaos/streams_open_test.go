@@ -50,7 +50,7 @@ func (l *lane) carried(name string) (in, out int64) {
 
 // TestStreamsWhileOpen: the bytes of a connection are counted while it is open; an
 // edge that ends takes no new ones, lets open ones go on, and cuts them at its drain
-// timeout.
+// timeout; killed and started with everything else gone, it serves its streams from disk.
 func TestStreamsWhileOpen(t *testing.T) {
 	l := newLane(t, "open", "TOLLGATE_DRAIN_TIMEOUT=4s")
 	addr := l.stream("echo", []string{echoing(t)}, harness.Object{"protocol": "tcp"})
@@ -105,6 +105,40 @@ func TestStreamsWhileOpen(t *testing.T) {
 	select {
 	case <-l.edge.Exited():
 	case <-time.After(20 * time.Second):
-		t.Error("the edge did not end")
+		t.Fatal("the edge did not end")
 	}
+
+	started := func() time.Duration {
+		began := time.Now()
+		if err := l.edge.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := harness.Until(t.Context(), 20*time.Second, func() error { return echoes(addr) }); err != nil {
+			t.Fatal(err)
+		}
+		return time.Since(began)
+	}
+	started()
+	// Killed, not stopped: an edge that stops gives its leases of the subscription's
+	// quota back.
+	l.Redis.Kill()
+	l.Portal.Kill()
+	l.Worker.Kill()
+	l.edge.Kill()
+	t.Logf("started alone, the edge serves the stream after %v", started().Round(10*time.Millisecond))
+}
+
+// echoes makes one connection and has one byte come back.
+func echoes(addr string) error {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := c.Write([]byte("x")); err != nil {
+		return err
+	}
+	_, err = io.ReadFull(c, make([]byte, 1))
+	return err
 }
