@@ -78,7 +78,9 @@ export function PlanChoice({ developer }: { developer: Developer }) {
           </Stack>
         ))}
       </SimpleGrid>
-      {asking ? <Ask plan={asking} onClose={() => setAsking(undefined)} /> : null}
+      <Modal opened={asking !== undefined} onClose={() => setAsking(undefined)} title={`Ask for the plan ${asking?.title ?? ''}`}>
+        {asking ? <Ask plan={asking} onClose={() => setAsking(undefined)} /> : null}
+      </Modal>
     </section>
   );
 }
@@ -94,16 +96,14 @@ function Ask({ plan, onClose }: { plan: Plan; onClose: () => void }) {
     },
   });
   return (
-    <Modal opened onClose={onClose} title={`Ask for the plan ${plan.title}`}>
-      <form onSubmit={submit} noValidate>
-        <Stack>
-          <Textarea label="What do you need it for?" description="The API’s owner reads it" autosize minRows={3} data-autofocus {...form.getInputProps('message')} />
-          <ProblemNote problem={problem?.errors && rest.length === 0 ? undefined : problem} rest={rest} />
-          <Button type="submit" loading={busy}>
-            Send the application
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+    <form onSubmit={submit} noValidate>
+      <Stack>
+        <Textarea label="What do you need it for?" description="The API’s owner reads it" autosize minRows={3} data-autofocus {...form.getInputProps('message')} />
+        <ProblemNote problem={problem?.errors && rest.length === 0 ? undefined : problem} rest={rest} />
+        <Button type="submit" loading={busy}>
+          Send the application
+        </Button>
+      </Stack>
+    </form>
   );
 }

@@ -44,7 +44,9 @@ function Own({ developer }: { developer: Developer }) {
         )}
         <PlanChoice developer={developer} />
       </Stack>
-      {making ? <NewKey onClose={() => setMaking(false)} onMade={setSecret} /> : null}
+      <Modal opened={making} onClose={() => setMaking(false)} title="New key">
+        {making ? <NewKey onClose={() => setMaking(false)} onMade={setSecret} /> : null}
+      </Modal>
       <ConfirmDanger
         opened={asked?.what === 'rotate'}
         onClose={() => setAsked(undefined)}
@@ -145,16 +147,14 @@ function NewKey({ onClose, onMade }: { onClose: () => void; onMade: (secret: { k
     },
   });
   return (
-    <Modal opened onClose={onClose} title="New key">
-      <form onSubmit={submit} noValidate>
-        <Stack>
-          <TextInput label="Name" description="What it is for, such as the program that uses it" data-autofocus {...form.getInputProps('name')} />
-          <ProblemNote problem={problem?.errors && rest.length === 0 ? undefined : problem} rest={rest} />
-          <Button type="submit" loading={busy}>
-            Make the key
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+    <form onSubmit={submit} noValidate>
+      <Stack>
+        <TextInput label="Name" description="What it is for, such as the program that uses it" data-autofocus {...form.getInputProps('name')} />
+        <ProblemNote problem={problem?.errors && rest.length === 0 ? undefined : problem} rest={rest} />
+        <Button type="submit" loading={busy}>
+          Make the key
+        </Button>
+      </Stack>
+    </form>
   );
 }

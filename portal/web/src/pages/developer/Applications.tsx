@@ -84,7 +84,9 @@ export function Applications({ gateway }: { gateway: string }) {
           </EmptyState>
         }
       />
-      {refusing ? <Refuse gateway={gateway} application={refusing} onClose={() => setRefusing(undefined)} /> : null}
+      <Modal opened={refusing !== undefined} onClose={() => setRefusing(undefined)} title={`Refuse ${refusing?.developer.name ?? ''}?`}>
+        {refusing ? <Refuse gateway={gateway} application={refusing} onClose={() => setRefusing(undefined)} /> : null}
+      </Modal>
     </>
   );
 }
@@ -113,16 +115,14 @@ function Refuse({ gateway, application, onClose }: { gateway: string; applicatio
     },
   });
   return (
-    <Modal opened onClose={onClose} title={`Refuse ${application.developer.name}?`}>
-      <form onSubmit={submit} noValidate>
-        <Stack>
-          <Textarea label="Reason" description="Shown to the developer" autosize minRows={3} data-autofocus {...form.getInputProps('reason')} />
-          <ProblemNote problem={problem?.errors && rest.length === 0 ? undefined : problem} rest={rest} />
-          <Button type="submit" loading={busy}>
-            Refuse the application
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+    <form onSubmit={submit} noValidate>
+      <Stack>
+        <Textarea label="Reason" description="Shown to the developer" autosize minRows={3} data-autofocus {...form.getInputProps('reason')} />
+        <ProblemNote problem={problem?.errors && rest.length === 0 ? undefined : problem} rest={rest} />
+        <Button type="submit" loading={busy}>
+          Refuse the application
+        </Button>
+      </Stack>
+    </form>
   );
 }
