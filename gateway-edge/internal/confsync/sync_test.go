@@ -401,6 +401,10 @@ func TestErrorReplies(t *testing.T) {
 	text, _ := r.pub.Key(11)
 	cold, rec := r.pub.NewKey(11)
 	r.caughtUp(5 * time.Second)
+	// Caught up by the index instead of the notices, it has no key before one is used.
+	if st := r.keyState(11, text); st != policy.KeyOK {
+		t.Fatalf("a new key is in state %d", st)
+	}
 	r.halt()
 	for _, reply := range []string{
 		"-LOADING Redis is loading the dataset in memory", "-READONLY You can't write against a read only replica.",
