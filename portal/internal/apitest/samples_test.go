@@ -59,6 +59,8 @@ var samples = map[string]any{
 	"checkChange":        object{"name": "r", "route": object{"match": object{"path": "/r3"}, "upstream": "u", "public": true}},
 	"putCertificate":     object{"chain_pem": "-----BEGIN CERTIFICATE-----", "key_pem": "-----BEGIN PRIVATE KEY-----"},
 	"putDomain":          object{"certificate": "uploaded"},
+	"createStream":       object{"name": "t2", "protocol": "udp", "upstream": "udp", "proxy_protocol": "v2"},
+	"putStream":          object{"protocol": "tcp", "upstream": "tcp", "allow": []string{"10.0.0.0/8"}, "idle_timeout": "1m"},
 	"createAlert":        object{"name": "a2", "kind": "no_traffic", "channels": []object{{"type": "webhook", "url": "https://hooks.example.com/x"}}},
 	"putAlert":           object{"kind": "latency", "percentile": "p99", "threshold": 250, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}},
 	"explain":            object{"url": "/orders/1", "method": "GET", "headers": object{"x-a": []string{"b"}}},
@@ -102,7 +104,7 @@ func operations(t *testing.T) []*authz.Operation {
 type ids map[string]string
 
 // names of things inside a gateway, by the path's collection.
-var names = map[string]string{"upstreams": "u", "routes": "r", "usage-plans": "p", "consumers": "c", "secrets": "s", "alerts": "a", "certificates": "x"}
+var names = map[string]string{"upstreams": "u", "routes": "r", "usage-plans": "p", "consumers": "c", "secrets": "s", "alerts": "a", "certificates": "x", "streams": "t"}
 
 // path fills in an operation's path.
 func (i ids) path(op *authz.Operation) string {
@@ -127,6 +129,10 @@ func (c *caller) furnish() ids {
 	c.e.t.Helper()
 	g := c.demo("demo")
 	c.put(g+"/secrets/s", object{"value": "hush"}).want(201)
+	for _, kind := range []string{"tcp", "udp"} {
+		c.put(g+"/upstreams/"+kind, object{"targets": []object{{"url": kind + "://127.0.0.1:5555"}}}).want(201)
+	}
+	c.put(g+"/streams/t", object{"protocol": "tcp", "upstream": "tcp"}).want(201)
 	c.put(g+"/domains/api.demo.example", object{"certificate": "uploaded"}).want(201)
 	c.put(g+"/alerts/a", object{"kind": "error_rate", "threshold": 5, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}}).want(201)
 	s := c.login()
@@ -156,7 +162,7 @@ func (c *caller) fingerprint(i ids) string {
 	var b strings.Builder
 	for _, path := range []string{
 		"/v1/organization", "/v1/members", "/v1/invitations", "/v1/gateways",
-		g + "/config", g + "/alerts/a/history", g + "/alerts/a/deliveries", g + "/keys", g + "/consumers", g + "/secrets", g + "/domains", g + "/versions",
+		g + "/config", g + "/alerts/a/history", g + "/alerts/a/deliveries", g + "/keys", g + "/consumers", g + "/secrets", g + "/domains", g + "/streams", g + "/versions",
 		g + "/developer-portal", g + "/developer-portal/applications", g + "/developer-portal/developers", "/v1/audit?limit=200",
 	} {
 		b.Write(liveness.ReplaceAll(c.get(path).want(200).body, nil))
