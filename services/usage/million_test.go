@@ -59,14 +59,14 @@ func (w *world) names() *names {
 	return n
 }
 
-// drawn makes a million requests, the earliest first.
-func drawn(rng *rand.Rand, until time.Time) []traffic {
-	out := make([]traffic, million)
+// drawn makes so many requests, the earliest first.
+func drawn(rng *rand.Rand, until time.Time, count int) []traffic {
+	out := make([]traffic, count)
 	span := int64(millionDays * 86400)
 	for i := range out {
 		r := &out[i]
 		*r = traffic{
-			at: until.Unix() - span + int64(i)*span/million, bytes: rng.Uint32N(5000), edge: uint8(rng.IntN(2)), route: uint8(min(rng.IntN(byways), rng.IntN(byways))),
+			at: until.Unix() - span + int64(i)*span/int64(count), bytes: rng.Uint32N(5000), edge: uint8(rng.IntN(2)), route: uint8(min(rng.IntN(byways), rng.IntN(byways))),
 			caller: int8(rng.IntN(callers+1) - 1), target: int8(rng.IntN(targets)), own: uint8(rng.IntN(20)), backend: uint8(20 + rng.IntN(30)),
 			status: []uint16{200, 200, 200, 200, 201, 304, 404, 422, 500, 503}[rng.IntN(10)],
 		}
@@ -216,16 +216,17 @@ type ask struct {
 
 // TestMillionRequests reports a million requests as edges do and holds every kind
 // of question, every group and every point of the answers against sums made from
-// the requests themselves.
+// the requests themselves. `make test` does the same with ten thousand.
 func TestMillionRequests(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("TOLLGATE_LONG") == "" {
-		t.Skip("takes half a minute: run `make bench`")
+	count := 10_000
+	if os.Getenv("TOLLGATE_LONG") != "" {
+		count = million
 	}
 	w := newWorld(t, storetest.Open(t, storetest.Postgres(t), nil), nil)
 	n, rng := w.names(), rand.New(rand.NewPCG(1, 1_000_000))
 	keys := &storetest.Root(t).Edge
-	all := drawn(rng, now.Truncate(time.Hour))
+	all := drawn(rng, now.Truncate(time.Hour), count)
 	edges := make([]*reporter, 2)
 	for i := range edges {
 		edges[i] = &reporter{w: w, n: n, edge: fmt.Sprint("edge-", i), counters: map[contract.CounterID]*contract.Counts{}, statuses: map[contract.StatusCount]uint64{}, latency: map[[2]uint64]*contract.Latency{}, splits: map[contract.SplitID]*contract.Split{}}
