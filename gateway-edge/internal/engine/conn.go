@@ -39,6 +39,9 @@ type conn struct {
 	http2   bool
 	readErr error
 	readFn  func(fd uintptr) bool
+	parsed  bool // j.head holds the next request, its fault is fault
+	fault   *gate.Fault
+	served  bool // the quick way served a request and left its end to next
 
 	toWrite  []byte
 	written  int
@@ -161,6 +164,10 @@ func (c *conn) next() bool {
 	if c.w == c.r && !c.await() {
 		return false
 	}
+	if c.served {
+		c.served = false
+		return c.finish() && c.armIdle()
+	}
 	if c.first && c.isHTTP2() {
 		c.http2 = true
 		c.timers.client.clear()
@@ -182,7 +189,11 @@ func (c *conn) next() bool {
 	}
 	j.body.start(j, j.buf[c.r:c.w])
 	j.serve(c.ctx)
-	return c.finish() && c.timers.client.arm(phaseIdle, c.eng.clock.Coarse()+int64(c.eng.cfg.Limits.Idle))
+	return c.finish() && c.armIdle()
+}
+
+func (c *conn) armIdle() bool {
+	return c.timers.client.arm(phaseIdle, c.eng.clock.Coarse()+int64(c.eng.cfg.Limits.Idle))
 }
 
 // take gives the connection a job.
@@ -206,6 +217,10 @@ func (c *conn) drop() {
 // connection just ends.
 func (c *conn) readHead() (f *gate.Fault, ok bool) {
 	j, seen := c.j, 0
+	if c.parsed {
+		f, c.fault, c.parsed = c.fault, nil, false
+		return f, true
+	}
 	for {
 		b := j.buf[c.r:c.w]
 		if len(b) >= gate.MaxHead || hasLine(b[seen:]) {

@@ -29,7 +29,10 @@ func (c *conn) await() bool {
 }
 
 // readReady reads what is there. It is called by the poller's wrapper, first
-// without knowing that there is something.
+// without knowing that there is something. A request that needs no more reading is
+// served here and then, and the next one is waited for without a read that would
+// find nothing: the poller was told to wait before this one was read, so whatever
+// came since makes it call again.
 func (c *conn) readReady(fd uintptr) bool {
 	if c.j == nil {
 		c.take()
@@ -48,9 +51,51 @@ func (c *conn) readReady(fd uintptr) bool {
 			c.readErr = io.EOF
 		default:
 			c.r, c.w = 0, n
+			if c.quick() {
+				c.drop()
+				return false
+			}
 		}
 		return true
 	}
+}
+
+// quick serves a request that is there to its last byte and asks for nothing but
+// an answer. It must not read from the connection, whose read lock it holds. It
+// reports false when something is left for next: a request that is not for here,
+// the end of the connection, or requests behind this one.
+func (c *conn) quick() bool {
+	if c.first {
+		return false
+	}
+	j := c.j
+	n, f := j.head.ParseRequest(j.e, j.buf[:c.w])
+	if n == 0 && f == nil {
+		return false
+	}
+	c.r, c.parsed, c.fault = n, true, f
+	if f != nil || j.head.Close || j.head.WebSocket || c.eng.draining.Load() {
+		return false
+	}
+	j.body.start(j, j.buf[c.r:c.w])
+	if !j.body.done {
+		return false
+	}
+	c.parsed, c.begun, c.close, c.broken = false, false, false, false
+	if !c.timers.client.clear() {
+		c.readErr = errClientGone
+		return false
+	}
+	j.serve(c.ctx)
+	if c.close || c.broken || !j.body.done {
+		c.served = true
+		return false
+	}
+	if !c.finish() || !c.armIdle() {
+		c.readErr = errClientGone
+		return false
+	}
+	return c.w == c.r
 }
 
 // requestBody is how far the reading of a request's body has come.
