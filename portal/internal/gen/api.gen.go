@@ -2930,6 +2930,9 @@ type DomainCertificate struct {
 	Issuer            *string               `json:"issuer,omitempty"`
 	Mode              DomainCertificateMode `json:"mode"`
 
+	// Names All names in the certificate
+	Names *[]string `json:"names,omitempty"`
+
 	// NextAttemptAt When it is ordered or renewed next
 	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
 	NotAfter      *time.Time `json:"not_after,omitempty"`

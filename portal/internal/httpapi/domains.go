@@ -37,7 +37,7 @@ func (s *Server) toDomainCertificate(d *gateway.Domain) gen.DomainCertificate {
 		out.Attempts = &c.Attempts
 	}
 	if facts, ok := c.Facts(); ok {
-		out.Issuer, out.FingerprintSha256 = &facts.Issuer, &facts.Fingerprint
+		out.Issuer, out.FingerprintSha256, out.Names = &facts.Issuer, &facts.Fingerprint, &facts.Names
 	}
 	return out
 }

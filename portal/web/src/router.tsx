@@ -153,6 +153,8 @@ const tree = root.addChildren([
       within('/versions', 'Versions', () => import('./pages/versions/VersionsPage')),
       within('/versions/$version', (p) => `Version ${p.version ?? ''}`, () => import('./pages/versions/VersionPage'), 'versions'),
       within('/secrets', 'Secrets', () => import('./pages/secrets/SecretsPage')),
+      within('/domains', 'Domains', () => import('./pages/domains/DomainsPage')),
+      within('/domains/$host', (p) => p.host ?? '', () => import('./pages/domains/DomainPage'), 'domains'),
       within('/certificates', 'Certificates', () => import('./pages/certificates/CertificatesPage')),
       within('/developer-portal', 'Developer portal', () => import('./pages/developer/DeveloperPortalPage')),
     ]),

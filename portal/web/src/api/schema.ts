@@ -3466,6 +3466,8 @@ export interface components {
             issued_at?: string;
             /** Format: date-time */
             not_after?: string;
+            /** @description All names in the certificate */
+            names?: string[];
             issuer?: string;
             fingerprint_sha256?: string;
         };

@@ -1,6 +1,6 @@
 import {
   IconActivity, IconArrowsLeftRight, IconBell, IconBook2, IconCertificate, IconChartHistogram, IconCreditCard, IconGitBranch, IconHistory, IconKey,
-  IconListDetails, IconLock, IconRoute, IconSearch, IconServer2, IconSettings, IconShieldCheck, IconTicket, IconUsers, IconUsersGroup, IconWorld,
+  IconListDetails, IconLock, IconRoute, IconSearch, IconServer2, IconSettings, IconShieldCheck, IconTicket, IconUsers, IconUsersGroup, IconWorld, IconWorldWww,
 } from '@tabler/icons-react';
 import type { Permission } from '@/api/grants';
 
@@ -53,6 +53,7 @@ export const gatewayNav: NavGroup[] = [
     items: [
       { to: 'versions', label: 'Versions', Icon: IconGitBranch },
       { to: 'secrets', label: 'Secrets', Icon: IconLock },
+      { to: 'domains', label: 'Domains', Icon: IconWorldWww },
       { to: 'certificates', label: 'Certificates', Icon: IconCertificate },
       { to: 'settings', label: 'Settings', Icon: IconSettings },
     ],

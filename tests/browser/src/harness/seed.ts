@@ -35,6 +35,7 @@ export async function seedFull(page: Page, tollgate: Tollgate, backends: Backend
   await api.put(`${base}/alerts/many-errors`, {
     kind: 'error_rate', threshold: 5, window: '5m', channels: [{ type: 'mail', to: ['ada@example.com'] }],
   });
+  await api.put(`${base}/domains/api.example.com`, {});
   await api.post('/v1/tokens', { name: 'terraform', scopes: ['gateways:read', 'gateways:write'] });
   await api.post('/v1/invitations', { email: 'charles@example.com', role: 'developer' });
   await api.put(`${base}/developer-portal`, {
@@ -69,7 +70,7 @@ export async function seedFull(page: Page, tollgate: Tollgate, backends: Backend
   return {
     api,
     words: {
-      gw, request: refused.requestId, key: key.id, route: 'orders', upstream: 'orders-backend', stream: 'database', consumer: 'mobile-app', plan: 'starter', alert: 'many-errors', label: gw,
+      gw, request: refused.requestId, key: key.id, route: 'orders', upstream: 'orders-backend', stream: 'database', domain: 'api.example.com', consumer: 'mobile-app', plan: 'starter', alert: 'many-errors', label: gw,
     },
   };
 }

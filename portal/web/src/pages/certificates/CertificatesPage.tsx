@@ -1,12 +1,14 @@
-import { Button, Group, Text } from '@mantine/core';
+import { Button, Group, Tabs, Text } from '@mantine/core';
 import { IconCertificate, IconUpload } from '@tabler/icons-react';
 import { useState } from 'react';
 import { api, etagOf, type Schemas } from '@/api/client';
 import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
-import { ConfirmDanger, DataTable, done, EmptyState, failed, PageHeader, StateDot, isBare, useRows, type Column, type DotState } from '@/ui';
+import { ConfirmDanger, DataTable, done, EmptyState, failed, PageHeader, StateDot, isBare, useRows, useSearchParams, type Column, type DotState } from '@/ui';
 import { date } from '@/ui/format';
+import { TextLink } from '@/ui/LinkTo';
+import { Callers } from './Callers';
 import { UploadModal } from './UploadModal';
 import { expiryWords } from './expiry';
 
@@ -16,6 +18,27 @@ const dots: Record<Certificate['state'], DotState> = { valid: 'good', expiring: 
 
 export default function CertificatesPage() {
   const gateway = useGatewayName();
+  const [search, setSearch] = useSearchParams();
+  return (
+    <>
+      <PageHeader title="Certificates" description="What the edges show to callers, and what callers have to show." docs="/docs/tls" />
+      <Tabs value={search.tab ?? 'served'} onChange={(tab) => setSearch({ tab: tab === 'served' ? undefined : (tab ?? undefined) })} keepMounted={false}>
+        <Tabs.List mb="lg">
+          <Tabs.Tab value="served">Served</Tabs.Tab>
+          <Tabs.Tab value="callers">Asked of callers</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="served">
+          <Served gateway={gateway} />
+        </Tabs.Panel>
+        <Tabs.Panel value="callers">
+          <Callers gateway={gateway} />
+        </Tabs.Panel>
+      </Tabs>
+    </>
+  );
+}
+
+function Served({ gateway }: { gateway: string }) {
   const may = useMay('secrets:write');
   const [uploading, setUploading] = useState(false);
   const [replacing, setReplacing] = useState<Certificate>();
@@ -74,7 +97,11 @@ export default function CertificatesPage() {
   ) : null;
   return (
     <>
-      <PageHeader title="Certificates" description="Served by the edges to clients that ask for one of their hosts." actions={isBare(rows) ? null : upload} />
+      {isBare(rows) ? null : (
+        <Group justify="flex-end" mb="sm">
+          {upload}
+        </Group>
+      )}
       <DataTable
         caption={`Certificates of ${gateway}`}
         rows={rows}
@@ -82,8 +109,8 @@ export default function CertificatesPage() {
         columns={columns}
         empty={
           <EmptyState icon={<IconCertificate size={32} />} title="No certificate yet" action={upload}>
-            The gateway’s own host name is covered by the edges. Upload a certificate with its chain and private key to serve hosts of your own that routes of this
-            gateway name. The key is encrypted and never shown again.
+            The gateway’s own host name is covered by the edges, and <TextLink to="/gateways/$gw/domains" params={{ gw: gateway }}>your domains</TextLink> get theirs by
+            themselves. Upload a certificate with its chain and private key where you have one of your own. The key is encrypted and never shown again.
           </EmptyState>
         }
       />

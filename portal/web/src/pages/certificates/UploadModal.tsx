@@ -1,7 +1,8 @@
-import { Button, FileButton, Group, Modal, Stack, TagsInput, Textarea, TextInput } from '@mantine/core';
+import { Button, Group, Modal, Stack, TagsInput, TextInput } from '@mantine/core';
 import { api, etagOf, type Schemas } from '@/api/client';
 import { refresh } from '@/api/queries';
 import { done, ProblemNote, useApiForm } from '@/ui';
+import { Pem } from './Pem';
 
 export interface UploadModalProps {
   gateway: string;
@@ -52,37 +53,5 @@ function UploadForm({ gateway, certificate, onClose }: Omit<UploadModalProps, 'o
         </Group>
       </Stack>
     </form>
-  );
-}
-
-interface PemProps {
-  label: string;
-  description: string;
-  begin: string;
-  field: ReturnType<ReturnType<typeof useApiForm<{ chain_pem: string }>>['form']['getInputProps']>;
-  onFile: (text: string) => void;
-}
-
-function Pem({ label, description, begin, field, onFile }: PemProps) {
-  return (
-    <div>
-      <Textarea
-        label={label}
-        description={description}
-        placeholder={`-----BEGIN ${begin}-----`}
-        rows={5}
-        spellCheck={false}
-        autoComplete="off"
-        classNames={{ input: 'tg-mono' }}
-        {...field}
-      />
-      <FileButton accept=".pem,.crt,.cer,.key,application/x-pem-file" onChange={(file) => void file?.text().then(onFile)}>
-        {(props) => (
-          <Button {...props} size="compact-sm" variant="default" mt={6} aria-label={`From a file: ${label.toLowerCase()}`}>
-            From a file
-          </Button>
-        )}
-      </FileButton>
-    </div>
   );
 }

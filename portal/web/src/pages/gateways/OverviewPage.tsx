@@ -7,7 +7,7 @@ import { useMay } from '@/api/session';
 import { useGateway, useGatewayName } from '@/shell/useGateway';
 import { CopyIcon, EmptyState, PageHeader, PanelSkeleton } from '@/ui';
 import { count } from '@/ui/format';
-import { LinkButton } from '@/ui/LinkTo';
+import { LinkButton, TextLink } from '@/ui/LinkTo';
 import { TargetsHealth } from '@/pages/upstreams/TargetsHealth';
 import { samplePath } from '@/pages/routes/match';
 import { curlOf } from './address';
@@ -45,7 +45,7 @@ export default function OverviewPage() {
       />
       <Stack gap="lg">
         {nothing ? <NothingYet gateway={name} hasUpstream={(upstreams.data?.total ?? 0) > 0} write={write} /> : <UsageFigures gateway={name} />}
-        <Address url={gateway.url} path={samplePath(routes.data?.items[0]?.match.path)} />
+        <Address gateway={name} url={gateway.url} path={samplePath(routes.data?.items[0]?.match.path)} />
         <SimpleGrid cols={{ base: 1, sm: 3 }}>
           <Count title="Routes" total={routes.data?.total} to="/gateways/$gw/routes" gateway={name} />
           <Count title="Upstreams" total={upstreams.data?.total} to="/gateways/$gw/upstreams" gateway={name} />
@@ -89,8 +89,10 @@ function NothingYet({ gateway, hasUpstream, write }: { gateway: string; hasUpstr
   );
 }
 
-function Address({ url, path }: { url: string; path: string }) {
+function Address({ gateway, url, path }: { gateway: string; url: string; path: string }) {
   const line = curlOf(url + path);
+  const domains = $api.useQuery('get', '/v1/gateways/{gateway}/domains', { params: { path: { gateway }, query: { limit: 50 } } }).data?.items;
+  const served = (domains ?? []).filter((d) => d.state === 'active' || d.state === 'failing').map((d) => d.host);
   return (
     <Panel title="Call it">
       <Group gap="xs" px="md" pb="md" wrap="nowrap">
@@ -99,8 +101,20 @@ function Address({ url, path }: { url: string; path: string }) {
         </Code>
         <CopyIcon text={line} label="curl line" />
       </Group>
+      <Text size="sm" px="md" pb="md" mih={22}>
+        {served.length > 0 ? `Also reached at ${listed(served)}. ` : null}
+        <TextLink to="/gateways/$gw/domains" params={{ gw: gateway }}>
+          {(domains ?? []).length > 0 ? 'Domains of this gateway' : 'Use a domain of your own'}
+        </TextLink>
+      </Text>
     </Panel>
   );
+}
+
+/** The first few of a list of names. */
+function listed(names: readonly string[]): string {
+  const first = names.slice(0, 3).join(', ');
+  return names.length > 3 ? `${first} and ${names.length - 3} more` : first;
 }
 
 function Count({ title, total, to, gateway }: { title: string; total?: number; to: '/gateways/$gw/routes'; gateway: string } | { title: string; total?: number; to: '/gateways/$gw/upstreams' | '/gateways/$gw/consumers'; gateway: string }) {

@@ -40,7 +40,8 @@ function SettingsForm({ gateway }: { gateway: Gateway }) {
     save: async ({ name, server_timing, sample }) => {
       await api.PUT('/v1/gateways/{gateway}', {
         params: { path: { gateway: from.id }, header: { 'If-Match': etagOf(from) } },
-        body: { name, server_timing, log_sample: sample / 100 },
+        // The settings are replaced as a whole: those of another page go along.
+        body: { name, server_timing, log_sample: sample / 100, client_certificates: from.client_certificates },
       });
       await refresh('/v1/gateways');
       done('The settings are saved.');
