@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -39,6 +40,9 @@ type Config struct {
 	// usage; 0 is 10 s. Negative does not wait: for an edge whose disk stays, which
 	// sends what is left at its next start.
 	ConfirmTimeout time.Duration
+	// NameServer, host:port, resolves the names of targets and of what policies
+	// fetch; empty: the system's servers do.
+	NameServer string
 	// AccessLog has each access record written to standard output too.
 	AccessLog bool
 	Version   string // of the program
@@ -50,7 +54,7 @@ var Settings = []string{
 	settings.DataDir, settings.RedisURL, settings.EdgeSecret, settings.EdgeAddr, settings.EdgeTLSAddr,
 	settings.EdgeAdminAddr, settings.EdgeDomain, settings.EdgeID, settings.TrustedProxies,
 	settings.AllowPrivateUpstreams, settings.DrainTimeout, settings.LogFormat,
-	settings.StreamPorts,
+	settings.StreamPorts, settings.DNSResolver,
 }
 
 // FromSettings turns settings into a Config. Every mistake is reported at once.
@@ -80,6 +84,11 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 	note(err)
 	c.DrainTimeout, err = v.Duration(settings.DrainTimeout)
 	note(err)
+	if c.NameServer = v.String(settings.DNSResolver); c.NameServer != "" {
+		if _, port, err := net.SplitHostPort(c.NameServer); err != nil || port == "" {
+			note(fmt.Errorf("TOLLGATE_%s must be host:port of a name server, such as 1.1.1.1:53, not %q", settings.DNSResolver, c.NameServer))
+		}
+	}
 	c.FirstStreamPort, c.LastStreamPort, err = v.Ports(settings.StreamPorts)
 	note(err)
 	for _, text := range v.List(settings.TrustedProxies) {

@@ -29,10 +29,10 @@ import (
 
 // openUpstreams makes what leads to backends.
 func (e *Edge) openUpstreams() (err error) {
-	if e.pools, err = transport.New(transport.Config{Guard: e.guard, Logger: e.cfg.Logger}); err != nil {
+	if e.pools, err = transport.New(transport.Config{Guard: e.guard, NameServer: e.cfg.NameServer, Logger: e.cfg.Logger}); err != nil {
 		return err
 	}
-	e.upstreams, err = balance.New(balance.Config{Guard: e.guard, Open: e.pools.Open, SessionKey: e.cfg.Keys.SessionKey(), Now: e.clock.Boot, Wall: e.wallMilli})
+	e.upstreams, err = balance.New(balance.Config{Guard: e.guard, Open: e.pools.Open, Endpoints: e.pools.Endpoints, SessionKey: e.cfg.Keys.SessionKey(), Now: e.clock.Boot, Wall: e.wallMilli})
 	if err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (e *Edge) report() contract.EdgeReport {
 	return contract.EdgeReport{
 		ID: e.id.Edge, Incarnation: fmt.Sprintf("%x", e.id.Incarnation), Epoch: e.id.Epoch, Version: e.cfg.Version,
 		Policies: builtin.Types(), Started: e.started.UnixMilli(), Draining: e.draining.Load(),
-		Down: e.upstreams.Down(maxDown), Requests: e.engine.Served(), Open: e.engine.Open(),
+		Down: e.upstreams.Down(maxDown), Resolved: e.upstreams.Resolved(maxDown), Requests: e.engine.Served(), Open: e.engine.Open(),
 	}
 }
 

@@ -21,16 +21,20 @@ func checkHealth(u *contract.Upstream, errs *contract.FieldErrors) {
 	if h == nil {
 		return
 	}
-	oneOf(errs, "/health/type", h.Type, "http", "tcp", "grpc")
+	oneOf(errs, "/health/type", h.Type, "http", "tcp", "grpc", "udp")
 	if h.Type == "grpc" && u.Protocol != "h2" && u.Protocol != "h2c" {
 		errs.Add("/health/type", "a check of type grpc needs the protocol h2 or h2c")
 	}
-	if h.Type != "http" && (h.Path != "" || len(h.Statuses) > 0 || len(h.Headers) > 0 || h.BodyContains != "" || h.BodyRegex != "") {
-		errs.Add("/health", "path, statuses, headers, body_contains and body_regex belong to checks of type http")
+	if h.Type != "http" && (h.Path != "" || len(h.Statuses) > 0 || len(h.Headers) > 0) {
+		errs.Add("/health", "path, statuses and headers belong to checks of type http")
 	}
-	if h.Type == "tcp" && h.Host != "" {
-		errs.Add("/health/host", "a check of type tcp names no host")
+	if h.Type != "http" && h.Type != "udp" && (h.BodyContains != "" || h.BodyRegex != "") {
+		errs.Add("/health", "body_contains and body_regex belong to checks of type http or udp")
 	}
+	if (h.Type == "tcp" || h.Type == "udp") && h.Host != "" {
+		errs.Add("/health/host", "a check of type "+h.Type+" names no host")
+	}
+	checkDatagram(u, errs)
 	if h.Service != "" && h.Type != "grpc" {
 		errs.Add("/health/service", "belongs to checks of type grpc")
 	}
@@ -42,6 +46,21 @@ func checkHealth(u *contract.Upstream, errs *contract.FieldErrors) {
 	lasting(errs, "/health/timeout", h.Timeout, 0, time.Minute)
 	between(errs, "/health/unhealthy", h.Unhealthy, 0, 100)
 	between(errs, "/health/healthy", h.Healthy, 0, 100)
+}
+
+// checkDatagram checks what belongs to checks by datagrams.
+func checkDatagram(u *contract.Upstream, errs *contract.FieldErrors) {
+	h := u.Health
+	switch {
+	case h.Type != "udp" && len(h.Payload) > 0:
+		errs.Add("/health/payload", "belongs to checks of type udp")
+	case h.Type == "udp" && UpstreamTransport(u) != "udp":
+		errs.Add("/health/type", "a check of type udp needs targets of udp://")
+	case len(h.Payload) > maxCheckText:
+		errs.Add("/health/payload", "is longer than "+strconv.Itoa(maxCheckText)+" bytes")
+	case h.Type == "udp" && len(h.Payload) == 0 && (h.BodyContains != "" || h.BodyRegex != ""):
+		errs.Add("/health/payload", "is needed where the answer is looked at: what is to be sent, in base64")
+	}
 }
 
 // checkCheckRequest checks what a check sends and what it looks for.

@@ -75,8 +75,8 @@ func checkTransport(u *contract.Upstream, urls []*URL, errs *contract.FieldError
 	if u.Sessions != nil && u.Sessions.By != "ip" {
 		errs.Add("/session_persistence/by", "is ip for a stream: nothing else is known of its clients")
 	}
-	if u.Health != nil && u.Health.Type != "tcp" {
-		errs.Add("/health/type", "is tcp for a stream's targets")
+	if u.Health != nil && u.Health.Type != "tcp" && u.Health.Type != "udp" {
+		errs.Add("/health/type", "is tcp for a stream's targets, or udp for those of udp://")
 	}
 }
 

@@ -133,6 +133,7 @@ func TestStreamUpstreams(t *testing.T) {
 		"/hash_on/source":         func(u *contract.Upstream) { u.HashOn = &contract.HashOn{Source: "header", Name: "X-A"} },
 		"/session_persistence/by": func(u *contract.Upstream) { u.Sessions = &contract.Sessions{By: "cookie"} },
 		"/health/type":            func(u *contract.Upstream) { u.Health = &contract.HealthCheck{Type: "http"} },
+		"/health/payload":         func(u *contract.Upstream) { u.Health = &contract.HealthCheck{Type: "tcp", Payload: []byte("x")} },
 	} {
 		u := good
 		u.Targets = append([]contract.Target(nil), good.Targets...)

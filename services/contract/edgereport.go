@@ -20,9 +20,12 @@ type EdgeReport struct {
 	// Failed are gateways whose newest document is not in force here.
 	Failed []FailedGateway `json:"failed,omitempty"`
 	// Down are targets that are not healthy, at most 256.
-	Down     []TargetState `json:"down,omitempty"`
-	Requests uint64        `json:"requests"` // served since start
-	Open     int64         `json:"open"`     // in flight
+	Down []TargetState `json:"down,omitempty"`
+	// Resolved are targets of which the edge knows the addresses behind the name, at
+	// most 256.
+	Resolved []ResolvedTarget `json:"resolved,omitempty"`
+	Requests uint64           `json:"requests"` // served since start
+	Open     int64            `json:"open"`     // in flight
 }
 
 // Applied says when a revision came into force at an edge.
@@ -44,8 +47,17 @@ type TargetState struct {
 	Gateway  string `json:"gateway"`
 	Upstream string `json:"upstream"`
 	Target   string `json:"target"`
+	Address  string `json:"address,omitempty"` // the one of its name's that is down
 	Reason   string `json:"reason"`
 	Since    int64  `json:"since"` // Unix milliseconds
+}
+
+// ResolvedTarget says where an edge sends a target's requests.
+type ResolvedTarget struct {
+	Gateway   string   `json:"gateway"`
+	Upstream  string   `json:"upstream"`
+	Target    string   `json:"target"`
+	Addresses []string `json:"addresses"` // host:port, at most 512
 }
 
 // EdgeGone is how long after its last report an edge counts as unreachable, and

@@ -37,7 +37,7 @@ func (u *Upstream) needsSchema3() bool {
 			return true
 		}
 	}
-	if h := u.Health; h != nil && (h.Type == "grpc" || len(h.Headers) > 0 || h.BodyContains != "" || h.BodyRegex != "" || h.Service != "") {
+	if h := u.Health; h != nil && (h.Type == "grpc" || h.Type == "udp" || len(h.Headers) > 0 || h.BodyContains != "" || h.BodyRegex != "" || h.Service != "") {
 		return true
 	}
 	if o := u.Outlier; o != nil && (o.Consecutive5xx != 0 || o.MinSuccessPercent != 0 || o.MinRequests != 0 || o.MaxEjection != 0) {

@@ -14,6 +14,7 @@ func TestDocumentNeeds(t *testing.T) {
 		"limit":     {MaxRequests: 1},
 		"target":    {Targets: []Target{{Backup: true}}},
 		"check":     {Health: &HealthCheck{Type: "grpc"}},
+		"datagram":  {Health: &HealthCheck{Type: "udp"}},
 		"outlier":   {Outlier: &OutlierDetection{Consecutive5xx: 1}},
 		"retries":   {Retries: &Retries{On: []string{"500"}}},
 		"backoff":   {Retries: &Retries{Backoff: 1}},

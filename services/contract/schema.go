@@ -10,7 +10,7 @@ package contract
 //	2  2026-11-22  key records carry a key's own limits and may stand for an OIDC
 //	   identity; what needs neither is still written as version 1
 //	3  2026-11-22  upstreams: least_time, random_of_two, priorities and backups, slow
-//	   start, max_requests and queues, sessions, circuit breakers, more of checks,
+//	   start, max_requests and queues, sessions, circuit breakers, more of checks (gRPC, UDP),
 //	   outlier detection and retries, SRV; routes: WebSockets;
 //	   streams, tcp:// and udp:// targets; client
 //	   certificates; server name, least version and client certificate to upstreams; what needs none of it is still version 1

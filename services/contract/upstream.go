@@ -68,19 +68,23 @@ type HashOn struct {
 
 // HealthCheck is an active check of every target.
 type HealthCheck struct {
-	Type     string `json:"type"`           // http | tcp | grpc
+	Type     string `json:"type"`           // http | tcp | grpc | udp
 	Path     string `json:"path,omitempty"` // http; default "/"
 	Host     string `json:"host,omitempty"` // http and grpc; default the target's
 	Statuses []int  `json:"statuses,omitempty"`
 	// Headers are sent with the request of a check of type http.
 	Headers []HealthHeader `json:"headers,omitempty"`
 	// BodyContains and BodyRegex (RE2) must be found in the first 64 KiB of the
-	// answer.
+	// answer to a check of type http, or of type udp with a payload.
 	BodyContains string `json:"body_contains,omitempty"`
 	BodyRegex    string `json:"body_regex,omitempty"`
 	// Service is what a check of type grpc asks for (grpc.health.v1); empty: the
 	// server as a whole.
-	Service   string   `json:"service,omitempty"`
+	Service string `json:"service,omitempty"`
+	// Payload is the datagram of a check of type udp (base64 in JSON): an answer must
+	// come within Timeout. Without one an empty datagram is sent, and the target is
+	// healthy unless its host refuses it (ICMP).
+	Payload   []byte   `json:"payload,omitempty"`
 	Interval  Duration `json:"interval,omitempty"` // default 2s
 	Timeout   Duration `json:"timeout,omitempty"`  // default 1s
 	Unhealthy int      `json:"unhealthy,omitempty"`

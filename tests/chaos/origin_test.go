@@ -34,9 +34,15 @@ type origin struct {
 
 func newOrigin(t testing.TB, name string) *origin {
 	t.Helper()
+	return newOriginAt(t, name, "127.0.0.1:0")
+}
+
+// newOriginAt listens at an address of this host.
+func newOriginAt(t testing.TB, name, addr string) *origin {
+	t.Helper()
 	o := &origin{name: name, conns: map[net.Conn]bool{}, posts: map[string]int{}}
 	var err error
-	if o.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+	if o.ln, err = net.Listen("tcp", addr); err != nil {
 		t.Fatal(err)
 	}
 	o.url = "http://" + o.ln.Addr().String()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -12,8 +13,9 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// DNS is a name server of one test: each name has the address 127.0.0.1, and the
-// text records that the test gives it.
+// DNS is a name server of one test: each name has the address 127.0.0.1, or those
+// that the test gives it, and the text and service records that it gives. Answers
+// hold for a second.
 type DNS struct {
 	Addr string // host:port
 
@@ -22,6 +24,9 @@ type DNS struct {
 	mu   sync.Mutex
 	txt  map[string][]string // by lower-case name without the last dot
 	none map[string]bool     // names without an address
+	ips  map[string][]netip.Addr
+	srv  map[string][]dnsmessage.SRVResource
+	fail bool
 }
 
 // StartDNS starts a name server that ends with the test.
@@ -31,7 +36,7 @@ func StartDNS(t testing.TB) *DNS {
 	must(t, err)
 	conn, err := net.ListenPacket("udp", ln.Addr().String())
 	must(t, err)
-	d := &DNS{Addr: ln.Addr().String(), conn: conn, ln: ln, txt: map[string][]string{}, none: map[string]bool{}}
+	d := &DNS{Addr: ln.Addr().String(), conn: conn, ln: ln, txt: map[string][]string{}, none: map[string]bool{}, ips: map[string][]netip.Addr{}, srv: map[string][]dnsmessage.SRVResource{}}
 	var served sync.WaitGroup
 	served.Go(d.serve)
 	served.Go(d.serveTCP)
@@ -44,6 +49,39 @@ func (d *DNS) SetTXT(name string, values ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.txt[name] = values
+}
+
+// SetAddrs gives a name these addresses, of either family.
+func (d *DNS) SetAddrs(name string, addrs ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ips[name] = nil
+	for _, a := range addrs {
+		d.ips[name] = append(d.ips[name], netip.MustParseAddr(a))
+	}
+}
+
+// SRV is a record of a service.
+type SRV struct {
+	Target                 string
+	Port, Priority, Weight uint16
+}
+
+// SetSRV gives a name its service records.
+func (d *DNS) SetSRV(name string, list ...SRV) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.srv[name] = nil
+	for _, r := range list {
+		d.srv[name] = append(d.srv[name], dnsmessage.SRVResource{Target: dnsmessage.MustNewName(r.Target + "."), Port: r.Port, Priority: r.Priority, Weight: r.Weight})
+	}
+}
+
+// Fail makes every answer SERVFAIL, or ends that.
+func (d *DNS) Fail(fail bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail = fail
 }
 
 // Hide takes a name's address away.
@@ -111,7 +149,26 @@ func (d *DNS) answer(q *dnsmessage.Message) ([]byte, error) {
 		Questions: q.Questions,
 	}
 	head := dnsmessage.ResourceHeader{Name: ask.Name, Type: ask.Type, Class: dnsmessage.ClassINET, TTL: 1}
+	ips, known := d.ips[name]
 	switch {
+	case d.fail:
+		m.RCode = dnsmessage.RCodeServerFailure
+	case known && ask.Type == dnsmessage.TypeA:
+		for _, a := range ips {
+			if a.Is4() {
+				m.Answers = append(m.Answers, dnsmessage.Resource{Header: head, Body: &dnsmessage.AResource{A: a.As4()}})
+			}
+		}
+	case known && ask.Type == dnsmessage.TypeAAAA:
+		for _, a := range ips {
+			if a.Is6() {
+				m.Answers = append(m.Answers, dnsmessage.Resource{Header: head, Body: &dnsmessage.AAAAResource{AAAA: a.As16()}})
+			}
+		}
+	case ask.Type == dnsmessage.TypeSRV:
+		for _, r := range d.srv[name] {
+			m.Answers = append(m.Answers, dnsmessage.Resource{Header: head, Body: &r})
+		}
 	case ask.Type == dnsmessage.TypeA && !d.none[name]:
 		m.Answers = append(m.Answers, dnsmessage.Resource{Header: head, Body: &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}}})
 	case ask.Type == dnsmessage.TypeTXT:

@@ -136,7 +136,7 @@ func TestLeastRequestAvoidsTheSlow(t *testing.T) {
 	for _, algorithm := range []string{contract.LeastRequest, contract.RandomOfTwo} {
 		u := compile(t, r, doc(algorithm, 1, 1, 1))
 		for range 50 {
-			u.targets[0].begin()
+			u.Targets()[0].begin()
 		}
 		counts := [3]int{}
 		for range 3000 {
@@ -209,7 +209,7 @@ func TestConsistentHash(t *testing.T) {
 	for range 400 {
 		send(four, hot)
 	}
-	for i, target := range four.targets {
+	for i, target := range four.Targets() {
 		if n := target.Inflight(); n > 126 {
 			t.Errorf("target %d holds %d of 400", i, n)
 		}

@@ -27,7 +27,7 @@ func TestBreaker(t *testing.T) {
 	d.Breaker = &contract.CircuitBreaker{}
 	d.Outlier = &contract.OutlierDetection{Disabled: true}
 	u := compile(t, r, d)
-	target := u.targets[0]
+	target := u.Targets()[0]
 	for range 20 { // two good seconds
 		fail(target, ResultOK, 10)
 		tick(r, clock, 1)
@@ -99,7 +99,7 @@ func TestBreakerByConcurrency(t *testing.T) {
 	hung := 0
 	for range 100 {
 		c, target := send(u, 0)
-		if target == u.targets[0] {
+		if target == u.Targets()[0] {
 			hung++ // never ends
 		} else {
 			c.End(ResultOK, 1)
@@ -108,11 +108,11 @@ func TestBreakerByConcurrency(t *testing.T) {
 	if hung != 10 {
 		t.Errorf("%d requests hang", hung)
 	}
-	if u.targets[0].inService() || !u.targets[1].inService() {
+	if u.Targets()[0].inService() || !u.Targets()[1].inService() {
 		t.Error("the wrong breaker is open")
 	}
 	for range hung {
-		u.targets[0].end(ResultNone, 0, false)
+		u.Targets()[0].end(ResultNone, 0, false)
 	}
 	tick(r, clock, 51)
 	counts := [2]int{}
@@ -121,7 +121,7 @@ func TestBreakerByConcurrency(t *testing.T) {
 		counts[target.index]++
 		target.end(ResultOK, 1, target.state.breaker.is(breakerHalf))
 	}
-	if counts[0] < 10 || !u.targets[0].inService() {
+	if counts[0] < 10 || !u.Targets()[0].inService() {
 		t.Error("it did not close", counts)
 	}
 }
@@ -136,7 +136,7 @@ func TestBreakerGoes(t *testing.T) {
 	d.Targets[1].Backup = true
 	u := compile(t, r, d)
 	tick(r, clock, 2)
-	fail(u.targets[0], ResultServerError, 5)
+	fail(u.Targets()[0], ResultServerError, 5)
 	tick(r, clock, 1)
 	if got := picks(u, 10); got[1] != 10 {
 		t.Error(got)
@@ -159,14 +159,14 @@ func TestSuccessRate(t *testing.T) {
 	tick(r, clock, 1)
 	for range 10 {
 		for i, bad := range []int{0, 1, 2} { // of 10
-			fail(u.targets[i], ResultServerError, bad)
-			fail(u.targets[i], ResultOK, 10-bad)
+			fail(u.Targets()[i], ResultServerError, bad)
+			fail(u.Targets()[i], ResultOK, 10-bad)
 		}
-		fail(u.targets[3], ResultServerError, 1)
+		fail(u.Targets()[3], ResultServerError, 1)
 		tick(r, clock, 5)
 	}
 	for i, want := range []bool{true, true, false, true} {
-		if u.targets[i].Usable() != want {
+		if u.Targets()[i].Usable() != want {
 			t.Errorf("target %d: usable %v", i, !want)
 		}
 	}
@@ -179,16 +179,16 @@ func TestSuccessRate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fail(u.targets[0], ResultServerError, 2)
-	fail(u.targets[0], ResultOK, 1)
-	fail(u.targets[0], ResultServerError, 2)
-	if !u.targets[0].Usable() {
+	fail(u.Targets()[0], ResultServerError, 2)
+	fail(u.Targets()[0], ResultOK, 1)
+	fail(u.Targets()[0], ResultServerError, 2)
+	if !u.Targets()[0].Usable() {
 		t.Error("ejected after two in a row")
 	}
-	if fail(u.targets[0], ResultServerError, 1); u.targets[0].Usable() {
+	if fail(u.Targets()[0], ResultServerError, 1); u.Targets()[0].Usable() {
 		t.Error("not ejected after three in a row")
 	}
-	if fail(u.targets[1], ResultServerError, 2); !u.targets[1].Usable() {
+	if fail(u.Targets()[1], ResultServerError, 2); !u.Targets()[1].Usable() {
 		t.Error("ejected")
 	}
 }
@@ -208,7 +208,7 @@ func TestDrain(t *testing.T) {
 	overdue := func(want string) {
 		t.Helper()
 		got := ""
-		for _, x := range v1.targets {
+		for _, x := range v1.Targets() {
 			got += map[bool]string{true: "x", false: "."}[x.Overdue(clock.now())]
 		}
 		if got != want {
@@ -225,7 +225,7 @@ func TestDrain(t *testing.T) {
 	r.Apply("gw", nil)
 	clock.advance(11 * time.Second)
 	overdue("xxx")
-	if v2.targets[0].state != v1.targets[0].state {
+	if v2.Targets()[0].state != v1.Targets()[0].state {
 		t.Error("a version has a state of its own")
 	}
 }

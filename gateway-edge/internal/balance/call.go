@@ -55,7 +55,7 @@ func (u *Upstream) Call(c *Call, r *policy.Request, client netip.Addr, params []
 	*c = Call{}
 	switch {
 	case u.sessions != nil:
-		u.sessions.find(c, r, client)
+		u.sessions.find(c, r, client, u.fleet.Load().tokens)
 	case u.hash != nil:
 		c.Hash = u.Hash(r, client, params)
 	}
@@ -149,7 +149,7 @@ func (u *Upstream) first(s *set, c *Call, n uint64) *Target {
 		return nil
 	}
 	if u.hash != nil || c.sticky {
-		return u.ring.pick(u, s, c)
+		return s.ring.pick(u, s, c)
 	}
 	t := u.choose(s, n)
 	if u.enter(t, c) {
@@ -162,7 +162,7 @@ func (u *Upstream) first(s *set, c *Call, n uint64) *Target {
 func (u *Upstream) next(s *set, c *Call) *Target {
 	if len(s.order) > 0 {
 		if u.hash != nil || c.sticky {
-			if t := u.ring.pick(u, s, c); t != nil {
+			if t := s.ring.pick(u, s, c); t != nil {
 				return t
 			}
 		} else if t := u.other(s, c, nil, u.random()); t != nil {
@@ -174,7 +174,7 @@ func (u *Upstream) next(s *set, c *Call) *Target {
 	}
 	// Every usable target failed: one that is held for ill may yet work.
 	var best *Target
-	for _, t := range u.targets {
+	for _, t := range s.targets {
 		if t.Weight > 0 && !c.has(t) && (best == nil || t.Inflight() < best.Inflight()) {
 			best = t
 		}
@@ -189,13 +189,13 @@ func (u *Upstream) next(s *set, c *Call) *Target {
 // weights decide, so that the load of the one left out is shared by weight.
 func (u *Upstream) other(s *set, c *Call, not *Target, from uint64) *Target {
 	for i := range uint64(min(len(s.order), 16)) {
-		t := u.targets[s.order[(from+i)%uint64(len(s.order))]]
+		t := s.targets[s.order[(from+i)%uint64(len(s.order))]]
 		if t != not && !c.has(t) && u.enter(t, c) {
 			return t
 		}
 	}
 	for _, i := range s.list {
-		if t := u.targets[i]; t != not && !c.has(t) && u.enter(t, c) {
+		if t := s.targets[i]; t != not && !c.has(t) && u.enter(t, c) {
 			return t
 		}
 	}

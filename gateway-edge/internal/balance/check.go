@@ -13,6 +13,7 @@ const (
 	CheckHTTP = "http"
 	CheckTCP  = "tcp"
 	CheckGRPC = "grpc"
+	CheckUDP  = "udp"
 )
 
 // Check is an upstream's active health check with every default filled in.
@@ -22,6 +23,7 @@ type Check struct {
 	Statuses          []int  // empty: 200 to 399
 	Headers           []contract.HealthHeader
 	Service           string // of a check by gRPC
+	Payload           []byte // of a check by UDP; empty: no answer is expected
 	Interval, Timeout time.Duration
 	contains          []byte
 	regex             *regexp.Regexp // nil: none
@@ -56,7 +58,7 @@ func checkOf(h *contract.HealthCheck) (*Check, error) {
 		return nil, nil
 	}
 	c := &Check{
-		Kind: h.Type, Path: h.Path, Host: h.Host, Statuses: h.Statuses, Headers: h.Headers, Service: h.Service,
+		Kind: h.Type, Path: h.Path, Host: h.Host, Statuses: h.Statuses, Headers: h.Headers, Service: h.Service, Payload: h.Payload,
 		Interval: or(h.Interval, 2*time.Second), Timeout: or(h.Timeout, time.Second),
 		contains: []byte(h.BodyContains), unhealthy: h.Unhealthy, healthy: h.Healthy,
 	}

@@ -22,29 +22,29 @@ func (u *Upstream) choose(s *set, n uint64) *Target {
 	case contract.LeastTime:
 		return s.quickest(u, n)
 	case contract.Random:
-		return u.targets[s.order[rand.Uint64N(uint64(len(s.order)))]]
+		return s.targets[s.order[rand.Uint64N(uint64(len(s.order)))]]
 	case contract.RandomOfTwo:
 		return s.ofTwo(u)
 	}
-	return u.targets[s.order[n%uint64(len(s.order))]]
+	return s.targets[s.order[n%uint64(len(s.order))]]
 }
 
 // least is the target with the fewest requests in flight for its weight; the one
 // whose turn it is where several have, so that at rest the shares are the weights.
 func (s *set) least(u *Upstream, n uint64) *Target {
 	best := s.order[n%uint64(len(s.order))]
-	have := u.targets[best].Inflight()
+	have := s.targets[best].Inflight()
 	at := n % uint64(len(s.list))
 	for range min(len(s.list), scanned) {
 		i := s.list[at]
 		if at++; at == uint64(len(s.list)) {
 			at = 0
 		}
-		if k := u.targets[i].Inflight(); k*s.weight[best] < have*s.weight[i] {
+		if k := s.targets[i].Inflight(); k*s.weight[best] < have*s.weight[i] {
 			best, have = i, k
 		}
 	}
-	return u.targets[best]
+	return s.targets[best]
 }
 
 // quickest is the target that is expected to answer first, by its peak average and
@@ -66,11 +66,11 @@ func (s *set) quickest(u *Upstream, n uint64) *Target {
 			best, cost = i, c
 		}
 	}
-	return u.targets[best]
+	return s.targets[best]
 }
 
 func (s *set) cost(u *Upstream, i uint16, now int64) float64 {
-	t := u.targets[i]
+	t := s.targets[i]
 	return t.state.peak.cost(now, t.Inflight()) / float64(s.weight[i])
 }
 
@@ -88,8 +88,8 @@ func (s *set) ofTwo(u *Upstream) *Target {
 			break
 		}
 	}
-	if u.targets[b].Inflight()*s.weight[a] < u.targets[a].Inflight()*s.weight[b] {
-		return u.targets[b]
+	if s.targets[b].Inflight()*s.weight[a] < s.targets[a].Inflight()*s.weight[b] {
+		return s.targets[b]
 	}
-	return u.targets[a]
+	return s.targets[a]
 }

@@ -95,18 +95,18 @@ func TestWhy(t *testing.T) {
 	t.Parallel()
 	r, _ := newRegistry(t)
 	u := compile(t, r, doc("", 1, 1))
-	if s := u.Why(u.targets[0]); s != "round_robin: one of 2 usable targets of 2; weight 1, 0 in flight" {
+	if s := u.Why(u.Targets()[0]); s != "round_robin: one of 2 usable targets of 2; weight 1, 0 in flight" {
 		t.Error(s)
 	}
 	d := doc("", 1, 1)
 	d.Health = &contract.HealthCheck{Type: "tcp"}
 	u = compile(t, r, d)
-	for _, target := range u.targets {
+	for _, target := range u.Targets() {
 		target.Checked(true, "")
 		target.Checked(false, "x")
 		target.Checked(false, "x")
 	}
-	if s := u.Why(u.targets[0]); !strings.Contains(s, "all 2 targets are down, all are tried") {
+	if s := u.Why(u.Targets()[0]); !strings.Contains(s, "all 2 targets are down, all are tried") {
 		t.Error(s)
 	}
 }

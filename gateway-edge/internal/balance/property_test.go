@@ -245,7 +245,7 @@ func TestCap(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if most.Load() > 5 || refused.Load() > 0 || u.targets[0].Inflight() != 0 || u.targets[1].Inflight() != 0 || u.Waiting() != 0 {
+		if most.Load() > 5 || refused.Load() > 0 || u.Targets()[0].Inflight() != 0 || u.Targets()[1].Inflight() != 0 || u.Waiting() != 0 {
 			t.Errorf("%s: %d at once, %d refused, %d wait", algorithm, most.Load(), refused.Load(), u.Waiting())
 		}
 	}
@@ -308,7 +308,7 @@ func TestSlowStart(t *testing.T) {
 		if s := share(); s < 0.45 || s > 0.55 {
 			t.Errorf("%s: the first version gives %.3f", algorithm, s)
 		}
-		fail(u.targets[0], ResultConnect, 1)
+		fail(u.Targets()[0], ResultConnect, 1)
 		clock.advance(defaultEjection)
 		r.Sweep()
 		want := []float64{0.1 / 1.1, 0.25 / 1.25, 0.5 / 1.5, 0.75 / 1.75, 0.5}
@@ -354,14 +354,14 @@ func TestPriorities(t *testing.T) {
 		}
 	}
 	expect("[10 0 0 0]")
-	fail(u.targets[0], ResultConnect, 1)
+	fail(u.Targets()[0], ResultConnect, 1)
 	expect("[0 5 5 0]")
-	if why := u.Why(u.targets[1]); !strings.Contains(why, "lower priority are down") {
+	if why := u.Why(u.Targets()[1]); !strings.Contains(why, "lower priority are down") {
 		t.Error(why)
 	}
-	fail(u.targets[1], ResultConnect, 1)
+	fail(u.Targets()[1], ResultConnect, 1)
 	expect("[0 0 10 0]")
-	fail(u.targets[2], ResultConnect, 1)
+	fail(u.Targets()[2], ResultConnect, 1)
 	expect("[0 0 0 10]")
 	clock.advance(defaultEjection)
 	r.Sweep()
@@ -411,10 +411,10 @@ func TestSessions(t *testing.T) {
 			}
 		}
 	}
-	dead := edges[0].targets[2].Text
+	dead := edges[0].Targets()[2].Text
 	was := slices.Clone(at)
 	for _, e := range edges {
-		fail(e.targets[2], ResultConnect, 1)
+		fail(e.Targets()[2], ResultConnect, 1)
 	}
 	for round := range 4 {
 		for k := range jar {
@@ -489,9 +489,9 @@ func TestSessionWaits(t *testing.T) {
 	d.MaxRequests = 1
 	d.Sessions = &contract.Sessions{By: "cookie"}
 	u := compile(t, r, d)
-	home := &Call{session: u.targets[0]}
+	home := &Call{session: u.Targets()[0]}
 	u.Pick(home)
-	c := &Call{session: u.targets[0]}
+	c := &Call{session: u.Targets()[0]}
 	if _, code := u.Pick(c); code != contract.CodeUpstreamBusy {
 		t.Fatal(code)
 	}
@@ -504,7 +504,7 @@ func TestSessionWaits(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	home.End(ResultOK, 1)
-	if target := <-got; target != u.targets[0] || c.Cookie() != "" {
+	if target := <-got; target != u.Targets()[0] || c.Cookie() != "" {
 		t.Error("the session moved")
 	}
 }

@@ -113,11 +113,11 @@ func (u *Upstream) serve(c *Call) bool {
 		return t.offer(c)
 	}
 	if c.sticky {
-		t := u.ring.owner(u, s, c)
+		t := s.ring.owner(s, c)
 		return t != nil && t.offer(c)
 	}
 	for _, i := range s.list {
-		if t := u.targets[i]; !c.has(t) && t.offer(c) {
+		if t := s.targets[i]; !c.has(t) && t.offer(c) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,11 +23,14 @@ type Backend interface{ Close() }
 type Spec struct {
 	Organization, Upstream uint64
 	URL                    *match.URL
-	Protocol               string // "http1", "h2", "h2c"
-	TLS                    contract.UpstreamTLS
-	Connect                time.Duration
-	MaxIdle                int // connections
-	IdleTimeout            time.Duration
+	// Addr is the one address of the URL's name to connect to; not valid: whatever
+	// the name has then.
+	Addr        netip.AddrPort
+	Protocol    string // "http1", "h2", "h2c"
+	TLS         contract.UpstreamTLS
+	Connect     time.Duration
+	MaxIdle     int // connections
+	IdleTimeout time.Duration
 }
 
 // Config of a Registry.
@@ -36,6 +40,10 @@ type Config struct {
 	// Open returns the Backend of a target, (*transport.Pools).Open. Nil leaves
 	// Target.Backend nil.
 	Open func(Spec) (Backend, error)
+	// Endpoints tells what is behind the name of a target, (*transport.Pools).Endpoints.
+	// It does not block; ok is false while nothing new is known. No endpoints: the
+	// name can't be spread over, and is connected to by name. Nil: all are.
+	Endpoints func(organization uint64, u *match.URL) (list []Endpoint, ok bool)
 	// SessionKey is what session cookies are made with, the same on every edge.
 	SessionKey []byte
 	// Now is a monotonic clock in nanoseconds, Wall the time in Unix milliseconds.
@@ -55,7 +63,10 @@ type Registry struct {
 	groups map[Key]*group
 	live   map[string][]*Upstream // by gateway
 	list   []*group               // groups, for Sweep; nil when they have changed
+	named  []*Upstream            // live ones with names, for Sweep; nil when live has changed
 	moved  int64                  // when the budgets' windows were last moved
+
+	refits sync.Mutex // one look at names at a time
 }
 
 // New makes an empty Registry.
@@ -136,55 +147,16 @@ func (r *Registry) Upstream(key Key, doc *contract.Upstream) (*Upstream, error) 
 	if u.hash, err = newHasher(doc); err != nil {
 		return nil, err
 	}
-	if err := r.addTargets(u, key, doc, urls); err != nil {
+	if u.sessions, err = newSessions(doc.Sessions); err != nil {
 		return nil, err
 	}
-	if u.sessions, err = r.newSessions(u, key, doc.Sessions); err != nil {
-		return nil, err
+	u.addSlots(key, doc, urls)
+	f, at, err := r.newFleet(u, nil)
+	if err != nil {
+		return nil, contract.FieldErrors{{Pointer: contract.Pointer("targets", at), Detail: err.Error()}}
 	}
-	if u.hash != nil || u.sessions != nil && u.sessions.tokens == nil {
-		u.ring = newRing(u.targets)
-	}
+	u.fleet.Store(f)
 	return u, nil
-}
-
-// addTargets compiles the targets, their groups and what bounds them.
-func (r *Registry) addTargets(u *Upstream, key Key, doc *contract.Upstream, urls []*match.URL) (err error) {
-	var groups [match.MaxPriority + 2][]int
-	for i, url := range urls {
-		from := &doc.Targets[i]
-		t := &Target{
-			URL: url, Text: from.URL, ID: contract.TargetID(doc.Num, from.URL), Weight: 1, index: i, upstream: u,
-			limit: int64(doc.MaxRequests), state: u.group.state(url.String()),
-		}
-		if from.Weight != nil {
-			t.Weight = *from.Weight
-		}
-		if from.MaxRequests > 0 {
-			t.limit = int64(from.MaxRequests)
-		}
-		t.guarded = t.limit > 0 || u.breaker != nil
-		if t.limit > 0 {
-			u.addQueue(doc.Queue)
-		}
-		group := from.Priority
-		if from.Backup {
-			group = len(groups) - 1
-		}
-		groups[group] = append(groups[group], i)
-		if r.cfg.Open != nil {
-			if t.Backend, err = r.cfg.Open(specOf(key, u, url, doc)); err != nil {
-				return contract.FieldErrors{{Pointer: contract.Pointer("targets", i), Detail: err.Error()}}
-			}
-		}
-		u.targets = append(u.targets, t)
-	}
-	for _, group := range groups {
-		if len(group) > 0 {
-			u.groups = append(u.groups, group)
-		}
-	}
-	return nil
 }
 
 // addQueue gives the upstream a queue with every default filled in.
@@ -199,20 +171,6 @@ func (u *Upstream) addQueue(q *contract.Queue) {
 		u.queueLength = defaultQueue
 	}
 	u.queueTimeout = or(q.Timeout, defaultQueueTime)
-}
-
-func specOf(key Key, u *Upstream, url *match.URL, doc *contract.Upstream) Spec {
-	s := Spec{Organization: key.Organization, Upstream: key.Upstream, URL: url, Protocol: u.Protocol, Connect: u.Timeouts.Connect, MaxIdle: defaultMaxIdle, IdleTimeout: defaultIdleTimeout}
-	if doc.TLS != nil {
-		s.TLS = *doc.TLS
-	}
-	if k := doc.Keepalive; k != nil {
-		if k.MaxIdle > 0 {
-			s.MaxIdle = k.MaxIdle
-		}
-		s.IdleTimeout = or(k.IdleTimeout, defaultIdleTimeout)
-	}
-	return s
 }
 
 // Apply says which upstreams of a gateway are in force from now on. It must be
@@ -237,7 +195,7 @@ func (r *Registry) Apply(gateway string, live []*Upstream) {
 			delete(r.groups, u.group.key)
 		}
 	}
-	r.list = nil
+	r.list, r.named = nil, nil
 	r.mu.Unlock()
 
 	before := map[Key]*Upstream{}
@@ -249,25 +207,32 @@ func (r *Registry) Apply(gateway string, live []*Upstream) {
 	}
 	backends := map[Backend]bool{}
 	for _, u := range live {
+		r.refit(u) // names may have got other addresses since u was compiled
 		u.group.apply(u, before[u.group.key])
-		for _, t := range u.targets {
+		for _, t := range u.Targets() {
 			backends[t.Backend] = true
 		}
 	}
 	for _, u := range old {
-		for _, t := range u.targets {
+		for _, t := range u.Targets() {
 			if t.Backend != nil && !backends[t.Backend] {
 				t.Backend.Close()
 			}
 		}
 	}
+	r.tell()
+}
+
+// tell makes Changed yield.
+func (r *Registry) tell() {
 	select {
 	case r.changed <- struct{}{}:
 	default:
 	}
 }
 
-// Changed yields after every Apply: what is to be checked may be different.
+// Changed yields after every Apply, and after a name has got other addresses: what
+// is to be checked may be different.
 func (r *Registry) Changed() <-chan struct{} { return r.changed }
 
 // Live returns the upstreams in force with the gateways they belong to.
@@ -277,8 +242,9 @@ func (r *Registry) Live() map[string][]*Upstream {
 	return maps.Clone(r.live)
 }
 
-// Sweep ends ejections whose time is over and moves the windows of retry
-// budgets. It is called every SweepEvery.
+// Sweep ends ejections whose time is over, moves the windows of retry budgets, and
+// sends requests to the addresses that names have by now. It is called every
+// SweepEvery.
 func (r *Registry) Sweep() {
 	now := r.cfg.Now()
 	r.mu.Lock()
@@ -296,7 +262,12 @@ func (r *Registry) Sweep() {
 		r.list = slices.Collect(maps.Values(r.groups))
 	}
 	groups := r.list
+	if r.named == nil {
+		r.named = r.withNames()
+	}
+	named := r.named
 	r.mu.Unlock()
+	r.follow(named, each)
 	for _, g := range groups {
 		if each {
 			g.budget.move(g.requests.Load())
@@ -322,7 +293,7 @@ func (r *Registry) Down(limit int) (out []contract.TargetState) {
 	live := r.Live()
 	for _, gateway := range slices.Sorted(maps.Keys(live)) {
 		for _, u := range live[gateway] {
-			for _, t := range u.targets {
+			for _, t := range u.Targets() {
 				reason, since, down := t.state.down(u.group)
 				if !down || t.Weight == 0 {
 					continue
@@ -330,7 +301,31 @@ func (r *Registry) Down(limit int) (out []contract.TargetState) {
 				if len(out) == limit {
 					return out
 				}
-				out = append(out, contract.TargetState{Gateway: gateway, Upstream: u.Name, Target: t.Text, Reason: reason, Since: since})
+				out = append(out, contract.TargetState{Gateway: gateway, Upstream: u.Name, Target: t.Text, Address: t.Address(), Reason: reason, Since: since})
+			}
+		}
+	}
+	return out
+}
+
+// Resolved returns the targets in force whose names have known addresses, at most
+// limit.
+func (r *Registry) Resolved(limit int) (out []contract.ResolvedTarget) {
+	live := r.Live()
+	for _, gateway := range slices.Sorted(maps.Keys(live)) {
+		for _, u := range live[gateway] {
+			for i, list := range u.fleet.Load().names {
+				if len(list) == 0 {
+					continue
+				}
+				if len(out) == limit {
+					return out
+				}
+				one := contract.ResolvedTarget{Gateway: gateway, Upstream: u.Name, Target: u.slots[i].text}
+				for _, e := range list {
+					one.Addresses = append(one.Addresses, e.Addr.String())
+				}
+				out = append(out, one)
 			}
 		}
 	}

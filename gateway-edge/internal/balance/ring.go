@@ -29,11 +29,11 @@ const (
 	fewTargets = 8
 )
 
-func newRing(targets []*Target) ring {
+func newRing(targets []*Target, share []int) ring {
 	most, n := 0, 0
-	for _, t := range targets {
-		most = max(most, t.Weight)
-		if t.Weight > 0 {
+	for _, w := range share {
+		most = max(most, w)
+		if w > 0 {
 			n++
 		}
 	}
@@ -48,11 +48,11 @@ func newRing(targets []*Target) ring {
 	var r ring
 	for i, t := range targets {
 		points := 0
-		if t.Weight > 0 {
-			points = max(1, t.Weight*per/unit)
+		if share[i] > 0 {
+			points = max(1, share[i]*per/unit)
 		}
 		for k := range points {
-			r = append(r, point{uint32(HashString(t.URL.String()+"#"+strconv.Itoa(k)) >> 32), uint16(i)})
+			r = append(r, point{uint32(HashString(t.state.url+"#"+strconv.Itoa(k)) >> 32), uint16(i)})
 		}
 	}
 	slices.SortFunc(r, func(a, b point) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.target, b.target)) })
@@ -79,11 +79,11 @@ func (r ring) pick(u *Upstream, s *set, c *Call) *Target {
 			continue
 		}
 		last = k
-		t := u.targets[k]
+		t := s.targets[k]
 		if c.has(t) {
 			continue
 		}
-		if !bounded || t.Inflight() == 0 || load.admits(u, s, t) {
+		if !bounded || t.Inflight() == 0 || load.admits(s, k) {
 			if u.enter(t, c) {
 				return t
 			}
@@ -103,11 +103,11 @@ func (r ring) pick(u *Upstream, s *set, c *Call) *Target {
 }
 
 // owner is the target that a session belongs to now.
-func (r ring) owner(u *Upstream, s *set, c *Call) *Target {
+func (r ring) owner(s *set, c *Call) *Target {
 	from := r.from(c.Hash)
 	for i := range r {
 		p := r[(from+i)%len(r)]
-		if t := u.targets[p.target]; s.usable[p.target] && !c.has(t) {
+		if t := s.targets[p.target]; s.usable[p.target] && !c.has(t) {
 			return t
 		}
 	}
@@ -126,16 +126,16 @@ type bound struct {
 	known            bool
 }
 
-func (b *bound) admits(u *Upstream, s *set, t *Target) bool {
+func (b *bound) admits(s *set, k int) bool {
 	if !b.known {
 		b.known = true
-		for i, x := range u.targets {
+		for i, x := range s.targets {
 			if s.usable[i] {
 				b.inflight += x.Inflight()
-				b.weight += int64(x.Weight)
+				b.weight += int64(s.share[i])
 			}
 		}
 	}
 	// inflight(t) + 1 <= ceil(1.25 × (inflight + 1) × weight share)
-	return t.Inflight()*4*b.weight < 5*(b.inflight+1)*int64(t.Weight)
+	return s.targets[k].Inflight()*4*b.weight < 5*(b.inflight+1)*int64(s.share[k])
 }

@@ -22,15 +22,15 @@ import (
 // without a bound on the load.
 type sessions struct {
 	cookie string // its name; empty: by header or address
+	tail   string // what follows the cookie's value
 	header policy.Name
 	by     string
-	tokens map[string]*Target
 }
 
 // sessionToken is a MAC's length in a cookie, in bytes before base64.
 const sessionToken = 16
 
-func (r *Registry) newSessions(u *Upstream, key Key, doc *contract.Sessions) (*sessions, error) {
+func newSessions(doc *contract.Sessions) (*sessions, error) {
 	if doc == nil {
 		return nil, nil
 	}
@@ -49,13 +49,7 @@ func (r *Registry) newSessions(u *Upstream, key Key, doc *contract.Sessions) (*s
 		if s.cookie = c.Name; s.cookie == "" {
 			s.cookie = "tollgate_session"
 		}
-		s.tokens = make(map[string]*Target, len(u.targets))
-		tail := cookieTail(c)
-		for _, t := range u.targets {
-			token := r.token(key, t.state.url)
-			s.tokens[token] = t
-			t.cookie = s.cookie + "=" + token + tail
-		}
+		s.tail = cookieTail(c)
 	}
 	return s, nil
 }
@@ -102,8 +96,8 @@ func cookieTail(c *contract.SessionCookie) string {
 	return b.String()
 }
 
-// find notes the request's session in c.
-func (s *sessions) find(c *Call, r *policy.Request, client netip.Addr) {
+// find notes the request's session in c; tokens are those of the targets.
+func (s *sessions) find(c *Call, r *policy.Request, client netip.Addr, tokens map[string]*Target) {
 	switch s.by {
 	case "ip":
 		b := client.Unmap().As16()
@@ -115,7 +109,7 @@ func (s *sessions) find(c *Call, r *policy.Request, client netip.Addr) {
 	default:
 		for field := range r.Header.All(policy.Cookie) {
 			if v := pair(field, ';', s.cookie); !v.Empty() {
-				if t := s.tokens[policy.EngineString(v)]; t != nil {
+				if t := tokens[policy.EngineString(v)]; t != nil {
 					c.session = t
 					return
 				}

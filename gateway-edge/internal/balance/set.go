@@ -9,6 +9,7 @@ import (
 
 // set is the targets that requests go to, at one moment. It is immutable.
 type set struct {
+	*fleet
 	generation uint64
 	// order has every usable target as often as its weight says, spread evenly.
 	order     []uint16
@@ -48,20 +49,21 @@ func (u *Upstream) current() *set {
 }
 
 func (u *Upstream) makeSet(generation uint64) *set {
-	s := &set{generation: generation, usable: make([]bool, len(u.targets)), weight: make([]int64, len(u.targets))}
-	if !u.fill(s) && !u.refuse && (u.Check == nil || u.group.everHealthy.Load()) {
-		for i, t := range u.targets {
+	f := u.fleet.Load()
+	s := &set{fleet: f, generation: generation, usable: make([]bool, len(f.targets)), weight: make([]int64, len(f.targets))}
+	if !s.fill() && !u.refuse && (u.Check == nil || u.group.everHealthy.Load()) {
+		for i, t := range s.targets {
 			if t.Weight > 0 && !t.state.breaker.is(breakerOpen) {
 				s.desperate = s.desperate || !t.inService()
 				s.usable[i] = true
 			}
 		}
 	}
-	weights := make([]int, len(u.targets))
-	for i, t := range u.targets {
+	weights := make([]int, len(s.targets))
+	for i, t := range s.targets {
 		if s.usable[i] {
 			s.list = append(s.list, uint16(i))
-			weights[i] = t.Weight * int(t.state.ramp.Load())
+			weights[i] = s.share[i] * int(t.state.ramp.Load())
 			s.weight[i] = int64(weights[i])
 		}
 	}
@@ -78,10 +80,10 @@ func (u *Upstream) makeSet(generation uint64) *set {
 // fill marks the targets of the first group in which one is in service. Half-open
 // ones of the groups before are marked too: they get their probes, and nothing
 // that they must be relied on for. found says that there is such a group.
-func (u *Upstream) fill(s *set) (found bool) {
-	for at, group := range u.groups {
+func (s *set) fill() (found bool) {
+	for at, group := range s.groups {
 		for _, i := range group {
-			t := u.targets[i]
+			t := s.targets[i]
 			if t.Weight == 0 {
 				continue
 			}
@@ -162,13 +164,16 @@ func reduce(in []int) []int {
 // Why says in a few words why Pick chose t, for explanations.
 func (u *Upstream) Why(t *Target) string {
 	s := u.current()
-	all := strconv.Itoa(len(u.targets))
+	all := strconv.Itoa(len(s.targets))
 	text := u.algorithm + ": one of " + strconv.Itoa(len(s.list)) + " usable targets of " + all
 	switch {
 	case s.desperate:
 		text = u.algorithm + ": all " + all + " targets are down, all are tried"
 	case s.backup:
 		text += "; those of a lower priority are down"
+	}
+	if at := t.Address(); at != "" {
+		text += "; at " + at
 	}
 	return text + "; weight " + strconv.Itoa(t.Weight) + ", " + strconv.FormatInt(t.Inflight(), 10) + " in flight"
 }

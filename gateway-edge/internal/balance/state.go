@@ -63,7 +63,9 @@ const (
 
 func (s *state) tally() tally { return tally{s.done.Load(), s.bad.Load()} }
 
-func (g *group) state(url string) *state {
+// state is what is known of the target with a key. like is one in whose place it
+// comes, nil for none.
+func (g *group) state(url string, like *state) *state {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := g.states[url]
@@ -71,7 +73,9 @@ func (g *group) state(url string) *state {
 		s = &state{url: url}
 		s.usable.Store(true)
 		s.ramp.Store(rampSteps)
-		if g.applied {
+		if like != nil {
+			s.begin = like.begin
+		} else if g.applied {
 			s.begin = g.now()
 		}
 		g.states[url] = s
@@ -93,9 +97,9 @@ func (g *group) apply(u *Upstream, old *Upstream) {
 	defer g.mu.Unlock()
 	g.applied, g.inForce = true, u
 	clear(g.states)
-	for _, t := range u.targets {
+	for _, t := range u.Targets() {
 		s := t.state
-		g.states[t.URL.String()] = s
+		g.states[t.state.url] = s
 		if u.Check == nil {
 			s.checked, s.run = unknown, 0
 		}
@@ -111,8 +115,8 @@ func (g *group) apply(u *Upstream, old *Upstream) {
 		g.sweepRamp(s, u.slowStart, g.now())
 	}
 	if old != nil {
-		for _, t := range old.targets {
-			if g.states[t.URL.String()] != t.state {
+		for _, t := range old.Targets() {
+			if g.states[t.state.url] != t.state {
 				g.drain(t.state, u)
 			}
 		}
@@ -121,11 +125,36 @@ func (g *group) apply(u *Upstream, old *Upstream) {
 	g.troubled.Store(true)
 }
 
+// refitted takes the targets that u has in place of old's: those that are gone
+// drain and are forgotten.
+func (g *group) refitted(u *Upstream, old *fleet) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.inForce == u {
+		clear(g.states)
+		for _, t := range u.Targets() {
+			s := t.state
+			g.states[s.url] = s
+			if t.Weight > 0 {
+				s.drained.Store(0)
+			}
+			g.sweepRamp(s, u.slowStart, g.now())
+		}
+		for _, t := range old.targets {
+			if g.states[t.state.url] != t.state {
+				g.drain(t.state, u)
+			}
+		}
+	}
+	g.generation.Add(1)
+	g.troubled.Store(true)
+}
+
 // gone makes all targets of an upstream drain that is in force no more.
 func (g *group) gone(u *Upstream) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, t := range u.targets {
+	for _, t := range u.Targets() {
 		g.drain(t.state, u)
 	}
 }
@@ -247,7 +276,7 @@ func (g *group) eject(u *Upstream, s *state, why string, connect bool) {
 // held.
 func (u *Upstream) mayEject() bool {
 	all, out := 0, 0
-	for _, t := range u.targets {
+	for _, t := range u.Targets() {
 		if t.Weight > 0 {
 			all++
 			if t.state.ejected {

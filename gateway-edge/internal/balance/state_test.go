@@ -11,7 +11,7 @@ import (
 
 // picks returns how many of n picks each target got.
 func picks(u *Upstream, n int) []int {
-	out := make([]int, len(u.targets))
+	out := make([]int, len(u.Targets()))
 	for range n {
 		if t := visit(u, 0); t != nil {
 			out[t.index]++
@@ -32,7 +32,7 @@ func TestEjection(t *testing.T) {
 	t.Parallel()
 	r, clock := newRegistry(t)
 	u := compile(t, r, doc("", 1, 1, 1))
-	bad := u.targets[1]
+	bad := u.Targets()[1]
 	fail(bad, ResultError, 4)
 	fail(bad, ResultOK, 1)
 	fail(bad, ResultError, 4)
@@ -88,7 +88,7 @@ func TestEjectionStaysBounded(t *testing.T) {
 	for n, most := range map[int]int{1: 0, 2: 1, 3: 1, 4: 2, 5: 2} {
 		r, _ := newRegistry(t)
 		u := compile(t, r, doc("", make1(n)...))
-		for _, target := range u.targets {
+		for _, target := range u.Targets() {
 			fail(target, ResultConnect, 10)
 		}
 		if out := len(r.Down(10)); out != most {
@@ -99,7 +99,7 @@ func TestEjectionStaysBounded(t *testing.T) {
 	d := doc("", 1, 1)
 	d.Outlier = &contract.OutlierDetection{Disabled: true}
 	u := compile(t, r, d)
-	if fail(u.targets[0], ResultConnect, 10); !u.targets[0].Usable() {
+	if fail(u.Targets()[0], ResultConnect, 10); !u.Targets()[0].Usable() {
 		t.Error("ejected although disabled")
 	}
 }
@@ -120,7 +120,7 @@ func TestConnectEjectsAtOnce(t *testing.T) {
 	d := doc("", 1, 1)
 	d.Health = &contract.HealthCheck{Type: "tcp"}
 	u := compile(t, r, d)
-	bad := u.targets[0]
+	bad := u.Targets()[0]
 	if fail(bad, ResultConnect, 1); bad.Usable() {
 		t.Fatal("not ejected")
 	}
@@ -139,7 +139,7 @@ func TestActiveChecks(t *testing.T) {
 	d := doc("", 1, 1)
 	d.Health = &contract.HealthCheck{Type: "http", Unhealthy: 3, Healthy: 2}
 	u := compile(t, r, d)
-	a, b := u.targets[0], u.targets[1]
+	a, b := u.Targets()[0], u.Targets()[1]
 	if !a.Usable() {
 		t.Fatal("unknown is not usable")
 	}
@@ -188,7 +188,7 @@ func TestAllDown(t *testing.T) {
 			d.WhenAllDown = "refuse"
 		}
 		u := compile(t, r, d)
-		for _, target := range u.targets {
+		for _, target := range u.Targets() {
 			if c.ever {
 				target.Checked(true, "")
 			}
@@ -199,8 +199,8 @@ func TestAllDown(t *testing.T) {
 			t.Errorf("%s: %v, %v", c.name, target, code)
 		}
 		// Somebody comes back.
-		if u.targets[1].Checked(true, ""); !u.targets[1].Usable() {
-			u.targets[1].Checked(true, "")
+		if u.Targets()[1].Checked(true, ""); !u.Targets()[1].Usable() {
+			u.Targets()[1].Checked(true, "")
 		}
 		if got := picks(u, 10); got[1] != 10 {
 			t.Errorf("%s: %v after one came back", c.name, got)
@@ -214,10 +214,10 @@ func TestFailoverFallsBackOnTheEjected(t *testing.T) {
 	t.Parallel()
 	r, _ := newRegistry(t)
 	u := compile(t, r, doc("", 1, 1))
-	fail(u.targets[0], ResultConnect, 1)
-	c := u.targets[1].begin()
+	fail(u.Targets()[0], ResultConnect, 1)
+	c := u.Targets()[1].begin()
 	c.End(ResultConnect, 0)
-	if target, _ := u.Pick(c); target != u.targets[0] {
+	if target, _ := u.Pick(c); target != u.Targets()[0] {
 		t.Error("gave up with a target left")
 	}
 }
@@ -228,15 +228,15 @@ func TestStateOutlivesVersions(t *testing.T) {
 	t.Parallel()
 	r, _ := newRegistry(t)
 	v1 := compile(t, r, doc("", 1, 1, 1))
-	fail(v1.targets[0], ResultConnect, 1)
-	under := v1.targets[1].begin()
+	fail(v1.Targets()[0], ResultConnect, 1)
+	under := v1.Targets()[1].begin()
 	v2 := compile(t, r, doc(contract.LeastRequest, 7, 1))
-	if v2.targets[0].Usable() || v2.targets[1].Inflight() != 1 {
+	if v2.Targets()[0].Usable() || v2.Targets()[1].Inflight() != 1 {
 		t.Error("the new version forgot")
 	}
-	fail(v2.targets[1], ResultNone, 1)
+	fail(v2.Targets()[1], ResultNone, 1)
 	under.End(ResultOK, 0)
-	if n := v2.targets[1].Inflight(); n != 0 {
+	if n := v2.Targets()[1].Inflight(); n != 0 {
 		t.Errorf("%d in flight", n)
 	}
 	if len(v2.group.states) != 2 {
@@ -247,7 +247,7 @@ func TestStateOutlivesVersions(t *testing.T) {
 		t.Error("the gateway is gone, its state is not")
 	}
 	fresh := compile(t, r, doc("", 1, 1))
-	if !fresh.targets[0].Usable() {
+	if !fresh.Targets()[0].Usable() {
 		t.Error("state came back from the dead")
 	}
 }
@@ -334,7 +334,7 @@ func TestChangesUnderLoad(t *testing.T) {
 		})
 	}
 	for i := range 300 {
-		fail(u.targets[i%2], ResultConnect, 1)
+		fail(u.Targets()[i%2], ResultConnect, 1)
 		if i%10 == 9 {
 			compile(t, r, doc("", 2, 1, 0, 1))
 		}

@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,8 +10,8 @@ import (
 	"github.com/tollgate/tollgate/services/contract"
 )
 
-// Upstream is one version of an upstream. It is immutable but for the shared
-// state behind it.
+// Upstream is one version of an upstream. It is immutable but for the addresses of
+// its targets' names, and the shared state behind it.
 type Upstream struct {
 	Name     string
 	Protocol string // "http1", "h2" or "h2c"
@@ -30,17 +31,17 @@ type Upstream struct {
 	queueLength  int // 0: nobody waits
 	queueTimeout time.Duration
 	hash         *hasher // nil: the algorithm needs none
-	ring         ring
-	targets      []*Target
-	groups       [][]int // indexes of targets, by priority, the first group first
+	slots        []slot
 	group        *group
 	wall         func() int64
 
-	set atomic.Pointer[set]
-	mu  sync.Mutex // held while set is made anew
+	fleet atomic.Pointer[fleet]
+	set   atomic.Pointer[set]
+	mu    sync.Mutex // held while set is made anew
 }
 
-// Target is one address of a version of an upstream.
+// Target is one address of a version of an upstream: a configured one, or one of
+// those that the name of a configured one has.
 type Target struct {
 	URL      *match.URL
 	ID       uint64 // contract.TargetID, which it is counted under
@@ -50,13 +51,28 @@ type Target struct {
 	limit    int64  // requests in flight; 0: no bound
 	guarded  bool   // it may have no room: a limit or a breaker
 	cookie   string // of the sessions that stay with it
-	index    int    // among the upstream's targets
+	token    string // the value of that cookie
+	index    int    // of its slot
+	addr     netip.AddrPort
 	upstream *Upstream
 	state    *state
 }
 
-// Targets returns every target of the version, those without weight too.
-func (u *Upstream) Targets() []*Target { return u.targets }
+// Targets returns every target of the version, those without weight too. A target
+// whose name has several addresses stands there with each.
+func (u *Upstream) Targets() []*Target { return u.fleet.Load().targets }
+
+// Address is the one of the addresses of the target's name that this is; empty when
+// there is no name, or nothing is known of it.
+func (t *Target) Address() string {
+	if !t.addr.IsValid() {
+		return ""
+	}
+	return t.addr.String()
+}
+
+// Key tells the targets of an upstream apart through all versions.
+func (t *Target) Key() string { return t.state.url }
 
 // Result is how a try ended, as far as it tells about the target.
 type Result uint8
@@ -130,7 +146,7 @@ func (t *Target) learn(bad bool, took int64) {
 	}
 	now := u.group.now()
 	if bad { // it counts as no faster than the slowest of the others
-		for _, x := range u.targets {
+		for _, x := range u.Targets() {
 			if x != t {
 				took = max(took, x.state.peak.average(now))
 			}
@@ -182,7 +198,7 @@ func (u *Upstream) Preview(c *Call) (*Target, contract.Code) {
 	case len(s.order) == 0:
 		return nil, s.code
 	case u.hash != nil || c.sticky:
-		if t := u.ring.owner(u, s, c); t != nil {
+		if t := s.ring.owner(s, c); t != nil {
 			return t, 0
 		}
 		return nil, contract.CodeUpstreamUnavailable

@@ -47,6 +47,8 @@ func probe(ctx context.Context, t *balance.Target, c *balance.Check) error {
 			return err
 		}
 		return conn.Close()
+	case c.Kind == balance.CheckUDP:
+		return overUDP(ctx, pool, c)
 	case c.Kind == balance.CheckGRPC:
 		return overGRPC(ctx, pool, host, c.Service)
 	case pool.HTTP2():

@@ -36,7 +36,11 @@ func target(t *testing.T, url, protocol string, h contract.HealthCheck) (*balanc
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := r.Upstream(balance.Key{Organization: 1, Upstream: 1}, &contract.Upstream{Name: "u", Protocol: protocol, Targets: []contract.Target{{URL: url}}, Health: &h, TLS: &contract.UpstreamTLS{SkipVerify: strings.HasPrefix(url, "https")}})
+	var tls *contract.UpstreamTLS
+	if strings.HasPrefix(url, "http") {
+		tls = &contract.UpstreamTLS{SkipVerify: strings.HasPrefix(url, "https")}
+	}
+	u, err := r.Upstream(balance.Key{Organization: 1, Upstream: 1}, &contract.Upstream{Name: "u", Protocol: protocol, Targets: []contract.Target{{URL: url}}, Health: &h, TLS: tls})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func (r *Runner) reload() {
 				continue
 			}
 			for _, t := range u.Targets() {
-				key := jobKey{gateway, u.Name, t.URL.String()}
+				key := jobKey{gateway, u.Name, t.Key()}
 				seen[key] = true
 				j := r.jobs[key]
 				if j == nil {

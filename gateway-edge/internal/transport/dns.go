@@ -12,16 +12,25 @@ import (
 // found is the answer to one question: addresses, or the records of a service.
 type found struct {
 	addrs []netip.Addr
-	srv   []*net.SRV // in the order in which they are to be tried
-	ttl   time.Duration
+	// spread are the addresses that requests are spread over.
+	spread []netip.Addr
+	srv    []*net.SRV // in the order in which they are to be tried
+	ttl    time.Duration
 }
 
-// system asks the servers that the system is configured with, through Go's own
-// resolver, and reads from their messages how long the answer holds, which that
-// resolver does not tell.
-func system(ctx context.Context, key nameKey) (found, error) {
+// asker asks a name server (host:port; empty: those that the system is configured
+// with) through Go's own resolver, and reads from the messages how long the answer
+// holds, which that resolver does not tell.
+func asker(server string) func(context.Context, nameKey) (found, error) {
+	return func(ctx context.Context, key nameKey) (found, error) { return ask(ctx, server, key) }
+}
+
+func ask(ctx context.Context, server string, key nameKey) (found, error) {
 	var ttl atomic.Uint32
 	r := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if server != "" {
+			address = server
+		}
 		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
 		if u, ok := c.(*net.UDPConn); ok && err == nil {
 			return &heard{u, &ttl}, nil

@@ -38,7 +38,7 @@ func (p *Pool) newH2() *http.Transport {
 			WriteByteTimeout: writeStall,
 		},
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			c, err := p.reach(ctx, &p.pools.dialer)
+			c, err := p.reach(ctx, &p.pools.dialer, p.spec.Connect)
 			if err != nil {
 				return nil, dialError(err)
 			}

@@ -132,7 +132,7 @@ func (p *Pool) connect(ctx context.Context, deadline time.Time) (net.Conn, sysca
 	if u.Transport != "" {
 		d.network = "tcp" // the check of a target for datagrams too
 	}
-	c, err := p.reach(ctx, &d)
+	c, err := p.reach(ctx, &d, p.spec.Connect)
 	if err != nil {
 		return nil, nil, dialError(err)
 	}
@@ -209,12 +209,18 @@ func (p *Pool) take(c *Conn) bool {
 // name is what the pool's addresses come from.
 func (p *Pool) name() nameKey { return nameKey{tenant: p.spec.Organization, host: p.spec.URL.Host} }
 
+// resolves reports whether the pool's connections go to what its name has when they
+// are made, and not to one address or to a service's.
+func (p *Pool) resolves() bool {
+	return !p.spec.Addr.IsValid() && !p.spec.URL.Addr.IsValid() && p.spec.URL.SRV == ""
+}
+
 // left reports whether the name no longer has the address of a connection. The
 // connection belongs to the caller.
 func (p *Pool) left(c *Conn) bool {
 	c.moves = p.moves.Load()
 	a, ok := c.RemoteAddr().(*net.TCPAddr)
-	return ok && p.spec.URL.SRV == "" && !p.pools.dialer.resolver.has(p.name(), a.AddrPort().Addr().Unmap())
+	return ok && p.resolves() && !p.pools.dialer.resolver.has(p.name(), a.AddrPort().Addr().Unmap())
 }
 
 // moveAway closes idle connections whose address the name has lost.
@@ -231,13 +237,17 @@ func (p *Pool) moveAway() {
 	}
 }
 
-// reach connects to the target: to one of its addresses, or of its service's.
-func (p *Pool) reach(ctx context.Context, d *dialer) (net.Conn, error) {
-	u := p.spec.URL
-	if u.SRV != "" {
-		return d.service(ctx, p.spec.Organization, u.SRV+u.Host, p.spec.Connect)
+// reach connects to the target within timeout: to its address, or to one of its
+// name's or its service's.
+func (p *Pool) reach(ctx context.Context, d *dialer, timeout time.Duration) (net.Conn, error) {
+	u, tenant := p.spec.URL, p.spec.Organization
+	switch a := p.spec.Addr; {
+	case a.IsValid():
+		return d.dial(ctx, tenant, "", a.Addr(), a.Port(), timeout)
+	case u.SRV != "":
+		return d.service(ctx, tenant, u.SRV+u.Host, timeout)
 	}
-	return d.dial(ctx, p.spec.Organization, u.Host, u.Addr, u.Port, p.spec.Connect)
+	return d.dial(ctx, tenant, u.Host, u.Addr, u.Port, timeout)
 }
 
 // sweep closes what was idle too long; empty says that no connection is left.

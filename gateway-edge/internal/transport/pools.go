@@ -31,7 +31,9 @@ const (
 // Config of Pools.
 type Config struct {
 	Guard *match.Guard
-	// Lookup resolves a name; nil uses the system's resolver.
+	// NameServer, host:port, is asked for names; empty: those of the system are.
+	NameServer string
+	// Lookup resolves a name instead.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	// MaxConns bounds the connections of one upstream of one organization, open
 	// and idle; 0 is DefaultMaxConns.
@@ -58,6 +60,7 @@ type Pools struct {
 type poolKey struct {
 	organization, upstream uint64
 	url, protocol          string
+	addr                   netip.AddrPort
 	tls                    contract.UpstreamTLS
 	connect, idleTimeout   time.Duration
 	maxIdle                int
@@ -83,7 +86,7 @@ func New(cfg Config) (*Pools, error) {
 		cfg.MaxConns = DefaultMaxConns
 	}
 	p := &Pools{cfg: cfg, base: time.Now(), pools: map[poolKey]weak.Pointer[Pool]{}, quotas: map[quotaKey]weak.Pointer[quota]{}, active: map[*Pool]struct{}{}}
-	p.dialer = dialer{guard: cfg.Guard, resolver: newResolver(cfg.Lookup, p.now)}
+	p.dialer = dialer{guard: cfg.Guard, resolver: newResolver(cfg.NameServer, cfg.Lookup, p.now)}
 	p.dialer.resolver.moved = p.moved
 	w, err := newWatcher()
 	if err != nil {
@@ -150,7 +153,7 @@ func (p *Pools) busy() []*Pool {
 func (p *Pools) sweep(ctx context.Context) {
 	now := p.now()
 	for _, pool := range p.busy() {
-		if u := pool.spec.URL; !u.Addr.IsValid() && u.SRV == "" {
+		if pool.resolves() {
 			p.dialer.resolver.refresh(ctx, pool.name())
 		}
 		if pool.sweep(now) {
@@ -168,7 +171,7 @@ func (p *Pools) sweep(ctx context.Context) {
 // use go when they come back.
 func (p *Pools) moved(key nameKey) {
 	for _, pool := range p.busy() {
-		if pool.name() == key {
+		if pool.resolves() && pool.name() == key {
 			pool.moves.Add(1)
 			pool.moveAway()
 		}
@@ -210,7 +213,7 @@ func (p *Pools) list(pool *Pool) bool {
 // Open returns the pool of a spec; it is balance.Config.Open. Equal specs share
 // one for as long as somebody holds it or it has connections.
 func (p *Pools) Open(s balance.Spec) (balance.Backend, error) {
-	key := poolKey{s.Organization, s.Upstream, s.URL.String(), s.Protocol, s.TLS, s.Connect, s.IdleTimeout, s.MaxIdle}
+	key := poolKey{s.Organization, s.Upstream, s.URL.String(), s.Protocol, s.Addr, s.TLS, s.Connect, s.IdleTimeout, s.MaxIdle}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if pool := p.pools[key].Value(); pool != nil {

@@ -50,10 +50,11 @@ type name struct {
 	err    error
 	asking chan struct{} // closed when the question under way has its answer
 	turn   uint
+	barred bool // an address is forbidden
 }
 
-func newResolver(lookup func(context.Context, string) ([]netip.Addr, error), now func() int64) *resolver {
-	ask := system
+func newResolver(server string, lookup func(context.Context, string) ([]netip.Addr, error), now func() int64) *resolver {
+	ask := asker(server)
 	if lookup != nil {
 		ask = func(ctx context.Context, key nameKey) (found, error) {
 			addrs, err := lookup(ctx, key.host)
@@ -122,6 +123,40 @@ func (r *resolver) start(ctx context.Context, key nameKey, n *name) chan struct{
 	return n.asking
 }
 
+// peek returns what is known by now, and sees to it that it is asked for again in
+// time. ok is false before the first answer; with nothing found, asking has failed.
+func (r *resolver) peek(key nameKey) (got found, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.names[key]
+	if n == nil {
+		n = &name{}
+		r.names[key] = n
+	}
+	now := r.now()
+	n.used = now
+	if !n.fresh(now) {
+		r.start(context.Background(), key, n)
+	}
+	if n.known(now) {
+		return n.found, true
+	}
+	return found{}, n.tried != 0
+}
+
+// bar notes whether a name has a forbidden address, and reports whether it is news
+// that it has.
+func (r *resolver) bar(key nameKey, bad bool) (news bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.names[key]
+	if n == nil || n.barred == bad {
+		return false
+	}
+	n.barred = bad
+	return bad
+}
+
 // refresh asks again for a name that connections go on using, so that one whose
 // addresses change is noticed without a new connection.
 func (r *resolver) refresh(ctx context.Context, key nameKey) {
@@ -138,12 +173,13 @@ func (r *resolver) refresh(ctx context.Context, key nameKey) {
 	}
 }
 
-// has reports whether an address is among those of a name, as far as is known.
+// has reports whether an address is among those of a name, as far as is known. A
+// name with a forbidden one has none.
 func (r *resolver) has(key nameKey, addr netip.Addr) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := r.names[key]
-	return n == nil || n.addrs == nil || slices.Contains(n.addrs, addr)
+	return n == nil || n.addrs == nil || !n.barred && slices.Contains(n.addrs, addr)
 }
 
 // known reports whether there is an answer that may be used, be it old.
@@ -195,6 +231,7 @@ func (r *resolver) ask(ctx context.Context, key nameKey, n *name) {
 		got.ttl = resolveTTL
 	}
 	got.ttl = min(max(got.ttl, resolveMinTTL), resolveMaxTTL)
+	got.spread = reachable(got.addrs)
 	if lost := r.learn(n, got, err); lost {
 		r.moved(key)
 	}

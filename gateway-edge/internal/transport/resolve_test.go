@@ -46,7 +46,7 @@ func (z *zone) lookup(ctx context.Context, _ string) ([]netip.Addr, error) {
 
 func newZone() (*zone, *resolver) {
 	z, base := &zone{}, time.Now()
-	return z, newResolver(z.lookup, func() int64 { return int64(time.Since(base)) + 1 })
+	return z, newResolver("", z.lookup, func() int64 { return int64(time.Since(base)) + 1 })
 }
 
 func TestResolverCache(t *testing.T) {

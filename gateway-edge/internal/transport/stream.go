@@ -13,10 +13,9 @@ func (p *Pool) DialStream(ctx context.Context, timeout time.Duration) (net.Conn,
 	if timeout == 0 {
 		timeout = p.spec.Connect
 	}
-	u := p.spec.URL
 	d := p.pools.dialer
-	d.network = u.Transport
-	c, err := d.dial(ctx, p.spec.Organization, u.Host, u.Addr, u.Port, timeout)
+	d.network = p.spec.URL.Transport
+	c, err := p.reach(ctx, &d, timeout)
 	if err != nil {
 		return nil, dialError(err)
 	}

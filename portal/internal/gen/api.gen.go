@@ -823,6 +823,7 @@ const (
 	HealthCheckTypeGrpc HealthCheckType = "grpc"
 	HealthCheckTypeHTTP HealthCheckType = "http"
 	HealthCheckTypeTCP  HealthCheckType = "tcp"
+	HealthCheckTypeUDP  HealthCheckType = "udp"
 )
 
 // Valid indicates whether the value is a known member of the HealthCheckType enum.
@@ -833,6 +834,8 @@ func (e HealthCheckType) Valid() bool {
 	case HealthCheckTypeHTTP:
 		return true
 	case HealthCheckTypeTCP:
+		return true
+	case HealthCheckTypeUDP:
 		return true
 	default:
 		return false
@@ -3131,6 +3134,9 @@ type HealthCheck struct {
 	// Path Default /
 	Path *string `json:"path,omitempty"`
 
+	// Payload Of a check of type udp, in base64, at most 1,024 bytes: the datagram that must be answered. Without one an empty datagram is sent, and only its refusal (ICMP) is bad
+	Payload *[]byte `json:"payload,omitempty"`
+
 	// Service What a check of type grpc asks for; empty: the server as a whole
 	Service *string `json:"service,omitempty"`
 
@@ -3142,14 +3148,14 @@ type HealthCheck struct {
 	// Example: 30s
 	Timeout *Duration `json:"timeout,omitempty"`
 
-	// Type grpc asks grpc.health.v1, over HTTP/2
+	// Type grpc asks grpc.health.v1, over HTTP/2; udp is for targets of udp://
 	Type HealthCheckType `json:"type"`
 
 	// Unhealthy Failures in a row that take a target out
 	Unhealthy *int `json:"unhealthy,omitempty"`
 }
 
-// HealthCheckType grpc asks grpc.health.v1, over HTTP/2
+// HealthCheckType grpc asks grpc.health.v1, over HTTP/2; udp is for targets of udp://
 type HealthCheckType string
 
 // HealthHeader defines model for HealthHeader.
@@ -3172,6 +3178,8 @@ type HealthReport struct {
 
 	// Targets Every target as every edge that can be reached sees it
 	Targets []struct {
+		// Address The one of the addresses of the target's name, host:port; missing where the target is an address, or its name is not resolved
+		Address  *string    `json:"address,omitempty"`
 		Edge     string     `json:"edge"`
 		Healthy  bool       `json:"healthy"`
 		Reason   *string    `json:"reason,omitempty"`

@@ -60,13 +60,13 @@ func (s *Server) GetHealth(ctx context.Context, _ gen.GetHealthRequestObject) (g
 	if err != nil {
 		return nil, err
 	}
-	out, err := toHealth(reports, down, config.Upstreams, s.clock())
+	out, err := toHealth(c.ref(), reports, down, config.Upstreams, s.clock())
 	return gen.GetHealth200JSONResponse(out), err
 }
 
-// toHealth joins the configured targets with what edges report: they report
-// only what is down.
-func toHealth(reports []contract.EdgeReport, down []publish.TargetState, upstreams []contract.Upstream, now time.Time) (gen.HealthReport, error) {
+// toHealth joins a gateway's configured targets with what edges report: what is
+// down, and the addresses that names have.
+func toHealth(gateway string, reports []contract.EdgeReport, down []publish.TargetState, upstreams []contract.Upstream, now time.Time) (gen.HealthReport, error) {
 	type edge struct {
 		Edge      string    `json:"edge"`
 		Ready     bool      `json:"ready"`
@@ -77,6 +77,7 @@ func toHealth(reports []contract.EdgeReport, down []publish.TargetState, upstrea
 	type target struct {
 		Upstream string     `json:"upstream"`
 		Target   string     `json:"target"`
+		Address  string     `json:"address,omitempty"`
 		Edge     string     `json:"edge"`
 		Healthy  bool       `json:"healthy"`
 		Reason   string     `json:"reason,omitempty"`
@@ -95,15 +96,28 @@ func toHealth(reports []contract.EdgeReport, down []publish.TargetState, upstrea
 		}
 		for j := range upstreams {
 			for _, t := range upstreams[j].Targets {
-				at := target{Upstream: upstreams[j].Name, Target: t.URL, Edge: r.ID, Healthy: true}
-				for k := range down {
-					if d := &down[k]; d.Edge == r.ID && d.Upstream == at.Upstream && d.Target == at.Target {
-						at.Healthy, at.Reason, at.Since = false, d.Reason, instant(core.FromMillis(d.Since))
+				for _, address := range addressesOf(r, gateway, upstreams[j].Name, t.URL) {
+					at := target{Upstream: upstreams[j].Name, Target: t.URL, Address: address, Edge: r.ID, Healthy: true}
+					for k := range down {
+						if d := &down[k]; d.Edge == r.ID && d.Upstream == at.Upstream && d.Target == at.Target && d.Address == address {
+							at.Healthy, at.Reason, at.Since = false, d.Reason, instant(core.FromMillis(d.Since))
+						}
 					}
+					targets = append(targets, at)
 				}
-				targets = append(targets, at)
 			}
 		}
 	}
 	return recode[gen.HealthReport](map[string]any{"edges": edges, "targets": targets})
+}
+
+// addressesOf are the addresses that an edge knows of a target's name; an empty one
+// where it knows none.
+func addressesOf(r *contract.EdgeReport, gateway, upstream, url string) []string {
+	for i := range r.Resolved {
+		if t := &r.Resolved[i]; t.Gateway == gateway && t.Upstream == upstream && t.Target == url && len(t.Addresses) > 0 {
+			return t.Addresses
+		}
+	}
+	return []string{""}
 }

@@ -88,7 +88,7 @@ var table = []Setting{
 	{Name: GitHubClientSecret, Help: "its secret", Secret: true},
 	{Name: GitHubURL, Default: "https://github.com", Help: "an Enterprise Server of GitHub's instead"},
 	{Name: Operators, Help: "e-mail addresses, comma separated, that may use the operator's console"},
-	{Name: DNSResolver, Help: "host:port of the name server that is asked for the records of custom domains (default: the system's)"},
+	{Name: DNSResolver, Help: "host:port of the name server that is asked for the records of custom domains and, by edges, for the names of targets (default: the system's)"},
 	{Name: ACMEDirectory, Help: "directory URL of the ACME authority that issues certificates of custom domains, such as https://acme-v02.api.letsencrypt.org/directory; without it there are none"},
 	{Name: ACMEEmail, Help: "address that the ACME authority may write to"},
 	{Name: ACMERoot, Help: "PEM file of the CA that the ACME directory's own certificate is verified with, instead of the system's"},

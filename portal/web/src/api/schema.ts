@@ -3083,10 +3083,10 @@ export interface components {
         };
         HealthCheck: {
             /**
-             * @description grpc asks grpc.health.v1, over HTTP/2
+             * @description grpc asks grpc.health.v1, over HTTP/2; udp is for targets of udp://
              * @enum {string}
              */
-            type: "http" | "tcp" | "grpc";
+            type: "http" | "tcp" | "grpc" | "udp";
             /** @description Default / */
             path?: string;
             host?: string;
@@ -3100,6 +3100,11 @@ export interface components {
             body_regex?: string;
             /** @description What a check of type grpc asks for; empty: the server as a whole */
             service?: string;
+            /**
+             * Format: byte
+             * @description Of a check of type udp, in base64, at most 1,024 bytes: the datagram that must be answered. Without one an empty datagram is sent, and only its refusal (ICMP) is bad
+             */
+            payload?: string;
             interval?: components["schemas"]["Duration"];
             timeout?: components["schemas"]["Duration"];
             /** @description Failures in a row that take a target out */
@@ -4918,6 +4923,8 @@ export interface components {
             targets: {
                 upstream: string;
                 target: string;
+                /** @description The one of the addresses of the target's name, host:port; missing where the target is an address, or its name is not resolved */
+                address?: string;
                 edge: string;
                 healthy: boolean;
                 reason?: string;

@@ -8,6 +8,7 @@ const kinds = [
   { value: 'http', label: 'By an HTTP request' },
   { value: 'tcp', label: 'By opening a connection' },
   { value: 'grpc', label: 'By gRPC’s health service' },
+  { value: 'udp', label: 'By a datagram' },
 ];
 
 /** Active checks of every target. */
@@ -25,8 +26,14 @@ export function HealthFields({ draft, set, errorAt, disabled }: PartProps) {
       {health ? (
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
           {health.type === 'http' ? <TextInput label="Path" placeholder="/" value={health.path ?? ''} onChange={(e) => change({ path: e.currentTarget.value })} error={errorAt('/health/path')} disabled={disabled} /> : null}
-          {health.type === 'tcp' ? null : <TextInput label="Host" placeholder="the target’s" value={health.host ?? ''} onChange={(e) => change({ host: e.currentTarget.value })} error={errorAt('/health/host')} disabled={disabled} />}
+          {health.type === 'tcp' || health.type === 'udp' ? null : <TextInput label="Host" placeholder="the target’s" value={health.host ?? ''} onChange={(e) => change({ host: e.currentTarget.value })} error={errorAt('/health/host')} disabled={disabled} />}
           {health.type === 'grpc' ? <TextInput label="Service" placeholder="the server as a whole" value={health.service ?? ''} onChange={(e) => change({ service: e.currentTarget.value })} error={errorAt('/health/service')} disabled={disabled} /> : null}
+          {health.type === 'udp' ? (
+            <>
+              <TextInput label="Datagram to send, in base64" placeholder="an empty one" value={health.payload ?? ''} onChange={(e) => change({ payload: e.currentTarget.value })} error={errorAt('/health/payload')} spellCheck={false} classNames={{ input: 'tg-mono' }} disabled={disabled} />
+              <TextInput label="Its answer contains" value={health.body_contains ?? ''} onChange={(e) => change({ body_contains: e.currentTarget.value })} error={errorAt('/health/body_contains')} disabled={disabled} />
+            </>
+          ) : null}
           {health.type === 'http' ? (
             <>
               <TagsInput

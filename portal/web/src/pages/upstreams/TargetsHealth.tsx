@@ -36,10 +36,11 @@ export function TargetsHealth({ gateway, upstream, most = 200 }: TargetsHealthPr
   return (
     <Stack gap={0} component="ul" m={0} p={0} style={{ listStyle: 'none' }}>
       {targets.slice(0, most).map((t) => (
-        <Stack key={`${t.upstream} ${t.target}`} component="li" gap={2} px="md" py="xs" style={{ borderTop: '1px solid var(--tg-line)' }}>
+        <Stack key={`${t.upstream} ${t.target} ${t.address ?? ''}`} component="li" gap={2} px="md" py="xs" style={{ borderTop: '1px solid var(--tg-line)' }}>
           <Group gap="xs" justify="space-between">
             <Text size="sm" className="tg-mono">
               {t.target}
+              {t.address ? <Text span c="dimmed">{` at ${t.address}`}</Text> : null}
             </Text>
             <Text size="sm">
               <StateDot state={t.healthy === t.edges ? 'good' : t.healthy === 0 ? 'bad' : 'warn'} /> {healthWords(t)}

@@ -24,6 +24,12 @@ test('one upstream alone', () => {
   expect(targetsOf(report, 'a').map((t) => t.target)).toEqual(['http://one']);
 });
 
+test('the addresses of one target stand alone', () => {
+  const at = (address: string, healthy: boolean) => ({ ...line('a', 'http://name', 'e1', healthy, 'no connection'), address });
+  const found = targetsOf({ edges: [], targets: [at('10.0.0.2:80', true), at('10.0.0.1:80', true), at('10.0.0.3:80', false)] });
+  expect(found.map((t) => `${t.address} ${t.healthy}`)).toEqual(['10.0.0.3:80 0', '10.0.0.1:80 1', '10.0.0.2:80 1']);
+});
+
 test('targets by upstream', () => {
   expect([...byUpstream(targetsOf(report))].map(([name, list]) => `${name} ${list.length}`)).toEqual(['b 1', 'a 1']);
 });

@@ -6,6 +6,8 @@ export type HealthReport = Schemas['HealthReport'];
 export interface TargetHealth {
   upstream: string;
   target: string;
+  /** The one of the addresses of the target's name. */
+  address?: string;
   /** Edges that use it, and those that find it healthy. */
   edges: number;
   healthy: number;
@@ -18,8 +20,8 @@ export function targetsOf(report: HealthReport, upstream?: string): TargetHealth
   const found = new Map<string, TargetHealth>();
   for (const line of report.targets) {
     if (upstream !== undefined && line.upstream !== upstream) continue;
-    const key = `${line.upstream}\n${line.target}`;
-    const at = found.get(key) ?? { upstream: line.upstream, target: line.target, edges: 0, healthy: 0, reasons: [] };
+    const key = `${line.upstream}\n${line.target}\n${line.address ?? ''}`;
+    const at = found.get(key) ?? { upstream: line.upstream, target: line.target, address: line.address, edges: 0, healthy: 0, reasons: [] };
     found.set(key, at);
     at.edges++;
     if (line.healthy) {
@@ -32,7 +34,7 @@ export function targetsOf(report: HealthReport, upstream?: string): TargetHealth
     else at.reasons.push({ reason, edges: [line.edge], since: line.since });
   }
   const down = (t: TargetHealth) => (t.edges === 0 ? 0 : t.healthy / t.edges);
-  return [...found.values()].sort((a, b) => down(a) - down(b) || a.upstream.localeCompare(b.upstream) || a.target.localeCompare(b.target));
+  return [...found.values()].sort((a, b) => down(a) - down(b) || a.upstream.localeCompare(b.upstream) || a.target.localeCompare(b.target) || (a.address ?? '').localeCompare(b.address ?? ''));
 }
 
 /** In words: "healthy on 3 of 3 edges". */
