@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,8 +24,12 @@ type Config struct {
 	// Addr serves clear-text HTTP, TLSAddr TLS, AdminAddr health and metrics. An
 	// empty TLSAddr serves no TLS.
 	Addr, TLSAddr, AdminAddr string
-	Domain                   string // under which gateways have their host names
-	TrustedProxies           []netip.Prefix
+	// HTTP3 is "off", "on" (no start without its UDP port, that of TLSAddr) or "auto".
+	// HTTP3Port is the port that clients reach it at, if not that one; 0: it is.
+	HTTP3          string
+	HTTP3Port      int
+	Domain         string // under which gateways have their host names
+	TrustedProxies []netip.Prefix
 	// FirstStreamPort and LastStreamPort are the range that TCP and UDP streams may
 	// be in, at the host of Addr; 0: there are none.
 	FirstStreamPort, LastStreamPort int
@@ -49,10 +54,17 @@ type Config struct {
 	Logger    *slog.Logger
 }
 
+// What Config.HTTP3 may be.
+const (
+	HTTP3Auto = "auto"
+	HTTP3On   = "on"
+	HTTP3Off  = "off"
+)
+
 // Settings are the names of the settings that an edge reads.
 var Settings = []string{
 	settings.DataDir, settings.RedisURL, settings.EdgeSecret, settings.EdgeAddr, settings.EdgeTLSAddr,
-	settings.EdgeAdminAddr, settings.EdgeDomain, settings.EdgeID, settings.TrustedProxies,
+	settings.EdgeHTTP3, settings.EdgeHTTP3Port, settings.EdgeAdminAddr, settings.EdgeDomain, settings.EdgeID, settings.TrustedProxies,
 	settings.AllowPrivateUpstreams, settings.DrainTimeout, settings.LogFormat,
 	settings.StreamPorts, settings.DNSResolver,
 }
@@ -80,6 +92,7 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 			note(fmt.Errorf("TOLLGATE_%s: %w", settings.EdgeDomain, err))
 		}
 	}
+	note(c.setHTTP3(v))
 	c.AllowPrivate, err = v.Bool(settings.AllowPrivateUpstreams)
 	note(err)
 	c.DrainTimeout, err = v.Duration(settings.DrainTimeout)
@@ -100,6 +113,28 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 		c.TrustedProxies = append(c.TrustedProxies, p)
 	}
 	return c, errors.Join(errs...)
+}
+
+// setHTTP3 reads the settings of HTTP/3.
+func (c *Config) setHTTP3(v *settings.Values) error {
+	var errs []error
+	switch c.HTTP3 = v.String(settings.EdgeHTTP3); c.HTTP3 {
+	case HTTP3Auto, HTTP3Off:
+	case HTTP3On:
+		if c.TLSAddr == "" {
+			errs = append(errs, fmt.Errorf("TOLLGATE_%s is on, but TOLLGATE_%s is empty: HTTP/3 is always TLS", settings.EdgeHTTP3, settings.EdgeTLSAddr))
+		}
+	default:
+		errs = append(errs, fmt.Errorf("TOLLGATE_%s is %q, want %s, %s or %s", settings.EdgeHTTP3, c.HTTP3, HTTP3Auto, HTTP3On, HTTP3Off))
+	}
+	if text := v.String(settings.EdgeHTTP3Port); text != "" {
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || n == 0 {
+			errs = append(errs, fmt.Errorf("TOLLGATE_%s is %q, want a port", settings.EdgeHTTP3Port, text))
+		}
+		c.HTTP3Port = int(n)
+	}
+	return errors.Join(errs...)
 }
 
 func parsePrefix(text string) (netip.Prefix, error) {

@@ -67,7 +67,7 @@ type Edge struct {
 	sync      atomic.Pointer[confsync.Syncer]
 	engine    *engine.Engine
 	server    *listen.Server
-	tls       *tls.Config // of its listeners; nil: there are none
+	tls       []*tls.Config // of TCP and of HTTP/3
 	streams   *l4.Server
 	admin     *admin.Server
 

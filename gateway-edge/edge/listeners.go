@@ -52,6 +52,10 @@ func (e *Edge) openListeners() error {
 		}
 	}
 	c.TuneTLS = e.tuneTLS
+	c.HTTP3 = listen.HTTP3{
+		Off: e.cfg.HTTP3 == HTTP3Off, Required: e.cfg.HTTP3 == HTTP3On, Port: e.cfg.HTTP3Port,
+		TokenKey: e.cfg.Keys.AddressTokenKey(), ResetKey: e.cfg.Keys.ResetKey(e.id.Edge),
+	}
 	var err error
 	if e.server, err = listen.New(c); err != nil {
 		return err

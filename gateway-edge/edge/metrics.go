@@ -16,6 +16,13 @@ func (e *Edge) registerMetrics() {
 	e.gauge("tollgate_edge_redis_up", "1 while Redis answers.", func() float64 { return number(s.Up()) })
 	e.gauge("tollgate_edge_open_requests", "Requests under way.", func() float64 { return float64(e.engine.Open()) })
 	e.gauge("tollgate_edge_connections", "HTTP/1.1 connections of clients.", func() float64 { return float64(e.engine.Connections()) })
+	e.gauge("tollgate_edge_http2_connections", "HTTP/2 connections of clients.", func() float64 { return float64(e.server.HTTP2Connections()) })
+	h3 := e.server.HTTP3Stats
+	e.gauge("tollgate_edge_http3_connections", "HTTP/3 connections of clients, handshakes included.", func() float64 { return float64(h3().Open) })
+	e.counter("tollgate_edge_http3_connections_total", "HTTP/3 connections whose handshake succeeded.", func() uint64 { return h3().Opened })
+	e.counter("tollgate_edge_http3_retries_total", "Newcomers to HTTP/3 that had to prove their address first.", func() uint64 { return h3().Retries })
+	e.counter("tollgate_edge_http3_refused_total", "HTTP/3 connections over a bound on connections.", func() uint64 { return h3().Refused })
+	e.counter("tollgate_edge_http3_floods_total", "HTTP/3 connections ended for what they sent.", func() uint64 { return h3().Floods })
 	e.gauge("tollgate_edge_open_streams", "Connections and flows of streams under way.", func() float64 { return float64(e.streams.Open()) })
 	e.counter("tollgate_edge_streams_total", "Connections and flows of streams that reached a target.", e.streams.Served)
 	e.counter("tollgate_edge_streams_refused_total", "Connections and flows of streams that were refused or reached no target.", e.streams.Refused)

@@ -22,10 +22,10 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/match"
 )
 
-// tuneTLS adds to the listener's TLS what depends on the client's hello, and the
+// tuneTLS adds to a listener's TLS what depends on the client's hello, and the
 // ticket keys that all edges share.
 func (e *Edge) tuneTLS(base *tls.Config) {
-	e.tls = base
+	e.tls = append(e.tls, base)
 	e.setTicketKeys()
 	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if slices.Contains(hello.SupportedProtos, listen.ALPNChallenge) {
@@ -82,12 +82,14 @@ func ticketKeys(secret []byte, now time.Time, scope string) [][32]byte {
 }
 
 func (e *Edge) setTicketKeys() {
-	e.tls.SetSessionTicketKeys(ticketKeys(e.cfg.Keys.TicketKey(), e.clock.Wall(), ""))
+	for _, c := range e.tls {
+		c.SetSessionTicketKeys(ticketKeys(e.cfg.Keys.TicketKey(), e.clock.Wall(), ""))
+	}
 }
 
 // rotateTickets takes the next hour's key into use when the hour has come.
 func (e *Edge) rotateTickets(ctx context.Context) error {
-	if e.tls == nil {
+	if len(e.tls) == 0 {
 		return nil
 	}
 	t := time.NewTicker(ticketEvery)

@@ -49,6 +49,22 @@ func (k *EdgeKeys) TicketKey() []byte {
 	return mac.Sum(nil)
 }
 
+// AddressTokenKey is what clients of HTTP/3 prove their addresses with at their next
+// visit (RFC 9000, 8.1.3): every edge has the same.
+func (k *EdgeKeys) AddressTokenKey() [32]byte { return k.derive("quic address tokens v1") }
+
+// ResetKey is what one edge's stateless resets are made with (RFC 9000, 10.3). No
+// two edges may have the same: one could end the other's connections.
+func (k *EdgeKeys) ResetKey(edge string) [32]byte {
+	return k.derive("quic stateless resets v1 " + edge)
+}
+
+func (k *EdgeKeys) derive(what string) [32]byte {
+	mac := hmac.New(sha256.New, k.Sealing[:])
+	_, _ = mac.Write([]byte(what))
+	return [32]byte(mac.Sum(nil))
+}
+
 // PepperVersion is the pepper that new keys are hashed under.
 const PepperVersion = 1
 

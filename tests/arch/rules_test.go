@@ -68,6 +68,10 @@ var rules = []rule{
 		why: "a request never waits for the control plane",
 	},
 	{
+		room: "gateway-edge/...", except: []string{"gateway-edge/internal/listen"}, never: []string{"lib:github.com/quic-go/", "lib:github.com/caddyserver/"},
+		why: "what speaks QUIC or ACME ends at the listener: everybody else sees requests",
+	},
+	{
 		room: "gateway-edge/...", never: []string{"services", "services/core", "services/app", "services/publish", "services/gateway", "services/apikey", "services/tenant", "services/usage", "services/audit", "services/plan", "services/internal/...", "portal/...", "infra/...", "migrations/...", "lib:gorm.io/", "lib:github.com/stripe/", "lib:github.com/labstack/"},
 		why: "the data plane runs with everything of the control plane gone",
 	},

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
+	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -81,7 +82,7 @@ func (j *job) end() {
 		}
 	}
 	if m := j.eng.cfg.Metrics; m != nil {
-		m.End(j.cl.protocol().metric(), o.Status, j.code, j.refused, edge, upstream)
+		m.End(protocols[j.cl.protocol()].metric, o.Status, j.code, j.refused, edge, upstream)
 	}
 	j.log(edge, upstream)
 	j.leave()
@@ -133,7 +134,7 @@ func (j *job) log(edge, upstream int64) {
 		Organization: j.id.Organization, Gateway: j.id.Gateway, Version: j.gw.Doc.Version, RouteNum: j.id.Route,
 		Method: policy.EngineString(j.e.Req.Method), Host: policy.EngineString(j.host),
 		Path: policy.EngineString(j.path), Query: policy.EngineString(j.query),
-		Protocol: j.cl.protocol().name(), Client: j.e.ClientAddr,
+		Protocol: protocols[j.cl.protocol()].name, Client: j.e.ClientAddr,
 		Status: status, Code: code,
 		Billed: j.e.Outcome.Billable && j.gw.Doc.Mode != contract.ModeTest, Tries: j.tries,
 		BytesIn: j.headIn + j.bodyIn, BytesOut: j.headOut + j.bodyOut,
@@ -189,18 +190,18 @@ type protocol uint8
 const (
 	protocolHTTP1 protocol = iota
 	protocolHTTP2
+	protocolHTTP3
 )
 
-func (p protocol) name() string {
-	if p == protocolHTTP2 {
-		return "HTTP/2.0"
-	}
-	return "HTTP/1.1"
+// protocols are what the log, the Via field and the metrics say.
+var protocols = [...]struct {
+	name, via string
+	metric    observe.Protocol
+}{
+	protocolHTTP1: {"HTTP/1.1", "1.1 " + gate.Pseudonym, observe.HTTP1},
+	protocolHTTP2: {"HTTP/2.0", "2.0 " + gate.Pseudonym, observe.HTTP2},
+	protocolHTTP3: {"HTTP/3.0", "3.0 " + gate.Pseudonym, observe.HTTP3},
 }
 
-func (p protocol) metric() observe.Protocol {
-	if p == protocolHTTP2 {
-		return observe.HTTP2
-	}
-	return observe.HTTP1
-}
+// multiplexed: requests are streams of a connection, which can end alone.
+func (p protocol) multiplexed() bool { return p != protocolHTTP1 }

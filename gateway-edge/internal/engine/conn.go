@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
-	"github.com/tollgate/tollgate/services/contract"
 )
 
 // Errors of the client's side.
@@ -255,7 +254,7 @@ func (c *conn) slowHead() *gate.Fault {
 	_ = c.nc.SetDeadline(time.Time{})
 	c.timers.client.clear()
 	c.j.head.Begin(c.j.e)
-	return &gate.Fault{Code: contract.CodeRequestTimeout, At: -1, Detail: "the request's head did not arrive in time"}
+	return slowHead()
 }
 
 func hasLine(b []byte) bool {

@@ -178,6 +178,9 @@ func (c *conn) appendHead(j *job, out []byte) []byte {
 	if !r.Header.Has(policy.Date) {
 		out = gate.AppendField(out, "Date", *c.eng.date.Load())
 	}
+	if a := c.eng.alternative(j); a != nil {
+		out = append(out, a.line...)
+	}
 	switch {
 	case r.Status == http.StatusSwitchingProtocols:
 		out = append(out, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)

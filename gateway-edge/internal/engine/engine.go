@@ -87,6 +87,7 @@ type Engine struct {
 	waiters   sync.Map // gateway number → *atomic.Int64
 	collected atomic.Int64
 	date      atomic.Pointer[string] // the Date field's value
+	announced atomic.Pointer[announcement]
 }
 
 // Info is what the listener knows of a connection.
@@ -160,6 +161,9 @@ func (e *Engine) Served() uint64 { return e.served.Load() }
 
 // Connections is the number of HTTP/1.1 connections.
 func (e *Engine) Connections() int { return e.sweep.len() }
+
+// Limits are the engine's bounds, defaults filled in.
+func (e *Engine) Limits() Limits { return e.cfg.Limits }
 
 // CloseIdle closes connections that have waited for a request for longer than d.
 func (e *Engine) CloseIdle(d time.Duration) { e.sweep.closeIdle(d) }

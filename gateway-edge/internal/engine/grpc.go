@@ -18,7 +18,7 @@ func rpc(ct policy.Text) bool {
 // with a status, which says more than a reset. It reports whether the client
 // could be told.
 func (j *job) endCall(err error) bool {
-	if j.cl.protocol() != protocolHTTP2 || j.e.Resp.Length >= 0 || j.grpc() != "application/grpc" {
+	if !j.cl.protocol().multiplexed() || j.e.Resp.Length >= 0 || j.grpc() != "application/grpc" {
 		return false
 	}
 	code := contract.CodeUpstreamReset

@@ -130,15 +130,8 @@ func (j *job) appendClient(out []byte) []byte {
 	out = append(out, "\r\nForwarded: "...)
 	out = j.appendForwarded(out)
 	out = append(out, "\r\nVia: "...)
-	out = append(out, j.via()...)
+	out = append(out, protocols[j.cl.protocol()].via...)
 	return append(out, "\r\n"...)
-}
-
-func (j *job) via() string {
-	if j.cl.protocol() == protocolHTTP2 {
-		return "2.0 " + gate.Pseudonym
-	}
-	return "1.1 " + gate.Pseudonym
 }
 
 func (j *job) appendTrace(out []byte) []byte {

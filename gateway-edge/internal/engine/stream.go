@@ -12,8 +12,6 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
 	_ "github.com/tollgate/tollgate/gateway-edge/internal/xconnect" // WebSockets over HTTP/2
-	"github.com/tollgate/tollgate/gateway-edge/policy"
-	"github.com/tollgate/tollgate/services/contract"
 )
 
 // infoKey is the context key under which a connection's Info travels.
@@ -25,13 +23,26 @@ func WithInfo(ctx context.Context, info Info) context.Context {
 	return context.WithValue(ctx, infoKey{}, info)
 }
 
-// Handler serves requests that net/http's server has parsed: HTTP/2. Connections
+// handler serves requests that net/http's server has parsed: HTTP/2. Connections
 // must come with WithInfo.
-func (e *Engine) Handler() http.Handler { return http.HandlerFunc(e.serveHTTP) }
+func (e *Engine) handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		info, _ := r.Context().Value(infoKey{}).(Info)
+		e.serveStream(w, r, info, protocolHTTP2)
+	})
+}
 
-// stream is an HTTP/2 request's client side, over net/http.
+// ServeHTTP3 serves a request that quic-go's server has parsed. It panics with
+// http.ErrAbortHandler when the client must see that the answer is not whole.
+func (e *Engine) ServeHTTP3(w http.ResponseWriter, r *http.Request, info Info) {
+	e.serveStream(w, r, info, protocolHTTP3)
+}
+
+// stream is the client side of a request of HTTP/2 or HTTP/3, over what their
+// servers give handlers.
 type stream struct {
 	eng *Engine
+	is  protocol
 	w   http.ResponseWriter
 	r   *http.Request
 	rc  *http.ResponseController
@@ -42,11 +53,12 @@ type stream struct {
 	bodied  bool
 	begun   bool
 	aborted bool
+	ahead1  [1]byte // of the body, read to learn whether one comes
+	peeked  bool    // it holds one
 }
 
-func (e *Engine) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	info, _ := r.Context().Value(infoKey{}).(Info)
-	s := &stream{eng: e, w: w, r: r, rc: http.NewResponseController(w)}
+func (e *Engine) serveStream(w http.ResponseWriter, r *http.Request, info Info, is protocol) {
+	s := &stream{eng: e, is: is, w: w, r: r, rc: http.NewResponseController(w)}
 	s.timers.owner = s
 	e.sweep.add(&s.timers)
 	stop := context.AfterFunc(r.Context(), s.cut)
@@ -114,93 +126,6 @@ func (s *stream) discard(j *job) {
 	s.timers.body.clear()
 }
 
-// head fills the exchange from net/http's request, through the same checks that
-// HTTP/1.1 goes through. Its strings are the collector's and not copied.
-func (s *stream) head(j *job) *gate.Fault {
-	r, h := s.r, &j.head
-	h.Begin(j.e)
-	h.Size = len(r.Method) + len(r.RequestURI) + len(r.Host)
-	j.body.done = r.Body == nil || r.Body == http.NoBody
-	kind := r.Header["Content-Type"] // first of all: a caller of gRPC must understand every refusal
-	if len(kind) == 1 {
-		if f := h.Field("Content-Type", kind[0], false); f != nil {
-			return f
-		}
-	}
-	protocol := r.Header[":protocol"] // extended CONNECT: net/http puts it there
-	webSocket := r.Method == http.MethodConnect && len(protocol) == 1 && protocol[0] == "websocket" && len(r.Header["Content-Length"]) == 0
-	method := r.Method
-	if webSocket {
-		method = http.MethodGet // what it is matched as, and sent on as
-	}
-	if f := h.SetMethod(method); f != nil {
-		return f
-	}
-	if len(protocol) > 0 && !webSocket {
-		return &gate.Fault{Code: contract.CodeRequestInvalid, At: -1, Detail: "a :protocol without CONNECT"}
-	}
-	if f := h.SetTarget(r.RequestURI); f != nil {
-		return f
-	}
-	if f := h.Field("Host", r.Host, false); f != nil {
-		return f
-	}
-	for name, values := range r.Header {
-		for _, v := range values {
-			h.Size += len(name) + len(v) + 4
-			if h.Size > gate.MaxHead {
-				return &gate.Fault{Code: contract.CodeHeadersTooLarge, At: -1, Detail: "the head is longer than 65536 bytes"}
-			}
-			switch name {
-			case ":protocol":
-				continue
-			case "Content-Type":
-				if len(kind) == 1 {
-					continue
-				}
-			case "Content-Length": // net/http holds the body to it, but takes the first of several, and 0 for what is no number
-				if len(values) > 1 || v != strconv.FormatInt(r.ContentLength, 10) {
-					return &gate.Fault{Code: contract.CodeRequestInvalid, At: -1, Detail: "Content-Length is not one number"}
-				}
-				continue
-			case "Host":
-				if v != r.Host {
-					return &gate.Fault{Code: contract.CodeRequestInvalid, At: -1, Detail: ":authority and Host name different hosts"}
-				}
-				continue
-			}
-			if f := h.Field(name, v, gate.Odd(name)); f != nil {
-				return f
-			}
-		}
-	}
-	if len(r.Trailer) > 0 { // net/http has taken the field away
-		if f := h.Field("Trailer", announced(r.Trailer), false); f != nil {
-			return f
-		}
-	}
-	j.e.Req.Length = r.ContentLength
-	s.rpc = rpc(policy.Static(r.Header.Get("Content-Type")))
-	if h.WebSocket = webSocket; webSocket {
-		j.body.done = true // what follows is no body
-	}
-	if j.body.done {
-		j.e.Req.Length = 0
-	}
-	return h.Finish()
-}
-
-// announced lists the trailers that may go on.
-func announced(t http.Header) string {
-	var names []string
-	for name := range t {
-		if gate.TrailerField(name) {
-			names = append(names, name)
-		}
-	}
-	return strings.Join(names, ", ")
-}
-
 // read is client.read.
 func (s *stream) read(j *job) ([]byte, bool, error) {
 	b := &j.body
@@ -209,6 +134,11 @@ func (s *stream) read(j *job) ([]byte, bool, error) {
 	}
 	if b.own == nil {
 		b.own = s.eng.streams.Get().(*[streamBuf]byte)
+	}
+	if s.peeked {
+		s.peeked = false
+		j.bodyIn = 1
+		return append(b.own[:0], s.ahead1[0]), false, nil
 	}
 	l := &s.eng.cfg.Limits
 	now := s.eng.clock.Coarse()
@@ -229,19 +159,25 @@ func (s *stream) read(j *job) ([]byte, bool, error) {
 	}
 	if err == io.EOF {
 		b.done = true
-		for name, values := range s.r.Trailer {
-			for _, v := range values {
-				if gate.TrailerField(name) {
-					j.e.ReqTrailer.AppendString(name, v)
-				}
-			}
-		}
+		s.takeTrailers(j)
 		return b.own[:n], true, nil
 	}
 	if err != nil {
 		return nil, false, errClientGone
 	}
 	return b.own[:n], false, nil
+}
+
+// takeTrailers takes the request's trailers, which stand there once its body has
+// ended.
+func (s *stream) takeTrailers(j *job) {
+	for name, values := range s.r.Trailer {
+		for _, v := range values {
+			if gate.TrailerField(name) {
+				j.e.ReqTrailer.AppendString(name, v)
+			}
+		}
+	}
 }
 
 // ahead is client.ahead: net/http does not tell what has come.
@@ -281,6 +217,22 @@ func (s *stream) write(j *job, p []byte, last bool) error {
 	}
 	if last {
 		s.writeTrailers(j)
+		if s.is == protocolHTTP3 {
+			return s.finish()
+		}
+	}
+	return nil
+}
+
+// finish makes quic-go's server ready to end the answer after the handler has
+// returned: it must not wait for ever then, and must not say of an answer to HEAD
+// that it would have no body.
+func (s *stream) finish() error {
+	_ = s.rc.SetWriteDeadline(time.Now().Add(s.eng.cfg.Limits.Write))
+	if !s.bodied && s.length < 0 {
+		if s.rc.Flush() != nil {
+			return errClientGone
+		}
 	}
 	return nil
 }
@@ -327,6 +279,13 @@ func (s *stream) writeHead(j *job) {
 		h["Content-Type"] = nil // not guessed
 	}
 	h["X-Request-Id"] = []string{j.idText.Clone()}
+	if s.is == protocolHTTP3 {
+		if _, ok := h["Date"]; !ok {
+			h["Date"] = []string{*s.eng.date.Load()}
+		}
+	} else if a := s.eng.alternative(j); a != nil {
+		h["Alt-Svc"] = a.values
+	}
 	if st := j.e.Resp.Status; s.length >= 0 && st != http.StatusNoContent {
 		h["Content-Length"] = []string{strconv.FormatInt(s.length, 10)}
 	}
@@ -345,7 +304,7 @@ func (s *stream) writeTrailers(j *job) {
 // abort is client.abort.
 func (s *stream) abort(*job) { s.aborted = true }
 
-func (s *stream) protocol() protocol { return protocolHTTP2 }
+func (s *stream) protocol() protocol { return s.is }
 
 // wake is watched.wake.
 func (s *stream) wake() {
@@ -374,7 +333,7 @@ func (e *Engine) StdServer() *http.Server {
 	p.SetHTTP2(true)
 	p.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler:           e.Handler(),
+		Handler:           e.handler(),
 		Protocols:         p,
 		ReadHeaderTimeout: e.cfg.Limits.Head,
 		IdleTimeout:       e.cfg.Limits.Idle,

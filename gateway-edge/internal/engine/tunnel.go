@@ -414,7 +414,7 @@ func (p *connPeer) write(b []byte) error {
 
 func (p *connPeer) stopReading() { p.c.stopReading() }
 
-// streamPeer is a client of HTTP/2.
+// streamPeer is a client of HTTP/2 or HTTP/3.
 type streamPeer struct {
 	s *stream
 	j *job

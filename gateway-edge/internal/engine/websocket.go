@@ -16,7 +16,7 @@ import (
 // asked for, and what the backend is asked.
 type shake struct {
 	spec    *contract.WebSocket
-	client  string   // the client's key; "" over HTTP/2, which has none
+	client  string   // the client's key; "" over HTTP/2 and HTTP/3, which have none
 	key     string   // ours, sent to the backend
 	offered []string // the client's Sec-WebSocket-Protocol fields
 	deflate bool     // the client offered compression, and the route lets it pass
@@ -73,7 +73,7 @@ func (j *job) handshake() bool {
 		j.e.RespHeader.AppendString(wsVersion, ws.Version)
 		return false
 	}
-	if j.cl.protocol() == protocolHTTP2 {
+	if j.cl.protocol().multiplexed() {
 		s.client = ""
 	} else if keys != 1 || !ws.ValidKey(s.client) {
 		j.refuse(contract.CodeUpgradeRefused, "Sec-WebSocket-Key is not the base64 form of 16 bytes")
@@ -148,7 +148,7 @@ func (j *job) switched(ctx context.Context, o origin) {
 	}
 	took := j.answered - j.tryBegan
 	if e.Resp.Length = 0; j.shake.client == "" {
-		e.Resp.Status = http.StatusOK // over HTTP/2 there is nothing to switch
+		e.Resp.Status = http.StatusOK // over HTTP/2 and HTTP/3 there is nothing to switch
 	}
 	body, whole, ok := j.respondBackend(ctx, o)
 	if whole || !ok {
@@ -169,7 +169,7 @@ func (j *job) switched(ctx context.Context, o origin) {
 	j.call.End(balance.ResultOK, took)
 }
 
-// noSwitch replaces an answer by which a client of HTTP/2 would take its
+// noSwitch replaces an answer by which a client of HTTP/2 or HTTP/3 would take its
 // WebSocket for open, though the backend has opened none.
 func (j *job) noSwitch(ctx context.Context, o origin) bool {
 	if j.shake == nil || j.shake.client != "" || j.e.Resp.Status >= 300 {

@@ -145,6 +145,7 @@ func (e *testEdge) wsDial(path, fields string) *wsConn {
 func (e *testEdge) wsEach(t *testing.T, test func(t *testing.T, dial func() *wsConn)) {
 	t.Run("h1", func(t *testing.T) { test(t, func() *wsConn { return e.wsDial("/chat", "") }) })
 	t.Run("h2", func(t *testing.T) { test(t, func() *wsConn { return e.wsDial2("/chat") }) })
+	t.Run("h3", func(t *testing.T) { test(t, func() *wsConn { return e.wsDial3("/chat") }) })
 }
 
 func (c *wsConn) send(t testing.TB, first byte, p string) {

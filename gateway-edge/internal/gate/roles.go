@@ -74,10 +74,11 @@ var responseRoles = func() (t [policy.EngineKnown]role) {
 	set(respCoding, policy.TransferEncoding)
 	set(respConnection, policy.Connection)
 	set(respUpgrade, policy.Upgrade)
-	// The connection's own, and what only the edge says.
+	// The connection's own, and what only the edge says: a backend knows nothing of
+	// other ways to the gateway (Alt-Svc).
 	set(respDrop, policy.KeepAlive, policy.ProxyConnection, policy.ProxyAuthenticate, policy.TrailerHeader,
 		policy.TollgateConsumer, policy.TollgateError, policy.TollgateKeyExpiresIn, policy.XRequestID,
-		policy.HTTP2Settings, policy.TE)
+		policy.HTTP2Settings, policy.TE, policy.AltSvc)
 	return
 }()
 

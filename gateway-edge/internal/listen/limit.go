@@ -40,6 +40,14 @@ func (c *census) enter(a netip.Addr) bool {
 	return true
 }
 
+// of is the number of connections that a has.
+func (c *census) of(a netip.Addr) int {
+	a = subject(a)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.by[a]
+}
+
 // leave takes it back.
 func (c *census) leave(a netip.Addr) {
 	a = subject(a)

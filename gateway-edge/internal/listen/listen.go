@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
@@ -33,7 +34,22 @@ type Config struct {
 	Trusted       []netip.Prefix // proxies whose PROXY headers and forwarding fields are believed
 	MaxConns      int            // 0 is 100,000
 	MaxConnsPerIP int            // of an address that is no trusted proxy; 0 is 256
+	HTTP3         HTTP3
 	Logger        *slog.Logger
+}
+
+// HTTP3 says how HTTP/3 is served, on the UDP port of TLSAddr.
+type HTTP3 struct {
+	Off bool
+	// Required makes a UDP port that can't be bound an error of New; else it is
+	// logged.
+	Required bool
+	// Port is where clients reach the UDP port, if not under its own number.
+	Port int
+	// TokenKey seals what proves a client's address at its next visit, at any edge
+	// that has the same. ResetKey makes the tokens by which a client learns that its
+	// connection is gone after a crash; each edge has its own.
+	TokenKey, ResetKey [32]byte
 }
 
 // Bounds of a connection's beginning.
@@ -49,6 +65,9 @@ type Server struct {
 	cfg       Config
 	tls       *tls.Config
 	listeners []listener
+	http2     atomic.Int64   // connections of HTTP/2
+	udp       net.PacketConn // of HTTP/3; nil: it is not served
+	http3     *http3Server
 	std       *http.Server
 	queue     *queue
 	census    *census
@@ -74,14 +93,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.MaxConnsPerIP = 256
 	}
 	s := &Server{cfg: cfg, census: newCensus(cfg.MaxConns, cfg.MaxConnsPerIP), stopped: make(chan struct{})}
-	s.tls = &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"h2", "http/1.1"},
-		GetCertificate: cfg.GetCertificate,
-	}
-	if cfg.TuneTLS != nil {
-		cfg.TuneTLS(s.tls)
-	}
+	s.tls = s.tlsConfig(tls.VersionTLS12, "h2", "http/1.1")
 	for _, a := range []struct {
 		addr string
 		tls  bool
@@ -99,6 +111,12 @@ func New(cfg Config) (*Server, error) {
 	if len(s.listeners) == 0 {
 		return nil, errors.New("listen: no address is given")
 	}
+	if cfg.TLSAddr != "" && !cfg.HTTP3.Off {
+		if err := s.bindHTTP3(); err != nil {
+			s.closeListeners()
+			return nil, err
+		}
+	}
 	s.queue = newQueue(s.listeners[0].Addr())
 	s.std = cfg.Engine.StdServer()
 	s.std.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
@@ -110,13 +128,25 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Addrs returns the addresses bound, clear text first.
+// tlsConfig is the TLS of connections that speak one of protos.
+func (s *Server) tlsConfig(least uint16, protos ...string) *tls.Config {
+	c := &tls.Config{MinVersion: least, NextProtos: protos, GetCertificate: s.cfg.GetCertificate}
+	if s.cfg.TuneTLS != nil {
+		s.cfg.TuneTLS(c)
+	}
+	return c
+}
+
+// Addrs returns the addresses bound for TCP, clear text first.
 func (s *Server) Addrs() (out []net.Addr) {
 	for _, l := range s.listeners {
 		out = append(out, l.Addr())
 	}
 	return out
 }
+
+// HTTP2Connections is the number of connections of HTTP/2.
+func (s *Server) HTTP2Connections() int64 { return s.http2.Load() }
 
 // Run serves until ctx ends, then cuts every connection that is left and waits
 // for all of them. Drain comes before.
@@ -129,10 +159,18 @@ func (s *Server) Run(ctx context.Context) error {
 		loops.Add(1)
 		go func() { defer loops.Done(); s.accept(ctx, l) }()
 	}
+	if s.http3 != nil {
+		loops.Add(1)
+		go func() { defer loops.Done(); s.serveHTTP3() }()
+	}
 	<-ctx.Done()
 	s.stop()
 	_ = s.queue.Close()
 	_ = s.std.Close()
+	if s.http3 != nil {
+		_ = s.http3.Close()
+		_ = s.udp.Close()
+	}
 	loops.Wait()
 	s.conns.Wait()
 	return nil
@@ -144,7 +182,13 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.stop()
 	s.cfg.Engine.Drain()
 	done := make(chan error, 1)
-	go func() { done <- s.std.Shutdown(ctx) }()
+	go func() {
+		var h3 sync.WaitGroup
+		h3.Go(func() { s.drainHTTP3(ctx) })
+		err := s.std.Shutdown(ctx)
+		h3.Wait()
+		done <- err
+	}()
 	t := time.NewTicker(20 * time.Millisecond)
 	defer t.Stop()
 	for s.cfg.Engine.Open() > 0 || s.cfg.Engine.Connections() > 0 {
@@ -160,7 +204,12 @@ func (s *Server) Drain(ctx context.Context) error {
 }
 
 // Close unbinds the addresses of a server whose Run was never called.
-func (s *Server) Close() { s.stop() }
+func (s *Server) Close() {
+	s.stop()
+	if s.udp != nil {
+		_ = s.udp.Close()
+	}
+}
 
 func (s *Server) stop() { s.stopOnce.Do(func() { close(s.stopped); s.closeListeners() }) }
 
@@ -317,6 +366,8 @@ var forHTTP2 = map[uint16]bool{
 // its end.
 func (s *Server) serveStdConn(c net.Conn, h *handed) {
 	h.done = make(chan struct{})
+	s.http2.Add(1)
+	defer s.http2.Add(-1)
 	if !s.queue.put(c) {
 		_ = c.Close()
 		return

@@ -17,6 +17,8 @@ const (
 	DatabaseURL           = "DATABASE_URL"
 	EdgeAddr              = "EDGE_ADDR"
 	EdgeTLSAddr           = "EDGE_TLS_ADDR"
+	EdgeHTTP3             = "EDGE_HTTP3"
+	EdgeHTTP3Port         = "EDGE_HTTP3_PORT"
 	EdgeAdminAddr         = "EDGE_ADMIN_ADDR"
 	PortalAddr            = "PORTAL_ADDR"
 	PortalAdminAddr       = "PORTAL_ADMIN_ADDR"
@@ -62,6 +64,8 @@ var table = []Setting{
 	{Name: DatabaseURL, Help: "postgres:// URL or sqlite:PATH", Secret: true},
 	{Name: EdgeAddr, Default: ":8000", Help: "address of the edge for clear-text HTTP"},
 	{Name: EdgeTLSAddr, Default: ":8443", Help: "address of the edge for TLS"},
+	{Name: EdgeHTTP3, Default: "auto", Help: "HTTP/3 on the UDP port of EDGE_TLS_ADDR: auto (on where the port can be had), on (no start without it) or off"},
+	{Name: EdgeHTTP3Port, Help: "UDP port under which clients reach HTTP/3, when it is published under another than its own"},
 	{Name: EdgeAdminAddr, Default: "127.0.0.1:8001", Help: "address of the edge's health and metrics"},
 	{Name: StreamPorts, Help: "ports of edges for TCP and UDP streams, such as 9000-9099; the same for portal, worker and edges. Without it there are none"},
 	{Name: PortalAddr, Default: ":8080", Help: "address of the management API and the portal"},
