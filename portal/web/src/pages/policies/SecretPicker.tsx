@@ -13,10 +13,11 @@ export interface SecretPickerProps {
   onChange: (name: string) => void;
   error?: string;
   disabled?: boolean;
+  clearable?: boolean;
 }
 
 /** Chooses one of the gateway's secrets, or stores a new one. */
-export function SecretPicker({ gateway, label, value, onChange, error, disabled }: SecretPickerProps) {
+export function SecretPicker({ gateway, label, value, onChange, error, disabled, clearable }: SecretPickerProps) {
   const [making, setMaking] = useState(false);
   const may = useMay('secrets:write');
   const { data } = $api.useQuery('get', '/v1/gateways/{gateway}/secrets', { params: { path: { gateway }, query: { limit: 200 } } });
@@ -28,6 +29,7 @@ export function SecretPicker({ gateway, label, value, onChange, error, disabled 
         aria-label={label}
         placeholder="Choose a secret"
         searchable
+        clearable={clearable}
         disabled={disabled}
         error={error}
         value={value || null}

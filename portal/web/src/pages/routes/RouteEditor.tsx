@@ -1,15 +1,13 @@
 import { Badge, Stack, Tabs, Text, Title } from '@mantine/core';
-import { useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import { api, etagOf, type Schemas } from '@/api/client';
 import { errorOf } from '@/api/check';
-import { refresh } from '@/api/queries';
 import { TryPanel } from '@/pages/explain/TryPanel';
+import { usePartDraft } from '@/pages/parts/usePartDraft';
 import { PolicyList } from '@/pages/policies/PolicyList';
 import type { Catalogue, Policy } from '@/pages/policies/usePolicyTypes';
 import { PanelSkeleton, ProblemNote, useSearchParams } from '@/ui';
 import { SaveBar } from '@/ui/SaveBar';
-import { useDraft } from '@/ui/useDraft';
 import { InheritedPolicies } from './InheritedPolicies';
 import { RouteFields, type RouteInput } from './RouteFields';
 
@@ -26,39 +24,27 @@ export interface RouteEditorProps {
   policies: Policy[];
 }
 
-/** What of a route is input: without what the API adds. */
-export function inputOf({ id: _, created_at: __, updated_at: ___, ...input }: Schemas['Route']): RouteInput {
-  return input;
-}
-
 const empty: RouteInput = { name: '', match: { path: '' } };
 const bodyOf = (route: RouteInput, base?: Schemas['Route']) => ({ name: base?.name, route });
 
 /** Edits one draft of a route, as a form and as a document, checked by the API while it is written. */
 export function RouteEditor({ gateway, route, start, catalogue, policies }: RouteEditorProps) {
-  const navigate = useNavigate();
   const [search, setSearch] = useSearchParams();
-  const { base, draft, setDraft, dirty, may, check, errors, strict, errorAt, note, bar } = useDraft<Schemas['Route'], RouteInput>({
+  const { base, draft, setDraft, dirty, may, check, errors, strict, errorAt, note, bar } = usePartDraft<Schemas['Route'], RouteInput>({
     gateway,
     saved: route,
     start: start ?? empty,
-    inputOf,
     bodyOf,
     nameTaken: 'is taken by another route',
-    save: async (body, before) => {
-      const path = { gateway };
-      const { data } = before
-        ? await api.PUT('/v1/gateways/{gateway}/routes/{name}', { params: { path: { ...path, name: before.name }, header: { 'If-Match': etagOf(before) } }, body })
-        : await api.POST('/v1/gateways/{gateway}/routes', { params: { path }, body });
-      await refresh('/v1/gateways/{gateway}/routes', '/v1/gateways/{gateway}/versions');
-      if (data && before?.name !== data.name) {
-        await navigate({ to: '/gateways/$gw/routes/$name', params: { gw: gateway, name: data.name }, search: before ? search : { saved: 'yes' }, replace: Boolean(before) });
-      }
-      return data;
-    },
+    changes: ['/v1/gateways/{gateway}/routes'],
+    page: '/gateways/$gw/routes/$name',
+    send: (body, before) =>
+      before
+        ? api.PUT('/v1/gateways/{gateway}/routes/{name}', { params: { path: { gateway, name: before.name }, header: { 'If-Match': etagOf(before) } }, body })
+        : api.POST('/v1/gateways/{gateway}/routes', { params: { path: { gateway } }, body }),
   });
   const own = draft.policies ?? [];
-  const placed = (e: { pointer: string }) => /^\/(name|match|policies|upstream|public|timeout|max_body_bytes|priority)(\/|$)/.test(e.pointer);
+  const placed = (e: { pointer: string }) => /^\/(name|match|policies|upstream|public|timeout|max_body_bytes|priority|websocket)(\/|$)/.test(e.pointer);
   const rest = errors.filter((e) => !placed(e));
   return (
     <>

@@ -5,6 +5,7 @@ import { $api, type Schemas } from '@/api/client';
 import { steady } from '@/api/queries';
 import { TextLink } from '@/ui/LinkTo';
 import { FieldMatches } from './FieldMatches';
+import { WebSocketFields } from './WebSocketFields';
 import { methods, pathWords, tidy, type Match } from './match';
 
 export type RouteInput = Schemas['RouteInput'];
@@ -111,7 +112,7 @@ export function RouteFields({ gateway, draft, onChange, errorAt, disabled, fresh
   );
 }
 
-interface MoreProps {
+export interface PartProps {
   draft: RouteInput;
   set: (change: Partial<RouteInput>) => void;
   errorAt: RouteFieldsProps['errorAt'];
@@ -124,9 +125,9 @@ const flags = [
   ['abort_on_fin', 'End when the caller half-closes', 'Ends the exchange when an HTTP/1.1 caller closes its sending half.'],
 ] as const;
 
-function More({ draft, set, errorAt, disabled }: MoreProps) {
+function More({ draft, set, errorAt, disabled }: PartProps) {
   return (
-    <Accordion variant="contained" chevronPosition="left">
+    <Accordion variant="contained" chevronPosition="left" multiple>
       <Accordion.Item value="more">
         <Accordion.Control>Timeout, body size, priority and more</Accordion.Control>
         <Accordion.Panel>
@@ -172,6 +173,19 @@ function More({ draft, set, errorAt, disabled }: MoreProps) {
                 disabled={disabled}
               />
             ))}
+          </Stack>
+        </Accordion.Panel>
+      </Accordion.Item>
+      <Accordion.Item value="websocket">
+        <Accordion.Control>
+          WebSockets{' '}
+          <Text span size="sm" c="dimmed" ml={4}>
+            {draft.websocket ? 'Taken' : 'Refused'}
+          </Text>
+        </Accordion.Control>
+        <Accordion.Panel>
+          <Stack gap="md">
+            <WebSocketFields draft={draft} set={set} errorAt={errorAt} disabled={disabled} />
           </Stack>
         </Accordion.Panel>
       </Accordion.Item>

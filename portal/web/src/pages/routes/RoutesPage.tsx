@@ -1,15 +1,14 @@
 import { Badge, Group, Select, Text } from '@mantine/core';
-import { IconPlus, IconRoute } from '@tabler/icons-react';
+import { IconRoute } from '@tabler/icons-react';
 import { api, type Schemas } from '@/api/client';
-import { useMay } from '@/api/session';
 import { usePolicyTypes } from '@/pages/policies/usePolicyTypes';
+import { PartList } from '@/pages/parts/PartList';
 import { useGatewayName } from '@/shell/useGateway';
-import { DataTable, EmptyState, PageHeader, Time, isBare, useRows, useSearchParams, type Column } from '@/ui';
-import { LinkButton, TextLink } from '@/ui/LinkTo';
+import { Time, useSearchParams, type Column } from '@/ui';
+import { TextLink } from '@/ui/LinkTo';
 import { methods } from './match';
 
 type Route = Schemas['Route'];
-type Sort = 'name' | '-name' | 'updated_at' | '-updated_at';
 
 function columnsOf(gateway: string): Column<Route>[] {
   return [
@@ -77,61 +76,40 @@ function columnsOf(gateway: string): Column<Route>[] {
 
 export default function RoutesPage() {
   const gateway = useGatewayName();
-  const may = useMay('gateways:write');
   const [search, setSearch] = useSearchParams();
   const { catalogue } = usePolicyTypes();
-  const sort = (search.sort ?? 'name') as Sort;
-  const { q, method, policy, upstream } = search;
-  const rows = useRows({
-    key: ['get', '/v1/gateways/{gateway}/routes', gateway, q, sort, method, policy, upstream, 'rows'],
-    read: async (cursor, signal) => {
-      const { data } = await api.GET('/v1/gateways/{gateway}/routes', {
-        params: { path: { gateway }, query: { limit: 100, cursor, q: q || undefined, sort, count: cursor ? undefined : true, method, policy, upstream } },
-        signal,
-      });
-      return data ?? { items: [] };
-    },
-    filtered: Boolean(method || policy || upstream),
-  });
-  const make = may ? (
-    <LinkButton to="/gateways/$gw/new-route" params={{ gw: gateway }} leftSection={<IconPlus size={16} aria-hidden />}>
-      New route
-    </LinkButton>
-  ) : null;
+  const { method, policy, upstream } = search;
   return (
-    <>
-      <PageHeader title="Routes" description="A route decides by method, host and path what happens to a request." docs="/docs/routes" actions={isBare(rows, q) ? null : make} />
-      <DataTable
-        caption={`Routes of ${gateway}`}
-        rows={rows}
-        rowKey={(r) => r.id}
-        columns={columnsOf(gateway)}
-        search={q}
-        onSearch={(text) => setSearch({ q: text })}
-        searchLabel="Search by name, path or upstream"
-        sort={sort}
-        onSort={(word) => setSearch({ sort: word })}
-        filters={
-          <>
-            <Select aria-label="Method" placeholder="Any method" clearable data={methods} value={method ?? null} onChange={(v) => setSearch({ method: v ?? undefined })} w={150} />
-            <Select
-              aria-label="Policy"
-              placeholder="Any policy"
-              clearable
-              data={(catalogue?.types ?? []).map((t) => ({ value: t.type, label: t.title }))}
-              value={policy ?? null}
-              onChange={(v) => setSearch({ policy: v ?? undefined })}
-              w={170}
-            />
-          </>
-        }
-        empty={
-          <EmptyState icon={<IconRoute size={32} />} title="No route yet" action={make}>
-            Requests that no route matches are answered 404. A route takes those of a path, such as <span className="tg-mono">/orders/*</span>, applies its
-            policies and sends them to an upstream.
-          </EmptyState>
-        }
-      />
-    </>
+    <PartList
+      gateway={gateway}
+      title="Routes"
+      what="route"
+      description="A route decides by method, host and path what happens to a request."
+      docs="/docs/routes"
+      make="/gateways/$gw/new-route"
+      path="/v1/gateways/{gateway}/routes"
+      read={(query, signal) => api.GET('/v1/gateways/{gateway}/routes', { params: { path: { gateway }, query: { ...query, method, policy, upstream } }, signal })}
+      columns={columnsOf(gateway)}
+      searchLabel="Search by name, path or upstream"
+      icon={<IconRoute size={32} />}
+      filters={
+        <>
+          <Select aria-label="Method" placeholder="Any method" clearable data={methods} value={method ?? null} onChange={(v) => setSearch({ method: v ?? undefined })} w={150} />
+          <Select
+            aria-label="Policy"
+            placeholder="Any policy"
+            clearable
+            data={(catalogue?.types ?? []).map((t) => ({ value: t.type, label: t.title }))}
+            value={policy ?? null}
+            onChange={(v) => setSearch({ policy: v ?? undefined })}
+            w={170}
+          />
+        </>
+      }
+      filteredBy={[method, policy, upstream]}
+    >
+      Requests that no route matches are answered 404. A route takes those of a path, such as <span className="tg-mono">/orders/*</span>, applies its
+      policies and sends them to an upstream.
+    </PartList>
   );
 }

@@ -1,6 +1,7 @@
-import { Accordion, MultiSelect, Select, SimpleGrid, Stack, Switch, Textarea, TextInput, Title } from '@mantine/core';
+import { Accordion, MultiSelect, Select, SimpleGrid, Stack, TextInput, Title } from '@mantine/core';
 import type { ReactNode } from 'react';
 import type { Schemas } from '@/api/client';
+import { Connections } from './ConnectionFields';
 import { CountField, DurationField } from './fields';
 import { HealthFields, OutlierFields } from './HealthFields';
 import { BreakerFields, LoadFields, SessionFields } from './LoadFields';
@@ -187,64 +188,6 @@ function Patience({ draft, set, errorAt, disabled }: PartProps) {
         <DurationField label="Pause up to" placeholder="25ms" value={retries.backoff} onChange={(backoff) => change({ backoff })} error={errorAt('/retries/backoff')} disabled={disabled} />
         <DurationField label="At most" placeholder="250ms" value={retries.max_backoff} onChange={(max_backoff) => change({ max_backoff })} error={errorAt('/retries/max_backoff')} disabled={disabled} />
       </SimpleGrid>
-    </>
-  );
-}
-
-function Connections({ draft, set, errorAt, disabled }: PartProps) {
-  const tls = draft.tls ?? {};
-  const keepalive = draft.keepalive ?? {};
-  return (
-    <>
-      <SimpleGrid cols={{ base: 1, sm: 3 }}>
-        <Select
-          label="Protocol"
-          data={Object.entries(protocols).map(([value, label]) => ({ value, label }))}
-          value={draft.protocol ?? 'http1'}
-          allowDeselect={false}
-          onChange={(v) => set({ protocol: v as UpstreamInput['protocol'] })}
-          error={errorAt('/protocol')}
-          disabled={disabled}
-        />
-        <CountField
-          label="Idle connections kept"
-          placeholder="default"
-          value={keepalive.max_idle}
-          onChange={(max_idle) => set({ keepalive: compact({ ...keepalive, max_idle }) })}
-          error={errorAt('/keepalive/max_idle')}
-          disabled={disabled}
-        />
-        <DurationField
-          label="For"
-          placeholder="default"
-          value={keepalive.idle_timeout}
-          onChange={(idle_timeout) => set({ keepalive: compact({ ...keepalive, idle_timeout }) })}
-          error={errorAt('/keepalive/idle_timeout')}
-          disabled={disabled}
-        />
-      </SimpleGrid>
-      <Textarea
-        label="Trusted certificates"
-        description="In PEM, instead of the system’s, for backends with a certificate of your own authority."
-        placeholder="-----BEGIN CERTIFICATE-----"
-        value={tls.ca_pem ?? ''}
-        onChange={(e) => set({ tls: compact({ ...tls, ca_pem: e.currentTarget.value }) })}
-        error={errorAt('/tls/ca_pem')}
-        autosize
-        minRows={2}
-        maxRows={10}
-        spellCheck={false}
-        classNames={{ input: 'tg-mono' }}
-        disabled={disabled}
-      />
-      <Switch
-        label="Don’t check the backend’s certificate"
-        description="Only where the operator of this Tollgate allows private upstreams. Anybody in between could answer for your backend."
-        checked={tls.skip_verify ?? false}
-        onChange={(e) => set({ tls: compact({ ...tls, skip_verify: e.currentTarget.checked || undefined }) })}
-        error={errorAt('/tls/skip_verify')}
-        disabled={disabled}
-      />
     </>
   );
 }

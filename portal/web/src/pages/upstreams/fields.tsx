@@ -2,6 +2,7 @@ import { NumberInput, TextInput } from '@mantine/core';
 
 export interface DurationFieldProps {
   label: string;
+  description?: string;
   placeholder: string;
   value: string | undefined;
   onChange: (value: string | undefined) => void;
