@@ -126,6 +126,50 @@ func TestBreakerByConcurrency(t *testing.T) {
 	}
 }
 
+// TestBreakerTripsForWhoWaits: while a session waits for its own target, others are
+// served from the queue, and the one that is too many for a breaker trips it there.
+func TestBreakerTripsForWhoWaits(t *testing.T) {
+	t.Parallel()
+	r, _ := newRegistry(t)
+	d := doc("", 1, 1)
+	d.Targets[0].MaxRequests, d.Targets[1].MaxRequests = 1, 10
+	d.Breaker = &contract.CircuitBreaker{MaxConcurrent: 2}
+	d.Sessions = &contract.Sessions{By: "cookie"}
+	u := compile(t, r, d)
+	home := &Call{session: u.targets[0]}
+	u.Pick(home)
+	wait := func(c *Call, got chan<- *Target) {
+		if _, code := u.Pick(c); code != contract.CodeUpstreamBusy {
+			t.Error(code)
+		}
+		target, _ := u.Wait(t.Context(), c)
+		got <- target
+	}
+	session, others := make(chan *Target, 1), make(chan *Target, 3)
+	go wait(&Call{session: u.targets[0]}, session)
+	for u.Waiting() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	for range 3 {
+		go wait(&Call{}, others)
+	}
+	for range 2 {
+		if x := <-others; x != u.targets[1] {
+			t.Error("sent to the wrong target")
+		}
+	}
+	for u.targets[1].inService() {
+		time.Sleep(time.Millisecond)
+	}
+	if n := u.targets[1].Inflight(); n != 2 {
+		t.Errorf("%d in flight", n)
+	}
+	home.End(ResultOK, 1)
+	if x := <-session; x != u.targets[0] {
+		t.Error("the session moved")
+	}
+}
+
 // TestBreakerGoes: a version without a breaker closes it, and with a backup nobody
 // waits for it.
 func TestBreakerGoes(t *testing.T) {

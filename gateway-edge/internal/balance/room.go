@@ -27,46 +27,40 @@ func (t *Target) reserve(waiter bool) (r room, probe bool) {
 		}
 		probe = true
 	}
-	if t.count() {
-		if b := t.upstream.breaker; b != nil && !probe && b.concurrent > 0 && s.inflight.Load() > b.concurrent {
-			t.leave(probe)
-			t.trip()
-			return roomShut, false
-		}
+	most := int64(0)
+	if b := t.upstream.breaker; b != nil && !probe {
+		most = b.concurrent
+	}
+	if r = t.count(most); r == roomFree {
 		return roomFree, probe
 	}
 	if probe {
 		s.breaker.free.Add(1)
 	}
-	return roomFull, false
+	if r == roomShut {
+		t.trip()
+	}
+	return r, false
 }
 
-// count adds a request in flight, within the cap. There is never one too many,
-// not even for a moment: a request that left in between would wake nobody.
-func (t *Target) count() bool {
+// count adds a request in flight, within the cap, and within what the breaker
+// takes (0: no bound). There is never one too many, not even for a moment: a
+// request that left in between would wake nobody.
+func (t *Target) count(most int64) room {
 	n := &t.state.inflight
-	if t.limit == 0 {
+	if t.limit == 0 && most == 0 {
 		n.Add(1)
-		return true
+		return roomFree
 	}
 	for {
 		have := n.Load()
-		if have >= t.limit {
-			return false
+		switch {
+		case t.limit > 0 && have >= t.limit:
+			return roomFull
+		case most > 0 && have >= most:
+			return roomShut
+		case n.CompareAndSwap(have, have+1):
+			return roomFree
 		}
-		if n.CompareAndSwap(have, have+1) {
-			return true
-		}
-	}
-}
-
-// leave takes back what reserve counted.
-func (t *Target) leave(probe bool) {
-	if probe {
-		t.state.breaker.free.Add(1)
-	}
-	t.state.inflight.Add(-1)
-	if q := &t.upstream.group.queue; q.waiting.Load() > 0 {
-		q.wake()
 	}
 }
