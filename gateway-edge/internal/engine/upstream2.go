@@ -60,11 +60,7 @@ func newUpstream2(j *job) *upstream2 {
 // send is origin.send.
 func (u *upstream2) send(ctx context.Context, t *balance.Target) try {
 	j := u.j
-	u.ctx, u.cancel = context.WithCancelCause(ctx)
-	u.done, u.resp, u.body = false, nil, nil
-	if j.timers != nil {
-		j.timers.cancel.Store(&u.cancel)
-	}
+	u.begin(ctx)
 	now := j.eng.clock.Boot()
 	r := u.request(t)
 	if u.body != nil {
@@ -94,6 +90,17 @@ func (u *upstream2) send(ctx context.Context, t *balance.Target) try {
 		return failedTry(tryProtocol, errUpstreamEnd)
 	}
 	return try{kind: tryAnswered}
+}
+
+// begin begins a try. What the sweeper is given to end it is never changed: the
+// sweeper may be about to call it when the try is over.
+func (u *upstream2) begin(ctx context.Context) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	u.ctx, u.cancel = ctx, cancel
+	u.done, u.resp, u.body = false, nil, nil
+	if t := u.j.timers; t != nil {
+		t.cancel.Store(&cancel)
+	}
 }
 
 // request makes the request that net/http sends. Its strings are copies: the
