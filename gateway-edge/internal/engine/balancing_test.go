@@ -346,6 +346,33 @@ func TestRetryOfTheOnlyTarget(t *testing.T) {
 	}
 }
 
+// TestHeldAnswerStalls: an answer that is taken after all, since no target has room
+// for a further try, is held to its time as any other.
+func TestHeldAnswerStalls(t *testing.T) {
+	t.Parallel()
+	left := make(chan struct{})
+	url := h2Backend(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "part")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		close(left)
+	})
+	e := newEdge(t, edgeOptions{})
+	g := withProtocol(plain(url), "h2c")
+	u := &g.Upstreams[0]
+	u.MaxRequests, u.Timeouts = 1, &contract.Timeouts{Idle: lasting(300 * time.Millisecond)}
+	u.Retries = &contract.Retries{On: []string{"503"}, Backoff: lasting(time.Millisecond)}
+	e.serve(g)
+	s := e.dial()
+	s.send(get("/"))
+	select {
+	case <-left:
+	case <-time.After(10 * time.Second):
+		t.Error("the backend may stall for ever")
+	}
+}
+
 // TestDrainEndsStreams: a target that is taken out gets no new request at once;
 // what streams from it may go on until the drain's end, no longer.
 func TestDrainEndsStreams(t *testing.T) {

@@ -56,16 +56,17 @@ func (j *job) backOff(ctx context.Context, r *balance.Retry) bool {
 	return j.timers == nil || !j.timers.gone.Load()
 }
 
-// patient is a context that ends after a time, or when the client goes away.
+// patient is a context that ends after a time, or when the client goes away. An
+// answer that is held meanwhile can be ended as before afterwards.
 func (j *job) patient(ctx context.Context, d time.Duration) (context.Context, func()) {
 	ctx, stop := context.WithTimeout(ctx, max(d, 1))
 	ctx, cancel := context.WithCancelCause(ctx)
 	if j.timers == nil {
 		return ctx, func() { cancel(nil); stop() }
 	}
-	j.timers.cancel.Store(&cancel)
+	before := j.timers.cancel.Swap(&cancel)
 	return ctx, func() {
-		j.timers.cancel.Store(nil)
+		j.timers.cancel.Store(before)
 		cancel(nil)
 		stop()
 	}
