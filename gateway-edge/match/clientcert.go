@@ -39,8 +39,7 @@ type ClientPolicy struct {
 
 // revocations is one revocation list.
 type revocations struct {
-	issuer []byte // raw name
-	key    *x509.Certificate
+	key    []byte    // of the authority: its SubjectPublicKeyInfo
 	until  time.Time // zero: it says none
 	serial map[string]bool
 }
@@ -159,7 +158,7 @@ func revocationLists(text string, cas []*x509.Certificate) (out []*revocations, 
 		if at < 0 {
 			return nil, fmt.Errorf("list %d (%.80s) is signed by none of the authorities in ca_pem", len(out)+1, l.Issuer)
 		}
-		r := &revocations{issuer: l.RawIssuer, key: cas[at], until: l.NextUpdate, serial: map[string]bool{}}
+		r := &revocations{key: cas[at].RawSubjectPublicKeyInfo, until: l.NextUpdate, serial: map[string]bool{}}
 		for i := range l.RevokedCertificateEntries {
 			r.serial[string(l.RevokedCertificateEntries[i].SerialNumber.Bytes())] = true
 		}
@@ -218,11 +217,13 @@ func (p *ClientPolicy) Verify(shown []*x509.Certificate, now time.Time) error {
 	return err
 }
 
-// unrevoked looks for each certificate of a chain in the lists of who signed it.
+// unrevoked looks for each certificate of a chain in the lists of who signed it. An
+// authority is its key: it may have several certificates, and the client chooses
+// which of them it shows.
 func (p *ClientPolicy) unrevoked(chain []*x509.Certificate, now time.Time) error {
 	for i := 0; i+1 < len(chain); i++ {
 		for _, l := range p.crls {
-			if !bytes.Equal(l.issuer, chain[i].RawIssuer) || !l.key.Equal(chain[i+1]) {
+			if !bytes.Equal(l.key, chain[i+1].RawSubjectPublicKeyInfo) {
 				continue
 			}
 			if l.serial[string(chain[i].SerialNumber.Bytes())] {
