@@ -403,8 +403,9 @@ func knownHosts(own string, all []Domain) []string {
 	return out
 }
 
-// dropLapsed takes out of a document's routes what they say of hosts that are not
-// served: a route for those alone goes with them.
+// dropLapsed takes out of a document what its routes and its rules for client
+// certificates say of hosts that are not served: a route for those alone goes with
+// them.
 func dropLapsed(doc *contract.Gateway, all []Domain) {
 	lapsed := map[string]bool{}
 	for i := range all {
@@ -427,4 +428,20 @@ func dropLapsed(doc *contract.Gateway, all []Domain) {
 		routes = append(routes, r)
 	}
 	doc.Routes = routes
+	doc.ClientCertificates = dropLapsedHosts(doc.ClientCertificates, lapsed)
+}
+
+// dropLapsedHosts takes hosts out of rules for client certificates. Rules for those
+// alone go: without a host they would be for all the others.
+func dropLapsedHosts(all []contract.ClientCertificates, lapsed map[string]bool) (out []contract.ClientCertificates) {
+	for _, c := range all {
+		if len(c.Hosts) > 0 {
+			c.Hosts = slices.DeleteFunc(slices.Clone(c.Hosts), func(h string) bool { return lapsed[h] })
+			if len(c.Hosts) == 0 {
+				continue
+			}
+		}
+		out = append(out, c)
+	}
+	return out
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
@@ -172,6 +173,45 @@ func TestDomainLapses(t *testing.T) {
 	d.Prove(t, next, shop2.ID, v.Host)
 	if v, err = d.Gateways.GetDomain(t.Context(), acme, shop.ID, v.Host); err != nil || v.State != gateway.DomainLapsed {
 		t.Errorf("the owner before: %+v, %v", v, err)
+	}
+}
+
+// TestLapsedHostAsksForNothing: a domain that lapses takes its rules for client
+// certificates along; edges could not compile them, and would go on with what they
+// had.
+func TestLapsedHostAsksForNothing(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.SQLite(t), nil)
+	d := storetest.NewDomain(t, db)
+	org := storetest.Organization(t, db, "acme")
+	shop := d.Gateway(t, org, "shop")
+	v := addDomain(t, d, org, shop.ID, "api.moved.com")
+	v = d.Prove(t, org, shop.ID, v.Host)
+	c := storetest.Config()
+	ca := storetest.NewAuthority(t, "partners").PEM
+	c.ClientCertificates = []contract.ClientCertificates{{Hosts: []string{v.Host}, CAPEM: ca}, {Hosts: []string{shop.Hostname}, CAPEM: ca}}
+	if _, err := d.Gateways.PutConfig(t.Context(), org, gateway.PutConfig{Gateway: shop.ID, Config: c}); err != nil {
+		t.Fatal(err)
+	}
+	if doc := compiled(t, db, shop.ID); len(doc.ClientCertificates) != 2 {
+		t.Errorf("%d rules", len(doc.ClientCertificates))
+	}
+	d.DNS.Set(d.Gateways.Proof(v).Name)
+	verifyDomain(t, d, v)
+	d.Clock.Add(gateway.DomainGrace + time.Minute)
+	if v = verifyDomain(t, d, v); v.State != gateway.DomainLapsed {
+		t.Fatalf("%+v", v)
+	}
+	doc := compiled(t, db, shop.ID)
+	if _, errs := match.CompileClientCertificates(doc.ClientCertificates, doc.Hosts); len(errs) > 0 {
+		t.Errorf("edges can't compile it: %v", errs)
+	}
+	if n := len(doc.ClientCertificates); n != 1 || !slices.Equal(doc.ClientCertificates[0].Hosts, []string{shop.Hostname}) {
+		t.Errorf("%d rules are left: %+v", n, doc.ClientCertificates)
+	}
+	d.Prove(t, org, shop.ID, v.Host)
+	if doc := compiled(t, db, shop.ID); len(doc.ClientCertificates) != 2 {
+		t.Errorf("proven again: %d rules", len(doc.ClientCertificates))
 	}
 }
 
