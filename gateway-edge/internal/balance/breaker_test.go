@@ -136,7 +136,7 @@ func TestBreakerTripsForWhoWaits(t *testing.T) {
 	d.Breaker = &contract.CircuitBreaker{MaxConcurrent: 2}
 	d.Sessions = &contract.Sessions{By: "cookie"}
 	u := compile(t, r, d)
-	home := &Call{session: u.targets[0]}
+	home := &Call{session: u.Targets()[0]}
 	u.Pick(home)
 	wait := func(c *Call, got chan<- *Target) {
 		if _, code := u.Pick(c); code != contract.CodeUpstreamBusy {
@@ -146,7 +146,7 @@ func TestBreakerTripsForWhoWaits(t *testing.T) {
 		got <- target
 	}
 	session, others := make(chan *Target, 1), make(chan *Target, 3)
-	go wait(&Call{session: u.targets[0]}, session)
+	go wait(&Call{session: u.Targets()[0]}, session)
 	for u.Waiting() == 0 {
 		time.Sleep(time.Millisecond)
 	}
@@ -154,18 +154,18 @@ func TestBreakerTripsForWhoWaits(t *testing.T) {
 		go wait(&Call{}, others)
 	}
 	for range 2 {
-		if x := <-others; x != u.targets[1] {
+		if x := <-others; x != u.Targets()[1] {
 			t.Error("sent to the wrong target")
 		}
 	}
-	for u.targets[1].inService() {
+	for u.Targets()[1].inService() {
 		time.Sleep(time.Millisecond)
 	}
-	if n := u.targets[1].Inflight(); n != 2 {
+	if n := u.Targets()[1].Inflight(); n != 2 {
 		t.Errorf("%d in flight", n)
 	}
 	home.End(ResultOK, 1)
-	if x := <-session; x != u.targets[0] {
+	if x := <-session; x != u.Targets()[0] {
 		t.Error("the session moved")
 	}
 }
