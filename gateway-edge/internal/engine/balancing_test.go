@@ -2,10 +2,13 @@ package engine_test
 
 import (
 	"bufio"
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -297,6 +300,52 @@ func TestSessionCookie(t *testing.T) {
 	for range 10 {
 		if body, set := ask(); body != next || set != "" {
 			t.Fatalf("moved again, from %s to %s, %s", next, body, set)
+		}
+	}
+}
+
+// TestCookiesStayWithTheirHost: on the domain that tenants share no cookie is set
+// beyond the gateway's own host, neither by a WebSocket's handshake nor by the
+// sessions that a tenant configures; the session's own is set by both.
+func TestCookiesStayWithTheirHost(t *testing.T) {
+	t.Parallel()
+	const cookies = "Set-Cookie: own=1\r\nSet-Cookie: all=1; Domain=shared.test\r\n"
+	sum := sha1.Sum([]byte("dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	accept := base64.StdEncoding.EncodeToString(sum[:])
+	b := newBackend(t, func(_ *rawBackend, c net.Conn) {
+		req, err := http.ReadRequest(bufio.NewReader(c))
+		if err != nil {
+			return
+		}
+		key := req.Header.Get("Sec-WebSocket-Key")
+		if key == "" {
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n%s\r\n", cookies)
+			return
+		}
+		h := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+		fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n",
+			base64.StdEncoding.EncodeToString(h[:]), cookies)
+	})
+	for domain, want := range map[string][]string{"": {"own", "tollgate_session"}, "shared.test": {"own"}, "demo.shared.test": {"own", "tollgate_session"}} {
+		e := newEdge(t, edgeOptions{domain: "shared.test"})
+		g := wsGateway(b.url, wsSpec)
+		g.Hosts = []string{"demo.shared.test"}
+		g.Upstreams[0].Sessions = &contract.Sessions{By: "cookie", Cookie: &contract.SessionCookie{Domain: domain}}
+		e.serve(g)
+		for kind, fields := range map[string]string{"an answer": "", "a handshake": wsHandshake} {
+			s := e.dial()
+			must(t, s.SetDeadline(time.Now().Add(10*time.Second)))
+			_, err := io.WriteString(s.Conn, "GET / HTTP/1.1\r\nHost: demo.shared.test\r\n"+fields+"\r\n")
+			must(t, err)
+			resp, err := http.ReadResponse(bufio.NewReader(s.Conn), nil)
+			must(t, err)
+			var got []string
+			for _, c := range resp.Cookies() {
+				got = append(got, c.Name)
+			}
+			if !slices.Equal(got, want) || fields != "" && resp.Header.Get("Sec-WebSocket-Accept") != accept {
+				t.Errorf("session cookie for %q, %s: %s sets %v", domain, kind, resp.Status, got)
+			}
 		}
 	}
 }

@@ -17,16 +17,17 @@ func (j *job) deliver(ctx context.Context, o origin) {
 	e := j.e
 	t, took, came := j.target, j.answered-j.tryBegan, balance.ResultOf(e.Resp.Status)
 	e.Resp.Origin = policy.FromBackend
-	if e.Resp.Status == http.StatusSwitchingProtocols {
-		j.switched(ctx, o)
+	switches := e.Resp.Status == http.StatusSwitchingProtocols
+	if !switches && j.noSwitch(ctx, o) {
 		return
 	}
-	if j.noSwitch(ctx, o) {
-		return
-	}
-	j.cleanResponse()
 	if cookie := j.call.Cookie(); cookie != "" {
 		e.RespHeader.AppendString("Set-Cookie", cookie)
+	}
+	j.cleanResponse()
+	if switches {
+		j.switched(ctx, o)
+		return
 	}
 	body, whole, ok := j.respondBackend(ctx, o)
 	switch {

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -71,6 +72,7 @@ type edgeOptions struct {
 	trusted  []netip.Prefix
 	policies []*policy.Descriptor
 	perIP    int
+	domain   string           // under which gateways have their hosts; "" is localhost
 	cert     *tls.Certificate // nil: one that signs itself
 }
 
@@ -101,7 +103,7 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 		OrgLimits: func(*contract.Organization) snapshot.OrgLimits { return noLimits{} },
 	})
 	eng, err := engine.New(engine.Config{
-		Edge: "edge-1", Domain: "localhost", Table: store.Table(), Meter: m, Clock: ck,
+		Edge: "edge-1", Domain: cmp.Or(o.domain, "localhost"), Table: store.Table(), Meter: m, Clock: ck,
 		Trusted: o.trusted, Limits: o.limits, Logger: logger,
 	})
 	must(t, err)
