@@ -113,10 +113,10 @@ func (q *http3Server) Serve(pc net.PacketConn) error {
 		return err
 	}
 	q.transport, q.listener = t, l
-	q.mu.Unlock()
 	stop := make(chan struct{})
-	q.serving.Go(func() { q.watch(stop) })
 	defer close(stop)
+	q.serving.Go(func() { q.watch(stop) }) // under the lock: Close waits for it, or came before
+	q.mu.Unlock()
 	for {
 		c, err := l.Accept(context.Background())
 		if err != nil {
