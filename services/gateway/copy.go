@@ -260,13 +260,13 @@ func (s *Service) copyParts(d *draft, in Copy, from *Config, out *Copied) error 
 	for _, p := range in.Parts {
 		switch p {
 		case PartSettings:
-			d.config.Settings = now.Settings
+			d.config.Settings = s.movedSettings(now.Settings, in.fromHost, d)
 		case PartPolicies:
 			d.config.Policies = now.Policies
 		case PartUpstreams:
 			d.config.Upstreams = now.Upstreams
 		case PartRoutes:
-			d.config.Routes = now.Routes
+			d.config.Routes = s.movedRoutes(now.Routes, in.fromHost, d)
 		case PartUsagePlans:
 			d.config.UsagePlans = now.UsagePlans
 		case PartStreams:
@@ -292,12 +292,48 @@ func (s *Service) copyParts(d *draft, in Copy, from *Config, out *Copied) error 
 	return nil
 }
 
-// secretNames are the secrets that policies refer to, sorted.
+// ownHost is the own host name of the gateway that a draft is of.
+func (s *Service) ownHost(d *draft) string { return d.source.Gateway.Label + "." + s.edgeDomain }
+
+// movedHosts are hosts of another gateway: its own one stands for the draft's own.
+func (s *Service) movedHosts(hosts []string, from string, d *draft) []string {
+	out := slices.Clone(hosts)
+	for i, h := range out {
+		if h == from {
+			out[i] = s.ownHost(d)
+		}
+	}
+	return out
+}
+
+func (s *Service) movedSettings(v Settings, from string, d *draft) Settings {
+	v.ClientCertificates = slices.Clone(v.ClientCertificates)
+	for i := range v.ClientCertificates {
+		c := &v.ClientCertificates[i]
+		c.Hosts = s.movedHosts(c.Hosts, from, d)
+	}
+	return v
+}
+
+func (s *Service) movedRoutes(list []contract.Route, from string, d *draft) []contract.Route {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i].Match.Hosts = s.movedHosts(out[i].Match.Hosts, from, d)
+	}
+	return out
+}
+
+// secretNames are the secrets that policies and upstreams refer to, sorted.
 func (c *Config) secretNames() []string {
 	names := map[string]bool{}
 	collectSecrets(c.Policies, names)
 	for i := range c.Routes {
 		collectSecrets(c.Routes[i].Policies, names)
+	}
+	for i := range c.Upstreams {
+		if t := c.Upstreams[i].TLS; t != nil && t.ClientCertificate.Secret != "" {
+			names[t.ClientCertificate.Secret] = true
+		}
 	}
 	return slices.Sorted(maps.Keys(names))
 }

@@ -168,7 +168,7 @@ func (s *Service) keepPorts(tx Tx, g *Gateway, changes []Change, now *Config) er
 // movedStreams are streams for another gateway: under its own host name, and with
 // ports of its own, the same where it has a stream of that name already.
 func (s *Service) movedStreams(from []contract.Stream, host string, d *draft) []contract.Stream {
-	own := d.source.Gateway.Label + "." + s.edgeDomain
+	own := s.ownHost(d)
 	out := make([]contract.Stream, len(from))
 	for i, v := range from {
 		v.Port = 0
