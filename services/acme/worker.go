@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,6 +41,7 @@ type Job struct {
 	Host         string
 	Attempts     int // that failed before
 	Renewal      bool
+	ChainPEM     string // of the certificate that the domain has; empty: none
 }
 
 // Result is how an order ended: one of certificate, problem and interruption.
@@ -171,8 +173,8 @@ func (w *Worker) order(ctx context.Context, j Job) {
 	}
 }
 
-// obtain returns a certificate that is not due for renewal: a stored one, which
-// an earlier attempt had but could not hand over, or a new one.
+// obtain returns a certificate: a stored one that an earlier attempt had but could
+// not hand over, or a new one.
 func (w *Worker) obtain(ctx context.Context, j Job) (chain, key string, err error) {
 	st := &storage{store: w.cfg.Store, key: w.cfg.Key, prefix: DomainPrefix + "/" + j.Domain, holder: w.cfg.Holder}
 	iss := &issuer{w: w, storage: st, job: j}
@@ -182,7 +184,7 @@ func (w *Worker) obtain(ctx context.Context, j Job) (chain, key string, err erro
 	})
 	stored, err := iss.stored(ctx)
 	switch {
-	case err == nil && fresh(stored, time.Now()):
+	case err == nil && handsOver(stored, j.ChainPEM, time.Now()):
 		return string(stored.chain), string(stored.key), nil
 	case err == nil:
 		err = cm.RenewCertSync(ctx, j.Host, true)
@@ -209,10 +211,14 @@ func (i *issuer) stored(ctx context.Context) (p pair, err error) {
 	return p, err
 }
 
-// fresh says whether less than two thirds of a certificate's life are over.
-func fresh(p pair, now time.Time) bool {
+// handsOver says whether a stored certificate is one that the domain lacks: not
+// the one that it has, and with less than two thirds of its life over.
+func handsOver(p pair, has string, now time.Time) bool {
 	c, err := tls.X509KeyPair(bytes.TrimSpace(p.chain), p.key)
 	if err != nil || c.Leaf == nil {
+		return false
+	}
+	if b, _ := pem.Decode([]byte(has)); b != nil && bytes.Equal(b.Bytes, c.Leaf.Raw) {
 		return false
 	}
 	life := c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)

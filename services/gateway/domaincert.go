@@ -93,6 +93,7 @@ type CertificateJob struct {
 	Host         string
 	Attempts     int
 	Renewal      bool
+	ChainPEM     string // of the certificate that the domain has; empty: none
 }
 
 // ClaimCertificates takes up to limit orders that are due, for a holder and a

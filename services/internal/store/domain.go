@@ -147,7 +147,7 @@ func (s Gateways) ClaimCertificates(ctx context.Context, q gateway.ClaimCertific
 			if got.RowsAffected == 1 {
 				out = append(out, gateway.CertificateJob{
 					Organization: core.OrganizationID(r.OrganizationID), Gateway: r.GatewayID, Domain: r.ID, Host: r.Host,
-					Attempts: r.CertAttempts, Renewal: r.CertChainPEM != "",
+					Attempts: r.CertAttempts, Renewal: r.CertChainPEM != "", ChainPEM: r.CertChainPEM,
 				})
 			}
 		}
