@@ -92,11 +92,25 @@ func streamSite(t *testing.T) (s *site, taken *atomic.Int64) {
 	return &site{c: c, addr: c.Edges[0].Addr(), host: g["hostname"].(string), api: api}, taken
 }
 
-// client speaks HTTP/1.1 or HTTP/2 to the edge, whatever host is named.
-func (s *site) client(t *testing.T, http2 bool) *http.Client {
+// callers are the versions of HTTP that callers speak.
+var callers = []int{1, 2, 3}
+
+// base is the beginning of URLs for callers of a version.
+func (s *site) base(version int) string {
+	if version == 3 {
+		return "https://" + s.host
+	}
+	return "http://" + s.host
+}
+
+// client speaks a version of HTTP to the edge, whatever host is named.
+func (s *site) client(t *testing.T, version int) *http.Client {
+	if version == 3 {
+		return s.h3Client(t)
+	}
 	p := new(http.Protocols)
-	p.SetHTTP1(!http2)
-	p.SetUnencryptedHTTP2(http2)
+	p.SetHTTP1(version == 1)
+	p.SetUnencryptedHTTP2(version == 2)
 	tr := &http.Transport{Protocols: p, DisableCompression: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, s.addr)
 	}}
@@ -112,13 +126,17 @@ func (endless) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 const largeBody = 1 << 30
 
 // TestLargeBodies carries a gigabyte up and a gigabyte down over every pair of
-// protocols, and holds the edge's memory to a small part of it.
+// protocols, a quarter of it from callers of HTTP/3, and holds the edge's memory to a small part of it.
 func TestLargeBodies(t *testing.T) {
 	s, taken := streamSite(t)
 	for _, way := range []string{"h1", "h2"} {
-		for _, http2 := range []bool{false, true} {
-			cl := s.client(t, http2)
-			name := fmt.Sprintf("caller HTTP/2 %v, backend %s", http2, way)
+		for _, version := range callers {
+			cl := s.client(t, version)
+			name := fmt.Sprintf("caller HTTP/%d, backend %s", version, way)
+			size := int64(largeBody)
+			if version == 3 {
+				size /= 4
+			}
 			before, peak := s.rss(t), s.rss(t)
 			stop := make(chan struct{})
 			watched := make(chan struct{})
@@ -134,7 +152,7 @@ func TestLargeBodies(t *testing.T) {
 				}
 			}()
 			began := time.Now()
-			r, err := http.NewRequest("PUT", "http://"+s.host+"/"+way+"/upload", io.LimitReader(endless{}, largeBody))
+			r, err := http.NewRequest("PUT", s.base(version)+"/"+way+"/upload", io.LimitReader(endless{}, size))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,23 +163,23 @@ func TestLargeBodies(t *testing.T) {
 			}
 			text, err := io.ReadAll(resp.Body)
 			resp.Body.Close()
-			if want := fmt.Sprintf("%d <nil> fin", int64(largeBody)); err != nil || string(text) != want || taken.Load() != largeBody || resp.Trailer.Get("X-Sum") != strconv.Itoa(largeBody) {
+			if want := fmt.Sprintf("%d <nil> fin", size); err != nil || string(text) != want || taken.Load() != size || resp.Trailer.Get("X-Sum") != strconv.FormatInt(size, 10) {
 				t.Errorf("%s: %d %.200s %v, trailers %v", name, resp.StatusCode, text, err, resp.Trailer)
 			}
 			up := time.Since(began)
 			began = time.Now()
-			resp, err = cl.Get(fmt.Sprintf("http://%s/%s/download?bytes=%d", s.host, way, int64(largeBody)))
+			resp, err = cl.Get(fmt.Sprintf("%s/%s/download?bytes=%d", s.base(version), way, size))
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			n, err := io.Copy(io.Discard, resp.Body)
 			resp.Body.Close()
-			if err != nil || n != largeBody {
+			if err != nil || n != size {
 				t.Errorf("%s: %d bytes came, %v", name, n, err)
 			}
 			close(stop)
 			<-watched
-			t.Logf("%s: 1 GiB up in %.1f s, down in %.1f s; RSS %d MiB before, %d MiB at most", name, up.Seconds(), time.Since(began).Seconds(), before>>20, peak>>20)
+			t.Logf("%s: %d MiB up in %.1f s, down in %.1f s; RSS %d MiB before, %d MiB at most", name, size>>20, up.Seconds(), time.Since(began).Seconds(), before>>20, peak>>20)
 			if peak-before > 64<<20 {
 				t.Errorf("%s: the edge grew by %d MiB", name, (peak-before)>>20)
 			}
@@ -174,8 +192,8 @@ func TestLargeBodies(t *testing.T) {
 func TestServerSentEvents(t *testing.T) {
 	s, _ := streamSite(t)
 	for _, way := range []string{"h1", "h2"} {
-		for _, http2 := range []bool{false, true} {
-			resp, err := s.client(t, http2).Get("http://" + s.host + "/" + way + "/events")
+		for _, version := range callers {
+			resp, err := s.client(t, version).Get(s.base(version) + "/" + way + "/events")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,7 +209,7 @@ func TestServerSentEvents(t *testing.T) {
 				t.Fatalf("%d events", len(delays))
 			}
 			slices.Sort(delays)
-			t.Logf("caller HTTP/2 %v, backend %s: from backend to caller p50 %v, p99 %v, max %v", http2, way, delays[100], delays[198], delays[199])
+			t.Logf("caller HTTP/%d, backend %s: from backend to caller p50 %v, p99 %v, max %v", version, way, delays[100], delays[198], delays[199])
 		}
 	}
 }
@@ -202,11 +220,11 @@ func TestRevokedKeysEndStreams(t *testing.T) {
 	id, key := s.api.Key("streams", "alice", nil)
 	var bodies []io.ReadCloser
 	for _, way := range []string{"h1", "h2"} {
-		for _, http2 := range []bool{false, true} {
-			cl := s.client(t, http2)
+		for _, version := range callers {
+			cl := s.client(t, version)
 			var resp *http.Response
 			if err := harness.Until(t.Context(), 5*time.Second, func() error {
-				r, err := http.NewRequest("GET", "http://"+s.host+"/"+way+"/forever", nil)
+				r, err := http.NewRequest("GET", s.base(version)+"/"+way+"/forever", nil)
 				if err != nil {
 					return err
 				}
@@ -230,5 +248,5 @@ func TestRevokedKeysEndStreams(t *testing.T) {
 		}
 		b.Close()
 	}
-	t.Logf("4 streams were cut %v after the revocation was asked for", time.Since(began).Round(time.Millisecond))
+	t.Logf("%d streams were cut %v after the revocation was asked for", len(bodies), time.Since(began).Round(time.Millisecond))
 }

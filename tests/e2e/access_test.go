@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,6 +15,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 
 	"github.com/tollgate/tollgate/tests/harness"
 )
@@ -55,6 +59,18 @@ func served(e *harness.Edge, host string, roots *x509.CertPool) (*big.Int, error
 	return c.ConnectionState().PeerCertificates[0].SerialNumber, nil
 }
 
+// servedQUIC is the same over HTTP/3.
+func servedQUIC(e *harness.Edge, host string, roots *x509.CertPool) (*big.Int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c, err := quic.DialAddr(ctx, fmt.Sprintf("127.0.0.1:%d", e.TLSPort), &tls.Config{RootCAs: roots, ServerName: host, NextProtos: []string{http3.NextProtoH3}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.CloseWithError(0x100, "") }()
+	return c.ConnectionState().TLS.PeerCertificates[0].SerialNumber, nil
+}
+
 // TestCertificatesAreServedBySNI uploads a certificate to each of two gateways of
 // two organizations: every edge serves each host its own, and no gateway can have
 // one for the other's host.
@@ -89,6 +105,9 @@ func TestCertificatesAreServedBySNI(t *testing.T) {
 			if serial, err := served(e, s.host, roots); err != nil || serial.Cmp(s.cert.SerialNumber) != 0 {
 				t.Errorf("%s for %s: %v, %v", e.ID, s.host, serial, err)
 			}
+			if serial, err := servedQUIC(e, s.host, roots); err != nil || serial.Cmp(s.cert.SerialNumber) != 0 {
+				t.Errorf("%s for %s over HTTP/3: %v, %v", e.ID, s.host, serial, err)
+			}
 		}
 	}
 	foreign, err := sites[1].api.Do("PUT", "/v1/gateways/second/certificates/stolen", harness.Object{"chain_pem": sites[0].pem, "key_pem": sites[0].key})
@@ -107,6 +126,9 @@ func TestCertificatesAreServedBySNI(t *testing.T) {
 	for _, e := range c.Edges {
 		if _, err := served(e, s.host, roots); err == nil {
 			t.Errorf("%s still serves a certificate that was deleted", e.ID)
+		}
+		if _, err := servedQUIC(e, s.host, roots); err == nil {
+			t.Errorf("%s still serves a certificate that was deleted over HTTP/3", e.ID)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -20,6 +21,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 
 	"github.com/tollgate/tollgate/tests/harness"
 )
@@ -99,12 +103,13 @@ type call struct {
 	certs     []tls.Certificate
 	headers   string
 	cache     tls.ClientSessionCache
+	quic      bool // over HTTP/3
 }
 
 // over sends it to an edge and returns the status, the body and whether the
 // session was resumed.
 func (c call) over(e *harness.Edge) (status int, body string, resumed bool, err error) {
-	conn, err := tls.Dial("tcp", "127.0.0.1:"+strconv.Itoa(e.TLSPort), &tls.Config{
+	config := &tls.Config{
 		ServerName: c.sni, InsecureSkipVerify: true, ClientSessionCache: c.cache, // the edge's own certificate is not what is tested
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // whomever the edge says it trusts
 			if len(c.certs) == 0 {
@@ -112,7 +117,11 @@ func (c call) over(e *harness.Edge) (status int, body string, resumed bool, err 
 			}
 			return &c.certs[0], nil
 		},
-	})
+	}
+	if c.quic {
+		return c.overQUIC(e, config)
+	}
+	conn, err := tls.Dial("tcp", "127.0.0.1:"+strconv.Itoa(e.TLSPort), config)
 	if err != nil {
 		return 0, "", false, err
 	}
@@ -128,6 +137,35 @@ func (c call) over(e *harness.Edge) (status int, body string, resumed bool, err 
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(b), conn.ConnectionState().DidResume, err
+}
+
+// overQUIC sends it over HTTP/3.
+func (c call) overQUIC(e *harness.Edge, config *tls.Config) (status int, body string, resumed bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	config.NextProtos = []string{http3.NextProtoH3}
+	conn, err := quic.DialAddr(ctx, "127.0.0.1:"+strconv.Itoa(e.TLSPort), config, nil)
+	if err != nil {
+		return 0, "", false, err
+	}
+	defer func() { _ = conn.CloseWithError(0x100, "") }()
+	r, err := http.NewRequestWithContext(ctx, "GET", "https://"+c.host+"/x", nil)
+	if err != nil {
+		return 0, "", false, err
+	}
+	for line := range strings.SplitSeq(c.headers, "\r\n") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			r.Header.Add(name, value)
+		}
+	}
+	resp, err := (&http3.Transport{}).NewClientConn(conn).RoundTrip(r)
+	if err != nil {
+		return 0, "", false, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	time.Sleep(20 * time.Millisecond) // the session's ticket comes behind the handshake
+	return resp.StatusCode, string(b), conn.ConnectionState().TLS.DidResume, err
 }
 
 // TestTLS: what gateways ask of their callers and show to their backends.
@@ -168,28 +206,31 @@ func TestTLS(t *testing.T) {
 	edge := c.Edges[0]
 	const closed, open = "closed.localhost", "open.localhost"
 
-	status, body, _, err := call{sni: closed, host: closed, certs: []tls.Certificate{good}, headers: "Client-Cert: :Zm9yZ2Vk:\r\nTollgate-Client-Subject: CN=root\r\n"}.over(edge)
-	if err != nil || status != 200 || !strings.Contains(body, `"shown":"gateway"`) || !strings.Contains(body, `"sni":"backend.internal.example"`) ||
-		!strings.Contains(body, `"Tollgate-Client-Subject":["CN=billing"]`) || !strings.Contains(body, "dns:billing.partner.example") || strings.Contains(body, "Zm9yZ2Vk") || strings.Contains(body, "CN=root") {
-		t.Errorf("a good certificate: %d %s, %v", status, body, err)
-	}
-	for name, certs := range map[string][]tls.Certificate{"none": nil, "revoked": {revoked}, "another subject": {other}, "another authority": {foreign}} {
-		if status, body, _, err := (call{sni: closed, host: closed, certs: certs}).over(edge); err == nil {
-			t.Errorf("certificate %s: the handshake ends well, %d %s", name, status, body)
+	for _, quic := range []bool{false, true} {
+		status, body, _, err := call{sni: closed, host: closed, quic: quic, certs: []tls.Certificate{good}, headers: "Client-Cert: :Zm9yZ2Vk:\r\nTollgate-Client-Subject: CN=root\r\n"}.over(edge)
+		if err != nil || status != 200 || !strings.Contains(body, `"shown":"gateway"`) || !strings.Contains(body, `"sni":"backend.internal.example"`) ||
+			!strings.Contains(body, `"Tollgate-Client-Subject":["CN=billing"]`) || !strings.Contains(body, "dns:billing.partner.example") || strings.Contains(body, "Zm9yZ2Vk") || strings.Contains(body, "CN=root") {
+			t.Errorf("QUIC %v, a good certificate: %d %s, %v", quic, status, body, err)
 		}
-	}
-	for name, c := range map[string]struct {
-		call
-		want int
-	}{
-		"no server name":         {call{host: closed, certs: []tls.Certificate{good}}, 421},
-		"another gateway's name": {call{sni: open, host: closed, certs: []tls.Certificate{good}}, 421},
-		"the other way round":    {call{sni: closed, host: open, certs: []tls.Certificate{good}}, 421},
-		"the open one":           {call{sni: open, host: open, headers: "Client-Cert: :Zm9yZ2Vk:\r\n"}, 200},
-	} {
-		status, body, _, err := c.over(edge)
-		if err != nil || status != c.want || strings.Contains(body, "Zm9yZ2Vk") {
-			t.Errorf("%s: %d %s, %v; want %d", name, status, body, err, c.want)
+		for name, certs := range map[string][]tls.Certificate{"none": nil, "revoked": {revoked}, "another subject": {other}, "another authority": {foreign}} {
+			if status, body, _, err := (call{sni: closed, host: closed, certs: certs, quic: quic}).over(edge); err == nil {
+				t.Errorf("QUIC %v, certificate %s: the handshake ends well, %d %s", quic, name, status, body)
+			}
+		}
+		for name, c := range map[string]struct {
+			call
+			want int
+		}{
+			"no server name":         {call{host: closed, certs: []tls.Certificate{good}}, 421},
+			"another gateway's name": {call{sni: open, host: closed, certs: []tls.Certificate{good}}, 421},
+			"the other way round":    {call{sni: closed, host: open, certs: []tls.Certificate{good}}, 421},
+			"the open one":           {call{sni: open, host: open, headers: "Client-Cert: :Zm9yZ2Vk:\r\n"}, 200},
+		} {
+			c.quic = quic
+			status, body, _, err := c.over(edge)
+			if err != nil || status != c.want || strings.Contains(body, "Zm9yZ2Vk") {
+				t.Errorf("QUIC %v, %s: %d %s, %v; want %d", quic, name, status, body, err, c.want)
+			}
 		}
 	}
 	if r := harness.NewCaller(1).Get(edge.Addr(), closed, "/x", ""); r.Status != 403 {
@@ -197,9 +238,9 @@ func TestTLS(t *testing.T) {
 	}
 
 	t.Run("tickets", func(t *testing.T) {
-		for _, host := range []string{open, closed} {
+		for i, host := range []string{open, closed, open, closed} {
 			cache := tls.NewLRUClientSessionCache(4)
-			at := call{sni: host, host: host, certs: []tls.Certificate{good}, cache: cache}
+			at := call{sni: host, host: host, certs: []tls.Certificate{good}, cache: cache, quic: i > 1}
 			if _, _, resumed, err := at.over(c.Edges[0]); err != nil || resumed {
 				t.Fatalf("%s: the first session: resumed %v, %v", host, resumed, err)
 			}
@@ -210,15 +251,20 @@ func TestTLS(t *testing.T) {
 	})
 
 	t.Run("rules change", func(t *testing.T) {
-		cache := tls.NewLRUClientSessionCache(4)
-		at := call{sni: closed, host: closed, certs: []tls.Certificate{good}, cache: cache}
-		if _, _, _, err := at.over(edge); err != nil {
-			t.Fatal(err)
+		at := call{sni: closed, host: closed, certs: []tls.Certificate{good}, cache: tls.NewLRUClientSessionCache(4)}
+		too := at
+		too.quic, too.cache = true, tls.NewLRUClientSessionCache(4)
+		for _, c := range []call{at, too} {
+			if _, _, _, err := c.over(edge); err != nil {
+				t.Fatal(err)
+			}
 		}
 		api.Must("PUT", "/v1/gateways/closed", harness.Object{"name": "closed", "client_certificates": []harness.Object{{"ca_pem": outside.pem, "crl_pem": outside.revoke(good)}}})
 		api.WaitLive("closed")
-		if status, body, _, err := at.over(edge); err == nil {
-			t.Errorf("a session of before is resumed with a revoked certificate: %d %s", status, body)
+		for _, c := range []call{at, too} {
+			if status, body, _, err := c.over(edge); err == nil {
+				t.Errorf("QUIC %v: a session of before is resumed with a revoked certificate: %d %s", c.quic, status, body)
+			}
 		}
 		api.Must("PUT", "/v1/gateways/closed", harness.Object{"name": "closed", "client_certificates": []harness.Object{{"mode": "optional", "ca_pem": outside.pem}}})
 		api.WaitLive("closed")

@@ -36,9 +36,10 @@ type h3conn struct {
 	aborted time.Time
 
 	// The watch's own.
-	junk   float64 // bytes that no request accounts for, less what time forgives
-	wasted uint64  // all of them at the last look
-	looked time.Time
+	missing int64   // streams that were opened and are no request, at the last look
+	junk    float64 // bytes that no request accounts for, less what time forgives
+	wasted  uint64  // all of them at the last look
+	looked  time.Time
 }
 
 // Allowances of a connection.
@@ -46,8 +47,9 @@ const (
 	// h3Running requests may be under way: those that the client gave up are until
 	// their handlers have noticed.
 	h3Running = 2 * h3Streams
-	// abortBurst requests may be given up at once, and abortRate each second from
-	// then on: the same as resets of HTTP/2 (CVE-2023-44487).
+	// abortBurst requests may be given up at once, before their head was read or
+	// after, and abortRate each second from then on: the same as resets of HTTP/2
+	// (CVE-2023-44487).
 	abortBurst, abortRate = cheapBurst, cheapRate
 	// junkBurst bytes may come at once that belong to no request, and junkRate each
 	// second: heads that are not whole, streams reset before they were, frames of
@@ -110,15 +112,20 @@ func (h *h3conn) done(ctx context.Context, b *countedBody) {
 	h.last = now
 	flood := false
 	if ctx.Err() != nil {
-		h.aborts = max(0, h.aborts-abortRate*now.Sub(h.aborted).Seconds()) + 1
-		h.aborted = now
-		flood = h.aborts > abortBurst
+		flood = h.abort(1, now)
 	}
 	h.mu.Unlock()
 	h.running.Add(-1)
 	if flood {
 		h.end(http3.ErrCodeExcessiveLoad)
 	}
+}
+
+// abort counts requests that were given up; true: they are too many. h.mu is held.
+func (h *h3conn) abort(n int64, now time.Time) bool {
+	h.aborts = max(0, h.aborts-abortRate*now.Sub(h.aborted).Seconds()) + float64(n)
+	h.aborted = now
+	return h.aborts > abortBurst
 }
 
 // end closes the connection.
@@ -221,6 +228,11 @@ func (h *h3conn) judge(now time.Time, s quic.ConnectionStats, head, rest time.Du
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	missing := int64(h.next/4) - int64(h.begun.Load())
+	gone := missing - h.missing
+	if h.missing = missing; gone > 0 && h.abort(gone, now) {
+		return flood
+	}
 	late := 0
 	for id, at := range h.late {
 		if age := now.Sub(at); age > rest {
