@@ -155,7 +155,7 @@ suites:
 	@mkdir -p $(TOOLS) && cd tests && GOWORK=off go build -o $(abspath $(TOOLS))/ github.com/summerwind/h2spec/cmd/h2spec
 	@for p in connectconformance referenceserver; do GOWORK=off GOBIN=$(abspath $(TOOLS)) go install connectrpc.com/conformance/cmd/$$p@$(CONNECT_SUITE) || exit 1; done
 
-conformance: services build suites ## The bad-input matrix, and the suites of HTTP/2, gRPC, Connect and WebSocket
+conformance: services build suites ## The bad-input matrix, and the suites of HTTP/2, HTTP/3, gRPC, Connect and WebSocket
 	@cd gateway-edge && TOLLGATE_CONNECT=$(abspath $(TOOLS)) go test -tags connect -count=1 -timeout 30m -v -run '^TestConnectConformance$$' ./internal/engine
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 30m -v ./conformance
 

@@ -5,8 +5,8 @@
 // Two engines share everything but the client's side. conn is HTTP/1.1 (over
 // clear text and TLS): one goroutine a connection and the codec of package gate,
 // with texts that lie in the connection's buffer. std is HTTP/2 through
-// net/http's server: the same exchange filled from an http.Request. A job is one
-// request under way in either; client is what the two differ in, origin what
+// net/http's server and HTTP/3 through quic-go's: the same exchange filled from an
+// http.Request. A job is one request under way in either; client is what the two differ in, origin what
 // HTTP/1.1 and HTTP/2 backends differ in.
 //
 // The rules it keeps are those of policy's documentation: one owner of an
