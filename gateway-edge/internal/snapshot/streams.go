@@ -68,19 +68,27 @@ func (t *Table) AtPort(transport string, port int) *Entry {
 	return t.hosts.get(portName(transport, port))
 }
 
-// AtServerName returns the gateway that has a stream for a canonical server name:
-// an exact one first, then a wildcard of one label.
+// AtServerName returns the gateway that may have a stream for a canonical server
+// name, nil for none: an exact one first, then a wildcard of one label. Where a
+// gateway answers for the name as a host it is that one, whoever claims the name
+// for a stream: who has a wildcard has not the hosts below it that are another's.
 func (t *Table) AtServerName(name string) *Entry {
 	if name == "" || name[0] == '.' {
 		return nil
 	}
-	if e := t.hosts.get(sniName + name); e != nil {
-		return e
+	e := t.hosts.get(sniName + name)
+	if e == nil {
+		if i := strings.IndexByte(name, '.'); i > 0 {
+			e = t.hosts.get(sniName + name[i:])
+		}
 	}
-	if i := strings.IndexByte(name, '.'); i > 0 {
-		return t.hosts.get(sniName + name[i:])
+	if e == nil {
+		return nil
 	}
-	return nil
+	if owner := t.FindString(name); owner != nil {
+		return owner
+	}
+	return e
 }
 
 // Stream returns the compiled stream at a port, nil for none.
