@@ -2,10 +2,6 @@ package acme
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -17,15 +13,25 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	acmeclient "github.com/mholt/acmez/v3/acme"
-
-	"github.com/tollgate/tollgate/services/contract"
 )
 
-// issuer makes one domain's order. It implements certmagic.Issuer.
+// issuer makes one host's order. It implements certmagic.Issuer.
 type issuer struct {
 	w       *Worker
 	storage *storage
-	job     Job
+	host    string
+	solver  solver
+	// replaces is the certificate that the order is to replace (RFC 9773 5); empty:
+	// none.
+	replaces string
+}
+
+// solver answers challenges.
+type solver interface {
+	// choose takes one of an authorization's challenges.
+	choose(all []acmeclient.Challenge) (acmeclient.Challenge, error)
+	// present makes the answer to be had; the returned function takes it away again.
+	present(ctx context.Context, ch acmeclient.Challenge) (cleanUp func(context.Context) error, err error)
 }
 
 var _ certmagic.Issuer = (*issuer)(nil)
@@ -38,8 +44,11 @@ func issuerKey(directory string) string {
 	return "acme-" + hex.EncodeToString(sum[:8])
 }
 
-// orderKey is where an order under way is kept.
-const orderKey = "order"
+// Where an order under way and the key that its certificate is for are kept.
+const (
+	orderKey = "order"
+	keyKey   = "order-key"
+)
 
 // Issue orders a certificate for a signing request, or goes on with the order that
 // an earlier attempt began.
@@ -59,10 +68,16 @@ func (i *issuer) Issue(ctx context.Context, csr *x509.CertificateRequest) (*cert
 	if err != nil && problemType(err) == "" {
 		return nil, err // nothing is known of the order: the next attempt goes on with it
 	}
-	if gone := i.storage.Delete(ctx, orderKey); gone != nil && err == nil {
-		err = gone
+	if err != nil { // it has come to nothing
+		err = errors.Join(err, i.forgetOrder(ctx))
 	}
 	return cert, err
+}
+
+// forgetOrder drops the order under way with its key: when it has failed, and once
+// its certificate is stored.
+func (i *issuer) forgetOrder(ctx context.Context) error {
+	return errors.Join(i.storage.Delete(ctx, orderKey), i.storage.Delete(ctx, keyKey))
 }
 
 // open finds the order that an earlier attempt left, or makes one. Its address is
@@ -72,14 +87,19 @@ func (i *issuer) open(ctx context.Context, acc acmeclient.Account) (acmeclient.O
 		var kept acmeclient.Order
 		if json.Unmarshal(text, &kept.Location) == nil && kept.Location != "" {
 			kept, err = i.w.client.GetOrder(ctx, acc, kept)
-			if err == nil && (kept.Status == acmeclient.StatusPending || kept.Status == acmeclient.StatusReady) {
+			if err == nil && kept.Status != acmeclient.StatusInvalid {
 				return kept, nil
 			}
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return acmeclient.Order{}, err
 	}
-	order, err := i.w.client.NewOrder(ctx, acc, acmeclient.Order{Identifiers: []acmeclient.Identifier{{Type: "dns", Value: i.job.Host}}})
+	order := acmeclient.Order{Identifiers: []acmeclient.Identifier{{Type: "dns", Value: i.host}}, Replaces: i.replaces}
+	order, err := i.w.client.NewOrder(ctx, acc, order)
+	if t := problemType(err); i.replaces != "" && t != "" && t != acmeclient.ProblemTypeRateLimited && t != acmeclient.ProblemTypeAccountDoesNotExist {
+		// It was replaced already, or the authority knows it no more.
+		order, err = i.w.client.NewOrder(ctx, acc, acmeclient.Order{Identifiers: []acmeclient.Identifier{{Type: "dns", Value: i.host}}})
+	}
 	if err != nil {
 		return order, err
 	}
@@ -92,12 +112,14 @@ func (i *issuer) open(ctx context.Context, acc acmeclient.Account) (acmeclient.O
 
 // carry takes an order to its certificate.
 func (i *issuer) carry(ctx context.Context, acc acmeclient.Account, order acmeclient.Order, csr []byte) (*certmagic.IssuedCertificate, error) {
-	for _, u := range order.Authorizations {
-		if err := i.authorize(ctx, acc, u); err != nil {
-			return nil, err
+	if order.Status == acmeclient.StatusPending {
+		for _, u := range order.Authorizations {
+			if err := i.authorize(ctx, acc, u); err != nil {
+				return nil, err
+			}
 		}
 	}
-	order, err := i.w.client.FinalizeOrder(ctx, acc, order, csr)
+	order, err := i.finalize(ctx, acc, order, csr)
 	if err != nil {
 		return nil, err
 	}
@@ -111,25 +133,50 @@ func (i *issuer) carry(ctx context.Context, acc acmeclient.Account, order acmecl
 	return &certmagic.IssuedCertificate{Certificate: chains[0].ChainPEM, Metadata: map[string]string{"url": chains[0].URL}}, nil
 }
 
+// finalize has the certificate made, or waits for one that an earlier attempt had
+// made: it is for the same key.
+func (i *issuer) finalize(ctx context.Context, acc acmeclient.Account, order acmeclient.Order, csr []byte) (acmeclient.Order, error) {
+	if order.Status == acmeclient.StatusPending || order.Status == acmeclient.StatusReady {
+		return i.w.client.FinalizeOrder(ctx, acc, order, csr)
+	}
+	for order.Status == acmeclient.StatusProcessing {
+		t := time.NewTimer(i.w.client.PollInterval)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return order, ctx.Err()
+		case <-t.C:
+		}
+		var err error
+		if order, err = i.w.client.GetOrder(ctx, acc, order); err != nil {
+			return order, err
+		}
+	}
+	if order.Status != acmeclient.StatusValid {
+		return order, fmt.Errorf("the order is %s", order.Status)
+	}
+	return order, nil
+}
+
 // authorize answers one challenge and waits for the authority's verdict.
 func (i *issuer) authorize(ctx context.Context, acc acmeclient.Account, u string) error {
 	authz, err := i.w.client.GetAuthorization(ctx, acc, u)
 	if err != nil || authz.Status == acmeclient.StatusValid {
 		return err
 	}
-	ch, err := choose(authz.Challenges, i.job.Attempts)
+	ch, err := i.solver.choose(authz.Challenges)
 	if err != nil {
 		return err
 	}
-	c := contract.Challenge{Host: i.job.Host, Type: ch.Type, Token: ch.Token, KeyAuth: ch.KeyAuthorization}
-	if err := i.w.cfg.Challenges.Present(ctx, c); err != nil {
+	cleanUp, err := i.solver.present(ctx, ch)
+	if err != nil {
 		return err
 	}
 	defer func() {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 		defer cancel()
-		if err := i.w.cfg.Challenges.CleanUp(end, c); err != nil {
-			i.w.cfg.Logger.Debug("a challenge is left to its end", "host", c.Host, "error", err)
+		if err := cleanUp(end); err != nil {
+			i.w.cfg.Logger.Warn("the answer to a challenge is left behind", "host", i.host, "error", err)
 		}
 	}()
 	if ch.Status == acmeclient.StatusPending {
@@ -139,123 +186,6 @@ func (i *issuer) authorize(ctx context.Context, acc acmeclient.Account, u string
 	}
 	_, err = i.w.client.PollAuthorization(ctx, acc, authz)
 	return err
-}
-
-// choose takes HTTP-01 first, and each time that an order failed the other one.
-func choose(all []acmeclient.Challenge, attempts int) (acmeclient.Challenge, error) {
-	want := []string{contract.ChallengeHTTP, contract.ChallengeALPN}
-	if attempts%2 == 1 {
-		want[0], want[1] = want[1], want[0]
-	}
-	for _, t := range want {
-		for _, c := range all {
-			if c.Type == t {
-				return c, nil
-			}
-		}
-	}
-	return acmeclient.Challenge{}, errors.New("the authority offers no challenge that edges can answer (HTTP-01, TLS-ALPN-01)")
-}
-
-// keptAccount is the account as it is stored.
-type keptAccount struct {
-	Location string `json:"location,omitempty"` // empty: not registered yet
-	Key      []byte `json:"key"`                // PKCS #8
-}
-
-func (w *Worker) accountStorage() (*storage, string) {
-	return &storage{store: w.cfg.Store, key: w.cfg.Key, prefix: "accounts", holder: w.cfg.Holder}, issuerKey(w.cfg.Directory)
-}
-
-// registered returns the installation's account, registering it the first time:
-// one account for all workers.
-func (w *Worker) registered(ctx context.Context) (acmeclient.Account, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.account != nil {
-		return *w.account, nil
-	}
-	st, at := w.accountStorage()
-	if err := st.Lock(ctx, at); err != nil {
-		return acmeclient.Account{}, err
-	}
-	defer func() {
-		if err := st.Unlock(ctx, at); err != nil {
-			w.cfg.Logger.Warn("the account's lock stays until its end", "error", err)
-		}
-	}()
-	kept, key, err := loadAccount(ctx, st, at)
-	if err != nil {
-		return acmeclient.Account{}, err
-	}
-	acc := acmeclient.Account{Location: kept.Location, PrivateKey: key, TermsOfServiceAgreed: true}
-	if w.cfg.Email != "" {
-		acc.Contact = []string{"mailto:" + w.cfg.Email}
-	}
-	if acc.Location == "" {
-		if w.cfg.EABKeyID != "" {
-			if err := acc.SetExternalAccountBinding(ctx, w.client, acmeclient.EAB{KeyID: w.cfg.EABKeyID, MACKey: w.cfg.EABKey}); err != nil {
-				return acc, fmt.Errorf("bind the external account: %w", err)
-			}
-		}
-		if acc, err = w.client.NewAccount(ctx, acc); err != nil {
-			return acc, fmt.Errorf("register at the authority: %w", err)
-		}
-		kept.Location = acc.Location
-		if err := storeAccount(ctx, st, at, kept); err != nil {
-			return acc, err
-		}
-	}
-	w.account = &acc
-	return acc, nil
-}
-
-// loadAccount reads the account, or begins one: its key is stored before the
-// authority hears of it.
-func loadAccount(ctx context.Context, st *storage, at string) (kept keptAccount, key crypto.Signer, err error) {
-	text, err := st.Load(ctx, at)
-	if errors.Is(err, fs.ErrNotExist) {
-		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return kept, nil, fmt.Errorf("make the account's key: %w", err)
-		}
-		if kept.Key, err = x509.MarshalPKCS8PrivateKey(k); err != nil {
-			return kept, nil, fmt.Errorf("encode the account's key: %w", err)
-		}
-		return kept, k, storeAccount(ctx, st, at, kept)
-	}
-	if err != nil {
-		return kept, nil, err
-	}
-	if err := json.Unmarshal(text, &kept); err != nil {
-		return kept, nil, fmt.Errorf("decode the account: %w", err)
-	}
-	k, err := x509.ParsePKCS8PrivateKey(kept.Key)
-	if err != nil {
-		return kept, nil, fmt.Errorf("decode the account's key: %w", err)
-	}
-	key, ok := k.(crypto.Signer)
-	if !ok {
-		return kept, nil, errors.New("the account's key can't sign")
-	}
-	return kept, key, nil
-}
-
-func storeAccount(ctx context.Context, st *storage, at string, kept keptAccount) error {
-	text, err := json.Marshal(kept)
-	if err != nil {
-		return fmt.Errorf("encode the account: %w", err)
-	}
-	return st.Store(ctx, at, text)
-}
-
-// forget drops an account that the authority does not know any more.
-func (w *Worker) forget(ctx context.Context) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.account = nil
-	st, at := w.accountStorage()
-	return st.Delete(ctx, at)
 }
 
 // problemType is the type of the authority's problem document; "" for none.

@@ -31,6 +31,8 @@ type Store interface {
 	// Lock takes a lock for a time; false: somebody has it.
 	Lock(ctx context.Context, name, holder string, lease time.Duration) (bool, error)
 	Unlock(ctx context.Context, name, holder string) error
+	// Extend prolongs all locks that the holder has.
+	Extend(ctx context.Context, holder string, lease time.Duration) error
 	Purge(ctx context.Context) error
 }
 
@@ -123,13 +125,10 @@ func (s *storage) Stat(ctx context.Context, key string) (certmagic.KeyInfo, erro
 	return certmagic.KeyInfo{Key: key, Modified: e.Modified, Size: e.Size, IsTerminal: e.Key == s.at(key)}, nil
 }
 
-// lockFor is longer than any attempt: who holds a lock longer is dead.
-const lockFor = attemptTime + 30*time.Second
-
 // Lock waits until the lock is free or ctx ends.
 func (s *storage) Lock(ctx context.Context, name string) error {
 	for {
-		ok, err := s.store.Lock(ctx, s.at("lock/"+name), s.holder, lockFor)
+		ok, err := s.store.Lock(ctx, s.at("lock/"+name), s.holder, leaseFor)
 		if err != nil || ok {
 			return err
 		}

@@ -1,16 +1,15 @@
 package acme
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +23,7 @@ import (
 
 // Bounds of the work.
 const (
-	attemptTime = 3 * time.Minute
+	attemptTime = 5 * time.Minute
 	cleanUpTime = 5 * time.Second
 	pollEvery   = 300 * time.Millisecond
 	purgeEvery  = time.Hour
@@ -39,22 +38,29 @@ type Job struct {
 	Gateway      string // id
 	Domain       string // id
 	Host         string
-	Attempts     int // that failed before
-	Renewal      bool
-	ChainPEM     string // of the certificate that the domain has; empty: none
+	Attempts     int       // that failed before
+	ChainPEM     string    // the certificate that it has; empty: none
+	RenewAt      time.Time // when that is to be replaced; zero: not said
 }
 
-// Result is how an order ended: one of certificate, problem and interruption.
+// Result is how an order ended: one of certificate, problem, nothing to do and
+// interruption.
 type Result struct {
 	ChainPEM, KeyPEM string
 	Problem          string
 	NotBefore        time.Time // when the next try may be made at the soonest; zero: as usual
-	Interrupted      bool
+	// RenewAt is when the certificate is to be replaced, LookAt when the job should be
+	// given out to ask the authority again; zero: as usual, and never.
+	RenewAt, LookAt time.Time
+	Kept            bool // the certificate at hand stays; only its times are new
+	Interrupted     bool
 }
 
 // Domains knows what is due, and is told what came of it.
 type Domains interface {
 	Claim(ctx context.Context, holder string, lease time.Duration, limit int) ([]Job, error)
+	// Extend prolongs all that the holder has claimed.
+	Extend(ctx context.Context, holder string, lease time.Duration) error
 	Finish(ctx context.Context, j Job, r Result) error
 }
 
@@ -120,9 +126,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	places := make(chan struct{}, w.cfg.Parallel)
 	var orders sync.WaitGroup
 	defer orders.Wait()
+	// Claims live on until the last order has ended.
+	held, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release()
+	go w.keep(held)
 	failing, purged := false, time.Time{}
 	for ctx.Err() == nil {
-		jobs, err := w.cfg.Domains.Claim(ctx, w.cfg.Holder, lockFor, cap(places)-len(places))
+		jobs, err := w.cfg.Domains.Claim(ctx, w.cfg.Holder, leaseFor, cap(places)-len(places))
 		if err != nil && !failing && ctx.Err() == nil {
 			w.cfg.Logger.Warn("certificates that are due can't be read", "error", err)
 		}
@@ -150,21 +160,22 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// order makes one order and says what came of it.
+// order does one job and says what came of it.
 func (w *Worker) order(ctx context.Context, j Job) {
 	began := time.Now()
 	attempt, cancel := context.WithTimeout(ctx, attemptTime)
-	chain, key, err := w.obtain(attempt, j)
+	r, err := w.obtain(attempt, j)
 	cancel()
-	r := Result{ChainPEM: chain, KeyPEM: key}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		r = Result{Interrupted: true}
 	case err != nil:
 		r = explain(j.Host, err, time.Now())
 		w.cfg.Logger.Warn("a certificate can't be had", "host", j.Host, "attempt", j.Attempts+1, "error", err)
+	case r.Kept:
+		w.cfg.Logger.Debug("a certificate is kept", "host", j.Host, "renewed", r.RenewAt)
 	default:
-		w.cfg.Logger.Info("certificate issued", "host", j.Host, "renewal", j.Renewal, "took", time.Since(began).Round(time.Millisecond).String())
+		w.cfg.Logger.Info("certificate issued", "host", j.Host, "renewal", j.ChainPEM != "", "took", time.Since(began).Round(time.Millisecond).String(), "renewed", r.RenewAt)
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
@@ -173,54 +184,77 @@ func (w *Worker) order(ctx context.Context, j Job) {
 	}
 }
 
-// obtain returns a certificate: a stored one that an earlier attempt had but could
-// not hand over, or a new one.
-func (w *Worker) obtain(ctx context.Context, j Job) (chain, key string, err error) {
+// obtain gives a domain its certificate: a stored one, which an earlier attempt had
+// but could not hand over; the one it has, if the authority would have that kept; or
+// a new one.
+func (w *Worker) obtain(ctx context.Context, j Job) (Result, error) {
 	st := &storage{store: w.cfg.Store, key: w.cfg.Key, prefix: DomainPrefix + "/" + j.Domain, holder: w.cfg.Holder}
-	iss := &issuer{w: w, storage: st, job: j}
-	cm := certmagic.New(w.cache, certmagic.Config{
-		Issuers: []certmagic.Issuer{iss}, Storage: st, DisableStorageCheck: true, DisableARI: true, Logger: zap.NewNop(),
-		KeySource: certmagic.StandardKeyGenerator{KeyType: certmagic.P256},
-	})
+	iss := &issuer{w: w, storage: st, host: j.Host, solver: w.answers(j)}
 	stored, err := iss.stored(ctx)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Result{}, err
+	}
+	leaf := leafOf(stored)
+	now := time.Now()
 	switch {
-	case err == nil && handsOver(stored, j.ChainPEM, time.Now()):
-		return string(stored.chain), string(stored.key), nil
-	case err == nil:
-		err = cm.RenewCertSync(ctx, j.Host, true)
-	case errors.Is(err, fs.ErrNotExist):
-		err = cm.ObtainCertSync(ctx, j.Host)
+	case leaf == nil || !now.Before(twoThirds(leaf)) && j.RenewAt.IsZero():
+	case strings.TrimSpace(string(stored.chain)) != strings.TrimSpace(j.ChainPEM):
+		if err := iss.forgetOrder(ctx); err != nil {
+			return Result{}, err
+		}
+		if at := w.renewalOf(ctx, leaf, time.Time{}, now); now.Before(at.at) {
+			return Result{ChainPEM: string(stored.chain), KeyPEM: string(stored.key), RenewAt: at.at, LookAt: at.look}, nil
+		}
+	case now.Before(j.RenewAt):
+		at := w.renewalOf(ctx, leaf, j.RenewAt, now)
+		if now.Before(at.at) {
+			return Result{Kept: true, RenewAt: at.at, LookAt: at.look}, nil
+		}
+	}
+	if stored, err = w.renew(ctx, iss, leaf); err != nil {
+		return Result{}, err
+	}
+	r := Result{ChainPEM: string(stored.chain), KeyPEM: string(stored.key)}
+	if leaf = leafOf(stored); leaf != nil {
+		at := w.renewalOf(ctx, leaf, time.Time{}, now)
+		r.RenewAt, r.LookAt = at.at, at.look
+	}
+	return r, nil
+}
+
+// renew orders a certificate, in place of another one if there is one, and returns
+// it as it is stored.
+func (w *Worker) renew(ctx context.Context, iss *issuer, old *x509.Certificate) (pair, error) {
+	cm := certmagic.New(w.cache, certmagic.Config{
+		Issuers: []certmagic.Issuer{iss}, Storage: iss.storage, DisableStorageCheck: true, DisableARI: true, Logger: zap.NewNop(),
+		KeySource: orderKeys{iss.storage},
+	})
+	var err error
+	if old != nil {
+		if id, bad := acmeclient.ARIUniqueIdentifier(old); bad == nil {
+			iss.replaces = id
+		}
+		err = cm.RenewCertSync(ctx, iss.host, true)
+	} else {
+		err = cm.ObtainCertSync(ctx, iss.host)
 	}
 	if err != nil {
-		return "", "", err
+		return pair{}, err
 	}
-	if stored, err = iss.stored(ctx); err != nil {
-		return "", "", fmt.Errorf("read the new certificate: %w", err)
+	stored, err := iss.stored(ctx)
+	if err != nil {
+		return pair{}, fmt.Errorf("read the new certificate: %w", err)
 	}
-	return string(stored.chain), string(stored.key), nil
+	return stored, iss.forgetOrder(ctx)
 }
 
 // pair is a stored certificate with its key.
 type pair struct{ chain, key []byte }
 
 func (i *issuer) stored(ctx context.Context) (p pair, err error) {
-	if p.chain, err = i.storage.Load(ctx, certmagic.StorageKeys.SiteCert(i.IssuerKey(), i.job.Host)); err != nil {
+	if p.chain, err = i.storage.Load(ctx, certmagic.StorageKeys.SiteCert(i.IssuerKey(), i.host)); err != nil {
 		return p, err
 	}
-	p.key, err = i.storage.Load(ctx, certmagic.StorageKeys.SitePrivateKey(i.IssuerKey(), i.job.Host))
+	p.key, err = i.storage.Load(ctx, certmagic.StorageKeys.SitePrivateKey(i.IssuerKey(), i.host))
 	return p, err
-}
-
-// handsOver says whether a stored certificate is one that the domain lacks: not
-// the one that it has, and with less than two thirds of its life over.
-func handsOver(p pair, has string, now time.Time) bool {
-	c, err := tls.X509KeyPair(bytes.TrimSpace(p.chain), p.key)
-	if err != nil || c.Leaf == nil {
-		return false
-	}
-	if b, _ := pem.Decode([]byte(has)); b != nil && bytes.Equal(b.Bytes, c.Leaf.Raw) {
-		return false
-	}
-	life := c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)
-	return now.Before(c.Leaf.NotAfter.Add(-life / 3))
 }

@@ -41,6 +41,11 @@ func (d domains) Claim(ctx context.Context, holder string, lease time.Duration, 
 	return out, err
 }
 
+// Extend prolongs what a worker has claimed.
+func (d domains) Extend(ctx context.Context, holder string, lease time.Duration) error {
+	return d.g.ExtendCertificates(ctx, holder, lease)
+}
+
 // Finish stores what came of an order.
 func (d domains) Finish(ctx context.Context, j acme.Job, r acme.Result) error {
 	return d.g.FinishCertificate(ctx, gateway.CertificateJob(j), gateway.CertificateResult(r))

@@ -15,8 +15,9 @@ type DomainCertificate struct {
 	Automatic bool
 	Problem   string // why there is none, or no newer one, and what to do
 	Attempts  int    // that failed in a row
-	// NextAt is when the next order is due; zero: none.
-	NextAt time.Time
+	// NextAt is when a worker takes it in hand next, RenewAt when a certificate is
+	// replaced by a new one; zero: never.
+	NextAt, RenewAt time.Time
 	// Started is when the order under way was begun; zero: none is.
 	Started    time.Time
 	ChainPEM   string // empty: there is none
@@ -81,7 +82,7 @@ func (c *DomainCertificate) setAutomatic(on bool, now time.Time) {
 	}
 	c.Automatic, c.NextAt, c.Attempts, c.Problem = on, time.Time{}, 0, ""
 	if on {
-		c.NextAt = now
+		c.NextAt = now // what it has and is not due stays
 	}
 }
 
@@ -91,9 +92,9 @@ type CertificateJob struct {
 	Gateway      string // id
 	Domain       string // id
 	Host         string
-	Attempts     int
-	Renewal      bool
-	ChainPEM     string // of the certificate that the domain has; empty: none
+	Attempts     int       // that failed before
+	ChainPEM     string    // the certificate that it has; empty: none
+	RenewAt      time.Time // when that is to be replaced; zero: not said
 }
 
 // ClaimCertificates takes up to limit orders that are due, for a holder and a
@@ -104,6 +105,12 @@ func (s *Service) ClaimCertificates(ctx context.Context, holder string, lease ti
 	}
 	now := s.clock()
 	return s.store.ClaimCertificates(ctx, ClaimCertificates{Holder: holder, Now: now, Until: now.Add(lease), Limit: limit})
+}
+
+// ExtendCertificates prolongs what a holder has claimed: a worker says so while it
+// lives, so that its orders are soon taken over when it does not.
+func (s *Service) ExtendCertificates(ctx context.Context, holder string, lease time.Duration) error {
+	return s.store.ExtendCertificates(ctx, holder, s.clock().Add(lease))
 }
 
 // ClaimCertificates chooses orders that are due.
@@ -119,6 +126,11 @@ type CertificateResult struct {
 	Problem          string // empty: it succeeded
 	// NotBefore bounds from below when the next try is due; zero: the usual pause.
 	NotBefore time.Time
+	// RenewAt is when the certificate is to be replaced, LookAt when the authority is
+	// asked again for that; zero: after two thirds of its life, and never.
+	RenewAt, LookAt time.Time
+	// Kept: the certificate at hand stays, and only its times are new.
+	Kept bool
 	// Interrupted: nothing came of it and nothing is known; it is due again at once.
 	Interrupted bool
 }
@@ -129,6 +141,12 @@ type CertificateResult struct {
 func (s *Service) FinishCertificate(ctx context.Context, j CertificateJob, r CertificateResult) error {
 	if r.Problem != "" || r.Interrupted {
 		return s.failCertificate(ctx, j, r)
+	}
+	if r.Kept {
+		return s.touchCertificate(ctx, j, func(c *DomainCertificate) {
+			c.Attempts, c.Problem = 0, ""
+			c.plan(r)
+		})
 	}
 	chain, key, errs := parseUpload(r.ChainPEM, r.KeyPEM, s.clock())
 	if len(errs) > 0 {
@@ -154,8 +172,9 @@ func (s *Service) FinishCertificate(ctx context.Context, j CertificateJob, r Cer
 			now := s.clock()
 			v.Certificate = DomainCertificate{
 				Automatic: v.Certificate.Automatic, ChainPEM: chain.pem(), EdgeSealed: sealed, IssuedAt: now, NotAfter: leaf.NotAfter.UTC(),
-				NextAt: renewAt(leaf.NotBefore, leaf.NotAfter),
+				RenewAt: renewAt(leaf.NotBefore, leaf.NotAfter),
 			}
+			v.Certificate.plan(r)
 			d.domains.puts = []*Domain{v}
 			return nil
 		},
@@ -169,13 +188,47 @@ func (s *Service) FinishCertificate(ctx context.Context, j CertificateJob, r Cer
 // renewAt is when two thirds of a certificate's life are over.
 func renewAt(from, until time.Time) time.Time { return until.Add(-until.Sub(from) / 3) }
 
+// plan sets when the certificate is replaced and looked at.
+func (c *DomainCertificate) plan(r CertificateResult) {
+	if !r.RenewAt.IsZero() {
+		c.RenewAt = r.RenewAt
+	}
+	c.NextAt = c.RenewAt
+	if !r.LookAt.IsZero() && r.LookAt.Before(c.NextAt) {
+		c.NextAt = r.LookAt
+	}
+}
+
 // certificatePauses are the times between tries of an order that fails; the last
 // one goes on.
 var certificatePauses = []time.Duration{
 	20 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 }
 
+// failCertificate notes a failure and when the next try is due: while a
+// certificate is still good, always in time for some more tries before its end.
 func (s *Service) failCertificate(ctx context.Context, j CertificateJob, r CertificateResult) error {
+	return s.touchCertificate(ctx, j, func(c *DomainCertificate) {
+		if r.Interrupted {
+			return
+		}
+		now := s.clock()
+		c.Attempts++
+		c.Problem = r.Problem
+		pause := certificatePauses[min(c.Attempts, len(certificatePauses))-1]
+		if left := c.NotAfter.Sub(now); left > 0 {
+			pause = min(pause, max(left/4, certificatePauses[0]))
+		}
+		c.NextAt = now.Add(pause)
+		if c.NextAt.Before(r.NotBefore) {
+			c.NextAt = r.NotBefore
+		}
+	})
+}
+
+// touchCertificate changes what edges never see of a certificate and gives its
+// claim back. A domain that has gone in the meantime is none of anybody's business.
+func (s *Service) touchCertificate(ctx context.Context, j CertificateJob, change func(*DomainCertificate)) error {
 	err := s.store.TxInLine(ctx, j.Organization, j.Gateway, func(tx Tx) error {
 		if _, err := tx.LockGateway(j.Organization, j.Gateway); err != nil {
 			return err
@@ -188,17 +241,8 @@ func (s *Service) failCertificate(ctx context.Context, j CertificateJob, r Certi
 		if d == nil {
 			return nil
 		}
-		c := &d.Certificate
-		if r.Interrupted {
-			c.Started = time.Time{}
-			return tx.PutDomain(j.Organization, j.Gateway, d)
-		}
-		c.Attempts++
-		c.Problem, c.Started = r.Problem, time.Time{}
-		c.NextAt = s.clock().Add(certificatePauses[min(c.Attempts, len(certificatePauses))-1])
-		if c.NextAt.Before(r.NotBefore) {
-			c.NextAt = r.NotBefore
-		}
+		d.Certificate.Started = time.Time{}
+		change(&d.Certificate)
 		return tx.PutDomain(j.Organization, j.Gateway, d)
 	})
 	if core.CodeOf(err) == core.CodeNotFound && err != nil {
@@ -226,6 +270,7 @@ func (s *Service) RenewCertificate(ctx context.Context, org core.OrganizationID,
 			return err
 		}
 		out.Certificate.NextAt = s.clock()
+		out.Certificate.RenewAt = out.Certificate.NextAt
 		if err := tx.PutDomain(org, g.ID, out); err != nil {
 			return err
 		}

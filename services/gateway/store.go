@@ -76,6 +76,8 @@ type Store interface {
 	DueDomains(ctx context.Context, now time.Time, limit int) ([]Domain, error)
 	// ClaimCertificates takes certificates, of all organizations, that are due.
 	ClaimCertificates(ctx context.Context, q ClaimCertificates) ([]CertificateJob, error)
+	// ExtendCertificates prolongs all that a holder has taken.
+	ExtendCertificates(ctx context.Context, holder string, until time.Time) error
 	// History reads versions from newest to oldest, without delta and document.
 	History(ctx context.Context, org core.OrganizationID, gateway string, limit int, before uint64) ([]HistoryEntry, error)
 	// Lineup reads what is needed to rebuild a version: the newest entry with a

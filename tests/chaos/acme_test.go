@@ -13,7 +13,7 @@ import (
 // served, with one order each and none left over.
 func TestACMEHundred(t *testing.T) {
 	const domains = 100
-	a := harness.NewACME(t, 2, 30)
+	a := harness.NewACME(t, harness.ACMEOptions{Edges: 2, RejectNonces: 30})
 	api := a.SignUp("hundred")
 	api.Must("POST", "/v1/gateways", harness.Object{"name": "hundred"})
 	var hosts []string

@@ -13,7 +13,7 @@ import (
 // over an authority that refuses good nonces; a sixth one without an address says
 // what is wrong and holds nobody up.
 func TestACME(t *testing.T) {
-	a := harness.NewACME(t, 2, 30)
+	a := harness.NewACME(t, harness.ACMEOptions{Edges: 2, RejectNonces: 30})
 	api := a.SignUp("acme")
 	api.Must("POST", "/v1/gateways", harness.Object{"name": "shop"})
 	a.DNS.Hide("broken.example.com")
@@ -45,5 +45,30 @@ func TestACME(t *testing.T) {
 	})
 	if err != nil {
 		t.Errorf("a domain without an address: %v", err)
+	}
+}
+
+// TestACMEOverTLS: where port 80 leads nowhere, the order that failed by HTTP-01 is
+// tried again by TLS-ALPN-01, which the edges answer.
+func TestACMEOverTLS(t *testing.T) {
+	a := harness.NewACME(t, harness.ACMEOptions{Edges: 2})
+	a.Clear.To()
+	api := a.SignUp("alpn")
+	api.Must("POST", "/v1/gateways", harness.Object{"name": "shop"})
+	a.AddDomain(api, "shop", "alpn.example.com")
+	state := func() harness.Object {
+		return api.Must("GET", "/v1/gateways/shop/domains/alpn.example.com", nil)["certificate"].(harness.Object)
+	}
+	if err := harness.Until(t.Context(), 60*time.Second, func() error {
+		if c := state(); c["state"] != "failing" || !strings.Contains(fmt.Sprint(c["problem"]), "alpn.example.com") {
+			return fmt.Errorf("by HTTP-01: %v", c)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	a.Issued([]string{"alpn.example.com"}, 90*time.Second)
+	if c := state(); c["state"] != "issued" || c["attempts"] != nil || fmt.Sprint(c["names"]) != "[alpn.example.com]" {
+		t.Errorf("by TLS-ALPN-01: %v", c)
 	}
 }

@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"strconv"
@@ -17,15 +18,23 @@ type ACMECluster struct {
 	*Cluster
 	DNS    *DNS
 	Pebble *Pebble
+	// Clear and Secure are where Pebble asks; they lead to the edges.
+	Clear, Secure *Spread
+}
+
+// ACMEOptions are what an ACMECluster is made of.
+type ACMEOptions struct {
+	Edges        int
+	RejectNonces int           // percent
+	Validity     time.Duration // of certificates; 0: 90 days
 }
 
 // NewACME starts one with some edges, between which Pebble's questions are spread.
-func NewACME(t testing.TB, edges, rejectNonces int) *ACMECluster {
+func NewACME(t testing.TB, o ACMEOptions) *ACMECluster {
 	t.Helper()
-	clear, secure := NewSpread(t), NewSpread(t)
-	a := &ACMECluster{DNS: StartDNS(t)}
-	a.Pebble = StartPebble(t, PebbleOptions{DNS: a.DNS, HTTPPort: clear.Port, TLSPort: secure.Port, RejectNonces: rejectNonces})
-	a.Cluster = New(t, Options{Edges: edges, Env: []string{
+	a := &ACMECluster{DNS: StartDNS(t), Clear: NewSpread(t), Secure: NewSpread(t)}
+	a.Pebble = StartPebble(t, PebbleOptions{DNS: a.DNS, HTTPPort: a.Clear.Port, TLSPort: a.Secure.Port, RejectNonces: o.RejectNonces, Validity: o.Validity})
+	a.Cluster = New(t, Options{Edges: o.Edges, Env: []string{
 		"TOLLGATE_DNS_RESOLVER=" + a.DNS.Addr, "TOLLGATE_ACME_DIRECTORY=" + a.Pebble.Directory, "TOLLGATE_ACME_ROOT=" + a.Pebble.RootFile,
 		"TOLLGATE_ACME_EMAIL=ops@example.com",
 	}})
@@ -34,8 +43,8 @@ func NewACME(t testing.TB, edges, rejectNonces int) *ACMECluster {
 		plain = append(plain, e.Addr())
 		encrypted = append(encrypted, "127.0.0.1:"+strconv.Itoa(e.TLSPort))
 	}
-	clear.To(plain...)
-	secure.To(encrypted...)
+	a.Clear.To(plain...)
+	a.Secure.To(encrypted...)
 	return a
 }
 
@@ -82,14 +91,22 @@ func (a *ACMECluster) Issued(hosts []string, limit time.Duration) []time.Duratio
 	return took
 }
 
+// Shown is the certificate that an edge shows for a host.
+func (e *Edge) Shown(host string) (*x509.Certificate, error) {
+	c, err := tls.Dial("tcp", "127.0.0.1:"+strconv.Itoa(e.TLSPort), &tls.Config{ServerName: host, InsecureSkipVerify: true}) // what it is, not whether
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.ConnectionState().PeerCertificates[0], nil
+}
+
 // servesFor says why an edge has no certificate of Pebble's for a host.
 func (e *Edge) servesFor(host string) error {
-	c, err := tls.Dial("tcp", "127.0.0.1:"+strconv.Itoa(e.TLSPort), &tls.Config{ServerName: host, InsecureSkipVerify: true}) // what it is, not whether
+	leaf, err := e.Shown(host)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	leaf := c.ConnectionState().PeerCertificates[0]
 	if !strings.Contains(leaf.Issuer.CommonName, "Pebble") || leaf.VerifyHostname(host) != nil {
 		return fmt.Errorf("%s serves a certificate of %s for %v", e.ID, leaf.Issuer, leaf.DNSNames)
 	}

@@ -36,8 +36,9 @@ type Pebble struct {
 // PebbleOptions say where Pebble looks and how badly it behaves.
 type PebbleOptions struct {
 	DNS               *DNS
-	HTTPPort, TLSPort int // at which it asks for challenges
-	RejectNonces      int // percent of good nonces that it refuses
+	HTTPPort, TLSPort int           // at which it asks for challenges
+	RejectNonces      int           // percent of good nonces that it refuses
+	Validity          time.Duration // of its certificates; 0: 90 days
 }
 
 // StartPebble builds and starts Pebble; it ends with the test.
@@ -48,6 +49,9 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 	build := exec.Command("go", "build", "-o", bin, "github.com/letsencrypt/pebble/v2/cmd/pebble")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build Pebble: %v\n%s", err, out)
+	}
+	if o.Validity == 0 {
+		o.Validity = 90 * 24 * time.Hour
 	}
 	listen, err := FreePort()
 	must(t, err)
@@ -61,7 +65,7 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 		"listenAddress": fmt.Sprintf("127.0.0.1:%d", listen), "managementListenAddress": fmt.Sprintf("127.0.0.1:%d", manage),
 		"certificate": cert, "privateKey": key, "httpPort": o.HTTPPort, "tlsPort": o.TLSPort, "keyAlgorithm": "ecdsa",
 		"retryAfter": Object{"authz": 1, "order": 1},
-		"profiles":   Object{"default": Object{"description": "default", "validityPeriod": 7776000}},
+		"profiles":   Object{"default": Object{"description": "default", "validityPeriod": int(o.Validity / time.Second)}},
 	}}
 	js, err := json.Marshal(config)
 	must(t, err)
@@ -73,6 +77,13 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 	}
 	must(t, p.Start())
 	t.Cleanup(p.Kill)
+	p.WaitUp(t)
+	return p
+}
+
+// WaitUp waits until the authority answers.
+func (p *Pebble) WaitUp(t testing.TB) {
+	t.Helper()
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // whether it is up
 	defer client.CloseIdleConnections()
 	must(t, Until(context.Background(), 30*time.Second, func() error {
@@ -82,7 +93,6 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 		}
 		return resp.Body.Close()
 	}))
-	return p
 }
 
 var ordersMade = regexp.MustCompile(`There are now (\d+) orders in the db`)

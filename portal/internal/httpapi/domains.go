@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"time"
 
 	"github.com/tollgate/tollgate/portal/internal/gen"
 	"github.com/tollgate/tollgate/services/core"
@@ -27,7 +28,7 @@ func (s *Server) toDomainCertificate(d *gateway.Domain) gen.DomainCertificate {
 	c := &d.Certificate
 	out := gen.DomainCertificate{
 		Mode: gen.DomainCertificateModeUploaded, State: gen.DomainCertificateState(s.Gateways.CertificateState(d)),
-		Problem: optional(s.Gateways.CertificateProblem(d)), NextAttemptAt: instant(c.NextAt),
+		Problem: optional(s.Gateways.CertificateProblem(d)), NextAttemptAt: instant(nextOrder(c)),
 		IssuedAt: instant(c.IssuedAt), NotAfter: instant(c.NotAfter),
 	}
 	if c.Automatic {
@@ -40,6 +41,15 @@ func (s *Server) toDomainCertificate(d *gateway.Domain) gen.DomainCertificate {
 		out.Issuer, out.FingerprintSha256, out.Names = &facts.Issuer, &facts.Fingerprint, &facts.Names
 	}
 	return out
+}
+
+// nextOrder is when a certificate is ordered next: not when the authority is only
+// asked whether it is time.
+func nextOrder(c *gateway.DomainCertificate) time.Time {
+	if c.ChainPEM != "" && c.Attempts == 0 && !c.NextAt.IsZero() && !c.RenewAt.IsZero() {
+		return c.RenewAt
+	}
+	return c.NextAt
 }
 
 func (s *Server) domainAnswer(ctx context.Context, d *gateway.Domain) gen.DomainAnswerJSONResponse {

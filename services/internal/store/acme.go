@@ -98,6 +98,13 @@ func (s ACME) Lock(ctx context.Context, name, holder string, lease time.Duration
 	return ok, err
 }
 
+// Extend prolongs all locks that a holder has.
+func (s ACME) Extend(ctx context.Context, holder string, lease time.Duration) error {
+	return s.DB.Tx(ctx, func(t *Txn) error {
+		return t.Table("acme_locks").Where("holder = ?", holder).Updates(map[string]any{"held_until": t.Now + lease.Milliseconds()}).Error
+	})
+}
+
 // Unlock frees a lock that the holder still has.
 func (s ACME) Unlock(ctx context.Context, name, holder string) error {
 	return s.DB.Tx(ctx, func(t *Txn) error {

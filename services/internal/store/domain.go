@@ -34,6 +34,7 @@ type domainRow struct {
 	CertEdgeSealed []byte
 	CertIssuedAt   int64
 	CertNotAfter   int64
+	CertRenewAt    int64
 	Revision       uint64
 	CreatedAt      int64 `gorm:"autoCreateTime:false"`
 	UpdatedAt      int64 `gorm:"autoUpdateTime:false"`
@@ -64,7 +65,7 @@ func (r *domainRow) domain() gateway.Domain {
 		Certificate: gateway.DomainCertificate{
 			Automatic: r.Automatic != 0, Problem: r.CertProblem, Attempts: r.CertAttempts, NextAt: moment(r.CertNextAt),
 			Started: moment(r.CertStartedAt), ChainPEM: r.CertChainPEM, EdgeSealed: r.CertEdgeSealed,
-			IssuedAt: moment(r.CertIssuedAt), NotAfter: moment(r.CertNotAfter),
+			IssuedAt: moment(r.CertIssuedAt), NotAfter: moment(r.CertNotAfter), RenewAt: moment(r.CertRenewAt),
 		},
 		Revision: r.Revision, CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
 	}
@@ -147,13 +148,21 @@ func (s Gateways) ClaimCertificates(ctx context.Context, q gateway.ClaimCertific
 			if got.RowsAffected == 1 {
 				out = append(out, gateway.CertificateJob{
 					Organization: core.OrganizationID(r.OrganizationID), Gateway: r.GatewayID, Domain: r.ID, Host: r.Host,
-					Attempts: r.CertAttempts, Renewal: r.CertChainPEM != "", ChainPEM: r.CertChainPEM,
+					Attempts: r.CertAttempts, ChainPEM: r.CertChainPEM, RenewAt: moment(r.CertRenewAt),
 				})
 			}
 		}
 		return nil
 	})
 	return out, err
+}
+
+// ExtendCertificates prolongs what a holder has.
+func (s Gateways) ExtendCertificates(ctx context.Context, holder string, until time.Time) error {
+	return s.DB.Tx(ctx, func(t *Txn) error {
+		return t.Table("gateway_domains").Where("cert_holder = ? AND cert_held_until > 0", holder).
+			Updates(map[string]any{"cert_held_until": core.Millis(until)}).Error
+	})
 }
 
 func (t gatewayTx) Domains(org core.OrganizationID, id string) ([]gateway.Domain, error) {
@@ -181,7 +190,7 @@ func (t gatewayTx) PutDomain(org core.OrganizationID, id string, d *gateway.Doma
 		"state": d.State, "problem": d.Problem, "checked_at": millis(d.CheckedAt), "verified_at": millis(d.VerifiedAt),
 		"failing_since": millis(d.FailingSince), "next_check_at": millis(d.NextCheckAt), "automatic": automatic,
 		"cert_problem": c.Problem, "cert_attempts": c.Attempts, "cert_next_at": millis(c.NextAt), "cert_started_at": millis(c.Started),
-		"cert_chain_pem": c.ChainPEM, "cert_edge_sealed": c.EdgeSealed, "cert_issued_at": millis(c.IssuedAt), "cert_not_after": millis(c.NotAfter),
+		"cert_chain_pem": c.ChainPEM, "cert_edge_sealed": c.EdgeSealed, "cert_issued_at": millis(c.IssuedAt), "cert_not_after": millis(c.NotAfter), "cert_renew_at": millis(c.RenewAt),
 		"revision": d.Revision, "updated_at": t.Now,
 	}
 	if c.Started.IsZero() {

@@ -318,8 +318,56 @@ func TestDomainCertificates(t *testing.T) {
 			t.Errorf("an order whose domain has gone: %v", err)
 		}
 		d.Clock.Add(61 * 24 * time.Hour)
-		if again, err = d.Gateways.ClaimCertificates(ctx, "w1", time.Minute, 10); err != nil || len(again) != 1 || !again[0].Renewal {
-			t.Errorf("renewal at two thirds of its life: %+v, %v", again, err)
+		if again, err = d.Gateways.ClaimCertificates(ctx, "w1", time.Minute, 10); err != nil || len(again) != 1 || again[0].ChainPEM == "" {
+			t.Fatalf("renewal at two thirds of its life: %+v, %v", again, err)
+		}
+		// The authority would have it kept: no version, and no failure is left.
+		version := compiled(t, db, g.ID).Version
+		kept := gateway.CertificateResult{Kept: true, RenewAt: d.Clock.Now().Add(10 * 24 * time.Hour), LookAt: d.Clock.Now().Add(6 * time.Hour)}
+		if err := d.Gateways.FinishCertificate(ctx, again[0], kept); err != nil {
+			t.Fatal(err)
+		}
+		d.Clock.Add(6 * time.Hour)
+		if again, err = d.Gateways.ClaimCertificates(ctx, "w1", time.Minute, 10); err != nil || len(again) != 1 || !again[0].RenewAt.Equal(kept.RenewAt.Truncate(time.Millisecond)) {
+			t.Fatalf("asked again six hours later: %+v, %v", again, err)
+		}
+		if got := compiled(t, db, g.ID).Version; got != version {
+			t.Errorf("a kept certificate made version %d of %d", got, version)
+		}
+		// A worker that lives keeps its claim.
+		d.Clock.Add(50 * time.Second)
+		if err := d.Gateways.ExtendCertificates(ctx, "w1", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		d.Clock.Add(50 * time.Second)
+		if more, err := d.Gateways.ClaimCertificates(ctx, "w2", time.Minute, 10); err != nil || len(more) != 0 {
+			t.Errorf("taken from a worker that lives: %+v, %v", more, err)
+		}
+		// The nearer the end, the sooner a renewal is tried again.
+		d.Clock.Add(28*24*time.Hour - 7*time.Hour)
+		left := 0
+		for d.Clock.Now().Before(again[0].RenewAt.Add(40 * 24 * time.Hour)) {
+			v, err := d.Gateways.GetDomain(ctx, org, g.ID, again[0].Host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !d.Clock.Now().Before(v.Certificate.NotAfter) {
+				break
+			}
+			if err := d.Gateways.FinishCertificate(ctx, again[0], gateway.CertificateResult{Problem: "no A record"}); err != nil {
+				t.Fatal(err)
+			}
+			if v, err = d.Gateways.GetDomain(ctx, org, g.ID, again[0].Host); err != nil {
+				t.Fatal(err)
+			}
+			if d.Gateways.CertificateState(v) != gateway.DomainCertificateFailing || v.Certificate.ChainPEM == "" {
+				t.Fatalf("a renewal that fails: %s", d.Gateways.CertificateState(v))
+			}
+			d.Clock.Add(v.Certificate.NextAt.Sub(d.Clock.Now()))
+			left++
+		}
+		if left < 15 {
+			t.Errorf("%d tries in the last day", left)
 		}
 	})
 }
