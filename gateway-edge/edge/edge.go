@@ -45,6 +45,7 @@ type Edge struct {
 	peers   redis.UniversalClient // reads other edges' reports
 	// challenges are looked up for ACME authorities.
 	challenges *challenges
+	wildcard   *wildcard
 	// blocking is for reads that wait for news; it is closed when Run ends.
 	blocking redis.UniversalClient
 

@@ -48,7 +48,7 @@ func (e *Edge) openListeners() error {
 			return err
 		}
 		c.GetCertificate = func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return e.snapshot.Table().Certificate(h, fallback)
+			return e.snapshot.Table().Certificate(h, e.wildcard.current(fallback))
 		}
 	}
 	c.TuneTLS = e.tuneTLS

@@ -158,6 +158,7 @@ func (e *Edge) openSync(pos confsync.Position, loc *disklog.Loc) error {
 		return err
 	}
 	e.peers, e.challenges = client, newChallenges(client, e.cfg.Keys)
+	e.wildcard = openWildcard(client, e.cfg.Keys, e.cfg.DataDir, e.cfg.Domain, e.cfg.Logger)
 	e.sync.Store(confsync.New(confsync.Config{
 		Redis: client, Stream: e.blocking, Keys: e.cfg.Keys, Snapshot: e.snapshot, KeyStore: e.keys, Disk: e.disk, Report: e.report,
 		Now: e.clock.Boot, Wall: e.wallMilli, Logger: e.cfg.Logger,

@@ -60,6 +60,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	l.start(work, "edges", e.countEdges)
 	l.start(work, "listeners", e.server.Run)
 	l.start(work, "tickets", e.rotateTickets)
+	l.start(work, "edge domain certificate", e.wildcard.run)
 	l.start(work, "streams", e.streams.Run)
 	e.cfg.Logger.Info("edge serves", "edge", e.id.Edge, "epoch", e.id.Epoch, "addresses", addrs(e.Addrs()), "admin", e.AdminAddr().String())
 

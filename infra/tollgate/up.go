@@ -244,7 +244,7 @@ func (u *up) greet(ctx context.Context, store string) error {
 	if s != nil {
 		fmt.Fprintf(u.out, "\nTry it:\n\n  curl -i %s/hello/world -H 'Host: %s' -H 'X-API-Key: %s'\n\n", edgeURL, s.Hostname, s.Key)
 		fmt.Fprintf(u.out, "Without the key it answers 401. The key may be used %d times a day; then it answers 429.\n", demo.Quota)
-		fmt.Fprintf(u.out, "Sign in at the API as %s with %s, or use the token:\n\n  curl %s/v1/gateways -H 'Authorization: Bearer %s'\n", s.Email, s.Password, portalURL, s.Token)
+		fmt.Fprintf(u.out, "Sign in at the portal, %s/login, as %s with %s. Programs use the API with a token:\n\n  curl %s/v1/gateways -H 'Authorization: Bearer %s'\n", portalURL, s.Email, s.Password, portalURL, s.Token)
 	}
 	fmt.Fprint(u.out, "\nCtrl-C stops it.\n")
 	return nil

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -82,6 +83,7 @@ type Config struct {
 	Challenges       Challenges
 	Store            Store
 	Key              [32]byte // encrypts what is stored
+	Own              *Own     // nil: there is none
 	Logger           *slog.Logger
 }
 
@@ -91,6 +93,7 @@ type Worker struct {
 	client *acmeclient.Client
 	cache  *certmagic.Cache
 
+	own     atomic.Pointer[OwnStats]
 	mu      sync.Mutex // guards account
 	account *acmeclient.Account
 }
@@ -130,6 +133,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	held, release := context.WithCancel(context.WithoutCancel(ctx))
 	defer release()
 	go w.keep(held)
+	if w.cfg.Own != nil {
+		orders.Go(func() { w.runOwn(ctx) })
+	}
 	failing, purged := false, time.Time{}
 	for ctx.Err() == nil {
 		jobs, err := w.cfg.Domains.Claim(ctx, w.cfg.Holder, leaseFor, cap(places)-len(places))

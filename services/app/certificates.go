@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/services/acme"
+	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/internal/redisbus"
 	"github.com/tollgate/tollgate/services/internal/store"
@@ -21,10 +22,23 @@ func (a *App) certificates(holder string) (*acme.Worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	var own *acme.Own
+	if c.DNS != nil {
+		publish := &redisbus.EdgeCertificate{Redis: a.redis, Keys: &a.Config.Root.Edge}
+		own = &acme.Own{
+			Host: "*." + a.Config.EdgeDomain, Provider: c.DNS,
+			Publish: func(ctx context.Context, chain, key string) error {
+				return publish.Publish(ctx, contract.EdgeCertificate{ChainPEM: chain, KeyPEM: key})
+			},
+		}
+		if r := a.Config.DNSResolver; r != "" {
+			own.Resolvers = []string{r}
+		}
+	}
 	return acme.New(acme.Config{
 		Directory: c.Directory, Email: c.Email, Roots: c.Roots, EABKeyID: c.EABKeyID, EABKey: c.EABKey, Holder: holder,
 		Domains: domains{a.Gateways}, Challenges: &redisbus.Challenges{Redis: a.redis, Keys: &a.Config.Root.Edge},
-		Store: store.ACME{DB: a.db}, Key: key, Logger: a.Config.Logger,
+		Store: store.ACME{DB: a.db}, Key: key, Own: own, Logger: a.Config.Logger,
 	})
 }
 

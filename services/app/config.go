@@ -46,6 +46,8 @@ var Settings = []string{
 	settings.DatabaseURL, settings.RedisURL, settings.SecretKey, settings.EdgeDomain, settings.PublicURL, settings.PlansFile, settings.StreamPorts,
 	settings.AllowPrivateUpstreams, settings.SMTPURL, settings.PortalAddr,
 	settings.DNSResolver, settings.ACMEDirectory, settings.ACMEEmail, settings.ACMERoot, settings.ACMEEABKeyID, settings.ACMEEABKey,
+	settings.ACMEDNSProvider, settings.ACMEDNSServer, settings.ACMEDNSTSIGName, settings.ACMEDNSTSIGAlgorithm, settings.ACMEDNSTSIGSecret,
+	settings.ACMEDNSURL, settings.ACMEDNSToken,
 }
 
 // FromSettings makes a Config of what the operator set. Every mistake is in the

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/tollgate/tollgate/services/acme"
 	"github.com/tollgate/tollgate/services/internal/redisbus"
 	"github.com/tollgate/tollgate/services/publish"
 )
@@ -79,7 +80,26 @@ func (w *Worker) metrics() *prometheus.Registry {
 	counter("refills_total", "Times that Redis was filled again.", func(s publish.Stats) uint64 { return s.Refills })
 	counter("deposed_total", "Times that another worker took over.", func(s publish.Stats) uint64 { return s.Deposed })
 	w.usageMetrics(r)
+	w.certificateMetrics(r)
 	return r
+}
+
+// certificateMetrics registers how the edge domain's certificate stands.
+func (w *Worker) certificateMetrics(r *prometheus.Registry) {
+	if w.certificates == nil {
+		return
+	}
+	gauge := func(name, help string, value func(acme.OwnStats) float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "tollgate", Subsystem: "edge_domain_certificate", Name: name, Help: help},
+			func() float64 { return value(w.certificates.OwnStats()) }))
+	}
+	gauge("expiry_timestamp_seconds", "When the edge domain's wildcard certificate ends; 0: there is none.", func(s acme.OwnStats) float64 {
+		if s.NotAfter.IsZero() {
+			return 0
+		}
+		return float64(s.NotAfter.Unix())
+	})
+	gauge("failed_attempts", "Orders of it that failed in a row.", func(s acme.OwnStats) float64 { return float64(s.Attempts) })
 }
 
 // usageMetrics registers the figures of what becomes of edges' counters.

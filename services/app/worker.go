@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tollgate/tollgate/services/acme"
 	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/contract/settings"
 	"github.com/tollgate/tollgate/services/core"
@@ -51,10 +52,12 @@ type Worker struct {
 	log       *slog.Logger
 	publisher *publish.Publisher
 	usage     *redisbus.UsageReader
-	loops     []loop
-	listener  net.Listener
-	ready     chan struct{}
-	draining  atomic.Bool
+	// certificates is nil where there is no ACME authority.
+	certificates *acme.Worker
+	loops        []loop
+	listener     net.Listener
+	ready        chan struct{}
+	draining     atomic.Bool
 }
 
 // loop is something that runs until its context ends.
@@ -101,7 +104,7 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if certificates != nil {
+	if w.certificates = certificates; certificates != nil {
 		w.loops = append(w.loops, loop{"certificates", certificates.Run})
 	}
 	if c.Addr != "" {

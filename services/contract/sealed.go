@@ -72,7 +72,7 @@ func DecodeSecretMessage(keys *EdgeKeys, purpose string, b []byte, v any) error 
 	return nil
 }
 
-// Purposes of messages; those of "ask" and "challenge" are secret.
+// Purposes of messages; those of "ask", "challenge" and "certificate" are secret.
 const (
 	MessageAsk       = "ask"
 	MessageAnswer    = "answer"

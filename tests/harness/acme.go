@@ -27,6 +27,9 @@ type ACMEOptions struct {
 	Edges        int
 	RejectNonces int           // percent
 	Validity     time.Duration // of certificates; 0: 90 days
+	// Wildcard is the edge domain, whose certificate comes by DNS-01 from the test's
+	// name server; empty: there is none.
+	Wildcard string
 }
 
 // NewACME starts one with some edges, between which Pebble's questions are spread.
@@ -34,10 +37,16 @@ func NewACME(t testing.TB, o ACMEOptions) *ACMECluster {
 	t.Helper()
 	a := &ACMECluster{DNS: StartDNS(t), Clear: NewSpread(t), Secure: NewSpread(t)}
 	a.Pebble = StartPebble(t, PebbleOptions{DNS: a.DNS, HTTPPort: a.Clear.Port, TLSPort: a.Secure.Port, RejectNonces: o.RejectNonces, Validity: o.Validity})
-	a.Cluster = New(t, Options{Edges: o.Edges, Env: []string{
+	env := []string{
 		"TOLLGATE_DNS_RESOLVER=" + a.DNS.Addr, "TOLLGATE_ACME_DIRECTORY=" + a.Pebble.Directory, "TOLLGATE_ACME_ROOT=" + a.Pebble.RootFile,
 		"TOLLGATE_ACME_EMAIL=ops@example.com",
-	}})
+	}
+	if o.Wildcard != "" {
+		a.DNS.ServeZone(o.Wildcard)
+		env = append(env, "TOLLGATE_EDGE_DOMAIN="+o.Wildcard, "TOLLGATE_ACME_DNS_PROVIDER=rfc2136", "TOLLGATE_ACME_DNS_SERVER="+a.DNS.Addr,
+			"TOLLGATE_ACME_DNS_TSIG_NAME="+DNSKeyName, "TOLLGATE_ACME_DNS_TSIG_SECRET="+DNSKeySecret)
+	}
+	a.Cluster = New(t, Options{Edges: o.Edges, Env: env})
 	var plain, encrypted []string
 	for _, e := range a.Edges {
 		plain = append(plain, e.Addr())

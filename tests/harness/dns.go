@@ -1,32 +1,33 @@
 package harness
 
 import (
-	"encoding/binary"
-	"io"
 	"net"
-	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"github.com/miekg/dns"
 )
 
-// DNS is a name server of one test: each name has the address 127.0.0.1, or those
-// that the test gives it, and the text and service records that it gives. Answers
-// hold for a second.
+// The TSIG key with which a DNS of a test takes updates of its zone.
+const (
+	DNSKeyName   = "tollgate-test."
+	DNSKeySecret = "dG9sbGdhdGUgdGVzdHMgc2lnbiB0aGVpciB1cGRhdGVz"
+)
+
+// DNS is a name server of one test: each name has the address 127.0.0.1, and the
+// text records that the test gives it, or a signed dynamic update (RFC 2136).
 type DNS struct {
 	Addr string // host:port
 
-	conn net.PacketConn
-	ln   net.Listener
-	mu   sync.Mutex
-	txt  map[string][]string // by lower-case name without the last dot
-	none map[string]bool     // names without an address
-	ips  map[string][]netip.Addr
-	srv  map[string][]dnsmessage.SRVResource
-	fail bool
+	mu      sync.Mutex
+	zone    string              // with a last dot; empty: there is none
+	txt     map[string][]string // by lower-case name without the last dot
+	none    map[string]bool     // names without an address
+	updates int                 // that were taken
+	refused int                 // whose signature was not good
 }
 
 // StartDNS starts a name server that ends with the test.
@@ -36,11 +37,23 @@ func StartDNS(t testing.TB) *DNS {
 	must(t, err)
 	conn, err := net.ListenPacket("udp", ln.Addr().String())
 	must(t, err)
-	d := &DNS{Addr: ln.Addr().String(), conn: conn, ln: ln, txt: map[string][]string{}, none: map[string]bool{}, ips: map[string][]netip.Addr{}, srv: map[string][]dnsmessage.SRVResource{}}
+	d := &DNS{Addr: ln.Addr().String(), txt: map[string][]string{}, none: map[string]bool{}}
+	server := func() *dns.Server {
+		return &dns.Server{
+			Handler: dns.HandlerFunc(d.serve), TsigSecret: map[string]string{DNSKeyName: DNSKeySecret},
+			MsgAcceptFunc: func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept },
+		}
+	}
+	udp, tcp := server(), server()
+	udp.PacketConn, tcp.Listener = conn, ln
 	var served sync.WaitGroup
-	served.Go(d.serve)
-	served.Go(d.serveTCP)
-	t.Cleanup(func() { _, _ = conn.Close(), ln.Close(); served.Wait() })
+	for _, s := range []*dns.Server{udp, tcp} {
+		up := make(chan struct{})
+		s.NotifyStartedFunc = func() { close(up) }
+		served.Go(func() { _ = s.ActivateAndServe() })
+		<-up
+	}
+	t.Cleanup(func() { _, _ = udp.Shutdown(), tcp.Shutdown(); served.Wait() })
 	return d
 }
 
@@ -51,37 +64,11 @@ func (d *DNS) SetTXT(name string, values ...string) {
 	d.txt[name] = values
 }
 
-// SetAddrs gives a name these addresses, of either family.
-func (d *DNS) SetAddrs(name string, addrs ...string) {
+// TXT returns a name's text records.
+func (d *DNS) TXT(name string) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.ips[name] = nil
-	for _, a := range addrs {
-		d.ips[name] = append(d.ips[name], netip.MustParseAddr(a))
-	}
-}
-
-// SRV is a record of a service.
-type SRV struct {
-	Target                 string
-	Port, Priority, Weight uint16
-}
-
-// SetSRV gives a name its service records.
-func (d *DNS) SetSRV(name string, list ...SRV) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.srv[name] = nil
-	for _, r := range list {
-		d.srv[name] = append(d.srv[name], dnsmessage.SRVResource{Target: dnsmessage.MustNewName(r.Target + "."), Port: r.Port, Priority: r.Priority, Weight: r.Weight})
-	}
-}
-
-// Fail makes every answer SERVFAIL, or ends that.
-func (d *DNS) Fail(fail bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.fail = fail
+	return slices.Clone(d.txt[name])
 }
 
 // Hide takes a name's address away.
@@ -91,90 +78,76 @@ func (d *DNS) Hide(name string) {
 	d.none[name] = true
 }
 
-func (d *DNS) serve() {
-	buf := make([]byte, 4096)
-	for {
-		n, from, err := d.conn.ReadFrom(buf)
-		if err != nil {
-			return
-		}
-		var q dnsmessage.Message
-		if q.Unpack(buf[:n]) != nil || len(q.Questions) != 1 {
-			continue
-		}
-		if out, err := d.answer(&q); err == nil {
-			_, _ = d.conn.WriteTo(out, from)
-		}
-	}
-}
-
-// serveTCP answers those that ask over TCP, one question a connection.
-func (d *DNS) serveTCP() {
-	for {
-		c, err := d.ln.Accept()
-		if err != nil {
-			return
-		}
-		_ = c.SetDeadline(time.Now().Add(2 * time.Second))
-		d.one(c)
-		_ = c.Close()
-	}
-}
-
-func (d *DNS) one(c net.Conn) {
-	var size [2]byte
-	if _, err := io.ReadFull(c, size[:]); err != nil {
-		return
-	}
-	b := make([]byte, binary.BigEndian.Uint16(size[:]))
-	if _, err := io.ReadFull(c, b); err != nil {
-		return
-	}
-	var q dnsmessage.Message
-	if q.Unpack(b) != nil || len(q.Questions) != 1 {
-		return
-	}
-	if out, err := d.answer(&q); err == nil {
-		_, _ = c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(out))), out...))
-	}
-}
-
-func (d *DNS) answer(q *dnsmessage.Message) ([]byte, error) {
+// ServeZone has the server be the primary of a zone.
+func (d *DNS) ServeZone(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	ask := q.Questions[0]
-	name := strings.ToLower(strings.TrimSuffix(ask.Name.String(), "."))
-	m := dnsmessage.Message{
-		Header:    dnsmessage.Header{ID: q.ID, Response: true, Authoritative: true, RecursionDesired: q.RecursionDesired, RecursionAvailable: true},
-		Questions: q.Questions,
-	}
-	head := dnsmessage.ResourceHeader{Name: ask.Name, Type: ask.Type, Class: dnsmessage.ClassINET, TTL: 1}
-	ips, known := d.ips[name]
+	d.zone = dns.Fqdn(name)
+}
+
+// Updates says how many dynamic updates were taken, and how many were not since
+// they were not signed by the key.
+func (d *DNS) Updates() (taken, refused int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.updates, d.refused
+}
+
+func (d *DNS) serve(w dns.ResponseWriter, q *dns.Msg) {
+	m := new(dns.Msg)
+	m.SetReply(q)
+	m.Authoritative = true
 	switch {
-	case d.fail:
-		m.RCode = dnsmessage.RCodeServerFailure
-	case known && ask.Type == dnsmessage.TypeA:
-		for _, a := range ips {
-			if a.Is4() {
-				m.Answers = append(m.Answers, dnsmessage.Resource{Header: head, Body: &dnsmessage.AResource{A: a.As4()}})
-			}
+	case len(q.Question) != 1:
+		m.Rcode = dns.RcodeFormatError
+	case q.Opcode == dns.OpcodeUpdate:
+		m.Rcode = d.update(q, q.IsTsig() != nil && w.TsigStatus() == nil)
+		if t := q.IsTsig(); t != nil && w.TsigStatus() == nil {
+			m.SetTsig(t.Hdr.Name, t.Algorithm, 300, time.Now().Unix())
 		}
-	case known && ask.Type == dnsmessage.TypeAAAA:
-		for _, a := range ips {
-			if a.Is6() {
-				m.Answers = append(m.Answers, dnsmessage.Resource{Header: head, Body: &dnsmessage.AAAAResource{AAAA: a.As16()}})
-			}
+	default:
+		d.answer(m, q.Question[0])
+	}
+	_ = w.WriteMsg(m)
+}
+
+func (d *DNS) update(q *dns.Msg, signed bool) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !signed || d.zone == "" || q.Question[0].Name != d.zone {
+		d.refused++
+		return dns.RcodeNotAuth
+	}
+	for _, rr := range q.Ns {
+		t, ok := rr.(*dns.TXT)
+		if !ok || !dns.IsSubDomain(d.zone, t.Hdr.Name) {
+			return dns.RcodeNotZone
 		}
-	case ask.Type == dnsmessage.TypeSRV:
-		for _, r := range d.srv[name] {
-			m.Answers = append(m.Answers, dnsmessage.Resource{Header: head, Body: &r})
-		}
-	case ask.Type == dnsmessage.TypeA && !d.none[name]:
-		m.Answers = append(m.Answers, dnsmessage.Resource{Header: head, Body: &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}}})
-	case ask.Type == dnsmessage.TypeTXT:
-		for _, v := range d.txt[name] {
-			m.Answers = append(m.Answers, dnsmessage.Resource{Header: head, Body: &dnsmessage.TXTResource{TXT: []string{v}}})
+		name, value := strings.ToLower(strings.TrimSuffix(t.Hdr.Name, ".")), strings.Join(t.Txt, "")
+		switch t.Hdr.Class {
+		case dns.ClassINET:
+			d.txt[name] = append(d.txt[name], value)
+		case dns.ClassNONE:
+			d.txt[name] = slices.DeleteFunc(d.txt[name], func(v string) bool { return v == value })
 		}
 	}
-	return m.Pack()
+	d.updates++
+	return dns.RcodeSuccess
+}
+
+func (d *DNS) answer(m *dns.Msg, q dns.Question) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	name := strings.ToLower(strings.TrimSuffix(q.Name, "."))
+	head := dns.RR_Header{Name: q.Name, Rrtype: q.Qtype, Class: dns.ClassINET, Ttl: 1}
+	switch {
+	case q.Qtype == dns.TypeA && !d.none[name]:
+		m.Answer = append(m.Answer, &dns.A{Hdr: head, A: net.IPv4(127, 0, 0, 1)})
+	case q.Qtype == dns.TypeSOA && q.Name == d.zone:
+		m.Answer = append(m.Answer, &dns.SOA{Hdr: head, Ns: "ns." + d.zone, Mbox: "hostmaster." + d.zone, Serial: 1, Refresh: 60, Retry: 60, Expire: 60, Minttl: 1})
+	case q.Qtype == dns.TypeTXT:
+		for _, v := range d.txt[name] {
+			m.Answer = append(m.Answer, &dns.TXT{Hdr: head, Txt: []string{v}})
+		}
+	}
 }

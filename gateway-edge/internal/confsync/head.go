@@ -28,9 +28,7 @@ func (s *Syncer) headLoop(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			if s.up.Swap(false) || failures == 0 {
-				s.cfg.Logger.Warn("the head can't be read", "error", err)
-			}
+			s.tellUnread(err, s.up.Swap(false), failures)
 			failures++
 			pause(ctx, failures)
 			continue
@@ -43,6 +41,21 @@ func (s *Syncer) headLoop(ctx context.Context) {
 			s.checkRoot(ctx)
 		}
 		sleep(ctx, headEvery)
+	}
+}
+
+// patience is how many tries an edge that holds nothing makes before it warns: at
+// the very first start the control plane writes its head a moment later.
+const patience = 10
+
+// tellUnread logs once why the head can't be read.
+func (s *Syncer) tellUnread(err error, wasUp bool, failures int) {
+	first := errors.Is(err, errNoHead) && s.Lineage() == ""
+	switch {
+	case first && failures == 0:
+		s.cfg.Logger.Info("nothing was published yet: waiting for the control plane")
+	case first && failures == patience, !first && (wasUp || failures == 0):
+		s.cfg.Logger.Warn("the head can't be read", "error", err)
 	}
 }
 

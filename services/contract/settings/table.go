@@ -52,6 +52,13 @@ const (
 	ACMERoot              = "ACME_ROOT"
 	ACMEEABKeyID          = "ACME_EAB_KEY_ID"
 	ACMEEABKey            = "ACME_EAB_KEY"
+	ACMEDNSProvider       = "ACME_DNS_PROVIDER"
+	ACMEDNSServer         = "ACME_DNS_SERVER"
+	ACMEDNSTSIGName       = "ACME_DNS_TSIG_NAME"
+	ACMEDNSTSIGAlgorithm  = "ACME_DNS_TSIG_ALGORITHM"
+	ACMEDNSTSIGSecret     = "ACME_DNS_TSIG_SECRET"
+	ACMEDNSURL            = "ACME_DNS_URL"
+	ACMEDNSToken          = "ACME_DNS_TOKEN"
 	LogFormat             = "LOG_FORMAT"
 	APIURL                = "API_URL"
 	APIToken              = "API_TOKEN"
@@ -98,6 +105,13 @@ var table = []Setting{
 	{Name: ACMERoot, Help: "PEM file of the CA that the ACME directory's own certificate is verified with, instead of the system's"},
 	{Name: ACMEEABKeyID, Help: "key id of the ACME external account binding, where the authority asks for one"},
 	{Name: ACMEEABKey, Help: "its MAC key in base64url", Secret: true},
+	{Name: ACMEDNSProvider, Help: "where the zone of EDGE_DOMAIN is kept, for a wildcard certificate of it: rfc2136, cloudflare or webhook; without it edges show a self-signed one there"},
+	{Name: ACMEDNSServer, Help: "rfc2136: host:port of the zone's primary name server"},
+	{Name: ACMEDNSTSIGName, Help: "rfc2136: name of the TSIG key that signs updates"},
+	{Name: ACMEDNSTSIGAlgorithm, Help: "rfc2136: its algorithm: hmac-sha224, hmac-sha256 (the default), hmac-sha384 or hmac-sha512"},
+	{Name: ACMEDNSTSIGSecret, Help: "rfc2136: its secret in base64", Secret: true},
+	{Name: ACMEDNSURL, Help: "webhook: URL that /present and /cleanup are added to; cloudflare: another base of its API"},
+	{Name: ACMEDNSToken, Help: "cloudflare: an API token; webhook: sent as Authorization: Bearer", Secret: true},
 	{Name: LogFormat, Default: "json", Help: "json or text"},
 	{Name: APIURL, Help: "the portal that the command line talks to"},
 	{Name: APIToken, Help: "management token of the command line", Secret: true},
