@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"time"
 
@@ -87,4 +88,17 @@ func leafOf(p pair) *x509.Certificate {
 		return nil
 	}
 	return c.Leaf
+}
+
+// handsOver says whether a stored certificate is one that the domain lacks: not
+// the one that it has, and with less than two thirds of its life over.
+func handsOver(p pair, has string, now time.Time) bool {
+	leaf := leafOf(p)
+	if leaf == nil {
+		return false
+	}
+	if b, _ := pem.Decode([]byte(has)); b != nil && bytes.Equal(b.Bytes, leaf.Raw) {
+		return false
+	}
+	return now.Before(twoThirds(leaf))
 }

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -203,15 +202,14 @@ func (w *Worker) obtain(ctx context.Context, j Job) (Result, error) {
 	leaf := leafOf(stored)
 	now := time.Now()
 	switch {
-	case leaf == nil || !now.Before(twoThirds(leaf)) && j.RenewAt.IsZero():
-	case strings.TrimSpace(string(stored.chain)) != strings.TrimSpace(j.ChainPEM):
+	case handsOver(stored, j.ChainPEM, now):
 		if err := iss.forgetOrder(ctx); err != nil {
 			return Result{}, err
 		}
 		if at := w.renewalOf(ctx, leaf, time.Time{}, now); now.Before(at.at) {
 			return Result{ChainPEM: string(stored.chain), KeyPEM: string(stored.key), RenewAt: at.at, LookAt: at.look}, nil
 		}
-	case now.Before(j.RenewAt):
+	case leaf != nil && now.Before(j.RenewAt):
 		at := w.renewalOf(ctx, leaf, j.RenewAt, now)
 		if now.Before(at.at) {
 			return Result{Kept: true, RenewAt: at.at, LookAt: at.look}, nil
