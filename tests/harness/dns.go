@@ -2,6 +2,7 @@ package harness
 
 import (
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -17,8 +18,9 @@ const (
 	DNSKeySecret = "dG9sbGdhdGUgdGVzdHMgc2lnbiB0aGVpciB1cGRhdGVz"
 )
 
-// DNS is a name server of one test: each name has the address 127.0.0.1, and the
-// text records that the test gives it, or a signed dynamic update (RFC 2136).
+// DNS is a name server of one test: each name has the address 127.0.0.1, or those
+// that the test gives it, and the text and service records that it gives, or a
+// signed dynamic update (RFC 2136). Answers hold for a second.
 type DNS struct {
 	Addr string // host:port
 
@@ -26,8 +28,11 @@ type DNS struct {
 	zone    string              // with a last dot; empty: there is none
 	txt     map[string][]string // by lower-case name without the last dot
 	none    map[string]bool     // names without an address
-	updates int                 // that were taken
-	refused int                 // whose signature was not good
+	ips     map[string][]netip.Addr
+	srv     map[string][]SRV
+	fail    bool
+	updates int // that were taken
+	refused int // whose signature was not good
 }
 
 // StartDNS starts a name server that ends with the test.
@@ -37,7 +42,7 @@ func StartDNS(t testing.TB) *DNS {
 	must(t, err)
 	conn, err := net.ListenPacket("udp", ln.Addr().String())
 	must(t, err)
-	d := &DNS{Addr: ln.Addr().String(), txt: map[string][]string{}, none: map[string]bool{}}
+	d := &DNS{Addr: ln.Addr().String(), txt: map[string][]string{}, none: map[string]bool{}, ips: map[string][]netip.Addr{}, srv: map[string][]SRV{}}
 	server := func() *dns.Server {
 		return &dns.Server{
 			Handler: dns.HandlerFunc(d.serve), TsigSecret: map[string]string{DNSKeyName: DNSKeySecret},
@@ -71,6 +76,36 @@ func (d *DNS) TXT(name string) []string {
 	return slices.Clone(d.txt[name])
 }
 
+// SetAddrs gives a name these addresses, of either family.
+func (d *DNS) SetAddrs(name string, addrs ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ips[name] = nil
+	for _, a := range addrs {
+		d.ips[name] = append(d.ips[name], netip.MustParseAddr(a))
+	}
+}
+
+// SRV is a record of a service.
+type SRV struct {
+	Target                 string
+	Port, Priority, Weight uint16
+}
+
+// SetSRV gives a name its service records.
+func (d *DNS) SetSRV(name string, list ...SRV) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.srv[name] = list
+}
+
+// Fail makes every answer SERVFAIL, or ends that.
+func (d *DNS) Fail(fail bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail = fail
+}
+
 // Hide takes a name's address away.
 func (d *DNS) Hide(name string) {
 	d.mu.Lock()
@@ -96,7 +131,7 @@ func (d *DNS) Updates() (taken, refused int) {
 func (d *DNS) serve(w dns.ResponseWriter, q *dns.Msg) {
 	m := new(dns.Msg)
 	m.SetReply(q)
-	m.Authoritative = true
+	m.Authoritative, m.RecursionAvailable = true, true
 	switch {
 	case len(q.Question) != 1:
 		m.Rcode = dns.RcodeFormatError
@@ -140,7 +175,23 @@ func (d *DNS) answer(m *dns.Msg, q dns.Question) {
 	defer d.mu.Unlock()
 	name := strings.ToLower(strings.TrimSuffix(q.Name, "."))
 	head := dns.RR_Header{Name: q.Name, Rrtype: q.Qtype, Class: dns.ClassINET, Ttl: 1}
+	ips, known := d.ips[name]
 	switch {
+	case d.fail:
+		m.Rcode = dns.RcodeServerFailure
+	case known && (q.Qtype == dns.TypeA || q.Qtype == dns.TypeAAAA):
+		for _, ip := range ips {
+			switch {
+			case ip.Is4() && q.Qtype == dns.TypeA:
+				m.Answer = append(m.Answer, &dns.A{Hdr: head, A: ip.AsSlice()})
+			case ip.Is6() && q.Qtype == dns.TypeAAAA:
+				m.Answer = append(m.Answer, &dns.AAAA{Hdr: head, AAAA: ip.AsSlice()})
+			}
+		}
+	case q.Qtype == dns.TypeSRV:
+		for _, r := range d.srv[name] {
+			m.Answer = append(m.Answer, &dns.SRV{Hdr: head, Target: dns.Fqdn(r.Target), Port: r.Port, Priority: r.Priority, Weight: r.Weight})
+		}
 	case q.Qtype == dns.TypeA && !d.none[name]:
 		m.Answer = append(m.Answer, &dns.A{Hdr: head, A: net.IPv4(127, 0, 0, 1)})
 	case q.Qtype == dns.TypeSOA && q.Name == d.zone:
