@@ -1,14 +1,18 @@
 package engine_test
 
 import (
+	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/tollgate/tollgate/services/contract"
 )
 
 // TestInterim sends early hints from backends of both protocols to clients of
@@ -87,5 +91,48 @@ func TestInterimWithoutEnd(t *testing.T) {
 	defer resp.Body.Close()
 	if resp.StatusCode != 502 || resp.Header.Get("Tollgate-Error") != "upstream_protocol" {
 		t.Errorf("%s %s", resp.Status, resp.Header.Get("Tollgate-Error"))
+	}
+}
+
+// TestInterimForNobody: a client that has gone when an interim answer comes does
+// not count against the backend, and nothing is asked again for it.
+func TestInterimForNobody(t *testing.T) {
+	came, reset := make(chan struct{}, 10), make(chan struct{}, 10)
+	b := newBackend(t, func(_ *rawBackend, c net.Conn) {
+		r := bufio.NewReader(c)
+		for {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			if req.URL.Path == "/hints" {
+				came <- struct{}{}
+				<-reset
+				for range 3 { // the first may still find room in the socket
+					_, _ = io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+				}
+			}
+			_, _ = io.WriteString(c, okAnswer)
+		}
+	})
+	e := newEdge(t, edgeOptions{})
+	g := plain(b.url)
+	g.Upstreams[0].Outlier = &contract.OutlierDetection{ConsecutiveErrors: 1, MaxEjectedPercent: 100}
+	g.Upstreams[0].WhenAllDown = "refuse"
+	e.serve(g)
+	for range 3 {
+		s := e.dial()
+		s.send(get("/hints"))
+		<-came
+		must(t, s.Conn.(*net.TCPConn).SetLinger(0))
+		must(t, s.Close())
+		reset <- struct{}{}
+		eventually(t, func() bool { return e.Open() == 0 })
+		if m := e.once(get("/")); m.status() != 200 {
+			t.Fatalf("the target is held for ill: %s %s", m.line, m.code())
+		}
+		if len(came) != 0 {
+			t.Fatal("the request was sent again")
+		}
 	}
 }

@@ -250,7 +250,7 @@ func (u *upstream1) failed(err error) (got try, untouched bool) {
 	}
 	var f *gate.Fault
 	switch {
-	case j.timers != nil && j.timers.gone.Load():
+	case err == errClientGone, j.timers != nil && j.timers.gone.Load():
 		return try{kind: tryClient, err: errClientGone}, untouched
 	case errors.As(err, &f):
 		return failedTry(tryProtocol, err), untouched
