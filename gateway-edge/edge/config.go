@@ -48,6 +48,9 @@ type Config struct {
 	// NameServer, host:port, resolves the names of targets and of what policies
 	// fetch; empty: the system's servers do.
 	NameServer string
+	// CountryDatabase is a file in the MaxMind DB format that tells where addresses
+	// are; "": nobody can tell.
+	CountryDatabase string
 	// AccessLog has each access record written to standard output too.
 	AccessLog bool
 	Version   string // of the program
@@ -66,7 +69,7 @@ var Settings = []string{
 	settings.DataDir, settings.RedisURL, settings.EdgeSecret, settings.EdgeAddr, settings.EdgeTLSAddr,
 	settings.EdgeHTTP3, settings.EdgeHTTP3Port, settings.EdgeAdminAddr, settings.EdgeDomain, settings.EdgeID, settings.TrustedProxies,
 	settings.AllowPrivateUpstreams, settings.DrainTimeout, settings.LogFormat,
-	settings.StreamPorts, settings.DNSResolver,
+	settings.StreamPorts, settings.DNSResolver, settings.CountryDatabase,
 }
 
 // FromSettings turns settings into a Config. Every mistake is reported at once.
@@ -74,6 +77,7 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 	c := Config{
 		DataDir: v.String(settings.DataDir), EdgeID: v.String(settings.EdgeID), RedisURL: v.String(settings.RedisURL),
 		Addr: v.String(settings.EdgeAddr), TLSAddr: v.String(settings.EdgeTLSAddr), AdminAddr: v.String(settings.EdgeAdminAddr),
+		CountryDatabase: v.String(settings.CountryDatabase),
 		Logger: log,
 	}
 	errs := []error{v.Require(settings.DataDir, settings.RedisURL, settings.EdgeSecret, settings.EdgeAddr, settings.EdgeAdminAddr, settings.EdgeDomain)}

@@ -21,6 +21,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync"
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
+	"github.com/tollgate/tollgate/gateway-edge/internal/geo"
 	"github.com/tollgate/tollgate/gateway-edge/internal/health"
 	"github.com/tollgate/tollgate/gateway-edge/internal/keep"
 	"github.com/tollgate/tollgate/gateway-edge/internal/keystore"
@@ -65,6 +66,7 @@ type Edge struct {
 	snapshot  *snapshot.Store
 	keys      *keystore.Store
 	kept      *keep.Store
+	countries *geo.DB // nil: there is no database
 	sync      atomic.Pointer[confsync.Syncer]
 	engine    *engine.Engine
 	server    *listen.Server

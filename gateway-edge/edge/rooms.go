@@ -13,6 +13,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync"
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
+	"github.com/tollgate/tollgate/gateway-edge/internal/geo"
 	"github.com/tollgate/tollgate/gateway-edge/internal/health"
 	"github.com/tollgate/tollgate/gateway-edge/internal/keep"
 	"github.com/tollgate/tollgate/gateway-edge/internal/keystore"
@@ -25,6 +26,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/builtin"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/settings"
 )
 
 // openUpstreams makes what leads to backends.
@@ -109,6 +111,11 @@ func (e *Edge) openConfiguration() error {
 	if e.kept, err = keep.Open(keep.Config{Dir: dir, Keys: e.cfg.Keys, Wall: e.clock.Wall, Logger: e.cfg.Logger}); err != nil {
 		return err
 	}
+	if f := e.cfg.CountryDatabase; f != "" {
+		if e.countries, err = geo.Open(f, e.cfg.Logger); err != nil {
+			return fmt.Errorf("TOLLGATE_%s: %w", settings.CountryDatabase, err)
+		}
+	}
 	e.snapshot = snapshot.New(e.snapshotConfig())
 	var pos confsync.Position
 	var posLoc *disklog.Loc
@@ -169,9 +176,13 @@ func (e *Edge) openSync(pos confsync.Position, loc *disklog.Loc) error {
 func (e *Edge) snapshotConfig() snapshot.Config {
 	fetch := &fetchers{pools: e.pools, guard: e.guard}
 	step := plan.NewDescriptor()
+	deps := policy.Deps{Counters: e.limits, Wall: e.clock.Wall}
+	if e.countries != nil {
+		deps.Country = e.countries.Country
+	}
 	return snapshot.Config{
 		Keys: e.cfg.Keys, Disk: e.disk, Marker: e.marker, Lookup: builtin.Lookup, Upstreams: e.upstreams,
-		Deps:     policy.Deps{Counters: e.limits, Wall: e.clock.Wall},
+		Deps:     deps,
 		FetchFor: fetch.of, GatewayKeys: e.keys.Gateway, GatewayIdentities: e.keys.Identities, KeepFor: e.kept.Of,
 		OrgLimits: func(doc *contract.Organization) snapshot.OrgLimits { return e.limits.Organization(doc) },
 		PlanStep: func(org snapshot.OrgLimits, scope policy.Scope, plans []contract.UsagePlan, route string) (policy.Step, error) {

@@ -62,6 +62,9 @@ func (e *Edge) Run(ctx context.Context) error {
 	l.start(work, "tickets", e.rotateTickets)
 	l.start(work, "edge domain certificate", e.wildcard.run)
 	l.start(work, "streams", e.streams.Run)
+	if e.countries != nil {
+		l.start(work, "countries", e.countries.Run)
+	}
 	e.cfg.Logger.Info("edge serves", "edge", e.id.Edge, "epoch", e.id.Epoch, "addresses", addrs(e.Addrs()), "admin", e.AdminAddr().String())
 
 	select {

@@ -34,6 +34,11 @@ type Deps struct {
 	// State returns the value kept under key, made once by make: runtime state
 	// that outlives versions of the configuration. The tenant is part of the key.
 	State func(key string, make func() any) any
+	// UsagePlans are the gateway's usage plans, their numbers by name.
+	UsagePlans map[string]uint64
+	// Country tells where an address is, as an ISO 3166-1 alpha-2 code, "" when it
+	// is not known; nil: the operator gave the edge no database.
+	Country func(netip.Addr) string
 	// Wall is the time of day.
 	Wall func() time.Time
 }

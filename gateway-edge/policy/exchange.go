@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"iter"
 	"net/netip"
 
 	"github.com/tollgate/tollgate/services/contract"
@@ -47,6 +48,17 @@ func (x *Exchange) Param(name string) (Text, bool) {
 		}
 	}
 	return Text{}, false
+}
+
+// Params yields the path parameters of the matched route in order.
+func (x *Exchange) Params() iter.Seq2[string, Text] {
+	return func(yield func(string, Text) bool) {
+		for i := range x.e.Params[:x.e.ParamCount] {
+			if p := &x.e.Params[i]; !yield(p.Name, p.Value) {
+				return
+			}
+		}
+	}
 }
 
 // Principal is who calls; nil before authentication and on public routes. It

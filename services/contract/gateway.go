@@ -43,6 +43,16 @@ type Gateway struct {
 	LogSample *float64 `json:"log_sample,omitempty"`
 }
 
+// PlanNumbers returns the numbers of the usage plans by name; 0 for one that has
+// none yet.
+func (g *Gateway) PlanNumbers() map[string]uint64 {
+	out := make(map[string]uint64, len(g.UsagePlans))
+	for i := range g.UsagePlans {
+		out[g.UsagePlans[i].Name] = g.UsagePlans[i].Num
+	}
+	return out
+}
+
 // Policy is one configured policy: its type and its own configuration, checked
 // against the policy's schema by the same constructor on both sides.
 type Policy struct {

@@ -206,7 +206,7 @@ func dryDeps(doc *contract.Gateway, r *contract.Route, from string) policy.Deps 
 			Organization: doc.Organization, Gateway: doc.ID, OrganizationNum: doc.OrganizationNum, GatewayNum: doc.Num,
 			Test: doc.Mode == contract.ModeTest, From: from,
 		},
-		Keys: dry{}, Counters: dry{}, Fetch: dry{},
+		Keys: dry{}, Counters: dry{}, Fetch: dry{}, UsagePlans: doc.PlanNumbers(),
 		State: func(_ string, make func() any) any { return make() },
 		Wall:  func() time.Time { return time.Time{} },
 		// The value is not known here, only that there is one.

@@ -21,7 +21,7 @@ var rules = []rule{
 		why: "a policy is given nothing that can block or that belongs to one engine",
 	},
 	{
-		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt"},
+		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/expression"},
 		may:   append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, sharedByPolicies...),
 		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why:   "a policy knows the SDK only: neither another policy nor Redis nor a socket",
@@ -30,6 +30,11 @@ var rules = []rule{
 		room: "gateway-edge/policy/jwt", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:github.com/coreos/go-oidc", "lib:github.com/go-jose/go-jose"}, sharedByPolicies...),
 		never: []string{"std:os", "std:database/sql"},
 		why:   "go-oidc verifies; its network goes only through Fetch",
+	},
+	{
+		room: "gateway-edge/policy/expression", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:cel.dev/cel-go"}, sharedByPolicies...),
+		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
+		why:   "expressions are CEL's; they read the exchange and nothing else",
 	},
 	{
 		room: "gateway-edge/internal/route", may: []string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, never: []string{"std:net", "std:net/http", "std:time"},
@@ -117,9 +122,10 @@ var rules = []rule{
 }
 
 // sharedByPolicies are parts of the SDK that stand beside it, not policies: query
-// strings, templates of a fixed set of variables, edits of header fields, and how
-// a limit is spent.
-var sharedByPolicies = []string{"gateway-edge/policy/query", "gateway-edge/policy/template", "gateway-edge/policy/fieldedit", "gateway-edge/policy/spend"}
+// strings, templates of a fixed set of variables, edits of header fields, how a
+// limit is spent, looks into claims, lists of addresses, and conditions in
+// CEL.
+var sharedByPolicies = []string{"gateway-edge/policy/query", "gateway-edge/policy/template", "gateway-edge/policy/fieldedit", "gateway-edge/policy/spend", "gateway-edge/policy/claim", "gateway-edge/policy/iprange", "gateway-edge/policy/expression"}
 
 const domainWhy = "a domain declares a one-method interface for what it needs of another; stores, Redis, Stripe and Echo are somebody else's"
 

@@ -232,6 +232,7 @@ func (b *builder) deps(r *contract.Route) policy.Deps {
 		Test: b.doc.Mode == contract.ModeTest, Params: compose.Params(r),
 	}
 	d.Secret = b.secret
+	d.UsagePlans = b.doc.PlanNumbers()
 	d.State = func(key string, make func() any) any {
 		return b.e.runtime(key, make, b.touched)
 	}

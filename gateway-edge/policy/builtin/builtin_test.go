@@ -22,6 +22,7 @@ func TestOrder(t *testing.T) {
 	want := []string{
 		"guard cors", "guard ip_filter", "guard response_headers",
 		"authenticate api_key", "authenticate jwt",
+		"authorize acl",
 		"limit concurrency", "limit quota", "limit rate_limit",
 		"transform mock", "transform redirect", "transform request_headers", "transform rewrite",
 	}

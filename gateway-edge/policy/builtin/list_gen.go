@@ -4,6 +4,7 @@ package builtin
 
 import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/acl"
 	"github.com/tollgate/tollgate/gateway-edge/policy/apikey"
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
@@ -28,6 +29,8 @@ func ordered() []*policy.Descriptor {
 		// authenticate
 		&apikey.Descriptor,
 		&jwt.Descriptor,
+		// authorize
+		&acl.Descriptor,
 		// limit
 		&concurrency.Descriptor,
 		&quota.Descriptor,

@@ -1,8 +1,7 @@
 // Package ipfilter is the policy "ip_filter": it lets requests through by the
 // client's address.
 //
-// Addresses and networks are compiled into sorted ranges; a request costs two
-// binary searches and nothing else. The address is the exchange's Client: the
+// A request costs two binary searches and nothing else. The address is the exchange's Client: the
 // true one behind trusted proxies, IPv4-mapped addresses unmapped. The package
 // resolves no names and keeps nothing of a request.
 package ipfilter

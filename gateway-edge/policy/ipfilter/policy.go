@@ -2,9 +2,9 @@ package ipfilter
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/iprange"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -24,14 +24,12 @@ type Config struct {
 	Deny []string `json:"deny"`
 }
 
-const maxEntries = 1000
-
 // New makes the policy. Its error is a contract.FieldErrors.
 func New(raw json.RawMessage, _ policy.Deps) (policy.Policy, error) {
 	var c Config
 	f := &filter{}
 	err := policy.DecodeConfig(raw, &c, func(errs *contract.FieldErrors) {
-		f.allow, f.deny = compile(c.Allow, "allow", errs), compile(c.Deny, "deny", errs)
+		f.allow, f.deny = iprange.Compile(c.Allow, "/allow", errs), iprange.Compile(c.Deny, "/deny", errs)
 		if len(c.Allow)+len(c.Deny) == 0 {
 			errs.Add("", "allow or deny needs an entry: without one the policy does nothing")
 		}
@@ -42,24 +40,7 @@ func New(raw json.RawMessage, _ policy.Deps) (policy.Policy, error) {
 	return f, nil
 }
 
-func compile(list []string, field string, errs *contract.FieldErrors) ranges {
-	if len(list) > maxEntries {
-		errs.Add("/"+field, fmt.Sprintf("has %d entries, at most %d are allowed", len(list), maxEntries))
-		return nil
-	}
-	var out ranges
-	for i, s := range list {
-		r, err := parse(s)
-		if err != nil {
-			errs.Add(contract.Pointer(field, i), err.Error())
-			continue
-		}
-		out = append(out, r)
-	}
-	return out.merge()
-}
-
 // filter is immutable.
-type filter struct{ allow, deny ranges }
+type filter struct{ allow, deny iprange.Ranges }
 
 var _ policy.Policy = (*filter)(nil)

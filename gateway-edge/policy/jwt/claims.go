@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/claim"
 	"github.com/tollgate/tollgate/gateway-edge/policy/fieldedit"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -95,7 +96,7 @@ func (p *jwtPolicy) judge(t *token, hash [32]byte, k *key) *entry {
 		}
 	}
 	for name, values := range p.config.RequiredClaims {
-		if !has(lookup(t.claims, name), values) {
+		if !claim.Has(claim.Lookup(t.claims, name), values) {
 			e.fault = fault{code: contract.CodeForbidden, detail: "The token lacks a claim that this route needs"}
 			return e
 		}
@@ -109,7 +110,7 @@ func (p *jwtPolicy) judge(t *token, hash [32]byte, k *key) *entry {
 	}
 	e.values = make([]string, len(p.headers))
 	for i, h := range p.headers {
-		v := lookup(t.claims, h.claim)
+		v := claim.Lookup(t.claims, h.claim)
 		if v == nil {
 			continue
 		}
@@ -127,7 +128,7 @@ func (p *jwtPolicy) judge(t *token, hash [32]byte, k *key) *entry {
 // consumer names who calls.
 func (p *jwtPolicy) consumer(claims map[string]any) (string, fault) {
 	refuse := fault{code: contract.CodeForbidden, detail: "The token does not name the caller as this route needs it"}
-	s, ok := lookup(claims, p.config.ConsumerClaim).(string)
+	s, ok := claim.Lookup(claims, p.config.ConsumerClaim).(string)
 	name := p.config.ConsumerPrefix + s
 	if !ok || s == "" || len(name) > maxConsumer || !fieldedit.Legal(name) {
 		return "", refuse
@@ -143,43 +144,6 @@ func (p *jwtPolicy) consumer(claims map[string]any) (string, fault) {
 		name = p.config.ConsumerPrefix + strings.ToLower(s)
 	}
 	return name, fault{}
-}
-
-// lookup finds a claim by its name, or by a JSON pointer for one inside another
-// ("/realm_access/roles").
-func lookup(claims map[string]any, name string) any {
-	if v, ok := claims[name]; ok || !strings.HasPrefix(name, "/") {
-		return v
-	}
-	var v any = claims
-	for step := range strings.SplitSeq(name[1:], "/") {
-		m, ok := v.(map[string]any)
-		if !ok {
-			return nil
-		}
-		v = m[strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")]
-	}
-	return v
-}
-
-// has reports whether a claim, or one element of an array, is one of the values.
-func has(claim any, values []string) bool {
-	if list, ok := claim.([]any); ok {
-		return slices.ContainsFunc(list, func(v any) bool { return scalar(v, values) })
-	}
-	return scalar(claim, values)
-}
-
-func scalar(v any, values []string) bool {
-	switch v := v.(type) {
-	case string:
-		return slices.Contains(values, v)
-	case bool:
-		return slices.Contains(values, map[bool]string{true: "true", false: "false"}[v])
-	case json.Number:
-		return slices.Contains(values, v.String())
-	}
-	return false
 }
 
 // scopes are those of "scope" (RFC 8693 4.2) and "scp".

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/claim"
 	"github.com/tollgate/tollgate/gateway-edge/policy/fieldedit"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -39,7 +40,7 @@ type Config struct {
 	// Scopes a token must have, all of them.
 	Scopes []string `json:"scopes"`
 	// RequiredClaims: claim → the values of which it must have one.
-	RequiredClaims map[string]Values `json:"required_claims"`
+	RequiredClaims map[string]claim.Values `json:"required_claims"`
 	// ConsumerClaim names who calls; ConsumerPrefix stands before its value.
 	ConsumerClaim  string `json:"consumer_claim"`
 	ConsumerPrefix string `json:"consumer_prefix"`
@@ -49,18 +50,6 @@ type Config struct {
 	ClaimsToHeaders map[string]string `json:"claims_to_headers"`
 	// ForwardToken leaves the Authorization field for the backend.
 	ForwardToken bool `json:"forward_token"`
-}
-
-// Values is one string or several.
-type Values []string
-
-// UnmarshalJSON reads "a" or ["a", "b"].
-func (v *Values) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '"' {
-		*v = make(Values, 1)
-		return contract.DecodeStrict(b, &(*v)[0])
-	}
-	return contract.DecodeStrict(b, (*[]string)(v))
 }
 
 const (

@@ -4019,10 +4019,10 @@ type PolicyType struct {
 	Phase         PolicyTypePhase `json:"phase"`
 
 	// Schema JSON Schema 2020-12 of its config
-	Schema  map[string]interface{} `json:"schema"`
-	Summary *string                `json:"summary,omitempty"`
-	Title   string                 `json:"title"`
-	Type    string                 `json:"type"`
+	Schema  json.RawMessage `json:"schema"`
+	Summary *string         `json:"summary,omitempty"`
+	Title   string          `json:"title"`
+	Type    string          `json:"type"`
 }
 
 // PolicyTypePhase defines model for PolicyType.Phase.

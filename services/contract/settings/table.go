@@ -31,6 +31,7 @@ const (
 	EchoURL               = "ECHO_URL"
 	EdgeID                = "EDGE_ID"
 	TrustedProxies        = "TRUSTED_PROXIES"
+	CountryDatabase       = "COUNTRY_DATABASE"
 	PublicURL             = "PUBLIC_URL"
 	DataDir               = "DATA_DIR"
 	SecretKey             = "SECRET_KEY"
@@ -85,6 +86,7 @@ var table = []Setting{
 	{Name: EchoURL, Help: "URL at which edges reach the echo backend, as customers are offered it"},
 	{Name: EdgeID, Help: "name of this edge; made and kept in the data directory when empty"},
 	{Name: TrustedProxies, Help: "CIDRs, comma separated, whose X-Forwarded-* and PROXY protocol are believed"},
+	{Name: CountryDatabase, Help: "file in the MaxMind DB format that tells edges in which country an address is; read again when it changes"},
 	{Name: PublicURL, Help: "URL under which people reach the portal, for links in mails"},
 	{Name: SecretKey, Help: "32 bytes in base64, the root of every secret (portal and worker only)", Secret: true},
 	{Name: EdgeSecret, Help: "what edges verify and decrypt with; `tollgate secrets edge` prints it", Secret: true},

@@ -2,6 +2,7 @@ import { Fieldset, Input, MultiSelect, NumberInput, Select, Stack, Switch, TagsI
 import { useEffect, useId, useState } from 'react';
 import { parse, print, sameJSON } from '@/ui/code/text';
 import { FieldsEditor } from './FieldsEditor';
+import { ListEditor } from './ListEditor';
 import { fieldsOf, shownValue, withField, type Config, type Field, type Schema } from './schema';
 
 export interface SchemaFormProps {
@@ -15,15 +16,18 @@ export interface SchemaFormProps {
   /** Where references in the schema lead. */
   root?: Schema;
   pointer?: string;
+  /** The fields to show; all when it is left out. */
+  only?: string[];
 }
 
 const escape = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1');
 
 /** A form made from a JSON Schema: titles, explanations, defaults and examples are the schema's; what must be given comes first. */
-export function SchemaForm({ schema, root = schema, value, onChange, pointer = '', ...rest }: SchemaFormProps) {
+export function SchemaForm({ schema, root = schema, value, onChange, pointer = '', only, ...rest }: SchemaFormProps) {
+  const fields = fieldsOf(schema, root).filter((field) => only === undefined || only.includes(field.key));
   return (
     <Stack gap="md">
-      {fieldsOf(schema, root).toSorted((a, b) => Number(b.required) - Number(a.required)).map((field) => (
+      {fields.toSorted((a, b) => Number(b.required) - Number(a.required)).map((field) => (
         <SchemaField
           key={field.key}
           field={field}
@@ -49,7 +53,8 @@ interface SchemaFieldProps extends Omit<SchemaFormProps, 'schema' | 'value' | 'o
 const words = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
 
 function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, disabled }: SchemaFieldProps) {
-  const { schema, title, description, placeholder } = field;
+  const { schema, title, placeholder } = field;
+  const description = field.description ? <Prose text={field.description} /> : undefined;
   const plain = { label: title, description, disabled, error: errorAt(pointer) };
   const common = { ...plain, withAsterisk: field.required };
   switch (field.widget) {
@@ -98,6 +103,22 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
           />
         </Group>
       );
+    case 'list':
+      return (
+        <Group {...common}>
+          <ListEditor
+            title={title}
+            item={schema.items ?? {}}
+            root={root}
+            pointer={pointer}
+            value={Array.isArray(value) ? (value as Config[]) : []}
+            onChange={onChange}
+            gateway={gateway}
+            errorAt={errorAt}
+            disabled={disabled}
+          />
+        </Group>
+      );
     case 'group':
       return (
         <Fieldset legend={title} disabled={disabled}>
@@ -114,7 +135,7 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
         </Fieldset>
       );
     case 'code':
-      return <Textarea {...common} autosize minRows={3} maxRows={16} value={String(value ?? '')} onChange={(e) => onChange(e.currentTarget.value)} className="tg-mono" spellCheck={false} />;
+      return <Textarea {...common} autosize minRows={3} maxRows={16} value={String(value ?? '')} onChange={(e) => onChange(e.currentTarget.value)} classNames={{ input: 'tg-mono' }} spellCheck={false} />;
     case 'json':
       return <JSONField {...common} example={schema.examples?.[0]} value={value} onChange={onChange} />;
     case 'duration':
@@ -132,7 +153,13 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
   }
 }
 
-function Group({ label, description, withAsterisk, children }: { label: string; description?: string; withAsterisk: boolean; children: React.ReactNode }) {
+/** A schema's sentence: what stands between backticks is code. */
+function Prose({ text }: { text?: string }) {
+  if (!text?.includes('`')) return text;
+  return text.split('`').map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part));
+}
+
+function Group({ label, description, withAsterisk, children }: { label: string; description?: React.ReactNode; withAsterisk: boolean; children: React.ReactNode }) {
   const id = useId();
   return (
     <div role="group" aria-labelledby={id}>
@@ -147,7 +174,7 @@ function Group({ label, description, withAsterisk, children }: { label: string; 
 
 interface JSONFieldProps {
   label: string;
-  description?: string;
+  description?: React.ReactNode;
   error?: string;
   disabled?: boolean;
   withAsterisk: boolean;
@@ -173,7 +200,7 @@ function JSONField({ value, onChange, error, example, ...rest }: JSONFieldProps)
       autosize
       minRows={3}
       maxRows={16}
-      className="tg-mono"
+      classNames={{ input: 'tg-mono' }}
       spellCheck={false}
       placeholder={example === undefined ? undefined : `such as ${JSON.stringify(example)}`}
       error={wrong ?? error}

@@ -85,4 +85,5 @@ test('a new policy begins with a copy of the example', () => {
   begun.rate = 5;
   expect(startOf(schema)).toEqual({ rate: 100, by: 'key' });
   expect(summaryOf({ rate: 100, allow: ['a', 'b', 'c', 'd'], set: { x: 1 } })).toBe('rate: 100 · allow: a, b, c, … · set: x');
+  expect(summaryOf({ allow: [{ name: 'staff', scopes: ['a'] }, { scopes: [], ips: [] }, {}] })).toBe('allow: staff, scopes and ips, nothing');
 });

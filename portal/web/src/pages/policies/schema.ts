@@ -20,7 +20,7 @@ export interface Schema {
   'x-secret'?: boolean;
 }
 
-export type Widget = 'text' | 'number' | 'switch' | 'select' | 'choices' | 'tags' | 'duration' | 'fields' | 'code' | 'json' | 'group';
+export type Widget = 'text' | 'number' | 'switch' | 'select' | 'choices' | 'tags' | 'duration' | 'fields' | 'list' | 'code' | 'json' | 'group';
 
 /** One field of a form, as a schema describes it. */
 export interface Field {
@@ -54,7 +54,7 @@ export function resolve(schema: Schema, root: Schema): Schema {
 
 function widgetOf(schema: Schema): Widget {
   const wish = schema['x-widget'];
-  if (wish === 'tags' || wish === 'duration' || wish === 'fields' || wish === 'code' || wish === 'json') return wish;
+  if (wish === 'tags' || wish === 'duration' || wish === 'fields' || wish === 'list' || wish === 'code' || wish === 'json') return wish;
   if (schema.enum) return 'select';
   switch (schema.type) {
     case 'boolean':
@@ -130,10 +130,17 @@ export function shownValue(config: Config, field: Field): unknown {
   return field.key in config ? config[field.key] : field.schema.default;
 }
 
+/** An entry of a list in a word: of an object its name, else the fields it has. */
+function wordOf(value: unknown): string {
+  if (value === null || typeof value !== 'object') return String(value);
+  const { name } = value as Config;
+  return typeof name === 'string' && name !== '' ? name : Object.keys(value).join(' and ') || 'nothing';
+}
+
 /** The first sentence or so of a config, for a list of policies. */
 export function summaryOf(config: Config | undefined): string {
   const parts = Object.entries(config ?? {}).map(([key, value]) => {
-    if (Array.isArray(value)) return `${key}: ${value.slice(0, 3).map(String).join(', ')}${value.length > 3 ? ', …' : ''}`;
+    if (Array.isArray(value)) return `${key}: ${value.slice(0, 3).map(wordOf).join(', ')}${value.length > 3 ? ', …' : ''}`;
     if (value !== null && typeof value === 'object') return `${key}: ${Object.keys(value).slice(0, 3).join(', ')}`;
     return `${key}: ${String(value)}`;
   });

@@ -1,4 +1,4 @@
-package ipfilter
+package iprange
 
 import (
 	"errors"
@@ -6,14 +6,38 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/tollgate/tollgate/services/contract"
 )
 
 // addrRange is the addresses from first to last, both included, of one family.
 type addrRange struct{ first, last netip.Addr }
 
-// ranges are sorted and do not overlap, once merged. IPv4 stands before IPv6, as
+// Ranges are sorted and do not overlap. IPv4 stands before IPv6, as
 // netip.Addr.Compare sorts.
-type ranges []addrRange
+type Ranges []addrRange
+
+// Compile reads a list of addresses and networks. What can't be read is added to
+// errs at the list's pointer.
+func Compile(list []string, pointer string, errs *contract.FieldErrors) Ranges {
+	if len(list) > MaxEntries {
+		errs.Add(pointer, fmt.Sprintf("has %d entries, at most %d are allowed", len(list), MaxEntries))
+		return nil
+	}
+	var out Ranges
+	for i, s := range list {
+		r, err := parse(s)
+		if err != nil {
+			errs.Add(pointer+contract.Pointer(i), err.Error())
+			continue
+		}
+		out = append(out, r)
+	}
+	return out.merge()
+}
+
+// MaxEntries bounds a list.
+const MaxEntries = 1000
 
 // parse reads an address or a network. IPv4-mapped forms are unmapped, so that
 // one address has one form.
@@ -56,7 +80,7 @@ func last(p netip.Prefix) netip.Addr {
 }
 
 // merge sorts the ranges and joins those that touch or overlap.
-func (r ranges) merge() ranges {
+func (r Ranges) merge() Ranges {
 	slices.SortFunc(r, func(a, b addrRange) int { return a.first.Compare(b.first) })
 	out := r[:0]
 	for _, n := range r {
@@ -74,8 +98,12 @@ func (r ranges) merge() ranges {
 	return out
 }
 
-// contains reports whether a lies in one of the merged ranges.
-func (r ranges) contains(a netip.Addr) bool {
+// Contains reports whether a lies in one of the ranges. IPv4-mapped addresses and
+// zones are looked at as what they stand for; an invalid address lies in none.
+func (r Ranges) Contains(a netip.Addr) bool {
+	if a = a.Unmap(); a.Zone() != "" {
+		a = a.WithZone("")
+	}
 	lo, hi := 0, len(r)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)

@@ -1,4 +1,4 @@
-package ipfilter
+package iprange
 
 import (
 	"encoding/binary"
@@ -18,7 +18,7 @@ func TestMergedRangesMeanTheSame(t *testing.T) {
 		return netip.AddrFrom4(b)
 	}
 	for range 300 {
-		var plain, merged ranges
+		var plain, merged Ranges
 		for range rnd.IntN(12) {
 			p := netip.PrefixFrom(addr(0xffffff00+rnd.Uint32N(256)), 24+rnd.IntN(9)).Masked()
 			r, err := parse(p.String())
@@ -34,8 +34,8 @@ func TestMergedRangesMeanTheSame(t *testing.T) {
 			for _, r := range plain {
 				want = want || r.first.Compare(a) <= 0 && a.Compare(r.last) <= 0
 			}
-			if got := merged.contains(a); got != want {
-				t.Fatalf("%v: contains(%s) = %v", plain, a, got)
+			if got := merged.Contains(a); got != want {
+				t.Fatalf("%v: Contains(%s) = %v", plain, a, got)
 			}
 		}
 		for i := 1; i < len(merged); i++ {
