@@ -168,6 +168,10 @@ describe('each state says how it stands', () => {
       await page.goto(at('domains'));
       await page.getByRole('link', { name: 'api.example.com' }).waitFor();
       await look(page, `${name}, listed`, width);
+      await page.goto(at('overview'));
+      await page.getByRole('link', { name: 'Domains of this gateway' }).waitFor();
+      const troubled = name !== 'being issued' && name !== 'served';
+      expect.soft(await page.getByText('api.example.com needs attention.').count(), `the overview while ${name}`).toBe(troubled ? 1 : 0);
       await page.close();
     }
     expect(browser.complaints()).toEqual([]);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { certificateStanding, hostMistake, proofStanding, recordsOf, unsettled, whenNext, type Domain } from './words';
+import { certificateStanding, hostMistake, needsAttention, proofStanding, recordsOf, unsettled, whenNext, type Domain } from './words';
 
 const domain = (state: Domain['state'], certificate: Partial<Domain['certificate']> = {}): Domain => ({
   id: 'dom_1',
@@ -27,6 +27,15 @@ test('what moves by itself is looked at often', () => {
   expect(unsettled(domain('active', { state: 'ordered' }))).toBe(true);
   expect(unsettled(domain('active', { state: 'issued' }))).toBe(false);
   expect(unsettled(domain('active', { state: 'off' }))).toBe(false);
+});
+
+test('what somebody has to look after', () => {
+  expect(needsAttention(domain('pending', { state: 'waiting' }))).toBe(false);
+  expect(needsAttention(domain('active', { state: 'issued' }))).toBe(false);
+  expect(needsAttention(domain('active', { state: 'failing' }))).toBe(true);
+  expect(needsAttention(domain('active', { state: 'expired' }))).toBe(true);
+  expect(needsAttention(domain('failing', { state: 'issued' }))).toBe(true);
+  expect(needsAttention(domain('lapsed', { state: 'off' }))).toBe(true);
 });
 
 test('the next try', () => {

@@ -54,6 +54,11 @@ export function unsettled(domain: Domain): boolean {
   return domain.state === 'pending' || domain.state === 'lapsed' || ['ordered', 'failing'].includes(domain.certificate.state);
 }
 
+/** Whether somebody has to do something about a domain that is, or was, served. */
+export function needsAttention(domain: Domain): boolean {
+  return domain.state === 'failing' || domain.state === 'lapsed' || (domain.state === 'active' && ['failing', 'expired'].includes(domain.certificate.state));
+}
+
 /** When something is done next: "in 12 seconds (22 Nov 2026, 09:40)"; what is over is "now". */
 export function whenNext(at: string, now: number = Date.now()): string {
   if (new Date(at).getTime() <= now) return 'now';

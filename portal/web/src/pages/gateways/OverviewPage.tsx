@@ -5,9 +5,10 @@ import { Link } from '@tanstack/react-router';
 import { $api } from '@/api/client';
 import { useMay } from '@/api/session';
 import { useGateway, useGatewayName } from '@/shell/useGateway';
-import { CopyIcon, EmptyState, PageHeader, PanelSkeleton } from '@/ui';
+import { CopyIcon, EmptyState, PageHeader, PanelSkeleton, StateDot } from '@/ui';
 import { count } from '@/ui/format';
 import { LinkButton, TextLink } from '@/ui/LinkTo';
+import { needsAttention } from '@/pages/domains/words';
 import { TargetsHealth } from '@/pages/upstreams/TargetsHealth';
 import { samplePath } from '@/pages/routes/match';
 import { curlOf } from './address';
@@ -93,6 +94,7 @@ function Address({ gateway, url, path }: { gateway: string; url: string; path: s
   const line = curlOf(url + path);
   const domains = $api.useQuery('get', '/v1/gateways/{gateway}/domains', { params: { path: { gateway }, query: { limit: 50 } } }).data?.items;
   const served = (domains ?? []).filter((d) => d.state === 'active' || d.state === 'failing').map((d) => d.host);
+  const troubled = (domains ?? []).filter(needsAttention).map((d) => d.host);
   return (
     <Panel title="Call it">
       <Group gap="xs" px="md" pb="md" wrap="nowrap">
@@ -102,6 +104,11 @@ function Address({ gateway, url, path }: { gateway: string; url: string; path: s
         <CopyIcon text={line} label="curl line" />
       </Group>
       <Text size="sm" px="md" pb="md" mih={22}>
+        {troubled.length > 0 ? (
+          <>
+            <StateDot state="warn" /> {listed(troubled)} {troubled.length === 1 ? 'needs' : 'need'} attention.{' '}
+          </>
+        ) : null}
         {served.length > 0 ? `Also reached at ${listed(served)}. ` : null}
         <TextLink to="/gateways/$gw/domains" params={{ gw: gateway }}>
           {(domains ?? []).length > 0 ? 'Domains of this gateway' : 'Use a domain of your own'}
