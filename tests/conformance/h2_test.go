@@ -78,32 +78,25 @@ func h2rows(host string) []h2row {
 	return append(rows, h2row{id: "HDR11 cookie crumbs", fields: crumbs}, h2row{id: "HDR09 101 fields", fields: many})
 }
 
-// TestHTTP2Frames sends each bad request on a connection of its own: it is
-// refused, and nothing of it reaches the backend as a request.
-func TestHTTP2Frames(t *testing.T) {
-	s := newSite(t)
-	s.alive(t)
-	for _, r := range h2rows(s.host) {
-		t.Run(r.id, func(t *testing.T) {
-			s.origin.take()
-			h := dialH2(t, s.addr)
-			if err := h.sendRow(&r); err != nil && !strings.Contains(err.Error(), "closed") && !strings.Contains(err.Error(), "reset") {
-				t.Fatal(err)
-			}
-			o := h.wait(1, 3*time.Second)
-			if !o.refused() {
-				t.Errorf("not refused: %s", o)
-			}
-			h.c.Close()
-			time.Sleep(20 * time.Millisecond)
-			for _, raw := range s.origin.take() {
-				if !r.partly || complete(raw) {
-					t.Errorf("reached the backend: %q", clip(raw))
-				}
-			}
-		})
+// frames sends a bad request on a connection of its own: it is refused, and nothing
+// of it reaches the backend as a request.
+func (s *site) frames(t *testing.T, r *h2row) {
+	s.origin.take()
+	h := dialH2(t, s.addr)
+	if err := h.sendRow(r); err != nil && !strings.Contains(err.Error(), "closed") && !strings.Contains(err.Error(), "reset") {
+		t.Fatal(err)
 	}
-	s.alive(t)
+	o := h.wait(1, 3*time.Second)
+	if !o.refused() {
+		t.Errorf("not refused: %s", o)
+	}
+	h.c.Close()
+	time.Sleep(20 * time.Millisecond)
+	for _, raw := range s.origin.take() {
+		if !r.partly || complete(raw) {
+			t.Errorf("reached the backend: %q", clip(raw))
+		}
+	}
 }
 
 // sendRow writes a row's frames; a large head is split over CONTINUATION frames.

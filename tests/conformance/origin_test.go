@@ -118,11 +118,14 @@ type site struct {
 	key    string
 	origin *origin
 	api    *harness.API
+	call   *harness.Caller
+	dns    *harness.DNS // that proofs of domains are looked for at
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	c := harness.New(t, harness.Options{})
+	dns := harness.StartDNS(t)
+	c := harness.New(t, harness.Options{Env: []string{"TOLLGATE_DNS_RESOLVER=" + dns.Addr}})
 	o := newOrigin(t)
 	api := c.SignUp("conf")
 	g := api.Must("POST", "/v1/gateways", harness.Object{"name": "conf"})
@@ -133,10 +136,9 @@ func newSite(t *testing.T) *site {
 	put("consumers/alice", harness.Object{})
 	api.WaitLive("conf")
 	_, key := api.Key("conf", "alice", nil)
-	s := &site{c: c, addr: c.Edges[0].Addr(), host: g["hostname"].(string), key: key, origin: o, api: api}
-	call := harness.NewCaller(1)
+	s := &site{c: c, addr: c.Edges[0].Addr(), host: g["hostname"].(string), key: key, origin: o, api: api, dns: dns, call: harness.NewCaller(4)}
 	if err := harness.Until(t.Context(), 5*time.Second, func() error {
-		if r := call.Get(s.addr, s.host, "/admin/x", key); r.Status != 200 {
+		if r := s.call.Get(s.addr, s.host, "/admin/x", key); r.Status != 200 {
 			return fmt.Errorf("%d %s", r.Status, r.Body)
 		}
 		return nil

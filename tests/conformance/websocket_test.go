@@ -187,8 +187,9 @@ func collect(t *testing.T, c *wsClient) (back []string, code int) {
 	}
 }
 
-// TestWebSocketHandshakes sends handshakes that are not taken, or only in part.
-func TestWebSocketHandshakes(t *testing.T) {
+// handshakes is CON14: handshakes that are not taken, or only in part. (Frames:
+// TestWebSocketFrames.)
+func handshakes(t *testing.T, _ *site) {
 	s := newWSSite(t)
 	swap := func(old, with string) string { return strings.Replace(s.upgrade("/ws/echo"), old, with, 1) }
 	for _, row := range []struct {
@@ -325,9 +326,9 @@ func TestWebSocketBackendAnswers(t *testing.T) {
 	}
 }
 
-// TestWebSocketEnds revokes a key and deletes a route and the gateway while
-// WebSockets are open (CON15).
-func TestWebSocketEnds(t *testing.T) {
+// endedKeys is CON15: a key is revoked, a route and the gateway deleted while
+// WebSockets are open.
+func endedKeys(t *testing.T, _ *site) {
 	s := newWSSite(t)
 	s.waitKey(t)
 	closed := func(name string, cs []*wsClient, change func()) {

@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"bufio"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -321,6 +323,37 @@ func TestTrustedProxy(t *testing.T) {
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the backend did not get %q in %q", want, got)
+		}
+	}
+}
+
+// TestBodyThatNobodyReads is SMG23's second half: a backend that leaves the body of
+// a GET on the connection would take it for the next request. The connection is not
+// used again.
+func TestBodyThatNobodyReads(t *testing.T) {
+	b := newBackend(t, func(_ *rawBackend, c net.Conn) {
+		for r := bufio.NewReader(c); ; {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			if _, err := readFields(r); err != nil {
+				return
+			}
+			_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(line), line)
+		}
+	})
+	e := newEdge(t, edgeOptions{})
+	e.serve(plain(b.url))
+	s := e.dial()
+	for _, method := range []string{"GET", "DELETE", "OPTIONS"} {
+		s.send(req(method+" / HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(smuggled))) + smuggled)
+		if m := s.answer(); m.status() != 200 {
+			t.Fatal(m.line)
+		}
+		s.send(get("/mine"))
+		if m := s.answer(); m.body != "GET /mine HTTP/1.1\r\n" {
+			t.Errorf("after %s the next request got the answer to %q", method, m.body)
 		}
 	}
 }

@@ -268,6 +268,13 @@ func (u *upstream1) extend() {
 	}
 }
 
+// mayBeUnread reports whether the request had a body though its method needs none:
+// many backends leave it on the connection then, where the next request begins with
+// it.
+func (u *upstream1) mayBeUnread() bool {
+	return u.j.payload.length != 0 && bodiless(u.j.e.Req.Method)
+}
+
 // finish is origin.finish: the connection is kept when nothing of this exchange
 // is left on it.
 func (u *upstream1) finish(whole bool) {
@@ -286,6 +293,7 @@ func (u *upstream1) finish(whole bool) {
 		ok = j.timers.up.clear() && ok
 		j.timers.upConn.Store(nil)
 	}
+	ok = ok && !u.mayBeUnread()
 	u.c = nil
 	if u.own != nil {
 		j.eng.streams.Put(u.own)

@@ -314,7 +314,8 @@ func (s *Server) proxied(c net.Conn, info *engine.Info) bool {
 
 // serveTLS makes the handshake and hands the connection over by ALPN.
 func (s *Server) serveTLS(ctx context.Context, c net.Conn, info engine.Info) {
-	name, ok := s.sniff(c, &info)
+	until := time.Now().Add(handshakeTime)
+	name, ok := s.sniff(c, &info, until)
 	if !ok {
 		_ = c.Close()
 		return
@@ -325,7 +326,7 @@ func (s *Server) serveTLS(ctx context.Context, c net.Conn, info engine.Info) {
 	h := &handed{Conn: c, ahead: info.Ahead}
 	info.Ahead = nil
 	t := tls.Server(h, s.tls)
-	hctx, cancel := context.WithTimeout(ctx, handshakeTime)
+	hctx, cancel := context.WithDeadline(ctx, until)
 	err := t.HandshakeContext(hctx)
 	cancel()
 	if err != nil {

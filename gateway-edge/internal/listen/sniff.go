@@ -11,12 +11,12 @@ import (
 // sniff reads the server name of a TLS connection without taking part in its
 // handshake; what was read is in info.Ahead afterwards. The name is empty where
 // there is none, and where the hello is malformed: the TLS server then says so. It
-// is false when the hello does not come.
-func (s *Server) sniff(c net.Conn, info *engine.Info) (name string, ok bool) {
+// is false when the hello does not come in time.
+func (s *Server) sniff(c net.Conn, info *engine.Info, until time.Time) (name string, ok bool) {
 	if s.cfg.Streams == nil {
 		return "", true
 	}
-	_ = c.SetReadDeadline(time.Now().Add(handshakeTime))
+	_ = c.SetReadDeadline(until)
 	buf := make([]byte, len(info.Ahead), max(2048, len(info.Ahead)))
 	copy(buf, info.Ahead)
 	for {

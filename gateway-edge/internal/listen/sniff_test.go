@@ -54,7 +54,7 @@ func TestSniff(t *testing.T) {
 			}()
 			s := &Server{cfg: Config{Streams: &l4.Server{}}}
 			info := engine.Info{Ahead: c.ahead}
-			name, ok := s.sniff(server, &info)
+			name, ok := s.sniff(server, &info, time.Now().Add(handshakeTime))
 			if name != c.want || ok != c.ok {
 				t.Errorf("%q %v", name, ok)
 			}
