@@ -90,9 +90,9 @@ func okWith(body string) string { return fmt.Sprintf("%s%d\r\n\r\n%s", okHead, l
 
 // each runs f with a client of either protocol.
 func (s *site) each(t *testing.T, f func(t *testing.T, call func(method, path, body string, fields ...string) (int, string, string, error))) {
-	for name, two := range map[string]bool{"conn": false, "std": true} {
+	for name, version := range map[string]int{"conn": 1, "std": 2} {
 		t.Run(name, func(t *testing.T) {
-			c := s.client(t, two)
+			c := s.client(t, version)
 			c.Timeout = 20 * time.Second
 			defer c.CloseIdleConnections()
 			f(t, func(method, path, body string, fields ...string) (int, string, string, error) {
@@ -408,9 +408,9 @@ func boldAnswers(t *testing.T, s *site) {
 		}
 	})
 	s.behind("bold", b.url, nil)
-	for name, two := range map[string]bool{"conn": false, "std": true} {
+	for name, version := range map[string]int{"conn": 1, "std": 2} {
 		t.Run(name, func(t *testing.T) {
-			c := s.client(t, two)
+			c := s.client(t, version)
 			for path, status := range map[string]int{"/bold/x": 200, "/bold/large": 502} {
 				resp, err := c.Get("http://" + s.host + path)
 				if err != nil {
