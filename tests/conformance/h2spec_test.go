@@ -15,7 +15,6 @@ import (
 // h2specMissed are the cases that are known to fail, each with its cause.
 // All are net/http's own.
 var h2specMissed = map[string]string{
-	"http2/6.5.3: Sends multiple values of SETTINGS_INITIAL_WINDOW_SIZE":                                            "net/http refuses a SETTINGS frame that names a setting twice, as a connection error",
 	"http2/8.1.2.2: Sends a HEADERS frame that contains the connection-specific header field":                       "net/http answers 400 (RFC 9113, 8.1.1 lets a server answer) instead of resetting the stream",
 	"http2/8.1.2.2: Sends a HEADERS frame that contains the TE header field with any value other than \"trailers\"": "the same: 400",
 }

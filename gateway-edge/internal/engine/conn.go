@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -61,6 +62,8 @@ type conn struct {
 	bodied   bool
 	chunked  bool
 	begun    bool // the head was written
+	telling  sync.Mutex
+	told     bool // the answer has begun, as far as 100 (Continue) is concerned; guarded by telling
 	close    bool // the connection ends behind this answer
 	broken   bool // nothing more can be written
 	vec      net.Buffers
@@ -177,7 +180,7 @@ func (c *conn) next() bool {
 	if !ok {
 		return false
 	}
-	c.begun, c.close, c.broken = false, j.head.Close || f != nil || c.eng.draining.Load(), false
+	c.begun, c.told, c.close, c.broken = false, false, j.head.Close || f != nil || c.eng.draining.Load(), false
 	if f != nil {
 		j.serveFault(c.ctx, f)
 		c.finish()

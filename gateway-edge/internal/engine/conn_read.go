@@ -81,7 +81,7 @@ func (c *conn) quick() bool {
 	if !j.body.done {
 		return false
 	}
-	c.parsed, c.begun, c.close, c.broken = false, false, false, false
+	c.parsed, c.begun, c.told, c.close, c.broken = false, false, false, false, false
 	if !c.timers.client.clear() {
 		c.readErr = errClientGone
 		return false
@@ -218,9 +218,16 @@ func (c *conn) fill(j *job) error {
 	return c.ioError(err)
 }
 
-// continues sends 100 (Continue) if the client waits for it.
+// continues sends 100 (Continue) if the client waits for it, and never behind the
+// beginning of the answer, which may be written by another goroutine than the one
+// that sends the body on.
 func (c *conn) continues(j *job) error {
-	if !j.body.wait100 || c.begun {
+	if !j.body.wait100 {
+		return nil
+	}
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	if c.told {
 		return nil
 	}
 	j.body.wait100 = false
@@ -230,6 +237,13 @@ func (c *conn) continues(j *job) error {
 		return errClientGone
 	}
 	return nil
+}
+
+// tell sees to it that no 100 (Continue) comes any more.
+func (c *conn) tell() {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	c.told = true
 }
 
 // stopReading makes a read in another goroutine return.

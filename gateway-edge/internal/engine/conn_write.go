@@ -33,6 +33,9 @@ func (c *conn) begin(j *job, length int64, body bool) {
 func (c *conn) write(j *job, p []byte, last bool) error {
 	out := j.out[:0]
 	if !c.begun {
+		if j.head.Continue {
+			c.tell()
+		}
 		out = c.appendHead(j, out)
 	}
 	if !c.bodied {

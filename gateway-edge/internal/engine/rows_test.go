@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -355,5 +356,34 @@ func TestBodyThatNobodyReads(t *testing.T) {
 		if m := s.answer(); m.body != "GET /mine HTTP/1.1\r\n" {
 			t.Errorf("after %s the next request got the answer to %q", method, m.body)
 		}
+	}
+}
+
+// TestNoContinueBehindTheAnswer is SMG22's other half: the backend answers while the
+// edge is about to ask the client for the body. The 100 comes before the answer or
+// not at all.
+func TestNoContinueBehindTheAnswer(t *testing.T) {
+	b := newBackend(t, func(_ *rawBackend, c net.Conn) {
+		for r := bufio.NewReader(c); ; {
+			if _, err := r.ReadString('\n'); err != nil {
+				return
+			}
+			if _, err := readFields(r); err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nearly")
+		}
+	})
+	e := newEdge(t, edgeOptions{})
+	e.serve(plain(b.url))
+	for range 300 {
+		s := e.dial()
+		s.send(req("POST / HTTP/1.1", "Expect: 100-continue\r\nContent-Length: 50\r\n"))
+		all, _ := io.ReadAll(s.r)
+		_, behind, ok := strings.Cut(string(all), "early")
+		if !ok || behind != "" {
+			t.Fatalf("%q", all)
+		}
+		_ = s.Close()
 	}
 }

@@ -59,7 +59,7 @@ var errFlood = errors.New("too many frames that carry nothing")
 func newFrames(c net.Conn, h *handed) *frames {
 	now := time.Now()
 	return &frames{
-		Conn: combine.New(c, writeStall), h: h,
+		Conn: combine.New(&settings{Conn: c, skip: preface}, writeStall), h: h,
 		in:  scanner{counts: cheap, skip: preface, since: now},
 		out: scanner{counts: reset, since: now},
 	}
