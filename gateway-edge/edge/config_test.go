@@ -70,3 +70,24 @@ func TestDrainDelay(t *testing.T) {
 		}
 	}
 }
+
+// TestHTTP3Settings names what is wrong with the settings of HTTP/3.
+func TestHTTP3Settings(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		env  []string
+		says string // "" for none
+	}{
+		{nil, ""},
+		{[]string{"TOLLGATE_EDGE_HTTP3=off", "TOLLGATE_EDGE_HTTP3_PORT=443"}, ""},
+		{[]string{"TOLLGATE_EDGE_HTTP3=perhaps"}, `TOLLGATE_EDGE_HTTP3 is "perhaps"`},
+		{[]string{"TOLLGATE_EDGE_HTTP3_PORT=70000"}, `TOLLGATE_EDGE_HTTP3_PORT is "70000"`},
+		{[]string{"TOLLGATE_EDGE_HTTP3_PORT=0"}, `TOLLGATE_EDGE_HTTP3_PORT is "0"`},
+		{[]string{"TOLLGATE_EDGE_HTTP3=on", "TOLLGATE_EDGE_TLS_ADDR="}, "TOLLGATE_EDGE_TLS_ADDR is empty"},
+	} {
+		_, err := fromEnv(t, c.env...) // other settings are missing too
+		if got := err.Error(); strings.Contains(got, "HTTP3") != (c.says != "") || !strings.Contains(got, c.says) {
+			t.Errorf("%v: %q, want %q", c.env, got, c.says)
+		}
+	}
+}

@@ -117,6 +117,7 @@ func (q *http3Server) Serve(pc net.PacketConn) error {
 	defer close(stop)
 	q.serving.Go(func() { q.watch(stop) }) // under the lock: Close waits for it, or came before
 	q.mu.Unlock()
+	q.checkBuffer(pc)
 	for {
 		c, err := l.Accept(context.Background())
 		if err != nil {

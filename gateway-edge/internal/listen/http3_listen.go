@@ -17,7 +17,8 @@ import (
 // back by themselves when it no longer is.
 const altSvcAge = 86_400
 
-// udpBuffer is what the socket should hold of packets that came at once, in bytes.
+// udpBuffer is what quic-go asks the kernel for, for packets that come at once, in
+// bytes.
 const udpBuffer = 7 << 20
 
 // bindHTTP3 binds the UDP port beside the TCP port of TLS.
@@ -42,7 +43,7 @@ func (s *Server) bindHTTP3() error {
 		s.cfg.Logger.Error("HTTP/3 is not served: its UDP port can't be bound. HTTP/2 and HTTP/1.1 are", "address", addr, "error", err)
 		return nil
 	}
-	s.sizeBuffer()
+	quiet()
 	s.http3 = newHTTP3(http3Config{
 		Engine: s.cfg.Engine, TLS: s.tlsConfig(tls.VersionTLS13, http3.NextProtoH3), Census: s.census, Trusts: s.trusts,
 		TokenKey: s.cfg.HTTP3.TokenKey, ResetKey: s.cfg.HTTP3.ResetKey, Logger: s.cfg.Logger,
@@ -50,21 +51,24 @@ func (s *Server) bindHTTP3() error {
 	return nil
 }
 
-// sizeBuffer asks for a larger buffer of the socket, and tells the operator when
-// the kernel gives less. quic-go would write a line of its own.
-func (s *Server) sizeBuffer() {
-	const quiet = "QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING"
-	if os.Getenv(quiet) == "" {
-		_ = os.Setenv(quiet, "true")
-	}
-	u, ok := s.udp.(*net.UDPConn)
+// checkBuffer tells the operator when the kernel gives the socket a smaller buffer
+// than was asked for.
+func (q *http3Server) checkBuffer(pc net.PacketConn) {
+	u, ok := pc.(*net.UDPConn)
 	if !ok {
 		return
 	}
-	_ = u.SetReadBuffer(udpBuffer)
 	if n, ok := readBuffer(u); ok && n < udpBuffer {
-		s.cfg.Logger.Warn("the kernel gives HTTP/3 a small receive buffer: under load packets are dropped and sent again. Raise net.core.rmem_max",
+		q.cfg.Logger.Warn("the kernel gives HTTP/3 a small receive buffer: under load packets are dropped and sent again. Raise net.core.rmem_max",
 			"bytes", n, "wanted", udpBuffer)
+	}
+}
+
+// quiet keeps quic-go from writing a line of its own about the same.
+func quiet() {
+	const name = "QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING"
+	if os.Getenv(name) == "" {
+		_ = os.Setenv(name, "true")
 	}
 }
 
