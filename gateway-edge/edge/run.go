@@ -65,7 +65,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	if e.countries != nil {
 		l.start(work, "countries", e.countries.Run)
 	}
-	e.cfg.Logger.Info("edge serves", "edge", e.id.Edge, "epoch", e.id.Epoch, "addresses", addrs(e.Addrs()), "admin", e.AdminAddr().String())
+	e.cfg.Logger.Info("edge serves", "edge", e.id.Edge, "epoch", e.id.Epoch, "addresses", addrs(e.Addrs()), "http3", e.server.HTTP3Addr(), "admin", e.AdminAddr().String())
 
 	select {
 	case <-ctx.Done():

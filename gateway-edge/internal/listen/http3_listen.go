@@ -92,12 +92,12 @@ func (s *Server) drainHTTP3(ctx context.Context) {
 	}
 }
 
-// HTTP3Addr is the UDP address that HTTP/3 is served at; nil: it is not.
-func (s *Server) HTTP3Addr() net.Addr {
+// HTTP3Addr is the UDP address that HTTP/3 is served at; "" where it is not.
+func (s *Server) HTTP3Addr() string {
 	if s.udp == nil {
-		return nil
+		return ""
 	}
-	return s.udp.LocalAddr()
+	return s.udp.LocalAddr().String()
 }
 
 // HTTP3Stats counts connections of HTTP/3 since the start.
