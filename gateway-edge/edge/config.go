@@ -51,6 +51,11 @@ type Config struct {
 	// CountryDatabase is a file in the MaxMind DB format that tells where addresses
 	// are; "": nobody can tell.
 	CountryDatabase string
+	// TakeOver takes the place of the edge that runs on DataDir, if there is one.
+	// Upgrades lets another edge do so with this one; Successor is the command line
+	// that SIGUSR2 starts for it, nil for none.
+	TakeOver, Upgrades bool
+	Successor          []string
 	// AccessLog has each access record written to standard output too.
 	AccessLog bool
 	Version   string // of the program
@@ -68,9 +73,13 @@ const (
 var Settings = []string{
 	settings.DataDir, settings.RedisURL, settings.EdgeSecret, settings.EdgeAddr, settings.EdgeTLSAddr,
 	settings.EdgeHTTP3, settings.EdgeHTTP3Port, settings.EdgeAdminAddr, settings.EdgeDomain, settings.EdgeID, settings.TrustedProxies,
-	settings.AllowPrivateUpstreams, settings.DrainTimeout, settings.LogFormat,
+	settings.AllowPrivateUpstreams, settings.DrainTimeout, settings.DrainDelay, settings.LogFormat,
 	settings.StreamPorts, settings.DNSResolver, settings.CountryDatabase,
 }
+
+// CommandSettings are those of an edge that is a process of its own: it can be
+// replaced without a pause.
+var CommandSettings = append(append([]string(nil), Settings...), settings.TakeOver)
 
 // FromSettings turns settings into a Config. Every mistake is reported at once.
 func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
@@ -78,7 +87,7 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 		DataDir: v.String(settings.DataDir), EdgeID: v.String(settings.EdgeID), RedisURL: v.String(settings.RedisURL),
 		Addr: v.String(settings.EdgeAddr), TLSAddr: v.String(settings.EdgeTLSAddr), AdminAddr: v.String(settings.EdgeAdminAddr),
 		CountryDatabase: v.String(settings.CountryDatabase),
-		Logger: log,
+		Logger:          log,
 	}
 	errs := []error{v.Require(settings.DataDir, settings.RedisURL, settings.EdgeSecret, settings.EdgeAddr, settings.EdgeAdminAddr, settings.EdgeDomain)}
 	note := func(err error) {
@@ -105,6 +114,16 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 		if _, port, err := net.SplitHostPort(c.NameServer); err != nil || port == "" {
 			note(fmt.Errorf("TOLLGATE_%s must be host:port of a name server, such as 1.1.1.1:53, not %q", settings.DNSResolver, c.NameServer))
 		}
+	}
+	if v.String(settings.DrainDelay) != "" {
+		if c.DrainDelay, err = v.Duration(settings.DrainDelay); c.DrainDelay == 0 {
+			c.DrainDelay = -1
+		}
+		note(err)
+	}
+	if v.Given(settings.TakeOver) {
+		c.TakeOver, err = v.Bool(settings.TakeOver)
+		note(err)
 	}
 	c.FirstStreamPort, c.LastStreamPort, err = v.Ports(settings.StreamPorts)
 	note(err)

@@ -22,6 +22,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
 	"github.com/tollgate/tollgate/gateway-edge/internal/geo"
+	"github.com/tollgate/tollgate/gateway-edge/internal/handover"
 	"github.com/tollgate/tollgate/gateway-edge/internal/health"
 	"github.com/tollgate/tollgate/gateway-edge/internal/keep"
 	"github.com/tollgate/tollgate/gateway-edge/internal/keystore"
@@ -39,6 +40,8 @@ import (
 type Edge struct {
 	cfg     Config
 	id      *config.Identity
+	request *handover.Request // to the edge whose place this one takes; nil: there is none
+	offers  *handover.Server  // to those that take this one's place; nil: nobody may
 	clock   *clock.Clock
 	started time.Time
 
@@ -75,6 +78,9 @@ type Edge struct {
 	admin     *admin.Server
 
 	draining atomic.Bool
+	handed   atomic.Bool   // another process has taken this one's place
+	left     chan struct{} // closed then
+	failed   atomic.Uint64 // hand-overs
 	ready    chan struct{}
 	once     sync.Once
 	closers  []func() error // in the order of opening
@@ -82,16 +88,17 @@ type Edge struct {
 
 // New opens the data directory, loads what the edge held, and binds the
 // addresses. Nothing runs before Run. After an error nothing is left open.
-func New(_ context.Context, cfg Config) (*Edge, error) {
+func New(ctx context.Context, cfg Config) (*Edge, error) {
 	if cfg.Keys == nil || cfg.DataDir == "" || cfg.RedisURL == "" || cfg.Logger == nil {
 		return nil, errors.New("edge: Keys, DataDir, RedisURL and Logger are needed")
 	}
 	config.Speak(cfg.Logger)
-	e := &Edge{cfg: cfg, clock: clock.New(), started: time.Now(), dialing: config.NewDialing(), ready: make(chan struct{})}
+	e := &Edge{cfg: cfg, clock: clock.New(), started: time.Now(), dialing: config.NewDialing(), ready: make(chan struct{}), left: make(chan struct{})}
 	for _, step := range []func() error{
-		e.openIdentity, e.openGuard, e.openUpstreams, e.openCounting, e.openConfiguration, e.openServing,
+		func() error { return e.openIdentity(ctx) }, e.openGuard, e.openUpstreams, e.openCounting, e.openConfiguration, e.openServing,
 	} {
 		if err := step(); err != nil {
+			e.giveUp(err)
 			return nil, errors.Join(err, e.close())
 		}
 	}
@@ -122,13 +129,18 @@ func (e *Edge) Addrs() []net.Addr { return e.server.Addrs() }
 // AdminAddr returns the address bound for health and metrics.
 func (e *Edge) AdminAddr() net.Addr { return e.adminLn.Addr() }
 
-func (e *Edge) openIdentity() error {
-	id, err := config.Claim(e.cfg.DataDir, e.cfg.EdgeID)
-	if err != nil {
+func (e *Edge) openIdentity(ctx context.Context) (err error) {
+	if err := e.askPredecessor(ctx); err != nil {
 		return err
 	}
-	e.id = id
-	e.onClose(id.Release)
+	var lock *os.File
+	if e.request != nil {
+		lock = e.request.Lock
+	}
+	if e.id, err = config.Claim(e.cfg.DataDir, e.cfg.EdgeID, lock); err != nil {
+		return err
+	}
+	e.onClose(e.id.Release)
 	return nil
 }
 

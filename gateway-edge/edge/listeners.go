@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/config"
+	"github.com/tollgate/tollgate/gateway-edge/internal/lastcall"
 	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 )
@@ -40,7 +41,7 @@ func (e *Edge) openListeners() error {
 		return err
 	}
 	c := listen.Config{
-		Engine: e.engine, Streams: e.streams, Addr: e.cfg.Addr, TLSAddr: e.cfg.TLSAddr, Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger,
+		Engine: e.engine, Streams: e.streams, Addr: e.cfg.Addr, TLSAddr: e.cfg.TLSAddr, Sockets: e.inherited(), Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger,
 	}
 	if e.cfg.TLSAddr != "" {
 		fallback, err := config.SelfSigned(e.cfg.DataDir, e.cfg.Domain, time.Now())
@@ -61,7 +62,7 @@ func (e *Edge) openListeners() error {
 		return err
 	}
 	e.onClose(func() error { e.server.Close(); return nil })
-	if e.adminLn, err = net.Listen("tcp", e.cfg.AdminAddr); err != nil {
+	if e.adminLn, err = e.inherited().Listen(context.Background(), lastcall.ListenConfig(), "tcp", e.cfg.AdminAddr); err != nil {
 		return fmt.Errorf("bind admin address: %w", err)
 	}
 	// Its server closes it first where it ran.

@@ -57,7 +57,7 @@ func (e *Edge) openCounting() error {
 		return err
 	}
 	e.meter, err = meter.Open(meter.Config{
-		Dir: dir, Edge: e.id.Edge, Epoch: e.id.Epoch, Incarnation: e.id.Incarnation, Keys: e.cfg.Keys,
+		Dir: dir, Edge: e.id.Edge, Epoch: e.id.Epoch, Incarnation: e.id.Incarnation, Alone: e.id.Alone, Keys: e.cfg.Keys,
 		Redis: counts, Wall: e.clock.Wall, Logger: e.cfg.Logger,
 	})
 	if err != nil {
@@ -71,7 +71,7 @@ func (e *Edge) openCounting() error {
 		return err
 	}
 	e.limits, err = limit.New(limit.Config{
-		Dir: dir, Edge: e.id.Edge, Epoch: e.id.Epoch, Redis: leases, Now: e.clock.Boot, Wall: e.clock.Wall, Logger: e.cfg.Logger,
+		Dir: dir, Alone: e.id.Alone, Edge: e.id.Edge, Epoch: e.id.Epoch, Redis: leases, Now: e.clock.Boot, Wall: e.clock.Wall, Logger: e.cfg.Logger,
 	})
 	if err != nil {
 		return fmt.Errorf("open limits: %w", err)
@@ -88,10 +88,10 @@ func (e *Edge) openCounting() error {
 
 // openConfiguration loads from disk what the edge held, and makes what keeps it in
 // step.
-func (e *Edge) openConfiguration() error {
-	dir, err := e.dir("config")
-	if err != nil {
-		return err
+func (e *Edge) openConfiguration() (err error) {
+	dir := e.id.Config
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make %s: %w", dir, err)
 	}
 	if err := e.openKeys(dir); err != nil {
 		return err
@@ -166,10 +166,12 @@ func (e *Edge) openSync(pos confsync.Position, loc *disklog.Loc) error {
 	}
 	e.peers, e.challenges = client, newChallenges(client, e.cfg.Keys)
 	e.wildcard = openWildcard(client, e.cfg.Keys, e.cfg.DataDir, e.cfg.Domain, e.cfg.Logger)
-	e.sync.Store(confsync.New(confsync.Config{
+	s := confsync.New(confsync.Config{
 		Redis: client, Stream: e.blocking, Keys: e.cfg.Keys, Snapshot: e.snapshot, KeyStore: e.keys, Disk: e.disk, Report: e.report,
 		Now: e.clock.Boot, Wall: e.wallMilli, Logger: e.cfg.Logger,
-	}, pos, loc))
+	}, pos, loc)
+	s.Mute(e.request != nil) // the predecessor reports
+	e.sync.Store(s)
 	return nil
 }
 
@@ -234,7 +236,8 @@ func (e *Edge) report() contract.EdgeReport {
 	return contract.EdgeReport{
 		ID: e.id.Edge, Incarnation: fmt.Sprintf("%x", e.id.Incarnation), Epoch: e.id.Epoch, Version: e.cfg.Version,
 		Policies: builtin.Types(), Started: e.started.UnixMilli(), Draining: e.draining.Load(),
-		Down: e.upstreams.Down(maxDown), Resolved: e.upstreams.Resolved(maxDown), Requests: e.engine.Served(), Open: e.engine.Open(),
+		Leaving: e.id.Others(), Down: e.upstreams.Down(maxDown), Resolved: e.upstreams.Resolved(maxDown),
+		Requests: e.engine.Served(), Open: e.engine.Open(),
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
 )
 
 // loops are the goroutines of a run: the first that fails ends them all.
@@ -37,8 +39,9 @@ type loopError struct {
 func (e *loopError) Error() string { return e.name + ": " + e.err.Error() }
 func (e *loopError) Unwrap() error { return e.err }
 
-// Run serves until ctx ends, then drains. It returns when everything has ended
-// and is closed; the edge can't be run again.
+// Run serves until ctx ends or another edge has taken this one's place, then
+// drains. It returns when everything has ended and is closed; the edge can't be run
+// again.
 func (e *Edge) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -53,53 +56,77 @@ func (e *Edge) Run(ctx context.Context) error {
 	l.start(work, "engine", e.engine.Run)
 	l.start(work, "keys", e.keys.Run)
 	l.start(work, "kept values", e.kept.Run)
-	l.start(work, "admin", e.admin.Run)
 	l.start(work, "configuration", e.sync.Load().Run)
-	l.start(work, "explain", e.explain.Run)
 	l.start(work, "readiness", e.watchReady)
 	l.start(work, "edges", e.countEdges)
-	l.start(work, "listeners", e.server.Run)
 	l.start(work, "tickets", e.rotateTickets)
 	l.start(work, "edge domain certificate", e.wildcard.run)
-	l.start(work, "streams", e.streams.Run)
 	if e.countries != nil {
 		l.start(work, "countries", e.countries.Run)
 	}
-	e.cfg.Logger.Info("edge serves", "edge", e.id.Edge, "epoch", e.id.Epoch, "addresses", addrs(e.Addrs()), "http3", e.server.HTTP3Addr(), "admin", e.AdminAddr().String())
-
-	select {
-	case <-ctx.Done():
-		e.drain(work)
-	case <-work.Done():
+	err := e.prepare(ctx, work)
+	if err == nil {
+		l.start(work, "explain", e.explain.Run)
+		l.start(work, "admin", e.admin.Run)
+		l.start(work, "listeners", e.server.Run)
+		l.start(work, "streams", e.streams.Run)
+		err = e.settle(work, l)
+	}
+	if err == nil {
+		e.cfg.Logger.Info("edge serves", "edge", e.id.Edge, "epoch", e.id.Epoch, "addresses", addrs(e.Addrs()), "http3", e.server.HTTP3Addr(), "admin", e.AdminAddr().String())
+		select {
+		case <-ctx.Done():
+			e.drain(work)
+		case <-e.left:
+			e.drain(work)
+		case <-work.Done():
+		}
+	} else {
+		e.giveUp(err)
 	}
 	cancel()
 	l.wg.Wait()
 	e.farewell(context.WithoutCancel(ctx))
-	err := errors.Join(l.err, e.close())
-	e.cfg.Logger.Info("edge has ended", "edge", e.id.Edge)
+	err = errors.Join(err, l.err, e.close())
+	e.cfg.Logger.Info("edge has ended", "edge", e.id.Edge, "epoch", e.id.Epoch)
 	return err
 }
 
+// idleTime is how long a client's connection is idle before a drain closes it; it
+// is less where the drain is short.
+const idleTime = 5 * time.Second
+
 // drain lets open requests end while no new ones come, then sends what was
-// counted. refuse ends accepting.
+// counted.
 func (e *Edge) drain(ctx context.Context) {
+	handed := e.handed.Load()
 	e.draining.Store(true)
-	e.cfg.Logger.Info("draining", "timeout", e.cfg.DrainTimeout, "open", e.engine.Open())
+	e.cfg.Logger.Info("draining", "timeout", e.cfg.DrainTimeout, "open", e.engine.Open(), "handed_over", handed)
 	limit, cancel := context.WithTimeout(ctx, e.cfg.DrainTimeout)
 	defer cancel()
-	_ = e.sync.Load().SendReport(limit) // the control plane may be away
 	e.engine.Closing()
-	sleep(limit, e.cfg.drainDelay())
-	var streams sync.WaitGroup
-	streams.Go(func() {
-		if err := e.streams.Drain(limit); err != nil {
+	how := listen.Leaving{Handed: handed, Idle: min(idleTime, e.cfg.DrainTimeout/2)}
+	var rest sync.WaitGroup
+	if handed {
+		rest.Go(func() { e.admin.Leave(limit) })
+	} else {
+		e.notify("STOPPING=1")
+		_ = e.sync.Load().SendReport(limit) // the control plane may be away
+		sleep(limit, e.cfg.drainDelay())
+		if e.cfg.DrainDelay < 0 {
+			how.Idle = 0 // nobody has to be waited for
+		}
+	}
+	e.limits.Leave()
+	rest.Go(func() {
+		if err := e.streams.Drain(limit, handed); err != nil {
 			e.cfg.Logger.Warn("drain timeout is over, open streams are cut off", "open", e.streams.Open())
 		}
 	})
-	if err := e.server.Drain(limit); err != nil {
+	if err := e.server.Drain(limit, how); err != nil {
 		e.cfg.Logger.Warn("drain timeout is over, open requests are cut off", "open", e.engine.Open())
 	}
-	streams.Wait()
+	rest.Wait()
 	if e.cfg.confirmTimeout() < 0 {
 		return // the meter's end sends what there is
 	}
@@ -110,7 +137,8 @@ func (e *Edge) drain(ctx context.Context) {
 	}
 }
 
-// farewell sends the last report, so that nobody waits for this edge.
+// farewell sends the last report, so that nobody waits for this edge. Where another
+// process has taken its place, that one reports.
 func (e *Edge) farewell(ctx context.Context) {
 	e.draining.Store(true)
 	if e.sync.Load().Up() {

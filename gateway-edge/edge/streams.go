@@ -19,7 +19,7 @@ func (e *Edge) openStreams() (err error) {
 	}
 	e.streams, err = l4.New(l4.Config{
 		Table: e.snapshot.Table(), Meter: e.meter, Log: e.log, Clock: e.clock, Limits: organizationLimits,
-		Host: host, First: e.cfg.FirstStreamPort, Last: e.cfg.LastStreamPort, Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger,
+		Host: host, First: e.cfg.FirstStreamPort, Last: e.cfg.LastStreamPort, Sockets: e.inherited(), Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger,
 	})
 	if err != nil {
 		return err

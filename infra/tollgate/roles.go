@@ -35,7 +35,7 @@ func load(role string, names, args []string, out io.Writer, more ...settings.Set
 }
 
 func runEdge(ctx context.Context, args []string, out io.Writer) error {
-	v, log, done, err := load("edge", edge.Settings, args, out)
+	v, log, done, err := load("edge", edge.CommandSettings, args, out)
 	if done || err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func runEdge(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return wrong(err)
 	}
-	c.Version = version
+	c.Version, c.Upgrades, c.Successor = version, true, edge.Successor()
 	e, err := edge.New(ctx, c)
 	if err != nil {
 		return err

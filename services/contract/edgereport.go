@@ -15,6 +15,9 @@ type EdgeReport struct {
 	Started     int64    `json:"started"`
 	Ready       bool     `json:"ready"`
 	Draining    bool     `json:"draining"`
+	// Leaving are epochs of this edge whose processes have handed over and still
+	// finish what they have.
+	Leaving []uint64 `json:"leaving,omitempty"`
 	// Applied is when the newest revisions came into force, newest last, at most 128.
 	Applied []Applied `json:"applied,omitempty"`
 	// Failed are gateways whose newest document is not in force here.

@@ -3,10 +3,6 @@ package e2e
 import (
 	"fmt"
 	"math"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +31,7 @@ func TestSpread(t *testing.T) {
 		byKey[ids[i]] += n
 		byRoute["reads"] += n
 	}
-	front := startNginx(t, c)
+	front := harness.StartNginx(t, c.Edges...)
 	const total = 10000
 	tally := harness.NewTally()
 	harness.Times(total, 32, func(i int) {
@@ -108,61 +104,6 @@ func (s *shop) logHasClient(peer, claimed string) {
 	if err != nil {
 		s.t.Error(err)
 	}
-}
-
-// startNginx puts nginx before the cluster's edges and returns its address.
-func startNginx(t *testing.T, c *harness.Cluster) string {
-	t.Helper()
-	path, err := exec.LookPath("nginx")
-	if err != nil {
-		if path = "/usr/sbin/nginx"; !exists(path) {
-			t.Fatal("nginx is not installed (Debian package nginx-light)")
-		}
-	}
-	port, err := harness.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	var servers strings.Builder
-	for _, e := range c.Edges {
-		fmt.Fprintf(&servers, "    server %s max_fails=0;\n", e.Addr())
-	}
-	conf := fmt.Sprintf(`daemon off; worker_processes 1; pid %[1]s/pid; error_log %[1]s/error.log;
-events { worker_connections 4096; }
-http {
-  access_log off; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;
-  upstream edges {
-%[2]s    keepalive 32;
-  }
-  server {
-    listen 127.0.0.1:%[3]d;
-    location / {
-      proxy_pass http://edges; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    }
-  }
-}
-`, dir, servers.String(), port)
-	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	p := &harness.Process{Name: "nginx", Path: path, Args: []string{"-c", file, "-p", dir}, Dir: dir}
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.Stop(5 * time.Second) })
-	addr := "127.0.0.1:" + strconv.Itoa(port)
-	if err := harness.Until(t.Context(), 5*time.Second, func() error { return harness.NewCaller(1).Get(addr, "x", "/", "").Err }); err != nil {
-		t.Fatalf("nginx: %v\n%s", err, p.Log())
-	}
-	return addr
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // TestBackendKilled kills one of three backends under 500 requests a second: no

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,6 +44,7 @@ type Cluster struct {
 	secret     string
 	edgeSecret string
 	mu         sync.Mutex
+	gone       []*Process // edges that were replaced
 }
 
 // Edge is one edge process.
@@ -204,6 +206,34 @@ func (c *Cluster) NewEdge() *Edge {
 	return e
 }
 
+// Replace starts an edge that takes the place of e, and returns it when it serves; e
+// then drains. The cluster goes on with the new one.
+func (c *Cluster) Replace(e *Edge) *Edge {
+	c.T.Helper()
+	next := *e
+	next.Process = &Process{Name: e.Name, Path: e.Path, Args: e.Args, Dir: e.Dir, Env: append(slices.Clone(e.Env), "TOLLGATE_TAKE_OVER=true")}
+	must(c.T, next.Start())
+	c.mu.Lock()
+	c.Edges[slices.Index(c.Edges, e)] = &next
+	c.gone = append(c.gone, e.Process)
+	c.mu.Unlock()
+	err := Until(context.Background(), 60*time.Second, func() error {
+		select {
+		case <-next.Exited():
+			return errors.New("the successor has ended")
+		default:
+		}
+		if pid, err := os.ReadFile(filepath.Join(e.DataDir, "edge.pid")); err != nil || strings.TrimSpace(string(pid)) != strconv.Itoa(next.PID()) {
+			return fmt.Errorf("process %s serves, want %d", pid, next.PID())
+		}
+		return nil
+	})
+	if err != nil {
+		c.T.Fatalf("%s is not replaced: %v\n%s", e.Name, err, next.Log())
+	}
+	return &next
+}
+
 // WaitEdge returns when the edge says that it is ready.
 func (c *Cluster) WaitEdge(e *Edge) {
 	c.T.Helper()
@@ -238,7 +268,7 @@ func (c *Cluster) close() {
 	for _, e := range c.Edges {
 		all = append(all, e.Process)
 	}
-	all = append(all, c.Worker, c.Portal)
+	all = append(append(all, c.gone...), c.Worker, c.Portal)
 	for _, p := range all {
 		if p == nil {
 			continue

@@ -21,6 +21,9 @@ type Process struct {
 	Env  []string
 	Dir  string
 	Cred *syscall.Credential
+	// Output is where the process writes; nil: what it prints is kept for Log. A
+	// process whose children outlive it needs one.
+	Output *os.File
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -38,7 +41,9 @@ func (p *Process) Start() error {
 	}
 	cmd := exec.Command(p.Path, p.Args...)
 	cmd.Env, cmd.Dir = p.Env, p.Dir
-	cmd.Stdout, cmd.Stderr = p.log, p.log
+	if cmd.Stdout, cmd.Stderr = p.log, p.log; p.Output != nil {
+		cmd.Stdout, cmd.Stderr = p.Output, p.Output
+	}
 	// The child dies with the test even when the test is killed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: p.Cred}
 	if err := cmd.Start(); err != nil {
@@ -98,6 +103,18 @@ func (p *Process) Stop(wait time.Duration) error {
 	}
 }
 
+// Ended waits for the process's end and returns how it ended, nil for exit code 0.
+func (p *Process) Ended(wait time.Duration) error {
+	select {
+	case <-p.Exited():
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.err
+	case <-time.After(wait):
+		return fmt.Errorf("%s has not ended after %v", p.Name, wait)
+	}
+}
+
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} {
 	p.mu.Lock()
@@ -113,7 +130,13 @@ func (p *Process) PID() int {
 }
 
 // Log returns the last of what the process printed.
-func (p *Process) Log() string { return p.log.String() }
+func (p *Process) Log() string {
+	if p.Output != nil {
+		b, _ := os.ReadFile(p.Output.Name())
+		return string(b)
+	}
+	return p.log.String()
+}
 
 // tail keeps the last 256 KiB written to it.
 type tail struct {

@@ -20,9 +20,9 @@ var extra = []settings.Setting{{Name: "VERSION", Help: "print the version and ex
 func main() { os.Exit(run()) }
 
 func run() int {
-	v, err := settings.Load(edge.Settings, os.Args[1:], os.Environ(), extra...)
+	v, err := settings.Load(edge.CommandSettings, os.Args[1:], os.Environ(), extra...)
 	if v != nil && v.Help {
-		fmt.Printf("gateway-edge serves API gateways.\n\n%s", settings.Usage(edge.Settings, extra...))
+		fmt.Printf("gateway-edge serves API gateways.\n\n%s", settings.Usage(edge.CommandSettings, extra...))
 		return 0
 	}
 	if v != nil && v.String("VERSION") == "true" {
@@ -46,7 +46,7 @@ func run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	cfg.Version = version
+	cfg.Version, cfg.Upgrades, cfg.Successor = version, true, edge.Successor()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	e, err := edge.New(ctx, cfg)

@@ -63,13 +63,17 @@ func loopback(a net.Addr) bool {
 	return ok && t.IP.IsLoopback()
 }
 
-// Run serves until ctx ends.
+// Run serves until ctx ends. After Leave it serves nobody and waits for ctx.
 func (s *Server) Run(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() { done <- s.http.Serve(s.cfg.Listener) }()
 	select {
 	case err := <-done:
-		return fmt.Errorf("serve admin address: %w", err)
+		if !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve admin address: %w", err)
+		}
+		<-ctx.Done()
+		return s.http.Close()
 	case <-ctx.Done():
 	}
 	err := s.http.Close()
@@ -77,4 +81,17 @@ func (s *Server) Run(ctx context.Context) error {
 		err = errors.Join(err, serr)
 	}
 	return err
+}
+
+// leaveTime is how long an answer under way may take.
+const leaveTime = 5 * time.Second
+
+// Leave closes the address, lets answers under way end and closes their
+// connections: whoever asks from now on reaches the process that serves.
+func (s *Server) Leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close()
+	}
 }

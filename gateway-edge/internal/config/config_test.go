@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func claim(t *testing.T, dir, want string) *Identity {
 	t.Helper()
-	id, err := Claim(dir, want)
+	id, err := Claim(dir, want, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestClaim(t *testing.T) {
 	if !strings.HasPrefix(first.Edge, "edge-") || first.Epoch < uint64(time.Now().Add(-time.Hour).Unix()) {
 		t.Errorf("identity %+v", first)
 	}
-	if _, err := Claim(dir, ""); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := Claim(dir, "", nil); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a second claim: %v", err)
 	}
 	if err := first.Release(); err != nil {
@@ -56,14 +56,14 @@ func TestClaimRefuses(t *testing.T) {
 		{"another name", "edge-b", "belongs to"},
 		{"bad name", "a b", "want 1 to 64"},
 	} {
-		if _, err := Claim(dir, c.want); err == nil || !strings.Contains(err.Error(), c.text) {
+		if _, err := Claim(dir, c.want, nil); err == nil || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 	if err := os.WriteFile(filepath.Join(dir, stateFile), []byte("{\"format\":1"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Claim(dir, ""); err == nil || !strings.Contains(err.Error(), "damaged") {
+	if _, err := Claim(dir, "", nil); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("damaged state: %v", err)
 	}
 }

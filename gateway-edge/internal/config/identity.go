@@ -24,8 +24,14 @@ type Identity struct {
 	Epoch       uint64
 	Incarnation [16]byte // random, of this start
 	Boot        [16]byte // of the machine; zero where it is not known
+	// Config is the directory of this run's configuration and keys, inside the data
+	// directory. A successor has a copy of its predecessor's.
+	Config string
 
-	lock *os.File
+	dir     string
+	lock    *os.File // of the data directory; a successor's is its predecessor's too
+	running *os.File // of this run
+	branch  string   // directory made by a successor that has not taken over yet
 }
 
 // state is the file that an edge's identity is kept in.
@@ -33,6 +39,7 @@ type state struct {
 	Format int    `json:"format"`
 	Edge   string `json:"edge"`
 	Epoch  uint64 `json:"epoch"`
+	Config string `json:"config,omitempty"` // directory of the configuration; "" is configDir
 }
 
 const (
@@ -43,30 +50,59 @@ const (
 var edgeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
 // Claim locks the data directory, made if need be, and raises the epoch durably.
-// want is TOLLGATE_EDGE_ID, "" to keep the name found there or make one.
-func Claim(dir, want string) (*Identity, error) {
+// want is TOLLGATE_EDGE_ID, "" to keep the name found there or make one. lock is
+// the directory's lock that a predecessor shares, nil where there is none; then
+// the configuration is copied, and Settle makes the copy the one to start from.
+func Claim(dir, want string, lock *os.File) (*Identity, error) {
 	if want != "" && !edgeName.MatchString(want) {
 		return nil, fmt.Errorf("edge id %.70q: want 1 to 64 letters, digits, dots, dashes or underscores", want)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
-	lock, err := lockFile(filepath.Join(dir, "edge.lock"))
-	if err != nil {
-		return nil, fmt.Errorf("the data directory %s is in use by another edge: %w", dir, err)
+	id := &Identity{dir: dir, lock: lock, Boot: bootID()}
+	if lock == nil {
+		var err error
+		if id.lock, err = lockFile(filepath.Join(dir, "edge.lock")); err != nil {
+			return nil, fmt.Errorf("the data directory %s is in use by another edge: %w", dir, err)
+		}
 	}
-	id := &Identity{lock: lock, Boot: bootID()}
-	if err := id.raise(dir, want); err != nil {
-		return nil, errors.Join(err, lock.Close())
-	}
-	if _, err := rand.Read(id.Incarnation[:]); err != nil {
-		return nil, errors.Join(fmt.Errorf("read random: %w", err), lock.Close())
+	if err := id.begin(want, lock != nil); err != nil {
+		return nil, errors.Join(err, id.Release())
 	}
 	return id, nil
 }
 
-// Release gives the data directory up.
-func (id *Identity) Release() error { return id.lock.Close() }
+func (id *Identity) begin(want string, successor bool) error {
+	if err := id.raise(id.dir, want); err != nil {
+		return err
+	}
+	if _, err := rand.Read(id.Incarnation[:]); err != nil {
+		return fmt.Errorf("read random: %w", err)
+	}
+	var err error
+	if id.running, err = lockRun(id.dir, id.Epoch); err != nil {
+		return err
+	}
+	if successor {
+		return id.copyConfig()
+	}
+	id.tidy()
+	return nil
+}
+
+// Release gives the data directory up. What a successor copied that never took over
+// is removed.
+func (id *Identity) Release() error {
+	if id.branch != "" {
+		_ = os.RemoveAll(id.branch)
+	}
+	err := id.lock.Close()
+	if id.running != nil {
+		err = errors.Join(err, os.Remove(runFile(id.dir, id.Epoch)), id.running.Close())
+	}
+	return err
+}
 
 // raise reads the state and writes it back with the next epoch.
 func (id *Identity) raise(dir, want string) error {
@@ -93,11 +129,17 @@ func (id *Identity) raise(dir, want string) error {
 		}
 		st.Epoch = uint64(time.Now().Unix())
 	}
+	if st.Config == "" {
+		st.Config = configDir
+	}
+	if !configName.MatchString(st.Config) {
+		return fmt.Errorf("%s is damaged: %q is no directory of a configuration", path, st.Config)
+	}
 	st.Format, st.Epoch = stateFormat, st.Epoch+1
 	if err := writeDurably(path, st); err != nil {
 		return err
 	}
-	id.Edge, id.Epoch = st.Edge, st.Epoch
+	id.Edge, id.Epoch, id.Config = st.Edge, st.Epoch, filepath.Join(dir, st.Config)
 	return nil
 }
 

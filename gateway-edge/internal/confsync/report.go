@@ -36,8 +36,11 @@ func (s *Syncer) reportLoop(ctx context.Context) {
 	}
 }
 
-// SendReport writes the edge's report once.
+// SendReport writes the edge's report once; nothing while it is muted.
 func (s *Syncer) SendReport(ctx context.Context) error {
+	if s.muted.Load() {
+		return nil
+	}
 	r := s.report()
 	b, err := contract.EncodeMessage(s.cfg.Keys, contract.MessageReport, &r)
 	if err != nil {

@@ -72,6 +72,7 @@ type Syncer struct {
 	ready   atomic.Bool
 	up      atomic.Bool
 	syncing atomic.Bool
+	muted   atomic.Bool // another process reports for this edge
 
 	changed chan struct{} // something to report
 	resync  chan struct{} // a resynchronisation is wanted
@@ -123,6 +124,24 @@ func (s *Syncer) complete() {
 
 // Ready reports whether a whole configuration was ever loaded.
 func (s *Syncer) Ready() bool { return s.ready.Load() }
+
+// Current reports whether all that the control plane's newest head speaks of is in
+// force here, as far as this process has asked.
+func (s *Syncer) Current() bool {
+	applied, _ := s.tracker.state()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.headRead > 0 && applied >= s.head.Rev && s.up.Load() && s.ready.Load()
+}
+
+// Mute ends the sending of reports, or begins it again: of two processes that are
+// one edge while it is handed over, one reports.
+func (s *Syncer) Mute(on bool) {
+	s.muted.Store(on)
+	if !on {
+		poke(s.changed)
+	}
+}
 
 // Up reports whether Redis answered the last time it was asked for the head.
 func (s *Syncer) Up() bool { return s.up.Load() }

@@ -85,7 +85,7 @@ func (e *Engine) ServeConn(ctx context.Context, nc net.Conn, info Info) (ahead [
 		c.raw = c.ctl
 	}
 	c.timers.owner = c
-	c.timers.client.arm(phaseIdle, e.clock.Coarse()+int64(e.cfg.Limits.Head))
+	c.timers.client.arm(phaseFresh, e.clock.Coarse()+int64(e.cfg.Limits.Head))
 	e.sweep.add(&c.timers)
 	stop := context.AfterFunc(ctx, c.cut)
 	if len(info.Ahead) > 0 {
@@ -163,7 +163,7 @@ func (c *conn) guarded() (more bool) {
 
 // next serves one request. It reports whether another may follow.
 func (c *conn) next() bool {
-	if c.w == c.r && !c.await() {
+	if c.w == c.r && !c.await() && !c.late() {
 		return false
 	}
 	if c.served {
@@ -336,6 +336,33 @@ func (c *conn) linger() {
 	}
 }
 
+// late is called when a connection has been idle for too long. A request that came
+// in the moment of the end is read, and true returned; else our half is closed
+// first, so that the client learns it before it sends another.
+func (c *conn) late() bool {
+	if !c.timers.client.expired() || c.ctx.Err() != nil || c.timers.gone.Load() || c.readErr == io.EOF {
+		return false
+	}
+	c.timers.client.clear()
+	if c.nc.SetDeadline(time.Time{}) != nil {
+		return false
+	}
+	if c.ctl == nil || c.ctl.Control(c.peekFn) != nil {
+		return false
+	}
+	if c.peekErr == nil && c.peeked > 0 {
+		return c.timers.client.arm(phaseIdle, c.eng.clock.Coarse()+int64(c.eng.cfg.Limits.Linger)) && c.await()
+	}
+	if c.peekErr == nil || !errors.Is(c.peekErr, syscall.EAGAIN) {
+		return false // it has ended by itself
+	}
+	if c.j == nil {
+		c.take()
+	}
+	c.linger()
+	return false
+}
+
 // wake makes the connection's reads and writes return.
 func (c *conn) wake() { _ = c.nc.SetDeadline(past) }
 
@@ -370,10 +397,16 @@ func (c *conn) peekReady(fd uintptr) {
 // closeIdle wakes a connection that has waited for a request for d.
 func (c *conn) closeIdle(d time.Duration) {
 	at := c.timers.client.at.Load()
-	if at <= 0 || phase(at&7) != phaseIdle {
+	limit := int64(c.eng.cfg.Limits.Idle)
+	switch {
+	case at <= 0:
+		return
+	case phase(at&7) == phaseFresh:
+		limit = int64(c.eng.cfg.Limits.Head)
+	case phase(at&7) != phaseIdle:
 		return
 	}
-	since := c.eng.clock.Boot() - (at - int64(c.eng.cfg.Limits.Idle))
+	since := c.eng.clock.Boot() - (at - limit)
 	if since >= int64(d) && c.timers.client.at.CompareAndSwap(at, -at) {
 		c.wake()
 	}

@@ -224,13 +224,28 @@ func (j *job) tooBad(err error) {
 	j.send(j.reply())
 }
 
+// endEvents ends a stream of events when the edge goes away: whoever reads one
+// connects again after its end. It reports whether it was one.
+func (j *job) endEvents() bool {
+	if !j.eng.ending.Load() || j.e.Resp.Length >= 0 {
+		return false
+	}
+	if ct, _ := j.e.Resp.Header.Get(policy.ContentType); !ct.HasPrefixFold("text/event-stream") {
+		return false
+	}
+	return j.cl.write(j, nil, true) == nil
+}
+
 // broke ends an answer whose backend failed in the middle of the body. The
 // client must see that it is not complete.
 func (j *job) broke(err error) balance.Result {
-	if err == errClientGone || !j.endCall(err) {
+	if err == errClientGone || !j.endCall(err) && !j.endEvents() {
 		j.cl.abort(j)
 	}
 	switch {
+	case err != errClientGone && j.eng.ending.Load():
+		j.ended = policy.EndedByEdge
+		return balance.ResultNone
 	case err == errClientGone:
 		j.ended = policy.EndedByClient
 		return balance.ResultNone

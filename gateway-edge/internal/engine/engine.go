@@ -80,6 +80,7 @@ type Engine struct {
 	streams sync.Pool // *[streamBuf]byte
 
 	draining  atomic.Bool
+	ending    atomic.Bool  // the drain's time is up
 	leaving   atomic.Int64 // since when, CLOCK_BOOTTIME ns; 0: not
 	open      atomic.Int64 // requests under way
 	served    atomic.Uint64
@@ -145,12 +146,19 @@ func (e *Engine) tick() {
 // connections stay, so that no request meets a closed door.
 func (e *Engine) Closing() { e.draining.Store(true) }
 
-// Drain makes every answer from now on the last of its connection, closes idle
-// connections, and tells WebSockets to go elsewhere.
+// Drain makes every answer from now on the last of its connection, and tells
+// WebSockets to go elsewhere. CloseIdle closes what stays idle.
 func (e *Engine) Drain() {
 	e.draining.Store(true)
 	e.leaving.CompareAndSwap(0, e.clock.Boot())
-	e.sweep.closeIdle(0)
+}
+
+// Finish ends what is still under way, since the drain's time is up: gRPC calls
+// with a status, event streams with their end, requests that no backend has
+// answered with 504. Bodies that can only be cut off are cut off.
+func (e *Engine) Finish() {
+	e.ending.Store(true)
+	e.sweep.finish()
 }
 
 // Open is the number of requests under way.
@@ -166,4 +174,5 @@ func (e *Engine) Connections() int { return e.sweep.len() }
 func (e *Engine) Limits() Limits { return e.cfg.Limits }
 
 // CloseIdle closes connections that have waited for a request for longer than d.
+// A request that arrives at that moment is answered.
 func (e *Engine) CloseIdle(d time.Duration) { e.sweep.closeIdle(d) }

@@ -22,7 +22,9 @@ func (j *job) endCall(err error) bool {
 		return false
 	}
 	code := contract.CodeUpstreamReset
-	if err == errUpstreamSlow || j.eng.clock.Boot() >= j.deadline {
+	if j.eng.ending.Load() {
+		code = contract.CodeOverloaded // try again, elsewhere
+	} else if err == errUpstreamSlow || j.eng.clock.Boot() >= j.deadline {
 		code = contract.CodeUpstreamTimeout
 	}
 	info := code.Info()

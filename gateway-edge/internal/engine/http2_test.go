@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
+	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -380,7 +381,7 @@ func TestDrain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	drained := make(chan error, 1)
-	go func() { drained <- e.Server.Drain(ctx) }()
+	go func() { drained <- e.Server.Drain(ctx, listen.Leaving{}) }()
 	idle.ended()
 	if c, err := net.Dial("tcp", e.addr); err == nil {
 		_ = c.Close()

@@ -19,6 +19,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
+	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
 )
 
 // h3Client speaks HTTP/3 to the edge.
@@ -433,7 +434,7 @@ func TestHTTP3Drain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	drained := make(chan error, 1)
-	go func() { drained <- e.Server.Drain(ctx) }()
+	go func() { drained <- e.Server.Drain(ctx, listen.Leaving{}) }()
 	control, err := busy.AcceptUniStream(ctx)
 	must(t, err)
 	tun := &h3Tunnel{r: newStreamReader(control)}

@@ -23,6 +23,7 @@ const (
 	phaseBody
 	phaseWrite
 	phaseUpstream
+	phaseFresh // idle, and nothing was served yet
 )
 
 // timer is a deadline that the sweeper enforces. The word holds CLOCK_BOOTTIME
@@ -230,12 +231,41 @@ func (t *timers) watch(c *transport.Conn) {
 	}
 }
 
+// finish makes an exchange whose backend is awaited go on without it: the time is
+// up. Its answer is ended in the best way there is (see job.broke).
+func (t *timers) finish() {
+	if u := t.tunnel.Load(); u != nil {
+		u.stop(endDrain)
+		return
+	}
+	if !t.up.expire(1 << 62) {
+		return
+	}
+	if c := t.upConn.Load(); c != nil {
+		wakeUpstream(c)
+	} else if cancel := t.cancel.Load(); cancel != nil {
+		(*cancel)(errUpstreamSlow)
+	}
+}
+
 // past is a deadline that has passed.
 var past = time.Unix(1, 0)
 
 // wakeUpstream makes reads and writes of a backend's connection return. It is
 // never pooled again: its timer says so.
 func wakeUpstream(c *transport.Conn) { _ = c.SetDeadline(past) }
+
+// finish ends every exchange in the best way there is.
+func (s *sweeper) finish() {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		for _, t := range sh.list {
+			t.finish()
+		}
+		sh.mu.Unlock()
+	}
+}
 
 // closeIdle closes connections that have been idle for d.
 func (s *sweeper) closeIdle(d time.Duration) {

@@ -65,6 +65,7 @@ func (u *upstream2) send(ctx context.Context, t *balance.Target) try {
 	r := u.request(t)
 	if u.body != nil {
 		j.watch() // it may take long until the answer begins
+		context.AfterFunc(u.ctx, u.body.interrupt)
 	}
 	if u.until != 0 {
 		u.arm(j.deadline)
@@ -188,6 +189,9 @@ type pulledBody struct {
 	taking   int64
 	started  bool
 	finished bool
+
+	ending sync.Mutex // guards over: the client is not the exchange's any more
+	over   bool
 }
 
 // Read reads the next piece.
@@ -244,8 +248,27 @@ func (b *pulledBody) filtered() error {
 // Close is net/http's: it wants no more.
 func (b *pulledBody) Close() error { return nil }
 
+// interrupt ends a read under way when the request is given up: net/http looks at
+// the request's context only between two reads of its body, and a call on which
+// nothing moves would never end.
+func (b *pulledBody) interrupt() {
+	b.ending.Lock()
+	defer b.ending.Unlock()
+	if b.over {
+		return
+	}
+	if b.mu.TryLock() {
+		b.mu.Unlock()
+		return
+	}
+	b.j.cl.stopReading()
+}
+
 // stop ends reading and waits for a read under way.
 func (b *pulledBody) stop() (err error, whole bool) {
+	b.ending.Lock()
+	b.over = true
+	b.ending.Unlock()
 	if !b.mu.TryLock() {
 		b.j.cl.stopReading()
 		b.mu.Lock()

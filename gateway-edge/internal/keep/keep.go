@@ -171,14 +171,16 @@ func (s *Store) write(name string, sealed []byte) error {
 		}
 		s.files++
 	}
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.CreateTemp(s.cfg.Dir, name+".*") // the process before this one may still write the same
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(sealed)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(tmp, path)
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
 	}
 	return err
 }

@@ -17,6 +17,7 @@ import (
 type flow struct {
 	port *udpPort
 	from netip.AddrPort // as the socket writes it
+	own  *net.UDPConn   // the client's datagrams, when another process has the port; guarded by the port's lock
 
 	mu      sync.Mutex // guards what follows
 	x       *session   // nil until the gateway is at hand

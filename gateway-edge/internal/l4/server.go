@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/clock"
+	"github.com/tollgate/tollgate/gateway-edge/internal/handover"
+	"github.com/tollgate/tollgate/gateway-edge/internal/lastcall"
 	"github.com/tollgate/tollgate/gateway-edge/internal/limit"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
@@ -29,6 +34,8 @@ type Config struct {
 	// are the range that streams may be in, 0 for none.
 	Host        string
 	First, Last int
+	// Sockets are those of the edge whose place this one takes; nil: none.
+	Sockets *handover.Sockets
 	// Trusted proxies may send PROXY headers to streams that take them.
 	Trusted []netip.Prefix
 	// MaxSessions bounds the connections and flows in all; 0 is 100,000.
@@ -56,6 +63,7 @@ type Server struct {
 	asks    sync.Pool // *policy.Exchange, to ask limits with
 
 	draining atomic.Bool
+	accepts  sync.WaitGroup // loops that accept connections
 	work     sync.WaitGroup
 	open     atomic.Int64
 	served   atomic.Uint64
@@ -79,6 +87,8 @@ type portKey struct {
 type port interface {
 	// close ends accepting; sessions go on. The server's lock is not held.
 	close()
+	// socket is what is bound.
+	socket() syscall.Conn
 }
 
 // New makes a Server. Nothing is bound before Run.
@@ -115,6 +125,21 @@ func (s *Server) Unbound() int {
 	return len(s.failed)
 }
 
+// Sockets returns what is bound, to be handed over.
+func (s *Server) Sockets() (out []handover.Socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, p := range s.ports {
+		out = append(out, handover.Socket{Name: handover.Name(key.transport, s.addr(key)), Conn: p.socket()})
+	}
+	return out
+}
+
+// addr is where a port is bound.
+func (s *Server) addr(key portKey) string {
+	return net.JoinHostPort(s.cfg.Host, strconv.Itoa(key.port))
+}
+
 // Run binds ports as streams come and go until ctx ends; then it cuts every
 // session that is left and waits for all of them. Drain comes before.
 func (s *Server) Run(ctx context.Context) error {
@@ -138,16 +163,15 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// Drain ends accepting and waits until no session is left, or ctx ends.
-func (s *Server) Drain(ctx context.Context) error {
+// Drain ends accepting and waits until no session is left, or ctx ends. handed says
+// that another process has the sockets and goes on with them.
+func (s *Server) Drain(ctx context.Context, handed bool) error {
 	s.draining.Store(true)
 	s.mu.Lock()
 	ports := s.ports
 	s.ports = map[portKey]port{}
 	s.mu.Unlock()
-	for _, p := range ports {
-		p.close()
-	}
+	s.leave(ports, handed)
 	t := time.NewTicker(20 * time.Millisecond)
 	defer t.Stop()
 	for s.open.Load() > 0 {
@@ -158,6 +182,25 @@ func (s *Server) Drain(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// leave gives ports up, and returns when nothing new comes from them.
+func (s *Server) leave(ports map[portKey]port, handed bool) {
+	var listeners []net.Listener
+	for _, p := range ports {
+		switch p := p.(type) {
+		case *udpPort:
+			p.leave(handed)
+		case *tcpPort:
+			if handed {
+				p.close()
+			} else {
+				listeners = append(listeners, p.ln)
+			}
+		}
+	}
+	lastcall.Close(listeners...)
+	s.accepts.Wait()
 }
 
 // shut closes all ports and cuts all sessions.

@@ -6,10 +6,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/lastcall"
 	"github.com/tollgate/tollgate/gateway-edge/internal/proxyproto"
 	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -24,16 +25,18 @@ type tcpPort struct {
 	ln net.Listener
 }
 
+func (p *tcpPort) socket() syscall.Conn { return p.ln.(syscall.Conn) }
+
 func (p *tcpPort) close() { _ = p.ln.Close() }
 
 // listenTCP binds a port. The server's lock is held.
 func (s *Server) listenTCP(ctx context.Context, key portKey) (port, error) {
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
-	ln, err := lc.Listen(ctx, tcp, net.JoinHostPort(s.cfg.Host, strconv.Itoa(key.port)))
+	ln, err := s.cfg.Sockets.Listen(ctx, lastcall.ListenConfig(), tcp, s.addr(key))
 	if err != nil {
 		return nil, err
 	}
-	s.work.Go(func() { s.accept(ctx, ln, key) })
+	s.accepts.Add(1)
+	s.work.Go(func() { defer s.accepts.Done(); s.accept(ctx, ln, key) })
 	return &tcpPort{ln}, nil
 }
 
@@ -54,6 +57,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, key portKey) {
 			continue
 		}
 		t := c.(*net.TCPConn)
+		_ = t.SetKeepAliveConfig(keepAlive)
 		e := s.cfg.Table.AtPort(tcp, key.port)
 		if e == nil || !s.begin() {
 			reset(t)
@@ -68,11 +72,11 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, key portKey) {
 }
 
 // begin counts one more session, in open and in work; false: there are too many, or
-// no more are taken.
+// the server has stopped. What was accepted before a drain is carried.
 func (s *Server) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped || s.draining.Load() || s.open.Load() >= int64(s.cfg.MaxSessions) {
+	if s.stopped || s.open.Load() >= int64(s.cfg.MaxSessions) {
 		return false
 	}
 	s.open.Add(1)

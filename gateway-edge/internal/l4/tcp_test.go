@@ -280,7 +280,7 @@ func TestDrain(t *testing.T) {
 	talk()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- r.Drain(ctx) }()
+	go func() { done <- r.Drain(ctx, false) }()
 	r.until("the port to be closed", func() bool {
 		c, err := net.Dial(tcp, r.addr())
 		if err == nil {

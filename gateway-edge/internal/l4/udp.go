@@ -5,8 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
@@ -27,13 +27,13 @@ type udpPort struct {
 
 	mu      sync.Mutex // guards what follows
 	flows   map[netip.AddrPort]*flow
-	closing bool
+	closing bool // no new flows
+	handed  bool // another process reads the socket
 }
 
 // listenUDP binds a port. The server's lock is held.
 func (s *Server) listenUDP(ctx context.Context, key portKey) (port, error) {
-	var lc net.ListenConfig
-	pc, err := lc.ListenPacket(ctx, udp, net.JoinHostPort(s.cfg.Host, strconv.Itoa(key.port)))
+	pc, err := s.cfg.Sockets.ListenPacket(ctx, &net.ListenConfig{}, udp, s.addr(key))
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +41,8 @@ func (s *Server) listenUDP(ctx context.Context, key portKey) (port, error) {
 	s.work.Go(func() { p.run(ctx) })
 	return p, nil
 }
+
+func (p *udpPort) socket() syscall.Conn { return p.conn }
 
 // close ends the taking of new flows; the socket is closed with the last one.
 func (p *udpPort) close() {
@@ -59,7 +61,7 @@ func (p *udpPort) run(ctx context.Context) {
 	scratch := make([]byte, 0, 2048)
 	for {
 		n, from, err := p.conn.ReadFromUDPAddrPort(buf[:])
-		if errors.Is(err, net.ErrClosed) {
+		if errors.Is(err, net.ErrClosed) || err != nil && p.gone() {
 			return
 		}
 		if err != nil {
@@ -101,6 +103,9 @@ func (p *udpPort) forget(f *flow) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.flows, f.from)
+	if f.own != nil {
+		_ = f.own.Close()
+	}
 	if p.closing && len(p.flows) == 0 {
 		_ = p.conn.Close()
 	}

@@ -18,8 +18,11 @@ import (
 
 // Config is what the limits need.
 type Config struct {
-	// Dir is the limits' own directory; no other process may have it open.
-	Dir string
+	// Dir is the limits' own directory. Alone reports whether no other process has
+	// it open, as a predecessor that drains has: its leases are its own until it has
+	// ended. Nil: it always is.
+	Dir   string
+	Alone func() bool
 	// Edge and Epoch name this run of the edge in Redis. The epoch must have been
 	// raised durably before New and be the meter's, so that the ledger in the
 	// database can be joined with what edges claim.
@@ -44,15 +47,17 @@ type Limits struct {
 	log    *slog.Logger
 	shared bool // there is a Redis
 	ledger *ledger.Ledger
+	alone  func() bool
 	link   *link
 	refill *refiller
 	shards [contract.BudgetShards]shard
 
 	// offset is wall clock less CLOCK_BOOTTIME in nanoseconds, so that the hot
 	// path reads one clock only.
-	offset atomic.Int64
-	edges  atomic.Int64 // live edges, as far as known; at least 1
-	addrs  atomic.Int64 // entries of all address tables
+	offset  atomic.Int64
+	leaving atomic.Bool  // no new requests come
+	edges   atomic.Int64 // live edges, as far as known; at least 1
+	addrs   atomic.Int64 // entries of all address tables
 
 	mu       sync.Mutex // guards the maps below
 	families map[string]*kin
@@ -78,13 +83,19 @@ func New(c Config) (*Limits, error) {
 	}
 	l.edges.Store(1)
 	l.tell()
-	led, err := ledger.Open(ledger.Config{Dir: c.Dir, Edge: c.Edge, Epoch: c.Epoch, Wall: l.wall, Logger: l.log})
+	l.alone = c.Alone
+	if l.alone == nil {
+		l.alone = func() bool { return true }
+	}
+	shared := !l.alone()
+	led, err := ledger.Open(ledger.Config{Dir: c.Dir, Edge: c.Edge, Epoch: c.Epoch, Wall: l.wall, Logger: l.log, Shared: shared})
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger of leases: %w", err)
 	}
 	l.ledger = led
 	l.link = newLink(c.Redis, l.log)
 	l.refill = newRefiller(l)
+	l.refill.shared = shared
 	return l, nil
 }
 
@@ -98,6 +109,13 @@ func (l *Limits) SetEdges(n int) {
 		l.edges.Store(int64(n))
 	}
 }
+
+// Leave says that no new requests come: what requests under way do not use is
+// given back within a second or two, not when the last of them has ended.
+func (l *Limits) Leave() { l.leaving.Store(true) }
+
+// Away reports whether Redis does not answer, so that no lease can be had.
+func (l *Limits) Away() bool { return l.link.down() || !l.link.seen.Load() }
 
 // saw notes that n edges take part in some counter.
 func (l *Limits) saw(n int64) {

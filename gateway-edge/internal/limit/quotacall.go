@@ -10,6 +10,7 @@ import (
 const (
 	idleAfter   = 2 * time.Second        // unused units go back where they may be missed
 	keepAfter   = 30 * time.Second       // elsewhere: a consumer's next request should not wait for a new lease
+	leaveAfter  = 200 * time.Millisecond // of an edge that takes no new requests
 	plenty      = 10                     // times what is held here must be left in Redis for that
 	pauseOthers = 50 * time.Millisecond  // others hold units that may come back
 	pauseSpent  = time.Second            // all is spent
@@ -109,6 +110,9 @@ func (e *lease) quiet(now int64) bool {
 	idle := int64(idleAfter)
 	if !e.loose.Load() && e.avail.Load() >= plenty*max(1, e.Left.Load()) {
 		idle = int64(keepAfter)
+	}
+	if e.l.leaving.Load() {
+		idle = int64(leaveAfter)
 	}
 	return now-e.usedAt > idle
 }

@@ -73,6 +73,9 @@ func (r *rate) quiet(now int64) bool {
 	if r.contends || r.direct.Load() {
 		idle = int64(shareIdle)
 	}
+	if r.l.leaving.Load() {
+		idle = int64(leaveAfter)
+	}
 	return now-r.usedAt > idle
 }
 

@@ -26,8 +26,11 @@ type refiller struct {
 	bell  chan struct{}
 	work  chan []*node
 	// claims rings the watch: some shard waits for the worker.
-	claims      chan struct{}
-	settlements []*settlement // made before the loop begins, then only read
+	claims chan struct{}
+	shared bool // another process still spends former epochs' leases; the loop's own
+
+	mu          sync.Mutex // guards settlements
+	settlements []*settlement
 
 	wheel  [wheelSize][]*node
 	cursor int64 // tick number that the wheel has reached
@@ -91,6 +94,7 @@ func (r *refiller) loop(ctx context.Context) {
 	defer tick.Stop()
 	r.cursor = r.l.now() / int64(wheelTick)
 	swept := r.l.now()
+	looked := swept
 	var pending []*node
 	for {
 		select {
@@ -99,9 +103,14 @@ func (r *refiller) loop(ctx context.Context) {
 		case <-r.bell:
 		case <-tick.C:
 			r.turn()
-			if now := r.l.now(); now-swept > int64(time.Minute) {
+			now := r.l.now()
+			if now-swept > int64(time.Minute) {
 				swept = now
 				r.l.sweep(now)
+			}
+			if r.shared && now-looked > int64(time.Second) {
+				looked = now
+				r.inherit()
 			}
 		}
 		pending = r.collect(pending)

@@ -27,6 +27,8 @@ func (r *refiller) newSettlement(rec *ledger.Record) *settlement {
 // settle says the last word of every former epoch, those again that Redis has
 // heard: it may have been emptied since, and the words are absolute.
 func (r *refiller) settle() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, rec := range r.l.ledger.Old() {
 		if rec.Local {
 			continue
@@ -39,8 +41,42 @@ func (r *refiller) settle() {
 	r.ring()
 }
 
+// inherit takes over what the process before this one left, once it has ended:
+// what it gave back is settled already, what it could not is settled now.
+func (r *refiller) inherit() {
+	if !r.l.alone() {
+		return
+	}
+	r.shared = false
+	if err := r.l.ledger.Look(); err != nil {
+		r.l.log.Error("limits: leases of the process before this one can't be read: they stay spent", "error", err)
+		return
+	}
+	if r.l.link.rdb != nil {
+		r.settle()
+	}
+	r.l.eachBody(func(b body) {
+		if q, ok := b.(*quota); ok {
+			q.regrant()
+		}
+	})
+}
+
+// regrant counts anew what is left of a counter that is this edge's own.
+func (q *quota) regrant() {
+	e := q.cur.Load()
+	if e == nil || !e.local {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.grantLocal(e.limit.Load())
+}
+
 // resettle says the last words of some shards again: they were seeded anew.
 func (r *refiller) resettle(of func(shard int) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, s := range r.settlements {
 		if of(contract.BudgetShard(s.r.Counter)) {
 			s.node.tend()

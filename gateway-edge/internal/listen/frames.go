@@ -3,6 +3,7 @@ package listen
 import (
 	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/combine"
@@ -22,9 +23,14 @@ import (
 // It implements net.Conn.
 type frames struct {
 	net.Conn
-	h   *handed // what is known of the connection
-	in  scanner // of the server's reading goroutine
-	out scanner // of whoever writes; the server lets one at a time
+	h  *handed // what is known of the connection
+	in scanner // of the server's reading goroutine
+
+	write  sync.Mutex // guards what follows: the server's writer, and whoever says goAway
+	out    scanner
+	begun  bool // the server's first frame is written
+	away   bool // goAway was said
+	leaves bool // it is to be said as soon as a frame has ended
 }
 
 // scanner finds frames' heads in a stream of bytes and counts some of them.
@@ -77,11 +83,42 @@ func (f *frames) Read(p []byte) (int, error) {
 
 // Write counts and writes.
 func (f *frames) Write(p []byte) (int, error) {
+	f.write.Lock()
+	defer f.write.Unlock()
 	if f.out.over(p) {
 		_ = f.Conn.Close()
 		return 0, errFlood
 	}
-	return f.Conn.Write(p)
+	n, err := f.Conn.Write(p)
+	f.begun = true
+	if err == nil && f.leaves {
+		f.say()
+	}
+	return n, err
+}
+
+// goAwayFrame says that no more requests are taken than those on their way: the
+// last stream is the highest there is (RFC 9113, 6.8).
+var goAwayFrame = []byte{0, 0, 8, frameGoAway, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0}
+
+// goAway tells the client to open its next stream on another connection.
+func (f *frames) goAway() {
+	f.write.Lock()
+	defer f.write.Unlock()
+	if !f.away {
+		f.leaves = true
+		f.say()
+	}
+}
+
+// say writes goAwayFrame if it can stand here: between two frames, behind the
+// server's first. The lock is held.
+func (f *frames) say() {
+	if !f.begun || f.out.skip > 0 || f.out.have > 0 {
+		return
+	}
+	f.leaves, f.away = false, true
+	_, _ = f.Conn.Write(goAwayFrame) // it breaks: then there is nobody to tell
 }
 
 // over counts the frames whose heads end in p and reports whether the allowance

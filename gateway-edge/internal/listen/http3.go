@@ -54,6 +54,7 @@ type http3Server struct {
 	stats http3Stats
 
 	mu        sync.Mutex // guards all below
+	socket    *socket
 	transport *quic.Transport
 	listener  *quic.Listener
 	conns     map[*h3conn]struct{}
@@ -96,8 +97,9 @@ func (q *http3Server) config() *quic.Config {
 
 // Serve serves the socket until Close, or until the socket fails. It returns
 // http.ErrServerClosed after Close.
-func (q *http3Server) Serve(pc net.PacketConn) error {
+func (q *http3Server) Serve(c *net.UDPConn) error {
 	token, reset := quic.TokenGeneratorKey(q.cfg.TokenKey), quic.StatelessResetKey(q.cfg.ResetKey)
+	pc := newSocket(c)
 	t := &quic.Transport{
 		Conn: pc, ConnectionIDLength: h3ConnIDLength, TokenGeneratorKey: &token, StatelessResetKey: &reset,
 		VerifySourceAddress: q.doubts, ConnContext: q.admit,
@@ -112,12 +114,12 @@ func (q *http3Server) Serve(pc net.PacketConn) error {
 		q.mu.Unlock()
 		return err
 	}
-	q.transport, q.listener = t, l
+	q.socket, q.transport, q.listener = pc, t, l
 	stop := make(chan struct{})
 	defer close(stop)
 	q.serving.Go(func() { q.watch(stop) }) // under the lock: Close waits for it, or came before
 	q.mu.Unlock()
-	q.checkBuffer(pc)
+	q.checkBuffer(c)
 	for {
 		c, err := l.Accept(context.Background())
 		if err != nil {
@@ -268,7 +270,7 @@ func (q *http3Server) Close() error {
 	q.refuse()
 	q.mu.Lock()
 	q.closed = true
-	t, l := q.transport, q.listener
+	s, t, l := q.socket, q.transport, q.listener
 	q.mu.Unlock()
 	for _, h := range q.all() {
 		h.end(http3.ErrCodeNoError)
@@ -280,6 +282,9 @@ func (q *http3Server) Close() error {
 	errs = append(errs, q.http3.Close())
 	if t != nil {
 		errs = append(errs, t.Close())
+	}
+	if s != nil {
+		s.close()
 	}
 	q.serving.Wait()
 	return errors.Join(errs...)

@@ -34,15 +34,15 @@ func (s *Server) bindHTTP3() error {
 		}
 	}
 	addr := net.JoinHostPort(host, strconv.Itoa(port))
-	s.udp, err = net.ListenPacket("udp", addr)
+	pc, err := s.cfg.Sockets.ListenPacket(context.Background(), &net.ListenConfig{}, "udp", addr)
 	if err != nil {
-		s.udp = nil
 		if s.cfg.HTTP3.Required {
 			return fmt.Errorf("listen for HTTP/3: %w", err)
 		}
 		s.cfg.Logger.Error("HTTP/3 is not served: its UDP port can't be bound. HTTP/2 and HTTP/1.1 are", "address", addr, "error", err)
 		return nil
 	}
+	s.udp, s.udpAddr = pc.(*net.UDPConn), addr
 	quiet()
 	s.http3 = newHTTP3(http3Config{
 		Engine: s.cfg.Engine, TLS: s.tlsConfig(tls.VersionTLS13, http3.NextProtoH3), Census: s.census, Trusts: s.trusts,
@@ -53,11 +53,7 @@ func (s *Server) bindHTTP3() error {
 
 // checkBuffer tells the operator when the kernel gives the socket a smaller buffer
 // than was asked for.
-func (q *http3Server) checkBuffer(pc net.PacketConn) {
-	u, ok := pc.(*net.UDPConn)
-	if !ok {
-		return
-	}
+func (q *http3Server) checkBuffer(u *net.UDPConn) {
 	if n, ok := readBuffer(u); ok && n < udpBuffer {
 		q.cfg.Logger.Warn("the kernel gives HTTP/3 a small receive buffer: under load packets are dropped and sent again. Raise net.core.rmem_max",
 			"bytes", n, "wanted", udpBuffer)
@@ -86,8 +82,11 @@ func (s *Server) serveHTTP3() {
 	}
 }
 
-func (s *Server) drainHTTP3(ctx context.Context) {
+func (s *Server) drainHTTP3(ctx context.Context, handed bool) {
 	if s.http3 != nil {
+		if handed {
+			s.http3.leave()
+		}
 		_ = s.http3.Shutdown(ctx) // what is still open is cut at the end of Run
 	}
 }

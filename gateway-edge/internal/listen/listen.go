@@ -11,10 +11,13 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
+	"github.com/tollgate/tollgate/gateway-edge/internal/handover"
 	"github.com/tollgate/tollgate/gateway-edge/internal/l4"
+	"github.com/tollgate/tollgate/gateway-edge/internal/lastcall"
 	"github.com/tollgate/tollgate/gateway-edge/internal/proxyproto"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 )
@@ -24,6 +27,8 @@ type Config struct {
 	Engine  *engine.Engine
 	Addr    string // clear text; "" for none
 	TLSAddr string // "" for none
+	// Sockets are those of the edge whose place this one takes; nil: none.
+	Sockets *handover.Sockets
 	// GetCertificate finds the certificate of a TLS handshake.
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// Streams takes connections of TLS by their server name before the handshake;
@@ -65,12 +70,15 @@ type Server struct {
 	cfg       Config
 	tls       *tls.Config
 	listeners []listener
-	http2     atomic.Int64   // connections of HTTP/2
-	udp       net.PacketConn // of HTTP/3; nil: it is not served
+	http2     atomic.Int64 // connections of HTTP/2
+	udp       *net.UDPConn // of HTTP/3; nil: it is not served
+	udpAddr   string       // where it is bound, as configured
 	http3     *http3Server
 	std       *http.Server
 	queue     *queue
 	census    *census
+	streams   registry
+	accepts   sync.WaitGroup
 	conns     sync.WaitGroup
 	stopped   chan struct{} // closed when no more is accepted
 	stopOnce  sync.Once
@@ -78,7 +86,8 @@ type Server struct {
 
 type listener struct {
 	net.Listener
-	tls bool
+	addr string // as configured
+	tls  bool
 }
 
 // New binds the addresses. Clients are served by Run.
@@ -101,12 +110,12 @@ func New(cfg Config) (*Server, error) {
 		if a.addr == "" {
 			continue
 		}
-		ln, err := net.Listen("tcp", a.addr)
+		ln, err := cfg.Sockets.Listen(context.Background(), lastcall.ListenConfig(), "tcp", a.addr)
 		if err != nil {
 			s.closeListeners()
 			return nil, fmt.Errorf("listen: %w", err)
 		}
-		s.listeners = append(s.listeners, listener{ln, a.tls})
+		s.listeners = append(s.listeners, listener{ln, a.addr, a.tls})
 	}
 	if len(s.listeners) == 0 {
 		return nil, errors.New("listen: no address is given")
@@ -148,6 +157,19 @@ func (s *Server) Addrs() (out []net.Addr) {
 // HTTP2Connections is the number of connections of HTTP/2.
 func (s *Server) HTTP2Connections() int64 { return s.http2.Load() }
 
+// Sockets returns what is bound, to be handed over.
+func (s *Server) Sockets() (out []handover.Socket) {
+	for _, l := range s.listeners {
+		if c, ok := l.Listener.(syscall.Conn); ok {
+			out = append(out, handover.Socket{Name: handover.Name("tcp", l.addr), Conn: c})
+		}
+	}
+	if s.udp != nil {
+		out = append(out, handover.Socket{Name: handover.Name("udp", s.udpAddr), Conn: s.udp})
+	}
+	return out
+}
+
 // Run serves until ctx ends, then cuts every connection that is left and waits
 // for all of them. Drain comes before.
 func (s *Server) Run(ctx context.Context) error {
@@ -156,8 +178,8 @@ func (s *Server) Run(ctx context.Context) error {
 	loops.Add(1)
 	go func() { defer loops.Done(); _ = s.std.Serve(s.queue) }()
 	for _, l := range s.listeners {
-		loops.Add(1)
-		go func() { defer loops.Done(); s.accept(ctx, l) }()
+		s.accepts.Add(1)
+		loops.Go(func() { defer s.accepts.Done(); s.accept(ctx, l) })
 	}
 	if s.http3 != nil {
 		loops.Add(1)
@@ -174,33 +196,6 @@ func (s *Server) Run(ctx context.Context) error {
 	loops.Wait()
 	s.conns.Wait()
 	return nil
-}
-
-// Drain stops accepting, makes every answer the last of its connection, and
-// waits until no request is under way, or ctx ends.
-func (s *Server) Drain(ctx context.Context) error {
-	s.stop()
-	s.cfg.Engine.Drain()
-	done := make(chan error, 1)
-	go func() {
-		var h3 sync.WaitGroup
-		h3.Go(func() { s.drainHTTP3(ctx) })
-		err := s.std.Shutdown(ctx)
-		h3.Wait()
-		done <- err
-	}()
-	t := time.NewTicker(20 * time.Millisecond)
-	defer t.Stop()
-	for s.cfg.Engine.Open() > 0 || s.cfg.Engine.Connections() > 0 {
-		select {
-		case <-ctx.Done():
-			<-done
-			return ctx.Err()
-		case <-t.C:
-			s.cfg.Engine.CloseIdle(0)
-		}
-	}
-	return <-done
 }
 
 // Close unbinds the addresses of a server whose Run was never called.
@@ -365,10 +360,12 @@ var forHTTP2 = map[uint16]bool{
 
 // serveStdConn gives a connection, decrypted, to net/http's server and waits for
 // its end.
-func (s *Server) serveStdConn(c net.Conn, h *handed) {
+func (s *Server) serveStdConn(c *frames, h *handed) {
 	h.done = make(chan struct{})
 	s.http2.Add(1)
 	defer s.http2.Add(-1)
+	s.streams.add(c)
+	defer s.streams.remove(c)
 	if !s.queue.put(c) {
 		_ = c.Close()
 		return

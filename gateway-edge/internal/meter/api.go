@@ -19,10 +19,13 @@ type Config struct {
 	Edge        string
 	Epoch       uint64
 	Incarnation [16]byte
-	Keys        *contract.EdgeKeys
-	Redis       redis.UniversalClient // nil: counts are kept, nothing is shipped
-	Wall        func() time.Time      // nil: time.Now
-	Logger      *slog.Logger          // nil: slog.Default
+	// Alone reports whether no other process runs on Dir: only then files of former
+	// epochs are taken for left behind. Nil: it always is.
+	Alone  func() bool
+	Keys   *contract.EdgeKeys
+	Redis  redis.UniversalClient // nil: counts are kept, nothing is shipped
+	Wall   func() time.Time      // nil: time.Now
+	Logger *slog.Logger          // nil: slog.Default
 }
 
 // Ticket is an admitted request. The zero Ticket credits nothing.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/tollgate/tollgate/services/contract"
@@ -30,10 +31,27 @@ type former struct {
 // left is the number of files that the database may not have.
 func (f *former) left() int { return len(f.files) }
 
+// search looks for the directories of former epochs, once: as soon as no other
+// process runs here that may still count in them or ship them.
+func (m *Meter) search() error {
+	if m.searched.Load() || !m.cfg.Alone() {
+		return nil
+	}
+	found, err := findFormers(m.cfg.Dir, m.cfg.Epoch, m.counters.dir, &m.cfg.Keys.BatchMAC, m.cfg.Logger)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.formers = append(m.formers, found...)
+	m.mu.Unlock()
+	m.searched.Store(true)
+	return nil
+}
+
 // findFormers looks for the directories of former epochs. Files that can't be
 // read are reported and left alone; a process that died before it counted
-// anything leaves a directory that is removed.
-func findFormers(root, own string, key *[32]byte, log *slog.Logger) ([]*former, error) {
+// anything leaves a directory that is removed. Later epochs are a successor's.
+func findFormers(root string, epoch uint64, own string, key *[32]byte, log *slog.Logger) ([]*former, error) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return nil, fmt.Errorf("meter: read directory: %w", err)
@@ -43,6 +61,11 @@ func findFormers(root, own string, key *[32]byte, log *slog.Logger) ([]*former, 
 		dir := filepath.Join(root, e.Name())
 		if !e.IsDir() || dir == own {
 			continue
+		}
+		if text, _, _ := strings.Cut(e.Name(), "-"); text != "" {
+			if n, err := strconv.ParseUint(text, 10, 64); err == nil && n > epoch {
+				continue
+			}
 		}
 		if f := openFormer(dir, key, log); f != nil {
 			out = append(out, f)

@@ -25,8 +25,9 @@ type Meter struct {
 	routes   *pool[routeID]
 	splits   *pool[contract.SplitID]
 
-	shipping sync.Mutex // held while a parcel is under way
-	saving   sync.Mutex // guards the journals and the end of files
+	searched atomic.Bool // for former epochs
+	shipping sync.Mutex  // held while a parcel is under way
+	saving   sync.Mutex  // guards the journals and the end of files
 
 	mu       sync.Mutex // guards everything below, and the marked parts of files
 	stream   stream
@@ -51,6 +52,9 @@ func Open(c Config) (*Meter, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	if c.Alone == nil {
+		c.Alone = func() bool { return true }
+	}
 	// A restored disk may come with the same epoch's files of another life.
 	dir := filepath.Join(c.Dir, fmt.Sprintf("%d-%x", c.Epoch, c.Incarnation[:4]))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -65,8 +69,7 @@ func Open(c Config) (*Meter, error) {
 	}
 	m.stream = stream{edge: c.Edge, epoch: c.Epoch, incarnation: c.Incarnation, stall: stallMin}
 	m.hour.Store(hourOf(c.Wall()))
-	var err error
-	if m.formers, err = findFormers(c.Dir, dir, &c.Keys.BatchMAC, c.Logger); err != nil {
+	if err := m.search(); err != nil {
 		return nil, err
 	}
 	m.counters.prepare()

@@ -197,6 +197,9 @@ func (m *Meter) house() {
 	m.counters.prepare()
 	m.routes.prepare()
 	m.splits.prepare()
+	if err := m.search(); err != nil {
+		m.cfg.Logger.Error("meter: former epochs", "error", err)
+	}
 	now := m.cfg.Wall()
 	housePool(m, m.counters, now)
 	housePool(m, m.routes, now)

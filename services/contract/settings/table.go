@@ -39,6 +39,8 @@ const (
 	AllowPrivateUpstreams = "ALLOW_PRIVATE_UPSTREAMS"
 	PlansFile             = "PLANS_FILE"
 	DrainTimeout          = "DRAIN_TIMEOUT"
+	DrainDelay            = "DRAIN_DELAY"
+	TakeOver              = "TAKE_OVER"
 	StripeKey             = "STRIPE_KEY"
 	StripeWebhookSecret   = "STRIPE_WEBHOOK_SECRET"
 	StripeURL             = "STRIPE_URL"
@@ -93,6 +95,8 @@ var table = []Setting{
 	{Name: AllowPrivateUpstreams, Default: "false", Help: "let upstreams have private and loopback addresses", Bool: true},
 	{Name: PlansFile, Help: "JSON file of subscription plans instead of the built-in ones"},
 	{Name: DrainTimeout, Default: "30s", Help: "how long open requests may take after SIGTERM"},
+	{Name: DrainDelay, Help: "how long an edge accepts after SIGTERM, not ready already, so that balancers notice (default a tenth of the drain timeout, at most 3s)"},
+	{Name: TakeOver, Default: "false", Bool: true, Help: "take the place of the edge that runs on the data directory, if there is one, without a pause"},
 	{Name: SMTPURL, Help: "smtp:// or smtps:// URL for mail; without it mails go to the log", Secret: true},
 	{Name: StripeKey, Help: "Stripe API key; without it there is no payment", Secret: true},
 	{Name: StripeWebhookSecret, Help: "signing secret of the Stripe webhook endpoint", Secret: true},

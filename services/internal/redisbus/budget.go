@@ -110,7 +110,9 @@ func (b *Budgets) seeLive(ctx context.Context, now time.Time) {
 	for i := range reports {
 		r := &reports[i]
 		if now.UnixMilli()-r.Time < contract.EdgeGone {
-			b.live[contract.BudgetWriter(r.ID, r.Epoch)] = now
+			for _, epoch := range append(r.Leaving, r.Epoch) {
+				b.live[contract.BudgetWriter(r.ID, epoch)] = now
+			}
 		}
 	}
 	maps.DeleteFunc(b.live, func(_ string, seen time.Time) bool { return now.Sub(seen) > contract.EdgeGone*time.Millisecond })

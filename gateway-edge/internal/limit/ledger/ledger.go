@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,9 @@ type Config struct {
 	Wall   func() time.Time
 	Logger *slog.Logger
 	Boot   string // tests only; "": the machine's
+	// Shared says that another process still counts in Dir: only what was spent of
+	// counters that are this edge's own is taken from its files, until Look.
+	Shared bool
 }
 
 // Slot is one counter in one period in the present epoch.
@@ -54,6 +58,7 @@ type Ledger struct {
 	slots    map[slotKey]*Slot
 	old      map[string][]*Record // of former epochs, by file
 	before   map[slotKey]int64    // what former epochs spent
+	glimpsed map[slotKey]int64    // the part of it that was read while another process still counted
 	former   map[slotKey][]*Record
 	retry    time.Time    // not before: making a file after a failure
 	degraded atomic.Value // string
@@ -85,17 +90,79 @@ func Open(c Config) (*Ledger, error) {
 		l.boot = bootID()
 	}
 	l.degraded.Store("")
-	names, err := os.ReadDir(c.Dir)
-	if err != nil {
+	if err := l.read(); err != nil {
 		return nil, err
-	}
-	for _, n := range names {
-		if strings.HasSuffix(n.Name(), suffix) && n.Type().IsRegular() {
-			l.readOld(filepath.Join(c.Dir, n.Name()))
-		}
 	}
 	l.Sweep()
 	return l, nil
+}
+
+// Look takes in the files that another process left which had still counted when
+// this one was opened: it has ended.
+func (l *Ledger) Look() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cfg.Shared = false
+	for key, n := range l.glimpsed {
+		l.before[key] -= n
+	}
+	l.glimpsed = nil
+	return l.read()
+}
+
+func (l *Ledger) read() error {
+	names, err := os.ReadDir(l.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		epoch, _, _ := strings.Cut(n.Name(), "-")
+		if e, err := strconv.ParseUint(epoch, 10, 64); err == nil && e > l.cfg.Epoch {
+			continue // a successor's
+		}
+		path := filepath.Join(l.cfg.Dir, n.Name())
+		switch {
+		case !strings.HasSuffix(n.Name(), suffix) || !n.Type().IsRegular() || l.own(path):
+		case l.cfg.Shared:
+			l.glimpse(path)
+		default:
+			l.readOld(path)
+		}
+	}
+	return nil
+}
+
+// own reports whether a file is of this epoch's.
+func (l *Ledger) own(path string) bool {
+	for _, c := range append(l.open[:], l.full...) {
+		if c != nil && c.path == path {
+			return true
+		}
+	}
+	return false
+}
+
+// glimpse counts what another process has spent so far of counters that are this
+// edge's own. Of shared ones Redis knows.
+func (l *Ledger) glimpse(path string) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return // it ends, or its periods are over
+	}
+	_, _, records, _, err := DecodeFile(b)
+	if err != nil {
+		return
+	}
+	if l.glimpsed == nil {
+		l.glimpsed = map[slotKey]int64{}
+	}
+	for i := range records {
+		if r := &records[i]; r.Local {
+			key := slotKey{r.Counter, r.Period}
+			l.before[key] += r.Spent()
+			l.glimpsed[key] += r.Spent()
+		}
+	}
 }
 
 // readOld takes in one file of a former epoch.

@@ -1,0 +1,206 @@
+package edge_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/edge"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// fixed is the configuration of an edge that can be taken over, at addresses that
+// stay.
+func (w *world) fixed(t *testing.T, dir string, first *running) edge.Config {
+	t.Helper()
+	cfg := w.config(t, dir)
+	cfg.Upgrades = true
+	if first == nil {
+		cfg.Addr, cfg.TLSAddr, cfg.AdminAddr = free(t), free(t), free(t)
+		return cfg
+	}
+	cfg.TakeOver = true
+	cfg.Addr, cfg.TLSAddr, cfg.AdminAddr = first.Addrs()[0].String(), first.Addrs()[1].String(), first.AdminAddr().String()
+	return cfg
+}
+
+// free is an address that was free a moment ago.
+func free(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// hammer asks for a page over and over until stop is called, which returns how many
+// answers were good and what went wrong first.
+func hammer(t *testing.T, addr, key string, callers int) (stop func() (int64, error)) {
+	t.Helper()
+	var good atomic.Int64
+	var bad atomic.Pointer[error]
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}, Timeout: 10 * time.Second}
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				// A POST is not sent again by the client's own machinery.
+				req, _ := http.NewRequest(http.MethodPost, "http://"+addr+"/hello", strings.NewReader("x"))
+				req.Host = "shop.edge.test"
+				req.Header.Set("X-API-Key", key)
+				resp, err := c.Do(req)
+				if err == nil {
+					if err = resp.Body.Close(); resp.StatusCode != 200 {
+						err = errors.New(resp.Status + " " + resp.Header.Get("Tollgate-Error"))
+					}
+				}
+				if err != nil {
+					bad.CompareAndSwap(nil, &err)
+					continue
+				}
+				good.Add(1)
+			}
+		})
+	}
+	return func() (int64, error) {
+		cancel()
+		wg.Wait()
+		c.CloseIdleConnections()
+		if p := bad.Load(); p != nil {
+			return good.Load(), *p
+		}
+		return good.Load(), nil
+	}
+}
+
+// TestTakenOver replaces an edge three times under load: nothing fails, each
+// process ends by itself, and what one knew the next one knows.
+func TestTakenOver(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	cur := w.startWith(t, w.fixed(t, dir, nil))
+	cur.waitReady(t)
+	w.organization(1)
+	w.pub.Gateway(w.document(1))
+	key, record := w.pub.Key(11)
+	within(t, 2*time.Second, "the gateway serves", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 200 })
+	addr, admin := cur.Addrs()[0].String(), cur.AdminAddr().String()
+	stop := hammer(t, addr, key, 8)
+	for i := range 3 {
+		time.Sleep(100 * time.Millisecond)
+		next := w.startWith(t, w.fixed(t, dir, cur))
+		select {
+		case err := <-cur.ended:
+			cur.ended <- err
+			if err != nil {
+				t.Fatalf("the predecessor ended with %v", err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("the predecessor did not end")
+		}
+		if next.Addrs()[0].String() != addr || next.AdminAddr().String() != admin {
+			t.Fatalf("other addresses: %v and %v", next.Addrs(), next.AdminAddr())
+		}
+		if a := next.admin(t, "/readyz"); a.status != 200 {
+			t.Errorf("upgrade %d: readyz says %d %s", i, a.status, a.body)
+		}
+		cur = next
+	}
+	good, err := stop()
+	if err != nil || good < 100 {
+		t.Errorf("%d good answers, first failure: %v", good, err)
+	}
+	t.Logf("%d answers over three upgrades", good)
+	w.pub.Revoke(record)
+	within(t, time.Second, "the key is revoked", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 401 })
+	within(t, 3*time.Second, "the directory is tidy", func() bool {
+		configs, _ := filepath.Glob(filepath.Join(dir, "config*"))
+		runs, _ := os.ReadDir(filepath.Join(dir, "running"))
+		return len(configs) == 1 && len(runs) == 1
+	})
+	// The last one starts from its own disk, alone.
+	cur.stop(t)
+	again := w.startWith(t, w.fixed(t, dir, nil))
+	again.waitReady(t)
+	if a := again.get(t, "shop.edge.test", "/hello", key); a.status != 401 {
+		t.Errorf("after a plain start: %d", a.status)
+	}
+}
+
+// TestNotTakenOver: a successor that fails at any step leaves the edge as it was.
+func TestNotTakenOver(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	cur := w.startWith(t, w.fixed(t, dir, nil))
+	cur.waitReady(t)
+	w.organization(1)
+	w.pub.Gateway(w.document(1))
+	key, _ := w.pub.Key(11)
+	within(t, 2*time.Second, "the gateway serves", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 200 })
+	stop := hammer(t, cur.Addrs()[0].String(), key, 4)
+	for name, change := range map[string]func(*edge.Config){
+		"without asking":            func(c *edge.Config) { c.TakeOver = false },
+		"of another name":           func(c *edge.Config) { c.EdgeID = "edge-b" },
+		"with a taken address":      func(c *edge.Config) { c.AdminAddr = cur.Addrs()[0].String() },
+		"with a Redis that is away": func(c *edge.Config) { c.RedisURL = "redis://127.0.0.1:1" },
+	} {
+		cfg := w.fixed(t, dir, cur)
+		change(&cfg)
+		e, err := edge.New(t.Context(), cfg)
+		if err == nil {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			err = e.Run(ctx)
+			cancel()
+		}
+		if err == nil {
+			t.Errorf("a successor %s did not fail", name)
+		}
+	}
+	if good, err := stop(); err != nil || good == 0 {
+		t.Errorf("%d good answers, first failure: %v", good, err)
+	}
+	if a := cur.admin(t, "/readyz"); a.status != 200 {
+		t.Errorf("readyz says %d %s", a.status, a.body)
+	}
+	// It reports still, under its own epoch, and can be taken over.
+	report := func() (r contract.EdgeReport) {
+		client := w.redis.Client()
+		defer client.Close()
+		b, err := client.HGet(t.Context(), contract.RedisEdges, "edge-a").Bytes()
+		if err == nil {
+			err = contract.DecodeMessage(&w.pub.Keys.Edge, contract.MessageReport, b, &r)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first := report()
+	next := w.startWith(t, w.fixed(t, dir, cur))
+	within(t, 5*time.Second, "the successor reports", func() bool { r := report(); return r.Epoch > first.Epoch && r.Ready && !r.Draining })
+	<-next.Ready()
+	var st struct{ Config string }
+	b, err := os.ReadFile(filepath.Join(dir, "edge.json"))
+	if err != nil || json.Unmarshal(b, &st) != nil || !strings.HasPrefix(st.Config, "config.") {
+		t.Errorf("edge.json says %s, %v", b, err)
+	}
+	if err := <-cur.ended; err != nil {
+		t.Error(err)
+	}
+	cur.ended <- nil
+	if r := report(); r.Draining || !r.Ready {
+		t.Errorf("the last report is the predecessor's: %+v", r)
+	}
+}

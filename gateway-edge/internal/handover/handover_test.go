@@ -1,0 +1,225 @@
+package handover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// predecessor is a Server and what was asked of it.
+type predecessor struct {
+	*Server
+	dir             string
+	paused, resumed atomic.Int64
+	failed          chan error
+	ended           chan error
+	stop            context.CancelFunc
+}
+
+func serve(t *testing.T, dir string, offer func() (Offer, error)) *predecessor {
+	t.Helper()
+	p := &predecessor{dir: dir, failed: make(chan error, 10), ended: make(chan error, 1)}
+	var err error
+	p.Server, err = Listen(Config{
+		Dir: dir, Me: Facts{Edge: "edge-a", Epoch: 7, Version: "1", PID: 1}, Offer: offer, Logger: slog.New(slog.DiscardHandler),
+		Pause: func() { p.paused.Add(1) }, Resume: func() { p.resumed.Add(1) }, Failed: func(err error) { p.failed <- err },
+	})
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	go func() { p.ended <- p.Run(ctx) }()
+	t.Cleanup(cancel)
+	return p
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// held is an offer of n listeners and a socket for datagrams.
+func held(t *testing.T, n int) (offer func() (Offer, error), listeners []net.Listener, packets net.PacketConn) {
+	t.Helper()
+	var o Offer
+	for i := range n {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		t.Cleanup(func() { _ = ln.Close() })
+		listeners = append(listeners, ln)
+		o.Sockets = append(o.Sockets, Socket{Name("tcp", fmt.Sprintf("host:%d", i)), ln.(Conn)})
+	}
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = packets.Close() })
+	o.Sockets = append(o.Sockets, Socket{Name("udp", "host:1"), packets.(Conn)})
+	o.Lock, err = os.Create(filepath.Join(t.TempDir(), "lock"))
+	must(t, err)
+	t.Cleanup(func() { _ = o.Lock.Close() })
+	return func() (Offer, error) { return o, nil }, listeners, packets
+}
+
+// TestHandOver hands 250 sockets over by a path that is too long for the kernel.
+func TestHandOver(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
+	must(t, os.Mkdir(dir, 0o700))
+	offer, listeners, packets := held(t, 250)
+	p := serve(t, dir, offer)
+	r, err := Ask(t.Context(), dir, Facts{Version: "2"})
+	must(t, err)
+	defer r.Close()
+	if r.Predecessor.Edge != "edge-a" || r.Predecessor.Epoch != 7 || r.Lock == nil {
+		t.Errorf("predecessor %+v, lock %v", r.Predecessor, r.Lock)
+	}
+	for i, old := range listeners {
+		ln, err := r.Sockets.Listen(t.Context(), &net.ListenConfig{}, "tcp", fmt.Sprintf("host:%d", i))
+		must(t, err)
+		if ln.Addr().String() != old.Addr().String() {
+			t.Fatalf("listener %d is at %v, was at %v", i, ln.Addr(), old.Addr())
+		}
+		defer ln.Close()
+		if i > 0 {
+			continue
+		}
+		must(t, old.Close()) // connections are taken still
+		c, err := net.Dial("tcp", ln.Addr().String())
+		must(t, err)
+		defer c.Close()
+		a, err := ln.Accept()
+		must(t, err)
+		must(t, a.Close())
+	}
+	pc, err := r.Sockets.ListenPacket(t.Context(), &net.ListenConfig{}, "udp", "host:1")
+	must(t, err)
+	defer pc.Close()
+	if pc.LocalAddr().String() != packets.LocalAddr().String() {
+		t.Errorf("datagrams at %v", pc.LocalAddr())
+	}
+	other, err := r.Sockets.Listen(t.Context(), &net.ListenConfig{}, "tcp", "127.0.0.1:0")
+	must(t, err)
+	must(t, other.Close()) // one that the predecessor did not have is bound
+	must(t, r.Ready())
+	if p.paused.Load() != 1 {
+		t.Error("the predecessor speaks on")
+	}
+	must(t, r.Serving())
+	if err := <-p.ended; err != nil || p.resumed.Load() != 0 || len(p.failed) != 0 {
+		t.Errorf("the predecessor: %v, resumed %d, failed %d", err, p.resumed.Load(), len(p.failed))
+	}
+}
+
+// TestFailedSuccessors fail at every step; the last one takes over all the same.
+func TestFailedSuccessors(t *testing.T) {
+	dir := t.TempDir()
+	offer, _, _ := held(t, 2)
+	var refuse atomic.Bool
+	p := serve(t, dir, func() (Offer, error) {
+		if refuse.Load() {
+			return Offer{}, errors.New("not now")
+		}
+		return offer()
+	})
+	failed := func(want string) {
+		t.Helper()
+		select {
+		case err := <-p.failed:
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("the predecessor says %v, want %s", err, want)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("the predecessor does not notice")
+		}
+	}
+	ask := func() *Request {
+		t.Helper()
+		r, err := Ask(t.Context(), dir, Facts{})
+		must(t, err)
+		return r
+	}
+	refuse.Store(true)
+	if _, err := Ask(t.Context(), dir, Facts{}); err == nil || !strings.Contains(err.Error(), "not now") {
+		t.Errorf("refused with %v", err)
+	}
+	failed("not now")
+	refuse.Store(false)
+
+	ask().Close()
+	failed("ended the conversation")
+	r := ask()
+	r.GiveUp(errors.New("the disk is full"))
+	r.Close()
+	failed("the disk is full")
+	if p.paused.Load() != 0 {
+		t.Error("the predecessor was paused for one that was not ready")
+	}
+	r = ask()
+	must(t, r.Ready())
+	r.Close()
+	failed("ended the conversation")
+	if p.paused.Load() != 1 || p.resumed.Load() != 1 {
+		t.Errorf("paused %d times, resumed %d times", p.paused.Load(), p.resumed.Load())
+	}
+
+	// Nonsense, and a format of the future.
+	for _, text := range []string{"\xff\xff\xff\xff", "\x00\x00\x00\x02{]", "GET / HTTP/1.1\r\n\r\n"} {
+		c, err := net.Dial("unix", filepath.Join(dir, SocketFile))
+		must(t, err)
+		_, err = io.WriteString(c, text)
+		must(t, err)
+		failed("hand-over")
+		must(t, c.Close())
+	}
+	c, err := net.Dial("unix", filepath.Join(dir, SocketFile))
+	must(t, err)
+	w := newWire(c.(*net.UnixConn))
+	must(t, w.send(&message{Hello: &Facts{Format: Format + 1}}))
+	m, _, err := w.receive()
+	if err != nil || m.Refused == "" {
+		t.Errorf("a future format: %+v, %v", m, err)
+	}
+	w.drop()
+	failed("format")
+
+	r = ask()
+	defer r.Close()
+	must(t, r.Ready())
+	must(t, r.Serving())
+	must(t, <-p.ended)
+}
+
+// TestNobodyThere: without an edge that runs there is nothing to take over, also
+// where one has left its socket.
+func TestNobodyThere(t *testing.T) {
+	dir := t.TempDir()
+	if r, err := Ask(t.Context(), dir, Facts{}); r != nil || err != nil {
+		t.Errorf("%v, %v", r, err)
+	}
+	offer, _, _ := held(t, 1)
+	p := serve(t, dir, offer)
+	p.stop()
+	if err := <-p.ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if r, err := Ask(t.Context(), dir, Facts{}); r != nil || err != nil {
+		t.Errorf("%v, %v", r, err)
+	}
+	again := serve(t, dir, offer)
+	r, err := Ask(t.Context(), dir, Facts{})
+	must(t, err)
+	r.Close()
+	<-again.failed
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package lastcall
+
+import "errors"
+
+func refuse(int) error { return errors.ErrUnsupported }
