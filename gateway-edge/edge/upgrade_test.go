@@ -24,6 +24,7 @@ func (w *world) fixed(t *testing.T, dir string, first *running) edge.Config {
 	t.Helper()
 	cfg := w.config(t, dir)
 	cfg.Upgrades = true
+	cfg.DrainTimeout = 10 * time.Second // a machine that stands still for a second closes no connection that is used
 	if first == nil {
 		cfg.Addr, cfg.TLSAddr, cfg.AdminAddr = free(t), free(t), free(t)
 		return cfg
