@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/contract/settings"
@@ -56,6 +57,14 @@ type Config struct {
 	// that SIGUSR2 starts for it, nil for none.
 	TakeOver, Upgrades bool
 	Successor          []string
+	// MemoryLimit is what the process may use, in bytes; 0: that of its control group.
+	MemoryLimit int64
+	// MaxConns bounds the clients' connections; 0 is 100,000, and never more than
+	// three quarters of the files that the process may open. MaxConnsPerIP bounds
+	// those of one address that is no trusted proxy, 0 is 256. MaxConnsPerOrg and
+	// MaxOpenPerOrg bound an organization's connections, 0 is half of MaxConns, and
+	// its requests under way, 0 is 10,000.
+	MaxConns, MaxConnsPerIP, MaxConnsPerOrg, MaxOpenPerOrg int
 	// AccessLog has each access record written to standard output too.
 	AccessLog bool
 	Version   string // of the program
@@ -74,7 +83,8 @@ var Settings = []string{
 	settings.DataDir, settings.RedisURL, settings.EdgeSecret, settings.EdgeAddr, settings.EdgeTLSAddr,
 	settings.EdgeHTTP3, settings.EdgeHTTP3Port, settings.EdgeAdminAddr, settings.EdgeDomain, settings.EdgeID, settings.TrustedProxies,
 	settings.AllowPrivateUpstreams, settings.DrainTimeout, settings.DrainDelay, settings.LogFormat,
-	settings.StreamPorts, settings.DNSResolver, settings.CountryDatabase,
+	settings.StreamPorts, settings.DNSResolver, settings.CountryDatabase, settings.MemoryLimit, settings.MaxConnections, settings.MaxConnectionsPerIP,
+	settings.MaxConnectionsPerOrg, settings.MaxRequestsPerOrg,
 }
 
 // CommandSettings are those of an edge that is a process of its own: it can be
@@ -123,6 +133,18 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 	}
 	if v.Given(settings.TakeOver) {
 		c.TakeOver, err = v.Bool(settings.TakeOver)
+		note(err)
+	}
+	if text := v.String(settings.MemoryLimit); text != "" {
+		if c.MemoryLimit, err = shed.ParseBytes(text); err != nil {
+			note(fmt.Errorf("TOLLGATE_%s is %q: %w", settings.MemoryLimit, text, err))
+		}
+	}
+	for name, to := range map[string]*int{
+		settings.MaxConnections: &c.MaxConns, settings.MaxConnectionsPerIP: &c.MaxConnsPerIP,
+		settings.MaxConnectionsPerOrg: &c.MaxConnsPerOrg, settings.MaxRequestsPerOrg: &c.MaxOpenPerOrg,
+	} {
+		*to, err = v.Count(name)
 		note(err)
 	}
 	c.FirstStreamPort, c.LastStreamPort, err = v.Ports(settings.StreamPorts)

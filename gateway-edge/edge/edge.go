@@ -31,6 +31,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
+	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
 	"github.com/tollgate/tollgate/gateway-edge/match"
@@ -71,6 +72,7 @@ type Edge struct {
 	kept      *keep.Store
 	countries *geo.DB // nil: there is no database
 	sync      atomic.Pointer[confsync.Syncer]
+	shed      *shed.Guard
 	engine    *engine.Engine
 	server    *listen.Server
 	tls       []*tls.Config // of TCP and of HTTP/3

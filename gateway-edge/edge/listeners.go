@@ -42,6 +42,8 @@ func (e *Edge) openListeners() error {
 	}
 	c := listen.Config{
 		Engine: e.engine, Streams: e.streams, Addr: e.cfg.Addr, TLSAddr: e.cfg.TLSAddr, Sockets: e.inherited(), Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger,
+		Guard: e.shed, Table: e.snapshot.Table(), Now: e.clock.Boot,
+		MaxConns: e.cfg.maxConns(), MaxConnsPerIP: e.cfg.MaxConnsPerIP,
 	}
 	if e.cfg.TLSAddr != "" {
 		fallback, err := config.SelfSigned(e.cfg.DataDir, e.cfg.Domain, time.Now())

@@ -204,9 +204,10 @@ func (e *Edge) snapshotConfig() snapshot.Config {
 
 // openServing makes what answers requests.
 func (e *Edge) openServing() (err error) {
+	e.openShed()
 	e.engine, err = engine.New(engine.Config{
 		Edge: e.id.Edge, Domain: e.cfg.Domain, Table: e.snapshot.Table(), Meter: e.meter, Log: e.log, Metrics: e.metrics,
-		Clock: e.clock, Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger, Challenges: e.challenges,
+		Clock: e.clock, Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger, Challenges: e.challenges, Guard: e.shed,
 	})
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ func (e *Edge) openStreams() (err error) {
 		return fmt.Errorf("address %q: %w", e.cfg.Addr, err)
 	}
 	e.streams, err = l4.New(l4.Config{
-		Table: e.snapshot.Table(), Meter: e.meter, Log: e.log, Clock: e.clock, Limits: organizationLimits,
+		Table: e.snapshot.Table(), Meter: e.meter, Log: e.log, Clock: e.clock, Limits: organizationLimits, Guard: e.shed,
 		Host: host, First: e.cfg.FirstStreamPort, Last: e.cfg.LastStreamPort, Sockets: e.inherited(), Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger,
 	})
 	if err != nil {

@@ -61,6 +61,10 @@ var rules = []rule{
 		why: "keys know records and Redis, not requests",
 	},
 	{
+		room: "gateway-edge/internal/shed", may: []string{"std"}, never: []string{"std:net", "std:net/http"},
+		why: "who is let in is decided from counters, knowing neither HTTP nor sockets",
+	},
+	{
 		room: "gateway-edge/internal/l4", never: []string{"gateway-edge/internal/engine", "gateway-edge/internal/listen", "gateway-edge/internal/confsync/...", "lib:github.com/redis/", "std:net/http"},
 		why: "streams carry bytes: nothing of HTTP, and no waiting for the control plane",
 	},

@@ -84,12 +84,15 @@ func (j *job) end() {
 	if m := j.eng.cfg.Metrics; m != nil {
 		m.End(protocols[j.cl.protocol()].metric, o.Status, j.code, j.refused, edge, upstream)
 	}
-	j.log(edge, upstream)
+	if !j.shed || j.sampled() {
+		j.log(edge, upstream)
+	}
 	j.leave()
 }
 
 // leave notes that the request is no longer under way.
 func (j *job) leave() {
+	j.exit()
 	if j.entered {
 		j.entered = false
 		j.eng.served.Add(1)

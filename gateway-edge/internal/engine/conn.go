@@ -41,7 +41,8 @@ type conn struct {
 	readFn  func(fd uintptr) bool
 	parsed  bool // j.head holds the next request, its fault is fault
 	fault   *gate.Fault
-	served  bool // the quick way served a request and left its end to next
+	served  bool    // the quick way served a request and left its end to next
+	one     [1]byte // awaited, over TLS
 
 	toWrite  []byte
 	written  int
@@ -65,6 +66,7 @@ type conn struct {
 	telling  sync.Mutex
 	told     bool // the answer has begun, as far as 100 (Continue) is concerned; guarded by telling
 	close    bool // the connection ends behind this answer
+	refusals int  // in a row, because the edge has too much to do
 	broken   bool // nothing more can be written
 	vec      net.Buffers
 	vecArray [3][]byte
@@ -168,7 +170,7 @@ func (c *conn) next() bool {
 	}
 	if c.served {
 		c.served = false
-		return c.finish() && c.armIdle()
+		return c.over()
 	}
 	if c.first && c.isHTTP2() {
 		c.http2 = true
@@ -191,7 +193,17 @@ func (c *conn) next() bool {
 	}
 	j.body.start(j, j.buf[c.r:c.w])
 	j.serve(c.ctx)
-	return c.finish() && c.armIdle()
+	return c.over()
+}
+
+// over ends an exchange and waits where the next request is not to be read at once.
+func (c *conn) over() bool {
+	refused := c.j.shed
+	if !c.finish() || !c.armIdle() {
+		return false
+	}
+	c.rest(refused)
+	return true
 }
 
 func (c *conn) armIdle() bool {

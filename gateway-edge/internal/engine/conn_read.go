@@ -13,19 +13,28 @@ import (
 // buffers are taken when there is something to read and given back when not.
 func (c *conn) await() bool {
 	if c.raw == nil {
-		j := c.j
-		if j == nil {
-			j = c.take()
-		}
-		n, err := c.nc.Read(j.buf)
-		c.r, c.w = 0, n
-		return n > 0 && (err == nil || errors.Is(err, io.EOF))
+		return c.awaitTLS()
 	}
 	c.readErr = nil
 	if err := c.raw.Read(c.readFn); err != nil {
 		return false
 	}
 	return c.readErr == nil && c.w > 0
+}
+
+// awaitTLS waits with room for one byte only: TLS keeps what came with it, and the
+// job is taken when there is something.
+func (c *conn) awaitTLS() bool {
+	if c.j != nil {
+		c.drop()
+	}
+	n, err := c.nc.Read(c.one[:])
+	if n == 0 || err != nil && !errors.Is(err, io.EOF) {
+		return false
+	}
+	c.take().buf[0] = c.one[0]
+	c.w = 1
+	return true
 }
 
 // readReady reads what is there. It is called by the poller's wrapper, first
@@ -87,11 +96,11 @@ func (c *conn) quick() bool {
 		return false
 	}
 	j.serve(c.ctx)
-	if c.close || c.broken || !j.body.done {
+	if c.close || c.broken || !j.body.done || j.shed {
 		c.served = true
 		return false
 	}
-	if !c.finish() || !c.armIdle() {
+	if c.refusals = 0; !c.finish() || !c.armIdle() {
 		c.readErr = errClientGone
 		return false
 	}

@@ -24,7 +24,7 @@ func (c *conn) begin(j *job, length int64, body bool) {
 		}
 	}
 	// What follows a handshake that failed may be frames.
-	if !c.close && (j.pump.busy() || !c.keeps(j) || c.eng.draining.Load() || j.head.WebSocket) {
+	if !c.close && (j.alone || j.pump.busy() || !c.keeps(j) || c.eng.draining.Load() || j.head.WebSocket) {
 		c.close = true
 	}
 }

@@ -162,6 +162,7 @@ func (j *job) stream(o origin) (done bool, r balance.Result) {
 		if last {
 			return true, balance.ResultOK
 		}
+		j.charge()
 		j.watch()
 	}
 }

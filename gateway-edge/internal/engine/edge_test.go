@@ -28,6 +28,8 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
 	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
+	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
+	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
 	"github.com/tollgate/tollgate/gateway-edge/match"
@@ -72,7 +74,9 @@ type edgeOptions struct {
 	trusted  []netip.Prefix
 	policies []*policy.Descriptor
 	perIP    int
-	domain   string           // under which gateways have their hosts; "" is localhost
+	domain   string // under which gateways have their hosts; "" is localhost
+	guard    *shed.Guard
+	log      io.Writer        // the access log's lines; nil: there is none
 	cert     *tls.Certificate // nil: one that signs itself
 }
 
@@ -102,9 +106,10 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 		Deps:      policy.Deps{Wall: time.Now},
 		OrgLimits: func(*contract.Organization) snapshot.OrgLimits { return noLimits{} },
 	})
+	access := accessLog(root, o.log, logger)
 	eng, err := engine.New(engine.Config{
 		Edge: "edge-1", Domain: cmp.Or(o.domain, "localhost"), Table: store.Table(), Meter: m, Clock: ck,
-		Trusted: o.trusted, Limits: o.limits, Logger: logger,
+		Trusted: o.trusted, Limits: o.limits, Logger: logger, Guard: o.guard, Log: access,
 	})
 	must(t, err)
 	store.Table().SetComplete()
@@ -116,6 +121,9 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 		go func() { defer wg.Done(); _ = f(ctx) }()
 	}
 	run(eng.Run)
+	if access != nil {
+		run(access.Run)
+	}
 	run(pools.Run)
 	run(m.Run)
 	cert := o.cert
@@ -124,6 +132,7 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 	}
 	ls, err := listen.New(listen.Config{
 		Engine: eng, Addr: "127.0.0.1:0", TLSAddr: "127.0.0.1:0", Trusted: o.trusted, MaxConnsPerIP: o.perIP, Logger: logger,
+		Guard: o.guard, Table: store.Table(), Now: ck.Boot,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert, nil },
 	})
 	must(t, err)
@@ -145,6 +154,13 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 	_, err = store.Organization(raw, snapshot.Apply{ID: "org_1"})
 	must(t, err)
 	return e
+}
+
+func accessLog(root *contract.RootKeys, out io.Writer, logger *slog.Logger) *observe.Log {
+	if out == nil {
+		return nil
+	}
+	return observe.NewLog(observe.LogConfig{Edge: "edge-1", Keys: &root.Edge, Out: out, Logger: logger})
 }
 
 type noLimits struct{}

@@ -12,6 +12,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/clock"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
+	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 )
 
@@ -27,8 +28,11 @@ type Config struct {
 	Trusted []netip.Prefix   // proxies whose forwarding fields are believed
 	// Challenges are answered before anything else; nil: none.
 	Challenges Challenges
-	Limits     Limits
-	Logger     *slog.Logger
+	// Guard says who is let in while there is more work than the edge can do; nil:
+	// everybody, within its own bounds' defaults.
+	Guard  *shed.Guard
+	Limits Limits
+	Logger *slog.Logger
 }
 
 // Limits are an engine's bounds; zero parts take the defaults named behind them.
@@ -87,6 +91,7 @@ type Engine struct {
 	waiting   atomic.Int64
 	waiters   sync.Map // gateway number → *atomic.Int64
 	collected atomic.Int64
+	shedLogs  atomic.Int64           // refusals by overload that were logged since the last tick
 	date      atomic.Pointer[string] // the Date field's value
 	announced atomic.Pointer[announcement]
 }
@@ -97,8 +102,11 @@ type Info struct {
 	Trusted bool           // the peer is a trusted proxy
 	TLS     bool
 	SNI     string // canonical server name of the TLS handshake; "" for none
-	Client  *ClientCert
-	Ahead   []byte // what was read of the connection before it was handed over
+	// Seat counts the connection for an organization; nil: it is nobody's alone, as
+	// that of a trusted proxy is.
+	Seat   *shed.Seat
+	Client *ClientCert
+	Ahead  []byte // what was read of the connection before it was handed over
 }
 
 // New makes an engine. Run must be running while it serves.
@@ -108,6 +116,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.Guard == nil {
+		cfg.Guard = shed.New(shed.Config{Logger: cfg.Logger})
 	}
 	cfg.Limits.fill()
 	e := &Engine{cfg: cfg, clock: cfg.Clock}
@@ -136,6 +147,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // tick refreshes what is read from memory per request.
 func (e *Engine) tick() {
 	e.clock.Refresh()
+	e.shedLogs.Store(0)
 	d := e.clock.Wall().UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
 	if old := e.date.Load(); old == nil || *old != d {
 		e.date.Store(&d)

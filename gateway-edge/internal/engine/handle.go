@@ -12,7 +12,10 @@ import (
 // serve carries a request whose head stands in the exchange to its end.
 func (j *job) serve(ctx context.Context) {
 	j.start()
-	if j.decide(ctx) {
+	scale := j.scale()
+	forward := j.decide(ctx)
+	j.weigh(scale)
+	if forward {
 		j.forward(ctx)
 	} else if !j.streamed {
 		j.answer(ctx)
@@ -84,7 +87,7 @@ func (j *job) locate(ctx context.Context) bool {
 		j.refuse(code, "")
 		return false
 	}
-	if !j.admits(host) {
+	if !j.enter() || !j.admits(host) {
 		return false
 	}
 	if j.head.Hops >= gate.MaxHops {

@@ -7,6 +7,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/route"
+	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -92,11 +93,15 @@ type job struct {
 	payload  payload
 	deadline int64
 
-	watched bool // the sweeper looks at the caller's credential
-	entered bool // counted among the requests under way
+	share   *shed.Tenant // the organization's, while the request is counted there
+	shed    bool         // refused because the edge has too much to do
+	alone   bool         // the connection ends with it: the organization has too many
+	watched bool         // the sweeper looks at the caller's credential
+	entered bool         // counted among the requests under way
 
 	began, sent, answered, committed int64 // CLOCK_BOOTTIME ns
 	bodyIn, bodyOut                  int64
+	charged                          int64 // of bodyOut, what the organization was charged
 	headIn, headOut                  int64
 	ended                            policy.Ended
 
@@ -141,6 +146,7 @@ func (j *job) reset() {
 	j.call, j.payload = balance.Call{}, payload{}
 	j.began, j.sent, j.answered, j.committed = 0, 0, 0, 0
 	j.bodyIn, j.bodyOut, j.headIn, j.headOut = 0, 0, 0, 0
+	j.charged, j.pump.charged, j.shed, j.alone = 0, 0, false, false
 	j.shake = nil
 	j.ended = policy.EndedWell
 	j.idText = policy.Text{}

@@ -20,6 +20,8 @@ type pump struct {
 	err   error // of the client's side; read after done
 	sent  bool  // the body was sent whole; read after done
 	mu    sync.Mutex
+
+	charged int64 // of bodyIn, what the organization was charged
 }
 
 // States of a pump.
@@ -111,6 +113,7 @@ func (u *upstream1) sendBody() error {
 		if p, last, err = j.cl.read(j); err != nil {
 			return err
 		}
+		j.pump.charge(j)
 		if filtered {
 			if p, err = u.pushRequest(p, last); err != nil {
 				return err

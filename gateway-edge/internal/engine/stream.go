@@ -71,12 +71,15 @@ func (e *Engine) serveStream(w http.ResponseWriter, r *http.Request, info Info, 
 	if !whole {
 		panic(http.ErrAbortHandler)
 	}
-	own := j.body.own
+	own, refused := j.body.own, j.shed && !info.Trusted
 	j.reset()
 	j.cl, j.timers = nil, nil
 	e.jobs.Put(j)
 	if own != nil {
 		e.streams.Put(own)
+	}
+	if refused {
+		time.Sleep(firstRest) // the stream's place is taken meanwhile
 	}
 	if s.aborted || !s.begun {
 		// The client must see that the answer is not whole.
@@ -285,6 +288,9 @@ func (s *stream) writeHead(j *job) {
 		}
 	} else if a := s.eng.alternative(j); a != nil {
 		h["Alt-Svc"] = a.values
+	}
+	if j.alone && s.is != protocolHTTP3 {
+		h["Connection"] = []string{"close"} // net/http says so by GOAWAY
 	}
 	if st := j.e.Resp.Status; s.length >= 0 && st != http.StatusNoContent {
 		h["Content-Length"] = []string{strconv.FormatInt(s.length, 10)}

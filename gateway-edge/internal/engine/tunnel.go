@@ -104,6 +104,7 @@ func (j *job) tunnel(deflate bool) {
 	t.down = direction{t: t, s: stream, from: backend, to: client, lost: endBackend, broken: endClient, toClient: true}
 	t.moved.Store(now)
 	j.settle()
+	j.exit() // from now on it is a connection, and counted as one
 	j.timers.tunnel.Store(t)
 	done := make(chan struct{})
 	go func() { defer close(done); t.down.guarded() }()
@@ -275,6 +276,7 @@ func (d *direction) run() {
 			return
 		}
 		d.in += int64(n)
+		d.t.eng.cfg.Guard.Charge(&d.t.gw.Org.Share, costOfMessage+int64(n)/bytesPerNano)
 		d.t.moved.Store(d.t.eng.clock.Coarse())
 		w += n
 	}

@@ -47,6 +47,9 @@ func (x *session) finish() {
 	if x.room != nil {
 		x.room.leave(x.client.Addr())
 	}
+	if x.seated {
+		s.cfg.Guard.Disconnect(&x.gw.Org.Share)
+	}
 	if x.call.Target() != nil {
 		result := balance.ResultNone
 		if x.out.Load() > 0 {

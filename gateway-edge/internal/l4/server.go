@@ -18,6 +18,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/limit"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
+	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
@@ -38,6 +39,9 @@ type Config struct {
 	Sockets *handover.Sockets
 	// Trusted proxies may send PROXY headers to streams that take them.
 	Trusted []netip.Prefix
+	// Guard bounds an organization's connections, those of HTTP and of streams
+	// together; nil: it is not asked.
+	Guard *shed.Guard
 	// MaxSessions bounds the connections and flows in all; 0 is 100,000.
 	MaxSessions int
 	Logger      *slog.Logger

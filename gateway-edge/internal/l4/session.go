@@ -35,6 +35,7 @@ type session struct {
 	began        int64
 	id           contract.CounterID
 	room         *room // nil: not counted in one
+	seated       bool  // counted among the organization's connections
 	spent        []spent
 	ticket       meter.Ticket
 	admitted     bool
@@ -102,6 +103,12 @@ func (x *session) welcome() bool {
 	}
 	if x.room = x.s.enter(x.st.Doc, a); x.room == nil {
 		return x.refuse(contract.CodeConcurrencyExceeded)
+	}
+	if g := x.s.cfg.Guard; g != nil {
+		if g.Closed() || !g.Connect(&x.gw.Org.Share) {
+			return x.refuse(contract.CodeOverloaded)
+		}
+		x.seated = true
 	}
 	return true
 }

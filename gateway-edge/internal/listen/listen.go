@@ -19,6 +19,8 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/l4"
 	"github.com/tollgate/tollgate/gateway-edge/internal/lastcall"
 	"github.com/tollgate/tollgate/gateway-edge/internal/proxyproto"
+	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
+	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 )
 
@@ -40,7 +42,12 @@ type Config struct {
 	MaxConns      int            // 0 is 100,000
 	MaxConnsPerIP int            // of an address that is no trusted proxy; 0 is 256
 	HTTP3         HTTP3
-	Logger        *slog.Logger
+	// Guard counts connections for organizations and says which are let in; Table
+	// finds whose a server name is. Nil: neither is asked.
+	Guard  *shed.Guard
+	Table  *snapshot.Table
+	Now    func() int64 // the clock that Guard's callers share, ns
+	Logger *slog.Logger
 }
 
 // HTTP3 says how HTTP/3 is served, on the UDP port of TLSAddr.
@@ -233,6 +240,10 @@ func (s *Server) accept(ctx context.Context, l listener) {
 			continue
 		}
 		pause = acceptPause
+		if g := s.cfg.Guard; g != nil && g.Closed() {
+			_ = c.Close()
+			continue
+		}
 		if s.census.all.Add(1) > int64(s.census.max) {
 			s.census.all.Add(-1)
 			s.cfg.Engine.CloseIdle(time.Second)
@@ -270,6 +281,10 @@ func (s *Server) serve(ctx context.Context, c net.Conn, secure bool) {
 			return
 		}
 		defer s.census.leave(info.Peer.Addr())
+		if s.cfg.Guard != nil {
+			info.Seat = new(shed.Seat)
+			defer info.Seat.Leave(s.cfg.Guard)
+		}
 	}
 	if secure {
 		s.serveTLS(ctx, c, info)
@@ -315,7 +330,11 @@ func (s *Server) serveTLS(ctx context.Context, c net.Conn, info engine.Info) {
 		_ = c.Close()
 		return
 	}
-	if name != "" && s.cfg.Streams.ServeTLS(ctx, l4.Arrival{Conn: c, Client: info.Peer, Name: name, Ahead: info.Ahead}) {
+	if name != "" && s.cfg.Streams != nil && s.cfg.Streams.ServeTLS(ctx, l4.Arrival{Conn: c, Client: info.Peer, Name: name, Ahead: info.Ahead}) {
+		return
+	}
+	if !s.seats(name, &info) {
+		_ = c.Close()
 		return
 	}
 	h := &handed{Conn: c, ahead: info.Ahead}

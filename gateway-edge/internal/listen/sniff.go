@@ -13,7 +13,7 @@ import (
 // there is none, and where the hello is malformed: the TLS server then says so. It
 // is false when the hello does not come in time.
 func (s *Server) sniff(c net.Conn, info *engine.Info, until time.Time) (name string, ok bool) {
-	if s.cfg.Streams == nil {
+	if s.cfg.Streams == nil && s.cfg.Guard == nil {
 		return "", true
 	}
 	_ = c.SetReadDeadline(until)

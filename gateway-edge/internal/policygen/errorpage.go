@@ -46,7 +46,7 @@ var advice = map[contract.Code]string{
 	contract.CodeUpstreamProtocol:         "Look at the backend's log: its answer breaks HTTP.",
 	contract.CodeUpstreamForbiddenAddress: "Give the target a public address: its name leads to a private or reserved one.",
 	contract.CodeLoopDetected:             "Point the upstream at your backend: it leads back to a gateway.",
-	contract.CodeOverloaded:               "Try again after `Retry-After`.",
+	contract.CodeOverloaded:               "Try again after `Retry-After`. `detail` says what was short; [overload](overload.md) has who is refused and why.",
 	contract.CodeConfigStale:              "Ask the operator: the edge is cut off for longer than the organization's `strict` setting allows. It ends by itself when the edge is back in contact.",
 	contract.CodeConfigUnavailable:        "Try again after `Retry-After`, and look at the gateway's newest versions, which say why the configuration can't be used here.",
 	contract.CodeOrganizationSuspended:    "Ask the organization's owner to settle it with the operator.",

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -15,6 +16,8 @@ const StrictAfter = 30_000_000_000
 // without compiling anything.
 type Org struct {
 	ID string
+	// Share is what it has of the edge at the moment.
+	Share shed.Tenant
 
 	facts atomic.Pointer[OrgFacts]
 	fresh *Freshness

@@ -148,6 +148,19 @@ func (v *Values) Bool(name string) (bool, error) {
 	return b, nil
 }
 
+// Count reads a number above 0; one that is not set is 0.
+func (v *Values) Count(name string) (int, error) {
+	text := v.m[name]
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%s%s is %q, want a number above 0", prefix, name, text)
+	}
+	return int(n), nil
+}
+
 // Duration reads a duration that is not negative.
 func (v *Values) Duration(name string) (time.Duration, error) {
 	d, err := time.ParseDuration(v.m[name])

@@ -62,6 +62,11 @@ const (
 	ACMEDNSTSIGSecret     = "ACME_DNS_TSIG_SECRET"
 	ACMEDNSURL            = "ACME_DNS_URL"
 	ACMEDNSToken          = "ACME_DNS_TOKEN"
+	MemoryLimit           = "MEMORY_LIMIT"
+	MaxConnections        = "MAX_CONNECTIONS"
+	MaxConnectionsPerIP   = "MAX_CONNECTIONS_PER_IP"
+	MaxConnectionsPerOrg  = "MAX_CONNECTIONS_PER_ORG"
+	MaxRequestsPerOrg     = "MAX_REQUESTS_PER_ORG"
 	LogFormat             = "LOG_FORMAT"
 	APIURL                = "API_URL"
 	APIToken              = "API_TOKEN"
@@ -97,6 +102,11 @@ var table = []Setting{
 	{Name: DrainTimeout, Default: "30s", Help: "how long open requests may take after SIGTERM"},
 	{Name: DrainDelay, Help: "how long an edge accepts after SIGTERM, not ready already, so that balancers notice (default a tenth of the drain timeout, at most 3s)"},
 	{Name: TakeOver, Default: "false", Bool: true, Help: "take the place of the edge that runs on the data directory, if there is one, without a pause"},
+	{Name: MemoryLimit, Help: "memory that an edge may use, such as 2GiB (default: its control group's limit); GOMEMLIMIT wins"},
+	{Name: MaxConnections, Help: "connections of clients that an edge takes (default 100000, and never more than three quarters of the open files allowed)"},
+	{Name: MaxConnectionsPerIP, Help: "connections of one client's address, a /64 with IPv6 (default 256); trusted proxies have no such bound"},
+	{Name: MaxConnectionsPerOrg, Help: "connections of one organization's callers (default: half of those that the edge takes)"},
+	{Name: MaxRequestsPerOrg, Help: "requests that one organization may have open on an edge (default 10000)"},
 	{Name: SMTPURL, Help: "smtp:// or smtps:// URL for mail; without it mails go to the log", Secret: true},
 	{Name: StripeKey, Help: "Stripe API key; without it there is no payment", Secret: true},
 	{Name: StripeWebhookSecret, Help: "signing secret of the Stripe webhook endpoint", Secret: true},

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package edge
+
+// maxFiles is not known here.
+func maxFiles() int { return 0 }

@@ -1,0 +1,185 @@
+package chaos
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tollgate/tollgate/tests/harness"
+)
+
+// long runs tests at their whole size: TOLLGATE_LONG=1.
+var long = os.Getenv("TOLLGATE_LONG") != ""
+
+// idleBound is the memory that an idle connection of HTTP/1.1 may take, in bytes.
+const idleBound = 16 << 10
+
+// crowd is a program that holds idle connections to one edge.
+type crowd struct {
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	out   *bufio.Scanner
+	ready string
+}
+
+func startCrowd(t *testing.T, program string, args ...string) *crowd {
+	t.Helper()
+	c := &crowd{cmd: exec.Command(program, args...)}
+	c.cmd.Stderr = os.Stderr
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := c.cmd.StdoutPipe()
+	if err == nil {
+		c.in, err = c.cmd.StdinPipe()
+	}
+	if err == nil {
+		err = c.cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.out = bufio.NewScanner(out)
+	if !c.out.Scan() {
+		t.Fatalf("the crowd did not open: %v", c.cmd.Wait())
+	}
+	c.ready = c.out.Text()
+	return c
+}
+
+// end closes all connections and returns what became of them.
+func (c *crowd) end(t *testing.T) (r struct {
+	Opened, Failed, Lost int64
+	Error                string
+},
+) {
+	t.Helper()
+	_ = c.in.Close()
+	if !c.out.Scan() {
+		t.Fatal("the crowd said nothing at its end")
+	}
+	if err := json.Unmarshal(c.out.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.cmd.Wait()
+	return r
+}
+
+// TestIdleConnections opens idle connections of each kind from many addresses and
+// prints what one takes of an edge's memory; then it closes the oldest and opens new
+// ones, and holds the edge's memory to what it was. As many edges are started as the
+// bound on open files asks for: a WebSocket takes two.
+func TestIdleConnections(t *testing.T) {
+	plain, sockets, secure, churn, over := 2000, 1000, 500, 40*time.Second, 20*time.Second
+	if long {
+		plain, sockets, secure, churn, over = 20_000, 10_000, 2000, 8*time.Minute, 2*time.Minute
+	}
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		t.Fatal(err)
+	}
+	edges := 1 + (plain+sockets)*4/3/max(1, int(files.Cur)-2000) // three quarters are for clients
+	edges = max(edges, 1+(plain+2*sockets)/max(1, int(files.Cur)-2000))
+	program := harness.Helper(t, "idle", "cmd/idle")
+	c := harness.New(t, harness.Options{Edges: edges})
+	api := c.SignUp("idle")
+	host := api.Must("POST", "/v1/gateways", harness.Object{"name": "idle"})["hostname"].(string)
+	put := func(path string, body harness.Object) { api.Must("PUT", "/v1/gateways/idle/"+path, body) }
+	var targets []harness.Object
+	for range 4 {
+		port, err := harness.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		back := &harness.Process{Name: "origin", Path: program, Args: []string{"-origin", addr}}
+		if err := back.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(back.Kill)
+		targets = append(targets, harness.Object{"url": "http://" + addr})
+	}
+	put("upstreams/app", harness.Object{"targets": targets})
+	put("routes/plain", harness.Object{"match": harness.Object{"path": "/plain"}, "upstream": "app", "public": true})
+	put("routes/ws", harness.Object{"match": harness.Object{"path": "/ws"}, "upstream": "app", "public": true, "websocket": harness.Object{"idle_timeout": "1h"}})
+	api.WaitLive("idle")
+
+	memory := func() (all int64) {
+		for _, e := range c.Edges {
+			all += rss(t, e)
+		}
+		return all
+	}
+	each := func(n int) string { return fmt.Sprint(n / edges) }
+	open := func(first int, tls bool, args ...string) (crowds []*crowd) {
+		for i, e := range c.Edges {
+			addr := e.Addr()
+			if tls {
+				addr = fmt.Sprintf("127.0.0.1:%d", e.TLSPort)
+			}
+			x := startCrowd(t, program, append([]string{"-addr", addr, "-host", host, "-from", fmt.Sprint(first + 2*i)}, args...)...)
+			if !strings.Contains(x.ready, " failed 0 ") {
+				t.Errorf("not all were opened: %s", x.ready)
+			}
+			crowds = append(crowds, x)
+		}
+		return crowds
+	}
+	end := func(crowds []*crowd) (opened int64) {
+		for _, x := range crowds {
+			r := x.end(t)
+			opened += r.Opened
+			if r.Failed > 0 || r.Lost > 0 {
+				t.Errorf("%d could not be opened, %d were ended by the edge: %s", r.Failed, r.Lost, r.Error)
+			}
+		}
+		return opened
+	}
+	measure := func(name string, n int, crowds func() []*crowd, bound int64) []*crowd {
+		before := memory()
+		x := crowds()
+		time.Sleep(3 * time.Second)
+		one := (memory() - before) / int64(n)
+		t.Logf("%-36s %6d connections, %5.1f KiB each (%d edges, %d MiB before)", name, n, float64(one)/1024, edges, before>>20)
+		if bound > 0 && one > bound {
+			t.Errorf("%s: %d bytes each, at most %d", name, one, bound)
+		}
+		return x
+	}
+	end(open(10, false, "-http", each(min(plain, 500)), "-ws", each(min(sockets, 500)))) // what is warm stays
+	// All stay open until the last is measured: memory that is given back is used again.
+	all := measure("clear text, HTTP/1.1, kept alive", plain, func() []*crowd { return open(20, false, "-http", each(plain)) }, idleBound)
+	all = append(all, measure("WebSocket, both sides", sockets, func() []*crowd { return open(40, false, "-ws", each(sockets)) }, 0)...)
+	all = append(all, measure("TLS 1.3, HTTP/1.1, kept alive", secure, func() []*crowd { return open(60, true, "-tls", "-http", each(secure)) }, 0)...)
+	end(all)
+
+	// Each connection lives for 60 s (5 s): shorter than the edge keeps an idle one.
+	life := 60.0
+	if !long {
+		life = 5
+	}
+	began := time.Now()
+	crowds := open(80, false, "-http", each(plain), "-ws", each(sockets), "-churn", fmt.Sprint(float64(plain+sockets)/float64(edges)/life))
+	time.Sleep(time.Until(began.Add(over)))
+	base := memory()
+	least, most := base, base
+	for time.Since(began) < churn {
+		time.Sleep(min(5*time.Second, churn/8))
+		now := memory()
+		least, most = min(least, now), max(most, now)
+	}
+	opened := end(crowds)
+	t.Logf("churn for %v: %d opened (%.1f times the set); memory after %v %d MiB, then %d to %d MiB (%+.1f to %+.1f %%)", churn, opened, float64(opened)/float64(plain+sockets), over,
+		base>>20, least>>20, most>>20, 100*float64(least-base)/float64(base), 100*float64(most-base)/float64(base))
+	if opened < int64(5*(plain+sockets)) {
+		t.Errorf("%d connections were opened, want five times %d", opened, plain+sockets)
+	}
+	if long && (float64(most) > 1.03*float64(base) || float64(least) < 0.97*float64(base)) {
+		t.Errorf("memory moved from %d to between %d and %d bytes", base, least, most)
+	}
+}
