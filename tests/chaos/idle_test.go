@@ -86,7 +86,8 @@ func TestIdleConnections(t *testing.T) {
 	edges := 1 + (plain+sockets)*4/3/max(1, int(files.Cur)-2000) // three quarters are for clients
 	edges = max(edges, 1+(plain+2*sockets)/max(1, int(files.Cur)-2000))
 	program := harness.Helper(t, "idle", "cmd/idle")
-	c := harness.New(t, harness.Options{Edges: edges})
+	// One organization has them all here: its own bound would be half of an edge's.
+	c := harness.New(t, harness.Options{Edges: edges, EdgeEnv: []string{"TOLLGATE_MAX_CONNECTIONS_PER_ORG=50000"}})
 	api := c.SignUp("idle")
 	host := api.Must("POST", "/v1/gateways", harness.Object{"name": "idle"})["hostname"].(string)
 	put := func(path string, body harness.Object) { api.Must("PUT", "/v1/gateways/idle/"+path, body) }

@@ -80,6 +80,9 @@ func TestSplitsSumToTheirRoute(t *testing.T) {
 // TestSplitsBeyondATable outgrows a route's table: nothing is lost or doubled.
 func TestSplitsBeyondATable(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("nothing runs beside it, and with the race detector it takes minutes; the whole run has it")
+	}
 	m := open(t, testConfig(t, newClock(noon)))
 	r := NewRoute(1, 2, 3, false)
 	const n = tableMax/2 + 50

@@ -89,13 +89,14 @@ func (c *control) update(r Reading, used, wanted, all float64) {
 		if !ours || c.long < standing && c.delay <= steep*target {
 			return
 		}
-		*c = control{on: true, budget: min(used, all), long: c.long, delay: c.delay, busy: c.busy}
+		// What was admitted made the queue: the beginning is at what is worked towards.
+		*c = control{on: true, budget: min(used, all) * aim(all), long: c.long, delay: c.delay, busy: c.busy}
 	}
 	if c.wait--; ours && c.wait < 0 {
 		c.budget *= max(least, 1-float64(c.delay)/float64(drain))
 		c.wait = int(drain / step)
 	} else if !stands {
-		c.budget *= 1 + grow*(1-spare/math.Sqrt(all/1e9)-c.busy)
+		c.budget *= 1 + grow*(aim(all)-c.busy)
 	}
 	c.budget = max(all/10, min(c.budget, 2*all))
 	if c.budget < wanted || stands {
@@ -104,6 +105,9 @@ func (c *control) update(r Reading, used, wanted, all float64) {
 		*c = control{delay: c.delay, busy: c.busy}
 	}
 }
+
+// aim is the share of the processors that is worked towards.
+func aim(all float64) float64 { return 1 - spare/math.Sqrt(all/1e9) }
 
 // ease is the part of its share that a limited organization gets at the moment.
 func (c *control) ease() float64 {
