@@ -151,7 +151,7 @@ chaos: services build ## Kill and starve processes under load and check what mus
 
 # The suites of others that conformance runs.
 CONNECT_SUITE := v1.0.7
-suites:
+suites: ## Build the suites of others that conformance runs
 	@mkdir -p $(TOOLS) && cd tests && GOWORK=off go build -o $(abspath $(TOOLS))/ github.com/summerwind/h2spec/cmd/h2spec
 	@for p in connectconformance referenceserver; do GOWORK=off GOBIN=$(abspath $(TOOLS)) go install connectrpc.com/conformance/cmd/$$p@$(CONNECT_SUITE) || exit 1; done
 
