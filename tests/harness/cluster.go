@@ -69,7 +69,7 @@ func Bin(t testing.TB, name string) string {
 	}
 	p := filepath.Join(dir, name)
 	if _, err := os.Stat(p); err != nil {
-		t.Fatalf("%v: run `make build`", err)
+		t.Fatalf("%v: run `make build`, and `make suites` for what is in tools/", err)
 	}
 	return p
 }
