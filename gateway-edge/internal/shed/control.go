@@ -25,16 +25,13 @@ const step = 20 * time.Millisecond
 
 // What the processors' control holds to.
 const (
-	// target is the wait that is worked towards. A request waits for a processor
-	// about four times, twice unseen in the kernel's list of ready sockets.
-	target = 2 * time.Millisecond
 	// ready is how many goroutines wait at least, a processor, where a wait is more
 	// than one goroutine's bad luck.
 	ready = 3
-	// standing steps in a row begin an overload; one is enough where the wait is
-	// steep times the target.
+	// standing steps in a row begin an overload; one is enough where the wait is twice
+	// what begins it. A steep wait counts at once, others by their mean.
 	standing = 5
-	steep    = 12
+	steep    = 24 * time.Millisecond
 	// full is from where the processors are used up. A queue that stands beside idle
 	// processors is somebody else's doing, who took them away or stopped them: it is
 	// taken for an overload only after starved steps.
@@ -52,13 +49,29 @@ const (
 	// certain share: spare is what one processor is left of itself, several together
 	// need less by the square root of their number. On a processor that is never idle
 	// the scheduler hardly looks at the sockets, and what waits there is not seen.
-	grow  = 0.15
-	spare = 0.4
+	grow = 0.15
+)
 
+// bounds are what is held to.
+type bounds struct {
+	// begin is the wait at which an overload begins, target the one that is worked
+	// towards from then on. A request waits for a processor about four times, twice
+	// unseen in the kernel's list of ready sockets.
+	begin, target time.Duration
 	// While a queue is longer than it should be, for whatever reason, the paces are
 	// slower for the moment: down to a tenth at eased beyond the target. The budget
 	// need not change for what passes.
-	eased = 8 * time.Millisecond
+	eased time.Duration
+	spare float64
+}
+
+var (
+	// shared holds while several organizations are served. Processors that are used up
+	// are no overload yet: the line behind them must be one that the others notice.
+	shared = bounds{begin: 10 * time.Millisecond, target: 2 * time.Millisecond, eased: 8 * time.Millisecond, spare: 0.4}
+	// sole holds while one organization has the edge to itself: it slows nobody but
+	// itself, and rather waits than is refused, up to where its callers give up.
+	sole = bounds{begin: 250 * time.Millisecond, target: 100 * time.Millisecond, eased: 200 * time.Millisecond}
 )
 
 // control finds how much work a second the processors can do without a standing
@@ -66,6 +79,7 @@ const (
 // grows slowly, and shrinks by what the queue's end takes.
 type control struct {
 	on     bool
+	bounds bounds
 	budget float64 // while on
 	long   int     // steps in a row with a standing queue
 	quiet  int     // steps in a row with nobody limited
@@ -75,10 +89,16 @@ type control struct {
 }
 
 // update takes a step's reading: used is the cost a second of what was admitted,
-// wanted what would have been with nobody limited, all what the processors have.
-func (c *control) update(r Reading, used, wanted, all float64) {
+// wanted what would have been with nobody limited, all what the processors have, b
+// what is held to.
+func (c *control) update(r Reading, used, wanted, all float64, b bounds) {
 	c.smooth(r)
-	stands := c.delay > target && r.Queue >= ready
+	c.bounds = b
+	bound := b.begin
+	if c.on {
+		bound = b.target
+	}
+	stands := c.delay > bound && r.Queue >= ready
 	if stands {
 		c.long++
 	} else {
@@ -86,38 +106,38 @@ func (c *control) update(r Reading, used, wanted, all float64) {
 	}
 	ours := stands && (max(c.busy, r.Busy) >= full || c.long >= starved)
 	if !c.on {
-		if !ours || c.long < standing && c.delay <= steep*target {
+		if !ours || c.long < standing && c.delay <= 2*bound {
 			return
 		}
 		// What was admitted made the queue: the beginning is at what is worked towards.
-		*c = control{on: true, budget: min(used, all) * aim(all), long: c.long, delay: c.delay, busy: c.busy}
+		*c = control{on: true, bounds: b, budget: min(used, all) * c.aim(all), long: c.long, delay: c.delay, busy: c.busy}
 	}
 	if c.wait--; ours && c.wait < 0 {
 		c.budget *= max(least, 1-float64(c.delay)/float64(drain))
 		c.wait = int(drain / step)
 	} else if !stands {
-		c.budget *= 1 + grow*(aim(all)-c.busy)
+		c.budget *= 1 + grow*(c.aim(all)-c.busy)
 	}
 	c.budget = max(all/10, min(c.budget, 2*all))
 	if c.budget < wanted || stands {
 		c.quiet = 0
 	} else if c.quiet++; c.quiet >= calm {
-		*c = control{delay: c.delay, busy: c.busy}
+		*c = control{bounds: b, delay: c.delay, busy: c.busy}
 	}
 }
 
 // aim is the share of the processors that is worked towards.
-func aim(all float64) float64 { return 1 - spare/math.Sqrt(all/1e9) }
+func (c *control) aim(all float64) float64 { return 1 - c.bounds.spare/math.Sqrt(all/1e9) }
 
 // ease is the part of its share that a limited organization gets at the moment.
 func (c *control) ease() float64 {
-	return max(0.1, 1-max(0, float64(c.delay-target)/float64(eased)))
+	return max(0.1, 1-max(0, float64(c.delay-c.bounds.target)/float64(c.bounds.eased)))
 }
 
 // smooth takes a step's wait and work; a steep wait counts at once.
 func (c *control) smooth(r Reading) {
 	c.busy = 0.75*c.busy + 0.25*r.Busy
-	if r.Delay > steep*target {
+	if r.Delay > steep {
 		c.delay = r.Delay
 		return
 	}

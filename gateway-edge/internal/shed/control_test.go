@@ -101,18 +101,18 @@ func TestStarvedIsNotOverloaded(t *testing.T) {
 	t.Parallel()
 	var c control
 	for range 1000 {
-		c.update(Reading{Delay: 20 * time.Millisecond, Queue: 1, Busy: 1}, 1e9, 1e9, 1e9)
+		c.update(Reading{Delay: 20 * time.Millisecond, Queue: 1, Busy: 1}, 1e9, 1e9, 1e9, shared)
 	}
 	if c.on {
 		t.Error("an edge without a queue is taken for overloaded")
 	}
 	for range starved - 1 {
-		c.update(Reading{Delay: 20 * time.Millisecond, Queue: 10, Busy: 0.5}, 1e9, 1e9, 1e9)
+		c.update(Reading{Delay: 20 * time.Millisecond, Queue: 10, Busy: 0.5}, 1e9, 1e9, 1e9, shared)
 	}
 	if c.on {
 		t.Error("an edge that was stopped for a moment is taken for overloaded")
 	}
-	if c.update(Reading{Delay: 20 * time.Millisecond, Queue: 10, Busy: 0.5}, 1e9, 1e9, 1e9); !c.on {
+	if c.update(Reading{Delay: 20 * time.Millisecond, Queue: 10, Busy: 0.5}, 1e9, 1e9, 1e9, shared); !c.on {
 		t.Error("an edge whose processors were taken away for good is not taken for overloaded")
 	}
 }
@@ -168,5 +168,25 @@ func TestWaterLevel(t *testing.T) {
 		if got < total*(1-1e-9) || got > total*(1+1e-9) {
 			t.Fatalf("level %v gives %v of %v", level, got, total)
 		}
+	}
+}
+
+// TestSoleTenantWaits: an organization that has the edge to itself uses up the
+// processors and is not refused; where a second one comes, the same line is an
+// overload.
+func TestSoleTenantWaits(t *testing.T) {
+	t.Parallel()
+	line := Reading{Delay: 50 * time.Millisecond, Queue: 60, Busy: 1}
+	var c control
+	for range 500 {
+		if c.update(line, 1e9, 1e9, 1e9, sole); c.on {
+			t.Fatal("a line of its own callers is taken for an overload")
+		}
+	}
+	for range 2 * standing {
+		c.update(line, 1e9, 1e9, 1e9, shared)
+	}
+	if !c.on {
+		t.Error("a line that another organization waits in is none")
 	}
 }

@@ -49,6 +49,7 @@ type meter struct {
 	wants            float64 // and what would have been
 	mean             float64 // of a request, ns
 	idle             int     // steps in a row
+	quiet            int     // steps since it last asked for something
 }
 
 // Stats are the state of a Guard.
@@ -131,11 +132,14 @@ func (g *Guard) step(took time.Duration, r Reading) {
 	defer g.mu.Unlock()
 	g.tenants = append(g.tenants, g.fresh...)
 	g.fresh = g.fresh[:0]
-	used, wanted, open := 0.0, 0.0, 0.0
+	used, wanted, open, asking := 0.0, 0.0, 0.0, 0
 	kept := g.tenants[:0]
 	for _, t := range g.tenants {
 		if !t.look(took) {
 			continue
+		}
+		if t.meter.quiet < calm {
+			asking++
 		}
 		used += t.meter.rate
 		wanted += t.meter.wants
@@ -145,7 +149,11 @@ func (g *Guard) step(took time.Duration, r Reading) {
 	clear(g.tenants[len(kept):])
 	g.tenants = kept
 	before := g.stats
-	g.cpu.update(r, used, wanted, g.all)
+	held := shared
+	if asking < 2 {
+		held = sole
+	}
+	g.cpu.update(r, used, wanted, g.all, held)
 	g.mem.update(r.Memory, open)
 	limited := g.pace()
 	g.confine()
@@ -175,6 +183,9 @@ func (t *Tenant) look(took time.Duration) bool {
 	}
 	m.rate = m.rate*old + du*second*(1-old)
 	m.wants = m.wants*old + (du+ds*m.mean)*second*(1-old)
+	if m.quiet++; dd > 0 || ds > 0 {
+		m.quiet = 0
+	}
 	if dd > 0 || ds > 0 || t.busy() {
 		m.idle = 0
 		return true
@@ -203,7 +214,11 @@ func (g *Guard) pace() (limited int) {
 		}
 		level, short = levelOf(g.wants, g.cpu.budget)
 	}
-	each := max(1, level*g.cpu.ease())
+	ease := 1.0
+	if g.cpu.on {
+		ease = g.cpu.ease()
+	}
+	each := max(1, level*ease)
 	for _, t := range g.tenants {
 		m := &t.meter
 		// One that is held is let go only when it clearly wants less.
