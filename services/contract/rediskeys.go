@@ -11,6 +11,9 @@ const (
 	RedisHead    = "tg:head"
 	RedisChanges = "tg:changes"
 	RedisEdges   = "tg:edges"
+	// RedisHeadMark stands, on the head's own node, for what was filled before the
+	// first head; only the publisher reads it.
+	RedisHeadMark = "{tg:head}:mark"
 )
 
 // Numbers of shards; changing one needs a new schema version.

@@ -172,9 +172,12 @@ type Bus interface {
 	// Head reads the head, nil when there is none, and the newest revision in the
 	// change stream, 0 when it is empty.
 	Head(ctx context.Context) (head []byte, top uint64, err error)
-	// SetHead replaces the head if it still is last (nil: none). If not, it
-	// changes nothing and returns what is there.
-	SetHead(ctx context.Context, head, last []byte) (current []byte, ok bool, err error)
+	// Mark leaves a mark beside the head that is lost with all that was written
+	// before it.
+	Mark(ctx context.Context, mark string) error
+	// SetHead replaces the head if it still is last; nil is for none, and then the
+	// mark has to be there too. If not, it changes nothing and returns what is there.
+	SetHead(ctx context.Context, head, last []byte, mark string) (current []byte, ok bool, err error)
 	// Send writes a batch; repeating it changes nothing.
 	Send(ctx context.Context, b Batch) error
 	// Remove deletes documents and their index entries.

@@ -162,7 +162,7 @@ func (l *leader) writeHead(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("sign head: %w", err)
 	}
-	_, ok, err := l.o.Bus.SetHead(ctx, b, l.head)
+	_, ok, err := l.o.Bus.SetHead(ctx, b, l.head, l.mark)
 	if err != nil {
 		return err
 	}

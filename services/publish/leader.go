@@ -20,6 +20,7 @@ type leader struct {
 
 	index   *index // what the index in Redis has to be
 	head    []byte // as it was last seen in Redis, nil for none
+	mark    string // without which no first head is written
 	inStep  bool   // Redis was compared with the database in this term, and since then nobody else wrote
 	unsent  bool   // some items have a revision and are perhaps not in Redis
 	refill  *refill
@@ -94,14 +95,6 @@ func (l *leader) turn(ctx context.Context) (busy bool, err error) {
 	}
 	if !l.inStep {
 		return true, nil // the head was not ours: compare again
-	}
-	if l.head == nil {
-		if err := l.writeHead(ctx); err != nil {
-			return false, err
-		}
-	}
-	if !l.inStep {
-		return true, nil
 	}
 	busy, err = l.publish(ctx)
 	if err != nil || l.refill == nil {

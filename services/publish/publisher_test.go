@@ -248,6 +248,40 @@ func TestEmptiedRedisIsFilledAgain(t *testing.T) {
 	})
 }
 
+// emptying is a bus whose Redis is emptied right before the first head of a refill.
+type emptying struct {
+	publish.Bus
+	once  sync.Once
+	empty func()
+}
+
+func (e *emptying) SetHead(ctx context.Context, head, last []byte, mark string) ([]byte, bool, error) {
+	if last == nil {
+		e.once.Do(e.empty)
+	}
+	return e.Bus.SetHead(ctx, head, last, mark)
+}
+
+// TestEmptiedBeforeTheHead: Redis is emptied once more when all documents are
+// there and looked at, and only the head is missing.
+func TestEmptiedBeforeTheHead(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		_, stop := w.publisher(t, "a", nil)
+		w.drained(t, 10*time.Second)
+		stop()
+		w.redis.FlushAll(t.Context())
+		w.publisher(t, "b", func(o *publish.Options) {
+			o.Bus = &emptying{Bus: w.bus(), empty: func() { w.redis.FlushAll(t.Context()) }}
+		})
+		until(t, 10*time.Second, "a head and all shards", func() bool { return w.seeded(t) == contract.KeyShards })
+		if doc := w.document(t, g.ID); doc == nil || doc.Version != g.Version {
+			t.Errorf("the head tells of a document that is %+v", doc)
+		}
+		w.checkIndex(t)
+	})
+}
+
 // TestOlderRedisIsRepaired is row R04 as the publisher sees it: a replica that
 // lacks the last writes becomes the master.
 func TestOlderRedisIsRepaired(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/core"
 )
 
 // refill is the filling of an emptied Redis while publishing goes on: a page of
@@ -64,7 +65,12 @@ func (l *leader) refillDocuments(ctx context.Context) error {
 		return nil
 	}
 	// Without a head nobody would notice that Redis was emptied once more on the
-	// way: what is there now has to be all of it, else it is written again.
+	// way. What is there now has to be all of it, else it is written again; and when
+	// it is emptied from here on, the mark is lost with it, and no head is written.
+	l.mark = core.NewID("mark")
+	if err := l.o.Bus.Mark(ctx, l.mark); err != nil {
+		return l.notInStep(err)
+	}
 	differ, err := l.differing(ctx, 0, contract.IndexBuckets)
 	if err != nil {
 		return l.notInStep(err)

@@ -97,20 +97,20 @@ func (g *gcra) credit() {
 	}
 }
 
-// freeze takes everything out: the tokens it held at now. Nothing can be taken
-// afterwards.
+// freeze takes everything out: the tokens it held at now, or its debt. Nothing can
+// be taken afterwards.
 func (g *gcra) freeze(now int64) float64 {
 	return g.hold(g.tat.Swap(frozen), now)
 }
 
 // tokens is what it holds.
-func (g *gcra) tokens(now int64) float64 { return g.hold(g.tat.Load(), now) }
+func (g *gcra) tokens(now int64) float64 { return math.Max(0, g.hold(g.tat.Load(), now)) }
 
 func (g *gcra) hold(tat, now int64) float64 {
 	if tat >= frozen {
 		return 0
 	}
-	return math.Max(0, float64(g.depth-max(0, tat-now))/float64(g.iv))
+	return float64(g.depth-max(0, tat-now)) / float64(g.iv)
 }
 
 // wait is how long until a token can be taken.

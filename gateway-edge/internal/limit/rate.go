@@ -44,8 +44,9 @@ type rate struct {
 	countT   int64
 	usedAt   int64
 	renewAt  int64
-	started  int  // early answers, while the demand is not known yet
-	lost     bool // a message's fate is unknown
+	started  int     // early answers, while the demand is not known yet
+	lost     bool    // a message's fate is unknown
+	lent     float64 // tokens of the message under way that were spent before its answer
 	contends bool
 }
 
@@ -57,6 +58,27 @@ type share struct {
 	until int64   // CLOCK_BOOTTIME; 0: none was ever had
 	low   float64 // tokens: renew early below it
 	early int64   // not before
+
+	// Of the little that is kept while a renewal is under way:
+	since int64   // when it was sent, 0 for a share of its own
+	away  float64 // tokens handed back with it
+	earns float64 // tokens a second that the share before goes on earning
+}
+
+// due is what belongs to this edge beside the tokens it may spend while a renewal
+// is under way: the answer brings about as much.
+func (s *share) due(now int64) float64 {
+	if s.since == 0 {
+		return 0
+	}
+	return s.away + s.earned(now)
+}
+
+func (s *share) earned(now int64) float64 {
+	if s.since == 0 {
+		return 0
+	}
+	return s.earns * float64(now-s.since) / 1e9
 }
 
 func newRate(l *Limits, c *counter, name string) body {
@@ -114,6 +136,8 @@ func (r *rate) dry(s *share, now int64) policy.Verdict {
 		return policy.Dry // never had a share, or it ran out while the machine slept
 	case r.more.Load():
 		return policy.Dry // a burst past the share, though not past the limit
+	case s.since != 0 && s.due(now)+1 >= float64(r.node.waiters.Load()) && s.due(now) >= 1:
+		return policy.Dry // what it takes is on its way to Redis and back
 	}
 	if now > s.early {
 		r.node.wake()
@@ -145,7 +169,9 @@ func (r *rate) alone(s *share, now int64) policy.Verdict {
 	if r.kept != nil && r.kept.part > 0 {
 		part = r.kept.part
 	}
-	tokens := s.freeze(now)
+	// What is under way is lent until its fate is known.
+	r.lent = s.away
+	tokens := s.freeze(now) + s.due(now)
 	if s.until == 0 {
 		tokens = part * float64(r.size.burst)
 	}

@@ -1,6 +1,8 @@
 package limit
 
 import (
+	"context"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -244,6 +246,115 @@ func TestRateRedisAway(t *testing.T) {
 	if n := count(cold.Limits, slow, time.Second); n < 2 || n > 4 {
 		t.Errorf("a rate of 4/s split by two admitted %d in 1 s", n)
 	}
+}
+
+// TestRateSlowRedis: a Redis that stalls again and again, for longer than anyone
+// waits for it, refuses hardly anybody who keeps to the limit and admits nothing
+// beyond it. It does not run beside other tests: they would make it stall, too.
+func TestRateSlowRedis(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		clients int
+		under   bool
+	}{{"under the limit", 32, true}, {"at the limit's double", 160, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			s := startRedis(t)
+			e := s.edge("edge-a", 1)
+			f := rateFamily(t, e.Limits, contract.Rate{Rate: 1000, Burst: 500})
+			var ts times
+			var wg sync.WaitGroup
+			stop := make(chan struct{})
+			for range c.clients {
+				ts.offer(&wg, e.Limits, f, 80*time.Millisecond, stop)
+			}
+			_, cell := serve(e.Limits, f, testKey())
+			until(t, 5*time.Second, "the share follows the demand", func() bool { return cell.(*rate).now.Load().part > 0.7 })
+			for range 3 {
+				time.Sleep(300 * time.Millisecond)
+				s.freeze(true)
+				time.Sleep(350 * time.Millisecond)
+				s.freeze(false)
+			}
+			close(stop)
+			wg.Wait()
+			if refused := ts.tried - len(ts.at); c.under && refused > ts.tried/20 {
+				t.Errorf("%d of %d refused at 400/s under a limit of 1000/s", refused, ts.tried)
+			}
+			ts.check(t, 1000, 500)
+		})
+	}
+}
+
+// TestRateRenewal: what happens between a renewal and its answer, step by step,
+// whether requests wait or the edge goes on alone. Tokens are neither lost nor made.
+func TestRateRenewal(t *testing.T) {
+	t.Parallel()
+	answer := func(part, tokens int64) *call {
+		return &call{reply: []any{int64(1), part * 1e7, tokens * 1e3, int64(10_000), int64(0), int64(0), int64(1), int64(0), int64(0)}}
+	}
+	const sent, heard = int64(time.Hour), int64(time.Hour + 100*time.Millisecond)
+	// An edge with 200 tokens of a share of 80 % keeps 2 and hands back 198; 100 ms
+	// later the answer comes.
+	for _, c := range []struct {
+		name           string
+		answer         *call
+		waiting, alone float64 // the tokens afterwards, of which 2 or 150 were spent
+	}{
+		{"the same share", answer(80, 198), 2 + 198 + 80 - 2, 2 + 198 + 80 - 150},
+		{"a smaller share", answer(20, 40), 2 + 40 + 20 - 2, 2 + 40 + 20 - 150},
+		{"an answer is lost", &call{err: context.DeadlineExceeded}, 2 + 80 - 2, 2 + 80 - 150},
+		{"not done", &call{reply: []any{int64(0), "seq", "1"}}, 2 + 198 + 80 - 2, 2 + 198 + 80 - 150},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, alone := range []bool{false, true} {
+				r := heldShare(t, sent)
+				if r.ask(sent) == nil {
+					t.Fatal("no renewal was sent")
+				}
+				want := c.waiting
+				if alone {
+					want = c.alone
+					r.slow.Store(heard + 1)
+				}
+				took := 0
+				for took < 150 {
+					if v := r.Take(heard); v == policy.Took {
+						took++
+					} else if v == policy.Denied {
+						t.Fatalf("alone %v: denied after %d, though 280 are due", alone, took)
+					} else if !alone {
+						break // it waits
+					}
+				}
+				if !alone && took != 2 {
+					t.Errorf("%d were taken without an answer, 2 were kept", took)
+				}
+				r.hear(c.answer, heard)
+				if got := r.now.Load().hold(r.now.Load().tat.Load(), heard); math.Abs(got-want) > 1 {
+					t.Errorf("alone %v: %.1f tokens afterwards, want %.0f", alone, got, want)
+				}
+			}
+		})
+	}
+}
+
+// heldShare is a rate whose edge has 200 tokens of a share of 80 %.
+func heldShare(t *testing.T, now int64) *rate {
+	t.Helper()
+	nobody := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
+	t.Cleanup(func() { _ = nobody.Close() })
+	l, err := New(Config{Dir: t.TempDir(), Edge: "edge-a", Epoch: 1, Redis: nobody, Now: func() int64 { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &counter{}
+	c.plan.Store(&plan{rate: bucketOf(contract.Rate{Rate: 1000, Burst: 500})})
+	r := newRate(l, c, "r").(*rate)
+	r.now.Store(&share{gcra: newGCRA(now, 800, 400, 201), part: 0.8, until: now + int64(10*time.Second)})
+	if r.Take(now) != policy.Took {
+		t.Fatal("nothing to take")
+	}
+	return r
 }
 
 func TestRateMiniredis(t *testing.T) {

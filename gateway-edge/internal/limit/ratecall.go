@@ -40,7 +40,7 @@ func (r *rate) ask(now int64) *call {
 	keep := 0.0
 	if now < s.until && !quiet {
 		keep = math.Min(level, math.Max(2, r.demand*0.05))
-		keep = math.Min(math.Floor(keep), maxHeld)
+		keep = math.Max(0, math.Min(math.Floor(keep), maxHeld))
 	}
 	// While the message is under way the tokens kept may be spent and none are
 	// earned: what is earned meanwhile is added when the answer is there.
@@ -49,8 +49,12 @@ func (r *rate) ask(now int64) *call {
 	if quiet {
 		until = 0 // a request that comes now waits for a new share
 	}
-	r.now.Store(&share{gcra: newGCRA(now, 0, keep, keep), until: until, early: math.MaxInt64})
-	r.sent, r.asked = now, waiting
+	mid := &share{gcra: newGCRA(now, 0, keep, keep), until: until, early: math.MaxInt64}
+	if now < s.until && !quiet {
+		mid.since, mid.away, mid.earns = now, level-keep, s.part*r.size.rate
+	}
+	r.now.Store(mid)
+	r.sent, r.asked, r.lent = now, waiting, 0
 	r.seq++
 	demand := strconv.FormatFloat(math.Max(1, r.demand), 'f', 3, 64)
 	if quiet {
@@ -106,7 +110,8 @@ func (r *rate) hear(c *call, now int64) {
 	old, mid := r.kept, r.now.Load()
 	if c.err != nil {
 		r.lost = true
-		r.restore(old, mid, now)
+		// Perhaps Redis has what was handed back, and gave it away.
+		r.restore(old, mid.freeze(now)+mid.earned(now)-r.lent, now)
 		r.node.tend()
 		return
 	}
@@ -117,7 +122,7 @@ func (r *rate) hear(c *call, now int64) {
 			r.l.claim(r.shard, false)
 			r.lost = true
 		}
-		r.restore(old, mid, now)
+		r.restore(old, mid.freeze(now)+mid.due(now), now)
 		r.node.tend()
 		return
 	}
@@ -144,11 +149,17 @@ func (r *rate) hear(c *call, now int64) {
 }
 
 // renewed puts the new share in place. Between the sending and the answer the
-// edge earned at least what the smaller of both shares earns.
+// edge earned at least what the smaller of both shares earns. Where it served
+// alone meanwhile it took what the share before earns, and what was handed back:
+// a debt is paid by what comes next.
 func (r *rate) renewed(old, mid *share, part, tokens float64, term, now int64) {
-	have := mid.freeze(now) + tokens
-	if now < r.sent+term && now < old.until {
-		have += math.Min(old.part, part) * r.size.rate * float64(now-r.sent) / 1e9
+	have := mid.freeze(now) + tokens - r.lent
+	took := float64(now-r.sent) / 1e9
+	switch {
+	case mid.since == 0 && mid.part > 0:
+		have -= math.Max(0, old.part-part) * r.size.rate * took
+	case now < r.sent+term && now < old.until:
+		have += math.Min(old.part, part) * r.size.rate * took
 	}
 	burst := part * float64(r.size.burst)
 	pause := int64(earlyPause)
@@ -188,14 +199,13 @@ func (r *rate) single(mid *share, tokens float64, waitMS, now int64) {
 	r.renewAt = now + int64(time.Second)
 }
 
-// restore goes on with the share as it was: nothing is known to have changed.
-func (r *rate) restore(old, mid *share, now int64) {
+// restore goes on with the share as it was and the tokens that are left of it:
+// nothing is known to have changed.
+func (r *rate) restore(old *share, have float64, now int64) {
 	if old == nil || old.until == 0 || old.part == 0 {
-		mid.freeze(now)
 		r.now.Store(&share{gcra: newGCRA(now, 0, 0, 0)})
 		return
 	}
-	have := mid.freeze(now)
 	s := &share{
 		gcra: newGCRA(now, old.part*r.size.rate, old.part*float64(r.size.burst), have), part: old.part,
 		until: old.until, low: 0, early: now + int64(earlyPause),

@@ -16,11 +16,13 @@ local function older(a, b)
 end
 `
 
-// setHead replaces the head (ARGV[1]) if it still is ARGV[2], "" for none; else it
-// returns the one that is there, or nil.
+// setHead replaces the head (ARGV[1]) if it still is ARGV[2], "" for none, for
+// which the mark ARGV[3] has to be there; else it returns the head that is there,
+// or nil.
 var setHead = redis.NewScript(`
 local now = redis.call('GET', KEYS[1])
 if (now or '') ~= ARGV[2] then return now end
+if not now and redis.call('GET', KEYS[2]) ~= ARGV[3] then return now end
 redis.call('SET', KEYS[1], ARGV[1])
 return 1
 `)

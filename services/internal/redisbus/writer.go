@@ -53,9 +53,18 @@ func (w *Writer) Head(ctx context.Context) (head []byte, top uint64, err error) 
 	return head, top, nil
 }
 
-// SetHead replaces the head if it is still last.
-func (w *Writer) SetHead(ctx context.Context, head, last []byte) (current []byte, ok bool, err error) {
-	v, err := setHead.Run(ctx, w.client, []string{contract.RedisHead}, head, last).Result()
+// Mark leaves a mark beside the head.
+func (w *Writer) Mark(ctx context.Context, mark string) error {
+	if err := w.client.Set(ctx, contract.RedisHeadMark, mark, 0).Err(); err != nil {
+		return unavailable("mark what is filled", err)
+	}
+	return nil
+}
+
+// SetHead replaces the head if it is still last, and for a first one the mark is
+// there.
+func (w *Writer) SetHead(ctx context.Context, head, last []byte, mark string) (current []byte, ok bool, err error) {
+	v, err := setHead.Run(ctx, w.client, []string{contract.RedisHead, contract.RedisHeadMark}, head, last, mark).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, false, nil // there is none any more
 	}
