@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -57,8 +58,8 @@ func newFetcher(pools *transport.Pools, guard *match.Guard, org uint64) *fetcher
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				return pools.DialContext(ctx, org, network, addr)
 			},
-			TLSHandshakeTimeout: fetchTime, ResponseHeaderTimeout: fetchTime,
-			MaxIdleConns: 4, MaxConnsPerHost: 4, IdleConnTimeout: 30 * time.Second,
+			TLSHandshakeTimeout: fetchTime,
+			MaxIdleConns:        64, MaxIdleConnsPerHost: 16, MaxConnsPerHost: 64, IdleConnTimeout: 30 * time.Second,
 			MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true,
 		},
 	}
@@ -82,31 +83,54 @@ func (f *fetcher) Get(b policy.Blocking, address string, limit int64) ([]byte, m
 }
 
 func (f *fetcher) get(ctx context.Context, address string, limit int64) (body []byte, header map[string]string, status int, err error) {
-	if _, err := f.guard.CheckFetchURL(address); err != nil {
-		return nil, nil, 0, fmt.Errorf("fetch: %w", err)
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	got, err := f.send(ctx, &policy.FetchRequest{Method: http.MethodGet, URL: address, Limit: limit}, f.client)
 	if err != nil {
-		return nil, nil, 0, fmt.Errorf("fetch: %w", err)
+		return nil, nil, 0, err
 	}
-	r.Header.Set("User-Agent", "Tollgate")
-	resp, err := f.client.Do(r)
-	if err != nil {
-		return nil, nil, 0, fmt.Errorf("fetch: %w", withoutURL(err))
-	}
-	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err != nil {
-		return nil, nil, 0, fmt.Errorf("fetch: read body: %w", err)
-	}
-	if int64(len(body)) > limit {
-		return nil, nil, 0, fmt.Errorf("fetch: the body is longer than %d bytes", limit)
-	}
-	header = make(map[string]string, len(resp.Header))
-	for k, v := range resp.Header {
+	header = make(map[string]string, len(got.Header))
+	for k, v := range got.Header {
 		header[k] = strings.Clone(v[len(v)-1])
 	}
-	return body, header, resp.StatusCode, nil
+	return got.Body, header, got.Status, nil
+}
+
+// Do implements policy.Fetch.
+func (f *fetcher) Do(b policy.Blocking, r *policy.FetchRequest) (*policy.FetchResponse, error) {
+	c := *f.client
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if r.Timeout > 0 {
+		c.Timeout = r.Timeout
+	}
+	return f.send(b.Context(), r, &c)
+}
+
+func (f *fetcher) send(ctx context.Context, r *policy.FetchRequest, c *http.Client) (*policy.FetchResponse, error) {
+	if _, err := f.guard.CheckFetchURL(r.URL); err != nil {
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
+	if err != nil {
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	for k, v := range r.Header {
+		req.Header[http.CanonicalHeaderKey(k)] = v
+	}
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", "Tollgate")
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("fetch: %w", withoutURL(err))
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, r.Limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("fetch: read body: %w", err)
+	}
+	if int64(len(body)) > r.Limit {
+		return nil, fmt.Errorf("fetch: the body is longer than %d bytes", r.Limit)
+	}
+	return &policy.FetchResponse{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
 
 // withoutURL leaves the address out: it may hold a credential in its query.

@@ -46,11 +46,19 @@ func (x *Exchange) Answer(status int, contentType string, body []byte) Action {
 	return Action{actAnswer}
 }
 
+// AnswerFrom is Answer with what a cache or an integration gave: the answer is
+// billed like a backend's.
+func (x *Exchange) AnswerFrom(o Origin, status int, contentType string, body []byte) Action {
+	x.e.Reply = EngineReply{Status: status, ContentType: contentType, Body: body, Origin: o}
+	return Action{actAnswer}
+}
+
 // EngineReply is an answer that a policy made.
 type EngineReply struct {
 	Status      int // 0: the error Code
 	ContentType string
 	Body        []byte
+	Origin      Origin
 	Code        contract.Code
 	Retry       time.Duration
 	Detail      string

@@ -73,10 +73,10 @@ func (b Blocking) Context() context.Context { return b.b.Context() }
 // that answer by themselves.
 func (b Blocking) Reader(s Side) io.Reader { return b.b.Reader(s) }
 
-// Writer streams an answer of the edge's own: it runs the response side of the
-// chain, writes the head and returns a writer whose Write waits for the client.
-// Return x.Streamed() after Close.
-func (b Blocking) Writer(status int) (io.WriteCloser, error) { return b.b.Writer(status) }
+// Writer streams an answer of an origin; FromEdge is the edge's own and never
+// billed. It runs the response side of the chain, writes the head and returns a
+// writer whose Write waits for the client. Return x.Streamed() after Close.
+func (b Blocking) Writer(o Origin, status int) (io.WriteCloser, error) { return b.b.Writer(o, status) }
 
 // Streamed says that the answer was written through Blocking.Writer.
 func (x *Exchange) Streamed() Action { return Action{actStreamed} }
@@ -85,7 +85,7 @@ func (x *Exchange) Streamed() Action { return Action{actStreamed} }
 type EngineBlocking interface {
 	Context() context.Context
 	Reader(s Side) io.Reader
-	Writer(status int) (io.WriteCloser, error)
+	Writer(o Origin, status int) (io.WriteCloser, error)
 }
 
 // EngineMayBlock makes the right to wait.

@@ -29,6 +29,7 @@ type Chain struct {
 type chainStep struct {
 	p                 Policy
 	w                 Waiter
+	c                 Chooser
 	r                 Responder
 	d                 Finisher
 	phase             Phase
@@ -42,6 +43,9 @@ func (s *chainStep) need(side Side) Need {
 	}
 	return s.response
 }
+
+// wants asks the policy whether it wants the side's body.
+func (s *chainStep) wants(x *Exchange, side Side) bool { return s.c == nil || s.c.WantsBody(x, side) }
 
 // CompileChain puts steps together. They must be in the order of their phases.
 func CompileChain(steps []Step) (*Chain, error) {
@@ -60,16 +64,20 @@ func CompileChain(steps []Step) (*Chain, error) {
 		}
 		last = d.Phase
 		st := chainStep{p: s.Policy, phase: d.Phase, request: d.Request, response: d.Response, typ: d.Type, from: s.From}
+		if n, ok := s.Policy.(Needer); ok {
+			st.request, st.response = n.Needs()
+		}
 		st.w, _ = s.Policy.(Waiter)
+		st.c, _ = s.Policy.(Chooser)
 		st.r, _ = s.Policy.(Responder)
 		st.d, _ = s.Policy.(Finisher)
-		for _, n := range []Need{d.Request, d.Response} {
+		for _, n := range []Need{st.request, st.response} {
 			if n.Mode == NeedWhole && n.Max <= 0 {
 				return nil, fmt.Errorf("policy %s needs a whole body without a bound", d.Type)
 			}
 		}
 		c.single = append(c.single, d.Single...)
-		c.request, c.response = merge(c.request, d.Request), merge(c.response, d.Response)
+		c.request, c.response = merge(c.request, st.request), merge(c.response, st.response)
 		c.steps = append(c.steps, st)
 	}
 	return c, nil
@@ -114,11 +122,14 @@ func (c *Chain) EngineRun(x *Exchange) (st EngineStatus) {
 	defer e.caught(&st)
 	for e.pc < len(c.steps) {
 		s := &c.steps[e.pc]
-		if s.request.Mode == NeedWhole && e.ReqBody == nil && e.Req.Length != 0 {
+		if s.request.Mode == NeedWhole && e.ReqBody == nil && e.Req.Length != 0 && s.wants(x, OnTheRequest) {
 			e.now = 0
 			return EngineNeedBody
 		}
 		e.began = e.pc + 1
+		if s.request.Mode == NeedWhole && e.ReqBody != nil && e.ReqBody.size > s.request.Max {
+			return e.requestAction(s, x.Reject(contract.CodeBodyTooLarge, 0)) // another policy may take more
+		}
 		if st = e.requestAction(s, s.p.OnRequest(x, &e.slots[e.pc])); st != EngineGo {
 			return st
 		}
@@ -203,8 +214,13 @@ func (c *Chain) EngineRespond(x *Exchange) (st EngineStatus) {
 		if s.r == nil {
 			continue
 		}
-		if s.response.Mode == NeedWhole && e.RespBody == nil && e.Resp.Length != 0 {
+		if s.response.Mode == NeedWhole && e.RespBody == nil && e.Resp.Length != 0 && s.wants(x, OnTheResponse) {
 			return EngineNeedBody
+		}
+		if s.response.Mode == NeedWhole && e.RespBody != nil && e.RespBody.size > s.response.Max {
+			if st = e.responseAction(s, x.Reject(contract.CodeUpstreamProtocol, 0)); st != EngineGo {
+				return st
+			}
 		}
 		if st = e.responseAction(s, s.r.OnResponse(x, &e.slots[e.ri])); st != EngineGo {
 			return st
@@ -322,6 +338,13 @@ func (c *Chain) EngineVerdicts(x *Exchange) []contract.PolicyTrace {
 		out = append(out, t)
 	}
 	return out
+}
+
+// EngineIntegrates reports that the policy that runs is the route's integration:
+// what it does counts as sent on.
+func (e *EngineExchange) EngineIntegrates() bool {
+	s := e.step()
+	return s != nil && !e.responding && s.phase == PhaseIntegrate
 }
 
 // EngineBodyMax is the bound of the policy that asked for the whole body.

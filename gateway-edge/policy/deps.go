@@ -104,11 +104,29 @@ type Keep interface {
 	Save(key string, value []byte)
 }
 
-// Fetch gets documents over HTTP from the outside: through the SSRF guard,
-// without proxies of the environment, without redirects to another host, under
-// time limits.
+// Fetch makes HTTP requests to the outside: through the SSRF guard, without
+// proxies of the environment, without redirects to another host, under time
+// limits. Nothing of the caller's request is sent along but what the policy names.
 type Fetch interface {
 	// Get reads at most limit bytes; a longer body is an error. Header has the
 	// response's fields by canonical name, the last one of a name.
 	Get(b Blocking, url string, limit int64) (body []byte, header map[string]string, status int, err error)
+	// Do makes any request. Redirects are not followed.
+	Do(b Blocking, r *FetchRequest) (*FetchResponse, error)
+}
+
+// FetchRequest is a request that a policy makes.
+type FetchRequest struct {
+	Method, URL string
+	Header      map[string][]string // by canonical name; Host and framing are not taken
+	Body        []byte
+	Limit       int64         // of the answer's body, in bytes; a longer one is an error
+	Timeout     time.Duration // 0: five seconds
+}
+
+// FetchResponse is the answer to it.
+type FetchResponse struct {
+	Status int
+	Header map[string][]string // by canonical name
+	Body   []byte
 }

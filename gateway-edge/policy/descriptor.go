@@ -14,10 +14,13 @@ const (
 	PhaseLimit
 	PhaseTransform
 	PhaseCache
+	// PhaseIntegrate is the route's integration: the one step that answers in the
+	// place of an upstream.
+	PhaseIntegrate
 	numPhases
 )
 
-var phaseNames = [numPhases]string{"guard", "authenticate", "authorize", "limit", "transform", "cache"}
+var phaseNames = [numPhases]string{"guard", "authenticate", "authorize", "limit", "transform", "cache", "integrate"}
 
 // String returns the phase's word in documents and traces.
 func (p Phase) String() string {
@@ -46,6 +49,20 @@ type Need struct {
 	// SameLength promises that the filter keeps the length, so that
 	// Content-Length stays.
 	SameLength bool
+}
+
+// Needer is a policy whose configuration decides what it needs: it stands in the
+// place of the descriptor's needs.
+type Needer interface {
+	Needs() (request, response Need)
+}
+
+// Chooser is asked before a whole body is collected for the policy, so that only
+// what it can read is held in memory, and nothing that never ends. Where it says
+// false the hook is called without the body, unless another policy has had it
+// collected. It is called on the side's turn, and may be called again.
+type Chooser interface {
+	WantsBody(x *Exchange, s Side) bool
 }
 
 // Policy is one step on a request's way. OnRequest never blocks: it is given

@@ -84,6 +84,7 @@ type EngineExchange struct {
 	waiting    bool
 	fault      bool
 	detail     string
+	replaced   [2]bool // bodies by ReplaceBody
 	slots      []Slot
 	filters    [2][]filterStep
 	arena      arena
@@ -131,12 +132,29 @@ func (e *EngineExchange) Reset() {
 	e.principal, e.refused, e.now = nil, nil, 0
 	e.chain, e.pc, e.nexted, e.began, e.ri = nil, 0, 0, 0, 0
 	e.responding, e.waiting, e.fault, e.detail = false, false, false, ""
+	e.replaced = [2]bool{}
 	for i := range e.filters {
 		clear(e.filters[i])
 		e.filters[i] = e.filters[i][:0]
 	}
 	e.arena.b = e.arena.b[:0]
 }
+
+// Replacement is the response's body by ReplaceBody; ok is false where no policy
+// put one in.
+func (e *EngineExchange) Replacement() (body []byte, ok bool) {
+	if !e.replaced[OnTheResponse] || e.RespBody == nil {
+		return nil, false
+	}
+	if len(e.RespBody.chunks) == 0 {
+		return nil, true
+	}
+	return e.RespBody.chunks[0], true
+}
+
+// Forget drops the response's body as policies saw it: another answer takes its
+// place.
+func (e *EngineExchange) Forget() { e.RespBody, e.replaced[OnTheResponse] = nil, false }
 
 // Principal is who calls.
 func (e *EngineExchange) Principal() *Principal { return e.principal }

@@ -118,6 +118,33 @@ func (x *Exchange) Body() Body {
 	return Body{x.e.ReqBody}
 }
 
+// ReplaceBody puts another body in the place of the one that is sent on: of the
+// request in its hooks, of the response in OnResponse. The policy's Need of that
+// side must be NeedWhole, else the exchange ends with 500. The bytes must stay
+// unchanged until the end of the exchange; Content-Length follows by itself, and
+// what described the former bytes (Content-Encoding, ETag and the like) is the
+// policy's to remove. Policies behind see the new body.
+func (x *Exchange) ReplaceBody(body []byte) {
+	st, side := x.e.step(), OnTheRequest
+	if x.e.responding {
+		side = OnTheResponse
+	}
+	if st == nil || st.need(side).Mode != NeedWhole {
+		x.e.fault = true
+		return
+	}
+	b := &EngineBody{}
+	if len(body) > 0 {
+		b.Add(body)
+	}
+	x.e.replaced[side] = true
+	if side == OnTheRequest {
+		x.e.ReqBody, x.e.Req.Length = b, b.size
+	} else {
+		x.e.RespBody, x.e.Resp.Length = b, b.size
+	}
+}
+
 // Outcome is what became of the exchange; complete in OnDone.
 func (x *Exchange) Outcome() Outcome { return x.e.Outcome }
 

@@ -32,6 +32,7 @@ const (
 	FromEdge Origin = iota
 	FromBackend
 	FromCache
+	FromIntegration
 )
 
 // Side is a direction of an exchange.
@@ -74,7 +75,7 @@ func (e Ended) String() string {
 type Outcome struct {
 	// Committed: the first byte of the final head was written.
 	Committed bool
-	// Billable: committed, and the response came from a backend or a cache.
+	// Billable: committed, and the response came from a backend, an integration or a cache.
 	Billable bool
 	Status   int
 	BytesIn  int64 // of the request's body

@@ -30,6 +30,9 @@ func (j *job) respond(ctx context.Context, body []byte) (out []byte, ok bool) {
 	for range 4 * policy.MaxChain {
 		switch st {
 		case policy.EngineGo:
+			if b, replaced := j.e.Replacement(); replaced {
+				body = b
+			}
 			return j.filtered(body)
 		case policy.EngineNeedBody:
 			w := &j.whole[policy.OnTheResponse]
@@ -86,7 +89,8 @@ func (j *job) reply() []byte {
 		e.RespHeader.Reset()
 		e.RespTrailer.Reset()
 	}
-	e.Resp.Origin = policy.FromEdge
+	e.Resp.Origin = r.Origin
+	e.Forget()
 	if r.Status != 0 && (r.Status < 200 || r.Status > 599) {
 		r = policy.EngineReply{Code: contract.CodeInternal}
 	}
@@ -94,6 +98,7 @@ func (j *job) reply() []byte {
 	if r.Status != 0 {
 		j.refused, j.code = false, 0
 		e.Resp.Status, body = r.Status, r.Body
+		j.foreign(r.Origin)
 		if r.ContentType != "" {
 			e.Resp.Header.Set(policy.ContentType, r.ContentType)
 		}
@@ -104,6 +109,19 @@ func (j *job) reply() []byte {
 	}
 	e.Resp.Length = int64(len(body))
 	return body
+}
+
+// foreign makes an answer that is not the edge's own one that is counted, and
+// takes from it what a backend may not say either.
+func (j *job) foreign(o policy.Origin) {
+	if o == policy.FromEdge {
+		return
+	}
+	if !j.admitted && !j.e.Dry {
+		j.attribute()
+		j.admit()
+	}
+	j.cleanResponse()
 }
 
 // retryAfter sets Retry-After, in whole seconds, rounded up.

@@ -56,14 +56,15 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Writer begins an answer of the edge's own: it runs the response side and
-// returns a writer for the body.
-func (b *blocking) Writer(status int) (io.WriteCloser, error) {
+// Writer begins an answer: it runs the response side and returns a writer for the
+// body.
+func (b *blocking) Writer(o policy.Origin, status int) (io.WriteCloser, error) {
 	j := b.j
 	if status < 200 || status > 599 {
 		return nil, errors.New("an answer's status is between 200 and 599")
 	}
-	j.e.Resp.Status, j.e.Resp.Origin, j.e.Resp.Length = status, policy.FromEdge, -1
+	j.e.Resp.Status, j.e.Resp.Origin, j.e.Resp.Length = status, o, -1
+	j.foreign(o)
 	if st := j.chain.EngineRespond(j.x); st != policy.EngineGo {
 		return nil, errors.New("a policy does not let the answer pass")
 	}

@@ -65,6 +65,9 @@ func (j *job) respondBackend(ctx context.Context, o origin) (body []byte, whole,
 	for range 4 * policy.MaxChain {
 		switch st {
 		case policy.EngineGo:
+			if b, replaced := j.e.Replacement(); replaced {
+				body, whole = b, true
+			}
 			if whole {
 				body, ok = j.filtered(body)
 				return body, true, ok

@@ -219,6 +219,10 @@ func (j *job) run(ctx context.Context) bool {
 			}
 			st = j.chain.EngineRun(j.x)
 		case policy.EngineSuspended:
+			if j.e.EngineIntegrates() && !j.admitted && !j.e.Dry {
+				j.attribute()
+				j.admit()
+			}
 			st = j.await(ctx)
 		case policy.EngineStreamed:
 			j.attribute()

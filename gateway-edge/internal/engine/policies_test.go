@@ -65,6 +65,10 @@ func (a *actor) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 			b.Write(c)
 		}
 		a.d.add("body=%s", b.String())
+	case "cached":
+		return x.AnswerFrom(policy.FromCache, 200, "text/plain", []byte("cached"))
+	case "replace-body":
+		x.ReplaceBody([]byte("another one"))
 	case "upper":
 		x.Filter(policy.OnTheRequest, upper{})
 		x.Filter(policy.OnTheResponse, upper{})
@@ -93,11 +97,16 @@ func (a *actor) OnResponse(x *policy.Exchange, _ *policy.Slot) policy.Action {
 		return x.Reject(contract.CodeForbidden, 0)
 	case "wait-response":
 		return x.Wait()
+	case "replace-response":
+		x.ReplaceBody([]byte("another answer"))
 	case "whole-response":
 		a.d.add("body=%d", x.Body().Len())
 	}
 	return x.Next()
 }
+
+// WantsBody: "unread" lets the body pass.
+func (a *actor) WantsBody(*policy.Exchange, policy.Side) bool { return a.do != "unread" }
 
 func (a *actor) OnDone(x *policy.Exchange, _ *policy.Slot) {
 	a.d.add("-%s", a.name)
@@ -210,6 +219,44 @@ func TestChain(t *testing.T) {
 	}
 }
 
+// TestBodies: what policies put in a body's place goes on, however the body came,
+// and each policy is held to its own bound.
+func TestBodies(t *testing.T) {
+	d := &diary{}
+	b := newBackend(t, func(_ *rawBackend, c net.Conn) { echo(c) })
+	whole, small := policy.Need{Mode: policy.NeedWhole, Max: 100}, policy.Need{Mode: policy.NeedWhole, Max: 4}
+	e := newEdge(t, edgeOptions{policies: actors(d, map[string][2]policy.Need{
+		"w": {whole, {}}, "v": {{}, whole}, "s": {small, {}}, "t": {{}, small}, "b": {whole, whole},
+	}, "a", "w", "v", "s", "t", "b")})
+	post := req("POST / HTTP/1.1", "Content-Length: 5\r\n") + "hello"
+	for _, c := range []struct {
+		name   string
+		steps  []string
+		send   string
+		status int
+		body   string // the backend sends back what it got
+	}{
+		{"untouched", []string{"a", ""}, post, 200, "hello"},
+		{"request", []string{"w", "replace-body"}, post, 200, "another one"},
+		{"chunked request", []string{"w", "replace-body"}, chunked("2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"), 200, "another one"},
+		{"a request without one", []string{"w", "replace-body"}, req("POST / HTTP/1.1", "Content-Length: 0\r\n"), 200, "another one"},
+		{"and whoever comes behind sees it", []string{"w", "replace-body", "b", "whole"}, post, 200, "another one"},
+		{"response", []string{"v", "replace-response"}, post, 200, "another answer"},
+		{"both", []string{"b", "replace-body", "v", "replace-response"}, post, 200, "another answer"},
+		{"without the need", []string{"a", "replace-body"}, post, 500, ""},
+		{"over the second one's bound", []string{"w", "whole", "s", ""}, post, 413, ""},
+		{"over a bound of the response", []string{"t", "", "v", "whole-response"}, post, 502, ""},
+		{"not wanted", []string{"s", "unread", "t", "unread"}, post, 200, "hello"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e.serve(acting(b.url, c.steps...))
+			if m := e.once(c.send); m.status() != c.status || c.body != "" && m.body != c.body {
+				t.Errorf("%s %q, want %d %q", m.line, m.body, c.status, c.body)
+			}
+		})
+	}
+}
+
 // TestMarkOnRefusal: headers of an earlier policy stand on a later one's refusal.
 func TestMarkOnRefusal(t *testing.T) {
 	d := &diary{}
@@ -274,6 +321,7 @@ func TestOutcome(t *testing.T) {
 		{"with a body", "", req("POST / HTTP/1.1", "Content-Length: 5\r\n") + "hello", okAnswer, policy.Outcome{Committed: true, Billable: true, Status: 200, BytesIn: 5, BytesOut: 2}},
 		{"refused", "reject", get("/"), okAnswer, policy.Outcome{Committed: true, Status: 401}},
 		{"answered", "answer", get("/"), okAnswer, policy.Outcome{Committed: true, Status: 201, BytesOut: 7}},
+		{"from the cache", "cached", get("/"), okAnswer, policy.Outcome{Committed: true, Billable: true, Status: 200, BytesOut: 6}},
 		{"replaced", "replace", get("/"), okAnswer, policy.Outcome{Committed: true, Status: 403}},
 		{"malformed answer", "", get("/"), "HTTP/9\r\n\r\n", policy.Outcome{Committed: true, Status: 502}},
 		{"cut answer", "", get("/"), "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", policy.Outcome{Committed: true, Billable: true, Status: 200, BytesOut: 5, Ended: policy.EndedByUpstream}},
@@ -321,7 +369,7 @@ func (streamer) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot) pol
 		return x.Reject(contract.CodeRequestInvalid, 0)
 	}
 	x.Response().Header.Set(policy.ContentType, "text/plain")
-	w, err := b.Writer(200)
+	w, err := b.Writer(policy.FromIntegration, 200)
 	if err != nil {
 		return x.Reject(contract.CodeInternal, 0)
 	}

@@ -99,4 +99,4 @@ type blocking struct{ ctx context.Context }
 
 func (b blocking) Context() context.Context         { return b.ctx }
 func (blocking) Reader(policy.Side) io.Reader       { return nil }
-func (blocking) Writer(int) (io.WriteCloser, error) { return nil, io.ErrClosedPipe }
+func (blocking) Writer(policy.Origin, int) (io.WriteCloser, error) { return nil, io.ErrClosedPipe }

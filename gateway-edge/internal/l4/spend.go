@@ -26,7 +26,7 @@ func (w waiting) Context() context.Context { return w.ctx }
 func (w waiting) Reader(policy.Side) io.Reader { return nothing{} }
 
 // Writer refuses: nothing is answered.
-func (w waiting) Writer(int) (io.WriteCloser, error) { return nil, errNothing }
+func (w waiting) Writer(policy.Origin, int) (io.WriteCloser, error) { return nil, errNothing }
 
 var errNothing = errors.New("a connection has neither a request nor an answer")
 

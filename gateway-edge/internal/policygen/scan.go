@@ -105,7 +105,7 @@ func read(dir, folder string, schema []byte) (*policyDoc, error) {
 }
 
 func parsePhase(s string) (policy.Phase, error) {
-	for p := policy.PhaseGuard; p <= policy.PhaseCache; p++ {
+	for p := policy.PhaseGuard; p <= policy.PhaseIntegrate; p++ {
 		if p.String() == s {
 			return p, nil
 		}

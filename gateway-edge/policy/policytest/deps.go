@@ -104,3 +104,44 @@ func (p Pages) Get(b policy.Blocking, url string, limit int64) ([]byte, map[stri
 	}
 	return []byte(body), map[string]string{"Content-Type": "application/json"}, 200, nil
 }
+
+// Do answers a GET with the page; other methods fail.
+func (p Pages) Do(b policy.Blocking, r *policy.FetchRequest) (*policy.FetchResponse, error) {
+	if r.Method != "GET" {
+		return nil, fmt.Errorf("%s %s: connection refused", r.Method, r.URL)
+	}
+	body, _, status, err := p.Get(b, r.URL, r.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return &policy.FetchResponse{Status: status, Header: map[string][]string{"Content-Type": {"application/json"}}, Body: body}, nil
+}
+
+// Server is a Fetch that a function answers. It may be called by several
+// goroutines at once.
+type Server func(r *policy.FetchRequest) (*policy.FetchResponse, error)
+
+// Do asks the function.
+func (s Server) Do(b policy.Blocking, r *policy.FetchRequest) (*policy.FetchResponse, error) {
+	if err := b.Context().Err(); err != nil {
+		return nil, err
+	}
+	got, err := s(r)
+	if err == nil && int64(len(got.Body)) > r.Limit {
+		return nil, errors.New("the answer is too large")
+	}
+	return got, err
+}
+
+// Get asks the function.
+func (s Server) Get(b policy.Blocking, url string, limit int64) ([]byte, map[string]string, int, error) {
+	got, err := s.Do(b, &policy.FetchRequest{Method: "GET", URL: url, Limit: limit})
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	header := map[string]string{}
+	for k, v := range got.Header {
+		header[k] = v[len(v)-1]
+	}
+	return got.Body, header, got.Status, nil
+}

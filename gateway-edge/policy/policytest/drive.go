@@ -3,6 +3,7 @@ package policytest
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -193,15 +194,20 @@ func (p *player) reply(e *policy.EngineExchange, r *Result) {
 	} else {
 		e.Resp.Status, r.Body, r.Rejected = e.Reply.Code.Info().Status, "", true
 	}
+	e.Forget()
 	e.Resp.Length = int64(len(r.Body))
 }
 
 // forward records what the backend would get and takes its answer.
 func (p *player) forward(t testing.TB, x *policy.Exchange, st *Step, r *Result) {
 	e := policy.EngineOf(x)
+	body := st.Request.Body
+	if e.ReqBody != nil { // perhaps another one by now
+		body = string(slices.Concat(e.ReqBody.Chunks()...))
+	}
 	r.Sent = SentRequest{
 		Method: e.Req.Method.Clone(), Host: e.Req.Host.Clone(), Path: e.Req.Path.Clone(), Query: e.Req.Query.Clone(),
-		Header: list(&e.ReqHeader), Body: p.filter(t, x, policy.OnTheRequest, st.Request.Body),
+		Header: list(&e.ReqHeader), Body: p.filter(t, x, policy.OnTheRequest, body),
 	}
 	e.RespHeader.Reset()
 	b := &st.Backend
@@ -235,6 +241,9 @@ func (p *player) response(t testing.TB, x *policy.Exchange, r *Result) {
 		default:
 			t.Fatalf("chain status %d on the response", status)
 		}
+	}
+	if b, ok := e.Replacement(); ok {
+		r.Body = string(b)
 	}
 	r.Status, r.Header = e.Resp.Status, list(&e.RespHeader)
 	r.Body = p.filter(t, x, policy.OnTheResponse, r.Body)
@@ -277,7 +286,7 @@ type blocking struct{ ctx context.Context }
 
 func (b blocking) Context() context.Context           { return b.ctx }
 func (b blocking) Reader(policy.Side) io.Reader       { return strings.NewReader("") }
-func (b blocking) Writer(int) (io.WriteCloser, error) { return nil, io.ErrClosedPipe }
+func (b blocking) Writer(policy.Origin, int) (io.WriteCloser, error) { return nil, io.ErrClosedPipe }
 
 // cutShort plays every step again with its waits cut off at each point: it must
 // neither hang nor panic.
