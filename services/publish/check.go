@@ -256,6 +256,10 @@ func (dry) Get(policy.Blocking, string, int64) ([]byte, map[string]string, int, 
 	return nil, nil, 0, errDry
 }
 
+func (dry) Do(policy.Blocking, *policy.FetchRequest) (*policy.FetchResponse, error) {
+	return nil, errDry
+}
+
 func (dry) Family(policy.CounterSpec) (policy.Family, error) { return dryFamily{}, nil }
 
 type dryFamily struct{}
