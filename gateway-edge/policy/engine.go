@@ -84,6 +84,7 @@ type EngineExchange struct {
 	waiting    bool
 	fault      bool
 	detail     string
+	asked      Text    // the path before the first Rewrite
 	replaced   [2]bool // bodies by ReplaceBody
 	slots      []Slot
 	filters    [2][]filterStep
@@ -132,7 +133,7 @@ func (e *EngineExchange) Reset() {
 	e.principal, e.refused, e.now = nil, nil, 0
 	e.chain, e.pc, e.nexted, e.began, e.ri = nil, 0, 0, 0, 0
 	e.responding, e.waiting, e.fault, e.detail = false, false, false, ""
-	e.replaced = [2]bool{}
+	e.replaced, e.asked = [2]bool{}, Text{}
 	for i := range e.filters {
 		clear(e.filters[i])
 		e.filters[i] = e.filters[i][:0]
@@ -153,8 +154,21 @@ func (e *EngineExchange) Replacement() (body []byte, ok bool) {
 }
 
 // Forget drops the response's body as policies saw it: another answer takes its
-// place.
-func (e *EngineExchange) Forget() { e.RespBody, e.replaced[OnTheResponse] = nil, false }
+// place. Filters that were put on the former one's way go with it.
+func (e *EngineExchange) Forget() {
+	e.RespBody, e.replaced[OnTheResponse] = nil, false
+	if e.responding && len(e.filters[OnTheResponse]) > 0 {
+		e.Unfilter(OnTheResponse)
+		e.Resp.Header.Del(ContentEncoding) // theirs, where it still stands
+	}
+}
+
+// Unfilter takes a side's filters off: its body went through them while it was
+// collected.
+func (e *EngineExchange) Unfilter(s Side) {
+	clear(e.filters[s])
+	e.filters[s] = e.filters[s][:0]
+}
 
 // Principal is who calls.
 func (e *EngineExchange) Principal() *Principal { return e.principal }

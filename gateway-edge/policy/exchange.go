@@ -90,6 +90,9 @@ func (x *Exchange) Rewrite(path, query []byte) Action {
 	if err != nil || canon != p {
 		return x.RejectDetail(contract.CodeRequestInvalid, 0, "the rewritten path is not canonical")
 	}
+	if x.e.asked.s == "" {
+		x.e.asked = x.e.Req.Path
+	}
 	if query != nil && !queryBytes(query) {
 		return x.RejectDetail(contract.CodeRequestInvalid, 0, "the rewritten query holds a character that is not allowed")
 	}
@@ -98,6 +101,14 @@ func (x *Exchange) Rewrite(path, query []byte) Action {
 		x.e.Req.Query = Text{x.e.arena.copy(query)}
 	}
 	return x.Next()
+}
+
+// Asked is the path that the client asked for, whatever it was rewritten to.
+func (x *Exchange) Asked() Text {
+	if x.e.asked.s != "" {
+		return x.e.asked
+	}
+	return x.e.Req.Path
 }
 
 func queryBytes(b []byte) bool {
@@ -143,6 +154,19 @@ func (x *Exchange) ReplaceBody(body []byte) {
 	} else {
 		x.e.RespBody, x.e.Resp.Length = b, b.size
 	}
+}
+
+// DropResponse forgets the head and the trailers of the response that is under
+// way, in OnResponse or behind a Wait there: the answer that the policy makes next
+// has only the fields that it sets from now on.
+func (x *Exchange) DropResponse() {
+	if !x.e.responding {
+		x.e.fault = true
+		return
+	}
+	x.e.RespHeader.Reset()
+	x.e.RespTrailer.Reset()
+	x.e.Resp.Origin = FromEdge
 }
 
 // Outcome is what became of the exchange; complete in OnDone.

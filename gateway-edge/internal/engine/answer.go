@@ -35,6 +35,10 @@ func (j *job) respond(ctx context.Context, body []byte) (out []byte, ok bool) {
 			}
 			return j.filtered(body)
 		case policy.EngineNeedBody:
+			if body, ok = j.filtered(body); !ok {
+				return nil, false
+			}
+			j.e.Unfilter(policy.OnTheResponse)
 			w := &j.whole[policy.OnTheResponse]
 			w.Reset()
 			w.Add(body)
@@ -73,7 +77,11 @@ const maxFiltered = 1 << 30
 func (j *job) send(body []byte) {
 	r := &j.e.Resp
 	has := !j.e.Req.Method.Is("HEAD") && r.Status != 204 && r.Status != 304 && r.Status >= 200
-	j.cl.begin(j, int64(len(body)), has)
+	length := int64(len(body))
+	if r.Status == 304 {
+		length = -1 // what it would say is the length of the answer that the client has (RFC 9110, 8.6)
+	}
+	j.cl.begin(j, length, has)
 	if err := j.cl.write(j, body, true); err != nil {
 		j.ended = endedBy(err)
 		j.cl.abort(j)

@@ -116,6 +116,16 @@ func (j *job) collectResponse(o origin, limit int64) ([]byte, bool) {
 		}
 		out = append(out, p...)
 	}
+	// Policies nearer to the backend see the body before the one that collects it.
+	if on, _ := j.e.Filtered(policy.OnTheResponse); on {
+		p, err := j.e.Push(j.x, policy.OnTheResponse, out, true, maxFiltered)
+		if err != nil {
+			j.panicked()
+			return nil, false
+		}
+		out = append([]byte(nil), p...)
+		j.e.Unfilter(policy.OnTheResponse)
+	}
 	w.Add(out)
 	j.e.RespBody = w
 	return out, true

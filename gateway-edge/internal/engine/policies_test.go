@@ -99,6 +99,10 @@ func (a *actor) OnResponse(x *policy.Exchange, _ *policy.Slot) policy.Action {
 		return x.Wait()
 	case "replace-response":
 		x.ReplaceBody([]byte("another answer"))
+	case "drop":
+		x.DropResponse()
+		x.Response().Header.Set(policy.ETag, `"kept"`)
+		return x.AnswerFrom(policy.FromCache, 200, "text/plain", []byte("kept"))
 	case "whole-response":
 		a.d.add("body=%d", x.Body().Len())
 	}
@@ -307,6 +311,56 @@ func TestFilters(t *testing.T) {
 			t.Errorf("%s", m.line)
 		}
 	})
+}
+
+// TestFilterOrder: a policy that collects the answer gets it from the filters of
+// those nearer to the backend, which see nothing that is put in its place.
+func TestFilterOrder(t *testing.T) {
+	d := &diary{}
+	stream, whole := policy.Need{Mode: policy.NeedStream}, policy.Need{Mode: policy.NeedWhole, Max: 100}
+	b := answers(t, okAnswer)
+	e := newEdge(t, edgeOptions{policies: actors(d, map[string][2]policy.Need{"u": {stream, stream}, "v": {{}, whole}}, "a", "u", "v")})
+	for _, c := range []struct {
+		name  string
+		steps []string
+		body  string
+	}{
+		{"seen", []string{"v", "whole-response", "u", "upper"}, "OKOK"},
+		{"replaced", []string{"v", "replace-response", "u", "upper"}, "another answer"},
+		{"dropped", []string{"a", "drop", "u", "upper"}, "kept"},
+		{"refused", []string{"a", "replace", "u", "upper"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e.serve(acting(b.url, c.steps...))
+			m := e.once(get("/"))
+			if c.body != "" && m.body != c.body || c.body == "" && m.code() != "forbidden" {
+				t.Errorf("%s %q", m.line, m.body)
+			}
+			if c.name == "refused" && !strings.HasPrefix(m.body, "{") {
+				t.Errorf("the refusal went through the filter: %q", m.body)
+			}
+		})
+	}
+	if s := d.take(); !strings.Contains(s, "body=4") {
+		t.Errorf("collected before the filter: %s", s)
+	}
+}
+
+// TestDropResponse: the answer in a backend's place has what was set behind the
+// drop, and nothing of the backend's; an edge's own error turns into it as well.
+func TestDropResponse(t *testing.T) {
+	d := &diary{}
+	b := rawAnswer(t, "HTTP/1.1 304 Not Modified\r\nX-Backend: 1\r\n\r\n", func(net.Conn) {})
+	e := newEdge(t, edgeOptions{policies: actors(d, nil, "a")})
+	for name, url := range map[string]string{"a backend's": b.url, "the edge's": "http://127.0.0.1:2999"} {
+		t.Run(name, func(t *testing.T) {
+			e.serve(acting(url, "a", "drop"))
+			m := e.once(get("/"))
+			if m.status() != 200 || m.body != "kept" || m.get("ETag") != `"kept"` || m.get("X-Backend") != "" || m.code() != "" || m.get("Cache-Control") != "" {
+				t.Errorf("%s %v %q", m.line, m.header, m.body)
+			}
+		})
+	}
 }
 
 // TestOutcome: rule 11: who is billed, and what policies are told.

@@ -231,6 +231,8 @@ func (p *player) response(t testing.TB, x *policy.Exchange, r *Result) {
 	for status != policy.EngineGo {
 		switch status {
 		case policy.EngineNeedBody:
+			r.Body = p.filter(t, x, policy.OnTheResponse, r.Body)
+			e.Unfilter(policy.OnTheResponse)
 			e.RespBody = p.collect(r.Body)
 			status = p.chain.EngineRespond(x)
 		case policy.EngineSuspended:
