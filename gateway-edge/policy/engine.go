@@ -86,6 +86,10 @@ type EngineExchange struct {
 	detail     string
 	asked      Text    // the path before the first Rewrite
 	replaced   [2]bool // bodies by ReplaceBody
+	translated uint64  // bits of the steps that said Translate
+	cameMethod Text    // the client's, where one of them has said so
+	cameType   Text
+	cameTyped  bool
 	slots      []Slot
 	filters    [2][]filterStep
 	arena      arena
@@ -134,6 +138,7 @@ func (e *EngineExchange) Reset() {
 	e.chain, e.pc, e.nexted, e.began, e.ri = nil, 0, 0, 0, 0
 	e.responding, e.waiting, e.fault, e.detail = false, false, false, ""
 	e.replaced, e.asked = [2]bool{}, Text{}
+	e.translated, e.cameMethod, e.cameType, e.cameTyped = 0, Text{}, Text{}, false
 	for i := range e.filters {
 		clear(e.filters[i])
 		e.filters[i] = e.filters[i][:0]
@@ -196,6 +201,30 @@ func (e *EngineExchange) Tick() { e.now = 0 }
 
 // SetNow sets what Now answers until the next Tick.
 func (e *EngineExchange) SetNow(now int64) { e.now = now }
+
+// CameMethod is the method that the client used, whatever a policy made of it.
+func (e *EngineExchange) CameMethod() Text {
+	if e.translated != 0 {
+		return e.cameMethod
+	}
+	return e.Req.Method
+}
+
+// CameType is the content type that the client sent, whatever a policy made of it.
+func (e *EngineExchange) CameType() (t Text, ok bool) {
+	if e.translated != 0 {
+		return e.cameType, e.cameTyped
+	}
+	return e.Req.Header.Get(ContentType)
+}
+
+// at is the position of the step whose hook runs.
+func (e *EngineExchange) at() int {
+	if e.responding {
+		return max(e.ri, 0)
+	}
+	return e.pc
+}
 
 func (e *EngineExchange) step() *chainStep {
 	i := e.pc

@@ -169,17 +169,34 @@ func (x *Exchange) DropResponse() {
 	x.e.Resp.Origin = FromEdge
 }
 
+// Translate says that this policy puts the request into another protocol. It is
+// called in OnRequest before the head is changed: method and content type, as they
+// are then, stay those of the access log and of the edge's own errors, which
+// the client must understand.
+func (x *Exchange) Translate() {
+	if x.e.translated == 0 {
+		x.e.cameMethod = x.e.Req.Method
+		x.e.cameType, x.e.cameTyped = x.e.Req.Header.Get(ContentType)
+	}
+	x.e.translated |= 1 << x.e.at()
+}
+
+// Translated reports whether the policy whose hook runs has said Translate on
+// this exchange.
+func (x *Exchange) Translated() bool { return x.e.translated&(1<<x.e.at()) != 0 }
+
 // Outcome is what became of the exchange; complete in OnDone.
 func (x *Exchange) Outcome() Outcome { return x.e.Outcome }
 
 // Filter puts f on the way of a side's body, behind those put there before. It
 // is called from OnRequest for the request's body and from OnRequest or
 // OnResponse for the response's; the policy's Need of that side must be
-// NeedStream, else the exchange ends with 500.
+// NeedStream, or NeedWhole where a Chooser takes some bodies whole and others as
+// they come. Else the exchange ends with 500.
 func (x *Exchange) Filter(s Side, f BodyFilter) {
 	st := x.e.step()
-	if st == nil || f == nil || s == OnTheRequest && (x.e.responding || st.request.Mode != NeedStream) ||
-		s == OnTheResponse && st.response.Mode != NeedStream {
+	if st == nil || f == nil || s == OnTheRequest && (x.e.responding || st.request.Mode == NeedNone) ||
+		s == OnTheResponse && st.response.Mode == NeedNone {
 		x.e.fault = true
 		return
 	}

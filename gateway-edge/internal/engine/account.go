@@ -135,7 +135,7 @@ func (j *job) log(edge, upstream int64) {
 	r := observe.Record{
 		Time: j.eng.clock.Milli(j.began), RequestID: policy.EngineString(j.idText),
 		Organization: j.id.Organization, Gateway: j.id.Gateway, Version: j.gw.Doc.Version, RouteNum: j.id.Route,
-		Method: policy.EngineString(j.e.Req.Method), Host: policy.EngineString(j.host),
+		Method: policy.EngineString(j.e.CameMethod()), Host: policy.EngineString(j.host),
 		Path: policy.EngineString(j.path), Query: policy.EngineString(j.query),
 		Protocol: protocols[j.cl.protocol()].name, Client: j.e.ClientAddr,
 		Status: status, Code: code,
@@ -168,7 +168,7 @@ const traceShare = 256
 func (j *job) trace() *contract.Trace {
 	t := &contract.Trace{
 		Edge: j.eng.cfg.Edge, Gateway: j.gw.Doc.Name, Version: j.gw.Doc.Version,
-		Host: j.host.Clone(), Method: j.e.Req.Method.Clone(), Path: j.path.Clone(),
+		Host: j.host.Clone(), Method: j.e.CameMethod().Clone(), Path: j.path.Clone(),
 		Status: j.e.Outcome.Status, Detail: j.detail,
 	}
 	if j.rt != nil {

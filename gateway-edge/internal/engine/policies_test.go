@@ -69,7 +69,18 @@ func (a *actor) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 		return x.AnswerFrom(policy.FromCache, 200, "text/plain", []byte("cached"))
 	case "replace-body":
 		x.ReplaceBody([]byte("another one"))
-	case "upper":
+	case "translate":
+		if x.Translated() {
+			panic("translated before it said so")
+		}
+		x.Translate()
+		r := x.Request()
+		r.Method = policy.Static("POST")
+		r.Header.Set(policy.ContentType, "application/grpc")
+		if !x.Translated() {
+			panic("not translated")
+		}
+	case "upper", "unread-upper":
 		x.Filter(policy.OnTheRequest, upper{})
 		x.Filter(policy.OnTheResponse, upper{})
 	case "forge":
@@ -110,7 +121,9 @@ func (a *actor) OnResponse(x *policy.Exchange, _ *policy.Slot) policy.Action {
 }
 
 // WantsBody: "unread" lets the body pass.
-func (a *actor) WantsBody(*policy.Exchange, policy.Side) bool { return a.do != "unread" }
+func (a *actor) WantsBody(*policy.Exchange, policy.Side) bool {
+	return !strings.HasPrefix(a.do, "unread")
+}
 
 func (a *actor) OnDone(x *policy.Exchange, _ *policy.Slot) {
 	a.d.add("-%s", a.name)
@@ -251,6 +264,7 @@ func TestBodies(t *testing.T) {
 		{"over the second one's bound", []string{"w", "whole", "s", ""}, post, 413, ""},
 		{"over a bound of the response", []string{"t", "", "v", "whole-response"}, post, 502, ""},
 		{"not wanted", []string{"s", "unread", "t", "unread"}, post, 200, "hello"},
+		{"not wanted whole, but as it comes", []string{"b", "unread-upper"}, post, 200, strings.Repeat("HELLO", 4)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e.serve(acting(b.url, c.steps...))

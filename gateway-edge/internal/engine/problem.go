@@ -49,7 +49,7 @@ func (j *job) problem(code contract.Code, detail string) []byte {
 // grpc returns the content type of an error for a caller that speaks gRPC or
 // gRPC-Web, "" for every other. Both take a status that stands in the head.
 func (j *job) grpc() string {
-	ct, ok := j.e.Req.Header.Get(policy.ContentType)
+	ct, ok := j.e.CameType()
 	if !ok {
 		return ""
 	}

@@ -123,7 +123,7 @@ func (u *upstream2) request(t *balance.Target) *http.Request {
 		}
 	}
 	u.forwarding(r.Header)
-	if j.head.Trailers {
+	if j.head.Trailers || u.rpc { // servers of gRPC refuse calls without it
 		r.Header.Set("Te", "trailers")
 	}
 	ctx := u.ctx
