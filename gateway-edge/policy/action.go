@@ -38,6 +38,13 @@ func (x *Exchange) RejectDetail(c contract.Code, retry time.Duration, detail str
 	return Action{actReject}
 }
 
+// RejectFields is RejectDetail with every bad field: they stand in the problem's
+// "errors". A policy bounds how many it gives, and how long they are.
+func (x *Exchange) RejectFields(c contract.Code, detail string, fields contract.FieldErrors) Action {
+	x.e.Reply = EngineReply{Code: c, Detail: detail, Fields: fields}
+	return Action{actReject}
+}
+
 // Answer answers with a body that must stay unchanged until the end of the
 // exchange. Fields set on Response().Header before stand on the answer. The
 // answer is the edge's own: it is never billed.
@@ -62,4 +69,22 @@ type EngineReply struct {
 	Code        contract.Code
 	Retry       time.Duration
 	Detail      string
+	Fields      contract.FieldErrors
+}
+
+// Refusal is an error of the edge's own that is on its way to the client.
+type Refusal struct {
+	Code   contract.Code
+	Detail string
+	Fields contract.FieldErrors
+}
+
+// Refusal tells a Responder that the response is an error of the edge's own. It
+// reports false for one that gRPC clients read, which has another form.
+func (x *Exchange) Refusal() (Refusal, bool) {
+	r := &x.e.Reply
+	if !x.e.responding || x.e.Resp.Origin != FromEdge || r.Status != 0 || x.e.RespHeader.find(GRPCStatus) != nil {
+		return Refusal{}, false
+	}
+	return Refusal{r.Code, r.Detail, r.Fields}, true
 }

@@ -52,6 +52,9 @@ const (
 	CodeCircuitOpen
 	CodeWebSocketVersion
 	CodeClientCertificate
+	CodeValidationFailed
+	CodeMediaType
+	CodeResponseInvalid
 	numCodes
 )
 
@@ -112,6 +115,9 @@ var codes = [numCodes]CodeInfo{
 	CodeCircuitOpen:              {"circuit_open", 503, 14, "The backends failed too often and rest for a moment", true},
 	CodeWebSocketVersion:         {"websocket_version", 426, 3, "The WebSocket version is not supported", false},
 	CodeClientCertificate:        {"client_certificate", 403, 7, "This host needs a client certificate that it trusts", false},
+	CodeValidationFailed:         {"validation_failed", 400, 3, "The request does not fit what this route accepts", false},
+	CodeMediaType:                {"media_type_unsupported", 415, 3, "The content type or coding of the body is not accepted here", false},
+	CodeResponseInvalid:          {"response_invalid", 502, 13, "The backend's answer does not fit what this route promises", false},
 }
 
 // Info returns what the code means; an unknown code is CodeInternal.

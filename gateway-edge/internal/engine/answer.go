@@ -112,7 +112,7 @@ func (j *job) reply() []byte {
 		}
 	} else {
 		j.refused, j.code, j.detail = true, r.Code, r.Detail
-		body = j.problem(r.Code, r.Detail)
+		body = j.problem(&r)
 		j.retryAfter(r.Code, r.Retry)
 	}
 	e.Resp.Length = int64(len(body))

@@ -67,6 +67,8 @@ func (a *actor) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 		a.d.add("body=%s", b.String())
 	case "cached":
 		return x.AnswerFrom(policy.FromCache, 200, "text/plain", []byte("cached"))
+	case "fields":
+		return x.RejectFields(contract.CodeValidationFailed, "two fields are wrong", contract.FieldErrors{{Pointer: "/a", Detail: `is no "number"`}, {Pointer: "/b/0", Detail: "is missing"}})
 	case "replace-body":
 		x.ReplaceBody([]byte("another one"))
 	case "translate":
@@ -114,6 +116,11 @@ func (a *actor) OnResponse(x *policy.Exchange, _ *policy.Slot) policy.Action {
 		x.DropResponse()
 		x.Response().Header.Set(policy.ETag, `"kept"`)
 		return x.AnswerFrom(policy.FromCache, 200, "text/plain", []byte("kept"))
+	case "page":
+		r, ok := x.Refusal()
+		if !x.Response().Header.Has(policy.GRPCStatus) {
+			x.ReplaceBody(fmt.Appendf(nil, "%v %s %d", ok, r.Code, len(r.Fields)))
+		}
 	case "whole-response":
 		a.d.add("body=%d", x.Body().Len())
 	}
@@ -284,6 +291,33 @@ func TestMarkOnRefusal(t *testing.T) {
 	m := e.once(get("/"))
 	if m.get("X-Mark") != "a" || m.get("Content-Type") != "application/problem+json" {
 		t.Errorf("%v", m.header)
+	}
+}
+
+// TestRefusals: a refusal names every bad field, and a policy before it may write
+// the page in its place.
+func TestRefusals(t *testing.T) {
+	d := &diary{}
+	b := answers(t, okAnswer)
+	whole := policy.Need{Mode: policy.NeedWhole, Max: 10_000}
+	e := newEdge(t, edgeOptions{policies: actors(d, map[string][2]policy.Need{"v": {{}, whole}}, "v", "b")})
+	e.serve(acting(b.url, "b", "fields"))
+	m := e.once(get("/"))
+	const want = `"errors":[{"pointer":"/a","detail":"is no \"number\""},{"pointer":"/b/0","detail":"is missing"}]}`
+	if m.status() != 400 || m.code() != "validation_failed" || !strings.HasSuffix(m.body, want+"\n") || !json.Valid([]byte(m.body)) {
+		t.Errorf("%s %s", m.line, m.body)
+	}
+	e.serve(acting(b.url, "v", "page", "b", "fields"))
+	if m := e.once(get("/")); m.status() != 400 || m.code() != "validation_failed" || m.body != "true validation_failed 2" {
+		t.Errorf("%s %s", m.line, m.body)
+	}
+	e.serve(acting(b.url, "v", "page"))
+	if m := e.once(get("/")); m.status() != 200 || m.body != "false internal 0" {
+		t.Errorf("%s %s", m.line, m.body)
+	}
+	e.serve(acting(b.url, "v", "page", "b", "fields"))
+	if m := e.once(req("POST / HTTP/1.1", "Content-Type: application/grpc\r\nContent-Length: 0\r\n")); m.status() != 200 || m.get("Grpc-Status") != "3" {
+		t.Errorf("%s %v", m.line, m.header)
 	}
 }
 

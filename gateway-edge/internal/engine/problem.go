@@ -11,8 +11,8 @@ import (
 // problem makes the edge's own error of a code: problem+json (RFC 9457), or the
 // status that a gRPC client understands. It is the only place that does. The body
 // is valid until the next problem of this job.
-func (j *job) problem(code contract.Code, detail string) []byte {
-	e, info := j.e, code.Info()
+func (j *job) problem(r *policy.EngineReply) []byte {
+	e, info, detail := j.e, r.Code.Info(), r.Detail
 	e.Resp.Header.Set(policy.TollgateError, info.Name)
 	if kind := j.grpc(); kind != "" {
 		e.Resp.Status = 200
@@ -42,8 +42,29 @@ func (j *job) problem(code contract.Code, detail string) []byte {
 	b = append(b, info.Name...)
 	b = append(b, `","request_id":`...)
 	b = appendJSON(b, policy.EngineString(j.idText))
+	b = appendFields(b, r.Fields)
 	j.misc = append(b, "}\n"...)
 	return j.misc
+}
+
+// appendFields appends the bad fields as RFC 9457 3.2's example does.
+func appendFields(b []byte, fields contract.FieldErrors) []byte {
+	for i := range fields {
+		if i == 0 {
+			b = append(b, `,"errors":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = append(b, `{"pointer":`...)
+		b = appendJSON(b, fields[i].Pointer)
+		b = append(b, `,"detail":`...)
+		b = appendJSON(b, fields[i].Detail)
+		b = append(b, '}')
+	}
+	if len(fields) > 0 {
+		b = append(b, ']')
+	}
+	return b
 }
 
 // grpc returns the content type of an error for a caller that speaks gRPC or

@@ -55,6 +55,9 @@ var advice = map[contract.Code]string{
 	contract.CodeUpstreamBusy:             "Try again after `Retry-After`; or raise the upstream's `max_requests` or its `queue`, or add targets.",
 	contract.CodeCircuitOpen:              "Look at the backends: their `circuit_breaker` opened because they failed or hung. It is tried again by itself.",
 	contract.CodeWebSocketVersion:         "Send `Sec-WebSocket-Version: 13`, as every WebSocket library of today does.",
+	contract.CodeValidationFailed:         "Correct the fields that `errors` names: a [JSON pointer](https://www.rfc-editor.org/rfc/rfc6901) and a reason for each.",
+	contract.CodeMediaType:                "Send the body in one of the content types that `detail` names, without a `Content-Encoding`.",
+	contract.CodeResponseInvalid:          "Look at the backend: its answer is not what `validate_response` or `transform_response` of the route can take.",
 }
 
 // errorPage lists every code that an edge answers with, and has an entry for each
