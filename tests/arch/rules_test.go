@@ -127,9 +127,11 @@ var rules = []rule{
 
 // sharedByPolicies are parts of the SDK that stand beside it, not policies: query
 // strings, templates of a fixed set of variables, edits of header fields, how a
-// limit is spent, looks into claims, lists of addresses, and conditions in
-// CEL.
-var sharedByPolicies = []string{"gateway-edge/policy/query", "gateway-edge/policy/template", "gateway-edge/policy/fieldedit", "gateway-edge/policy/spend", "gateway-edge/policy/claim", "gateway-edge/policy/iprange", "gateway-edge/policy/expression"}
+// limit is spent, looks into claims, lists of addresses, conditions in CEL, what is
+// remembered of credentials and callers, calls that many wait for, and checks of
+// what services a policy asks.
+var sharedByPolicies = []string{"gateway-edge/policy/query", "gateway-edge/policy/template", "gateway-edge/policy/fieldedit", "gateway-edge/policy/spend", "gateway-edge/policy/claim", "gateway-edge/policy/iprange", "gateway-edge/policy/expression",
+	"gateway-edge/policy/memo", "gateway-edge/policy/caller", "gateway-edge/policy/flight", "gateway-edge/policy/endpoint"}
 
 const domainWhy = "a domain declares a one-method interface for what it needs of another; stores, Redis, Stripe and Echo are somebody else's"
 

@@ -24,7 +24,7 @@ func TestOrder(t *testing.T) {
 		"authenticate api_key", "authenticate jwt",
 		"authorize acl",
 		"limit concurrency", "limit quota", "limit rate_limit",
-		"transform mock", "transform redirect", "transform request_headers", "transform rewrite",
+		"transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform upstream_auth",
 	}
 	var got []string
 	for _, d := range builtin.Ordered() {

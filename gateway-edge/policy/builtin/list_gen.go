@@ -17,6 +17,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/requestheaders"
 	"github.com/tollgate/tollgate/gateway-edge/policy/responseheaders"
 	"github.com/tollgate/tollgate/gateway-edge/policy/rewrite"
+	"github.com/tollgate/tollgate/gateway-edge/policy/upstreamauth"
 )
 
 // ordered is every policy, by phase and then by type.
@@ -40,5 +41,6 @@ func ordered() []*policy.Descriptor {
 		&redirect.Descriptor,
 		&requestheaders.Descriptor,
 		&rewrite.Descriptor,
+		&upstreamauth.Descriptor,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/claim"
 	"github.com/tollgate/tollgate/gateway-edge/policy/fieldedit"
+	"github.com/tollgate/tollgate/gateway-edge/policy/memo"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -86,7 +87,7 @@ func (p *jwtPolicy) judge(t *token, hash [32]byte, k *key) *entry {
 	exp, _, _ := numericDate(t.claims, "exp")
 	e := &entry{hash: hash, key: k, expires: exp + int64(skew/time.Second), weight: 512 + 4*len(t.raw)}
 	who := &policy.Principal{
-		Kind: policy.KindToken, KeyDisplay: "jwt_" + hexPrefix(hash), Expires: exp * 1000,
+		Kind: policy.KindToken, KeyDisplay: memo.Display("jwt_", &hash), Expires: exp * 1000,
 		Scopes: scopes(t.claims), Claims: plain(t.claims),
 	}
 	for _, s := range p.config.Scopes {
@@ -104,10 +105,6 @@ func (p *jwtPolicy) judge(t *token, hash [32]byte, k *key) *entry {
 	if who.ConsumerName, e.fault = p.consumer(t.claims); e.fault.bad() {
 		return e
 	}
-	if p.identities != nil {
-		who.Consumer = contract.ConsumerUnmatched
-		e.identity = p.identities.Identity(p.config.Issuer, strings.TrimPrefix(who.ConsumerName, p.config.ConsumerPrefix))
-	}
 	e.values = make([]string, len(p.headers))
 	for i, h := range p.headers {
 		v := claim.Lookup(t.claims, h.claim)
@@ -121,7 +118,7 @@ func (p *jwtPolicy) judge(t *token, hash [32]byte, k *key) *entry {
 		}
 		e.values[i] = s
 	}
-	e.principal = who
+	e.known.Set(who, p.identities, p.config.Issuer, strings.TrimPrefix(who.ConsumerName, p.config.ConsumerPrefix))
 	return e
 }
 
@@ -175,13 +172,4 @@ func plain(claims map[string]any) map[string]any {
 		out[k] = v
 	}
 	return out
-}
-
-func hexPrefix(h [32]byte) string {
-	const hex = "0123456789abcdef"
-	var b [12]byte
-	for i := range b {
-		b[i] = hex[h[i/2]>>(4*(1-i%2))&15]
-	}
-	return string(b[:])
 }

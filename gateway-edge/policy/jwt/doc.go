@@ -6,7 +6,7 @@
 // hot path, without lock or allocation. Anything else goes on in Await: the token
 // is decoded strictly (token.go), its claims are judged (claims.go), its key is
 // found by kid in the issuer's key set (issuer.go, jwks.go), go-oidc verifies it,
-// and the verdict is kept until the token expires or its key dies (cache.go).
+// and the verdict is kept until the token expires or its key dies (verdict.go).
 //
 // What an issuer's keys are is learned through policy.Fetch only, which guards
 // against private addresses, and only in Await: the discovery document, then the

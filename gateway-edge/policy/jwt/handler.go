@@ -1,12 +1,13 @@
 package jwt
 
 import (
-	"crypto/sha256"
 	"errors"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/caller"
+	"github.com/tollgate/tollgate/gateway-edge/policy/memo"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -23,16 +24,16 @@ func (p *jwtPolicy) OnRequest(x *policy.Exchange, s *policy.Slot) policy.Action 
 	if p.issuer.usable(now) == nil {
 		return x.Wait()
 	}
-	hash := p.hash(t)
-	e := p.issuer.tokens.get(&hash)
-	if e == nil || !e.good(now, p.wall().Unix()) {
+	hash := memo.Key(&p.print, t)
+	e := p.issuer.tokens.Get(&hash)
+	if e == nil || !e.Good(now, p.wall().Unix()) {
 		return x.Wait()
 	}
 	if p.issuer.takeRefresh(now) {
 		s.N[0] = refreshing
 		return x.Wait()
 	}
-	who, ok := p.who(e, now)
+	who, ok := e.known.Peek(now)
 	if !ok {
 		return x.Wait()
 	}
@@ -51,17 +52,17 @@ func (p *jwtPolicy) Await(b policy.Blocking, x *policy.Exchange, s *policy.Slot)
 		// Whatever comes of it, the keys at hand still serve this request.
 		_ = p.issuer.fetch(b, p.fetch, now, wanted{})
 	}
-	hash := p.hash(t)
-	e := p.issuer.tokens.get(&hash)
-	if e == nil || p.issuer.usable(now) == nil || !e.good(now, p.wall().Unix()) {
+	hash := memo.Key(&p.print, t)
+	e := p.issuer.tokens.Get(&hash)
+	if e == nil || p.issuer.usable(now) == nil || !e.Good(now, p.wall().Unix()) {
 		if e, f = p.verify(b, t.Clone(), hash, now); f.bad() {
 			return p.refuse(x, f)
 		}
 	}
-	who, ok := p.who(e, now)
+	who, ok := e.known.Peek(now)
 	if !ok {
 		available := true
-		if who, available = p.ask(b, e, now); !available && p.config.RequireConsumer {
+		if who, available = e.known.Load(b, now); !available && p.config.RequireConsumer {
 			return p.refuse(x, fault{code: contract.CodeProviderUnavailable})
 		}
 	}
@@ -82,24 +83,6 @@ func bearer(r *policy.Request) (t policy.Text, f fault) {
 		return t, invalid("The token is longer than 8 KiB")
 	}
 	return t, fault{}
-}
-
-// hash names a token under this configuration: the configuration's own hash has
-// a fixed length, so that no two pairs read alike.
-func (p *jwtPolicy) hash(t policy.Text) [32]byte {
-	if t.Len() <= smallToken {
-		var buf [sha256.Size + smallToken]byte
-		return sha256.Sum256(t.AppendTo(append(buf[:0], p.print[:]...)))
-	}
-	return p.hashLarge(t)
-}
-
-const smallToken = 2 << 10
-
-//go:noinline
-func (p *jwtPolicy) hashLarge(t policy.Text) [32]byte {
-	var buf [sha256.Size + maxToken]byte
-	return sha256.Sum256(t.AppendTo(append(buf[:0], p.print[:]...)))
 }
 
 // verify checks a token from its first byte to its signature and keeps the
@@ -129,7 +112,7 @@ func (p *jwtPolicy) verify(b policy.Blocking, raw string, hash [32]byte, now int
 		return nil, invalid("The token's signature does not verify")
 	}
 	e := p.judge(t, hash, k)
-	p.issuer.tokens.put(e, now, wall.Unix())
+	p.issuer.tokens.Put(e, now, wall.Unix())
 	return e, fault{}
 }
 
@@ -138,7 +121,7 @@ func (p *jwtPolicy) decide(x *policy.Exchange, e *entry, who *policy.Principal) 
 	switch {
 	case e.fault.bad():
 		return p.refuse(x, e.fault)
-	case p.config.RequireConsumer && unmatched(who):
+	case p.config.RequireConsumer && caller.Unmatched(who):
 		return p.refuse(x, fault{code: contract.CodeForbidden, detail: noConsumerText})
 	}
 	x.SetPrincipal(who)

@@ -49,7 +49,7 @@ type issuer struct {
 	url    string
 	jwks   string // configured; "": discovered
 	keys   atomic.Pointer[keySet]
-	tokens cache
+	tokens verdicts
 	// refresh is the CLOCK_BOOTTIME from which a request may take it on itself to
 	// fetch the keys ahead of their end; who wins the swap does.
 	refresh atomic.Int64
@@ -241,7 +241,13 @@ func (i *issuer) install(set *keySet, now int64) {
 		}
 	}
 	i.keys.Store(set)
-	i.tokens.drop(now)
+	i.tokens.Drop(func(e *entry) bool {
+		if e.key.alive(now) {
+			return false
+		}
+		e.known.End()
+		return true
+	})
 }
 
 func (i *issuer) keepForGrace(set *keySet, was *key, now int64) {

@@ -1,0 +1,32 @@
+package jwt
+
+import (
+	"github.com/tollgate/tollgate/gateway-edge/policy/caller"
+	"github.com/tollgate/tollgate/gateway-edge/policy/memo"
+)
+
+const noConsumerText = "The token's caller is not a consumer of this gateway"
+
+// entry is the verdict on one token under one configuration. It is immutable but
+// for what is known of the caller's consumer.
+type entry struct {
+	hash    [32]byte
+	key     *key  // it dies with it
+	expires int64 // Unix seconds, with the leeway
+	weight  int
+	fault   fault
+	known   caller.Known // set unless fault is
+	values  []string     // of the policy's header fields, "" where the claim is absent
+}
+
+// Hash implements memo.Entry.
+func (e *entry) Hash() *[32]byte { return &e.hash }
+
+// Good implements memo.Entry.
+func (e *entry) Good(boot, unix int64) bool { return unix <= e.expires && e.key.alive(boot) }
+
+// Weight implements memo.Entry.
+func (e *entry) Weight() int { return e.weight }
+
+// verdicts are those on one issuer's tokens.
+type verdicts = memo.Table[entry, *entry]
