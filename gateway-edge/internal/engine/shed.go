@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
@@ -114,9 +115,10 @@ func (j *job) sampled() bool {
 // A connection whose request was refused because there is too much to do is not read
 // for a moment, longer each time: a caller that asks again at once, against
 // Retry-After, must not cost what it would have cost to serve it.
+// At the longest it is what Retry-After says.
 const (
-	firstRest = 20 * time.Millisecond
-	longRest  = 320 * time.Millisecond
+	firstRest = 40 * time.Millisecond
+	longRest  = time.Second
 )
 
 // rest waits after a refusal. Those who share a trusted proxy's connection don't pay
@@ -127,6 +129,9 @@ func (c *conn) rest(refused bool) {
 		return
 	}
 	d := min(firstRest<<min(c.refusals, 8), longRest)
+	// Connections that were refused together must not come back together: a herd of
+	// them is a queue of its own.
+	d = d/2 + rand.N(d/2)
 	c.refusals++
 	if c.r == c.w {
 		c.drop()
