@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/collector"
 	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
 )
 
@@ -55,6 +56,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	l.start(work, "health checks", e.health.Run)
 	l.start(work, "engine", e.engine.Run)
 	l.start(work, "overload", e.shed.Run)
+	l.start(work, "collector", collector.Run)
 	l.start(work, "keys", e.keys.Run)
 	l.start(work, "kept values", e.kept.Run)
 	l.start(work, "configuration", e.sync.Load().Run)

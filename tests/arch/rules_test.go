@@ -61,6 +61,10 @@ var rules = []rule{
 		why: "keys know records and Redis, not requests",
 	},
 	{
+		room: "gateway-edge/internal/collector", may: []string{"std"}, never: []string{"std:net", "std:net/http"},
+		why: "the collector's setting is the process's: nothing of requests decides it",
+	},
+	{
 		room: "gateway-edge/internal/shed", may: []string{"std"}, never: []string{"std:net", "std:net/http"},
 		why: "who is let in is decided from counters, knowing neither HTTP nor sockets",
 	},

@@ -234,6 +234,11 @@ func newBackend(t testing.TB, handle func(b *rawBackend, c net.Conn)) *rawBacken
 				return
 			}
 			mu.Lock()
+			if open == nil { // it came as the test ended
+				mu.Unlock()
+				_ = c.Close()
+				return
+			}
 			open[c] = true
 			mu.Unlock()
 			b.mu.Lock()
@@ -256,6 +261,7 @@ func newBackend(t testing.TB, handle func(b *rawBackend, c net.Conn)) *rawBacken
 		for c := range open {
 			_ = c.Close()
 		}
+		open = nil
 		mu.Unlock()
 		wg.Wait()
 	})

@@ -2,8 +2,10 @@ package engine_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -31,8 +33,7 @@ func (l *lockedLines) Write(p []byte) (int, error) {
 // holding is a backend that answers a request once it is let go.
 func holding(t testing.TB) (b *rawBackend, release chan struct{}) {
 	release = make(chan struct{})
-	t.Cleanup(func() { close(release) })
-	return newBackend(t, func(_ *rawBackend, c net.Conn) {
+	b = newBackend(t, func(_ *rawBackend, c net.Conn) {
 		buf := make([]byte, 4096)
 		for {
 			if _, err := c.Read(buf); err != nil {
@@ -43,7 +44,9 @@ func holding(t testing.TB) (b *rawBackend, release chan struct{}) {
 				return
 			}
 		}
-	}), release
+	})
+	t.Cleanup(func() { close(release) }) // before the backend waits for its connections
+	return b, release
 }
 
 // TestTooManyOpen refuses what goes past an organization's bound on open requests,
@@ -132,6 +135,46 @@ func TestTooManyConnections(t *testing.T) {
 		if m := s.answer(); m.status() != 200 {
 			t.Errorf("%s on a trusted proxy's connection", m.line)
 		}
+	}
+}
+
+// TestTooManyHTTP3Connections holds connections over QUIC to the same bounds: one
+// that is too many ends after its handshake, and when memory is short none begins.
+func TestTooManyHTTP3Connections(t *testing.T) {
+	t.Parallel()
+	b := answers(t, okAnswer)
+	g := shed.New(shed.Config{MaxConns: 1, MemoryLimit: 1})
+	e := newEdge(t, edgeOptions{guard: g})
+	e.serve(plain(b.url))
+	ask := func(c *http.Client) error {
+		r, err := c.Get("https://demo.localhost/")
+		if err != nil {
+			return err
+		}
+		defer r.Body.Close()
+		if r.StatusCode != http.StatusOK {
+			return errors.New(r.Status)
+		}
+		return nil
+	}
+	one := e.h3Client()
+	must(t, ask(one))
+	if ask(e.h3Client()) == nil {
+		t.Error("a second connection, past the bound")
+	}
+	must(t, one.Transport.(io.Closer).Close())
+	waitFor(t, func() bool {
+		c := e.h3Client()
+		defer c.Transport.(io.Closer).Close()
+		return ask(c) == nil
+	})
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() { _ = g.Run(ctx) }() // its one byte of memory is in use
+	waitFor(t, g.Closed)
+	if ask(e.h3Client()) == nil {
+		t.Error("a connection while memory is short")
 	}
 }
 

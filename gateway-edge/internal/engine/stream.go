@@ -289,8 +289,12 @@ func (s *stream) writeHead(j *job) {
 	} else if a := s.eng.alternative(j); a != nil {
 		h["Alt-Svc"] = a.values
 	}
-	if j.alone && s.is != protocolHTTP3 {
+	switch {
+	case !j.alone:
+	case s.is != protocolHTTP3:
 		h["Connection"] = []string{"close"} // net/http says so by GOAWAY
+	case j.info.Leave != nil:
+		j.info.Leave()
 	}
 	if st := j.e.Resp.Status; s.length >= 0 && st != http.StatusNoContent {
 		h["Content-Length"] = []string{strconv.FormatInt(s.length, 10)}

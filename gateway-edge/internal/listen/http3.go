@@ -16,6 +16,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
 	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
+	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 )
 
@@ -39,6 +40,11 @@ type http3Config struct {
 	TLS    *tls.Config // of QUIC: TLS 1.3 and ALPN "h3"
 	Census *census
 	Trusts func(netip.Addr) bool
+	// Guard bounds the connections of an organization; nil: they are not. Seats
+	// takes a place for a connection by the server name it asked for; false: there
+	// is none.
+	Guard *shed.Guard
+	Seats func(name string, info *engine.Info) bool
 	// TokenKey seals what proves a client's address at its next visit, at any edge
 	// that has the same. ResetKey makes the tokens by which a client learns that its
 	// connection is gone after a crash; each edge has its own.
@@ -172,7 +178,7 @@ func (q *http3Server) accept(c *quic.Conn) {
 func (q *http3Server) meet(c *quic.Conn, a *arrival) (*h3conn, bool) {
 	state := c.ConnectionState().TLS
 	h := &h3conn{quic: c, since: time.Now()}
-	h.info = engine.Info{Peer: a.peer, Trusted: a.trusted, TLS: true}
+	h.info = engine.Info{Peer: a.peer, Trusted: a.trusted, TLS: true, Seat: a.seat}
 	if !arrived(&state, &h.info) || state.NegotiatedProtocol != http3.NextProtoH3 {
 		return nil, false
 	}
@@ -181,6 +187,10 @@ func (q *http3Server) meet(c *quic.Conn, a *arrival) (*h3conn, bool) {
 		if h.info.SNI, _, err = match.HostString(state.ServerName); err != nil {
 			return nil, false
 		}
+	}
+	if q.cfg.Seats != nil && !q.cfg.Seats(h.info.SNI, &h.info) {
+		q.stats.refused.Add(1)
+		return nil, false
 	}
 	return h, true
 }
@@ -205,7 +215,11 @@ func (q *http3Server) handle(w http.ResponseWriter, r *http.Request) {
 	body := &countedBody{ReadCloser: r.Body, conn: h}
 	r.Body = body
 	defer h.done(r.Context(), body)
-	q.cfg.Engine.ServeHTTP3(w, r, h.infoNow(q.cfg.Trusts))
+	info := h.infoNow(q.cfg.Trusts)
+	info.Leave = func() { // when the answer has been sent
+		time.AfterFunc(h3Linger, func() { h.end(http3.ErrCodeNoError) })
+	}
+	q.cfg.Engine.ServeHTTP3(w, r, info)
 }
 
 // Shutdown takes no more connections, tells all clients by GOAWAY to send no more

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 )
 
 // arrivalKey is the context key under which a connection's arrival travels.
@@ -19,6 +21,7 @@ type arrival struct {
 	q       *http3Server
 	peer    netip.AddrPort
 	trusted bool
+	seat    *shed.Seat // among those of an organization; nil: a trusted proxy's
 	once    sync.Once
 	conn    atomic.Pointer[h3conn] // once its handshake is done
 }
@@ -65,6 +68,10 @@ func (q *http3Server) admit(ctx context.Context, info *quic.ClientInfo) (context
 	if closing {
 		return nil, errClosing
 	}
+	if g := q.cfg.Guard; g != nil && g.Closed() {
+		q.stats.refused.Add(1)
+		return nil, errTooMany
+	}
 	c := q.cfg.Census
 	if c.all.Add(1) > int64(c.max) {
 		c.all.Add(-1)
@@ -77,6 +84,9 @@ func (q *http3Server) admit(ctx context.Context, info *quic.ClientInfo) (context
 		q.stats.refused.Add(1)
 		return nil, errTooMany
 	}
+	if !a.trusted && q.cfg.Guard != nil {
+		a.seat = new(shed.Seat)
+	}
 	q.stats.handshakes.Add(1)
 	q.stats.open.Add(1)
 	context.AfterFunc(ctx, func() {
@@ -85,6 +95,9 @@ func (q *http3Server) admit(ctx context.Context, info *quic.ClientInfo) (context
 		c.all.Add(-1)
 		if !a.trusted {
 			c.leave(peer.Addr())
+		}
+		if a.seat != nil {
+			a.seat.Leave(q.cfg.Guard)
 		}
 	})
 	return context.WithValue(ctx, arrivalKey{}, a), nil

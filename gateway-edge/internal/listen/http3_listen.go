@@ -46,6 +46,7 @@ func (s *Server) bindHTTP3() error {
 	quiet()
 	s.http3 = newHTTP3(http3Config{
 		Engine: s.cfg.Engine, TLS: s.tlsConfig(tls.VersionTLS13, http3.NextProtoH3), Census: s.census, Trusts: s.trusts,
+		Guard: s.cfg.Guard, Seats: s.seats,
 		TokenKey: s.cfg.HTTP3.TokenKey, ResetKey: s.cfg.HTTP3.ResetKey, Logger: s.cfg.Logger,
 	})
 	return nil
