@@ -55,6 +55,8 @@ const (
 	CodeValidationFailed
 	CodeMediaType
 	CodeResponseInvalid
+	CodeAttackSuspected
+	CodeBotRefused
 	numCodes
 )
 
@@ -118,6 +120,8 @@ var codes = [numCodes]CodeInfo{
 	CodeValidationFailed:         {"validation_failed", 400, 3, "The request does not fit what this route accepts", false},
 	CodeMediaType:                {"media_type_unsupported", 415, 3, "The content type or coding of the body is not accepted here", false},
 	CodeResponseInvalid:          {"response_invalid", 502, 13, "The backend's answer does not fit what this route promises", false},
+	CodeAttackSuspected:          {"attack_suspected", 403, 7, "The request looks like an attack", false},
+	CodeBotRefused:               {"bot_refused", 403, 7, "Automated clients of this kind are not served here", false},
 }
 
 // Info returns what the code means; an unknown code is CodeInternal.

@@ -56,8 +56,10 @@ var advice = map[contract.Code]string{
 	contract.CodeCircuitOpen:              "Look at the backends: their `circuit_breaker` opened because they failed or hung. It is tried again by itself.",
 	contract.CodeWebSocketVersion:         "Send `Sec-WebSocket-Version: 13`, as every WebSocket library of today does.",
 	contract.CodeValidationFailed:         "Correct the fields that `errors` names: a [JSON pointer](https://www.rfc-editor.org/rfc/rfc6901) and a reason for each.",
-	contract.CodeMediaType:                "Send the body in one of the content types that `detail` names, without a `Content-Encoding`.",
+	contract.CodeMediaType:                "Send the body in one of the content types that `detail` or the route's documentation names, with one `Content-Type`, in UTF-8, and without a `Content-Encoding` that the route does not take.",
 	contract.CodeResponseInvalid:          "Look at the backend: its answer is not what `validate_response` or `transform_response` of the route can take.",
+	contract.CodeAttackSuspected:          "Look at the request's decision trace: it names the rules of the `waf` policy that matched. If the request is an honest one, exclude them there.",
+	contract.CodeBotRefused:               "Call with a client that says what it is, or change the route's `bot` policy: the decision trace says which of its rules it was.",
 }
 
 // errorPage lists every code that an edge answers with, and has an entry for each

@@ -23,6 +23,7 @@ func TestOrder(t *testing.T) {
 		"guard cors", "guard ip_filter", "guard response_headers",
 		"authenticate api_key", "authenticate jwt",
 		"authorize acl",
+		"limit body_limits",
 		"limit concurrency", "limit quota", "limit rate_limit",
 		"transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform upstream_auth",
 	}

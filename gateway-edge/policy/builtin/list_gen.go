@@ -6,6 +6,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/acl"
 	"github.com/tollgate/tollgate/gateway-edge/policy/apikey"
+	"github.com/tollgate/tollgate/gateway-edge/policy/bodylimits"
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
@@ -33,6 +34,7 @@ func ordered() []*policy.Descriptor {
 		// authorize
 		&acl.Descriptor,
 		// limit
+		&bodylimits.Descriptor,
 		&concurrency.Descriptor,
 		&quota.Descriptor,
 		&ratelimit.Descriptor,
