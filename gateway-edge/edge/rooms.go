@@ -9,6 +9,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/admin"
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
+	"github.com/tollgate/tollgate/gateway-edge/internal/call"
 	"github.com/tollgate/tollgate/gateway-edge/internal/config"
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync"
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
@@ -185,7 +186,8 @@ func (e *Edge) snapshotConfig() snapshot.Config {
 	return snapshot.Config{
 		Keys: e.cfg.Keys, Disk: e.disk, Marker: e.marker, Lookup: builtin.Lookup, Upstreams: e.upstreams,
 		Deps:     deps,
-		FetchFor: fetch.of, GatewayKeys: e.keys.Gateway, GatewayIdentities: e.keys.Identities, KeepFor: e.kept.Of,
+		FetchFor: fetch.of, CallerOf: func(up *balance.Upstream) policy.Caller { return call.New(up, e.clock.Boot) },
+		GatewayKeys: e.keys.Gateway, GatewayIdentities: e.keys.Identities, KeepFor: e.kept.Of,
 		OrgLimits: func(doc *contract.Organization) snapshot.OrgLimits { return e.limits.Organization(doc) },
 		PlanStep: func(org snapshot.OrgLimits, scope policy.Scope, plans []contract.UsagePlan, route string) (policy.Step, error) {
 			own, ok := org.(*limit.Organization)

@@ -25,6 +25,9 @@ type Deps struct {
 	Keys     Keys
 	Counters Counters
 	Fetch    Fetch
+	// Upstream finds an upstream of the gateway by name; the error says that there is
+	// none that requests can be sent to.
+	Upstream func(name string) (Caller, error)
 	// Identities tells which consumer a token's caller is; nil: none.
 	Identities Identities
 	// Keep holds what should outlive the process; nil: nothing does.

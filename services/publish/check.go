@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -113,19 +114,10 @@ func (c *Checker) route(f *findings, doc *contract.Gateway, n int, gatewayOK boo
 	if r.WebSocket != nil {
 		webSocket(f, at+"/websocket", doc, r)
 	}
-	if r.Upstream != "" && !hasUpstream(doc, r.Upstream) {
-		names := make([]string, len(doc.Upstreams))
-		for i := range doc.Upstreams {
-			names[i] = doc.Upstreams[i].Name
+	if r.Upstream != "" {
+		if _, err := dryUpstream(doc, r.Upstream); err != nil {
+			f.add(at+"/upstream", err.Error())
 		}
-		text := fmt.Sprintf("the gateway has no upstream %.140q", r.Upstream)
-		if near, ok := contract.Closest(r.Upstream, names); ok {
-			text += fmt.Sprintf("; did you mean %q?", near)
-		}
-		f.add(at+"/upstream", text)
-	}
-	if t := transportOf(doc, r.Upstream); t != "" {
-		f.addf(at+"/upstream", "the targets of %.140q are %s://, for streams: a route needs http:// or https:// ones", r.Upstream, t)
 	}
 	steps, err := compose.Route(doc, n, builtin.Lookup)
 	if err != nil {
@@ -149,6 +141,26 @@ func (c *Checker) route(f *findings, doc *contract.Gateway, n int, gatewayOK boo
 			f.addAt(at+"/policies", err)
 		}
 	}
+}
+
+// dryUpstream says whether requests can be sent to an upstream of the document;
+// what it returns refuses use.
+func dryUpstream(doc *contract.Gateway, name string) (policy.Caller, error) {
+	if !hasUpstream(doc, name) {
+		names := make([]string, len(doc.Upstreams))
+		for i := range doc.Upstreams {
+			names[i] = doc.Upstreams[i].Name
+		}
+		text := fmt.Sprintf("the gateway has no upstream %.140q", name)
+		if near, ok := contract.Closest(name, names); ok {
+			text += fmt.Sprintf("; did you mean %q?", near)
+		}
+		return nil, errors.New(text)
+	}
+	if t := transportOf(doc, name); t != "" {
+		return nil, fmt.Errorf("the targets of %.140q are %s://, for streams: a route needs http:// or https:// ones", name, t)
+	}
+	return dry{}, nil
 }
 
 func hasUpstream(doc *contract.Gateway, name string) bool {
@@ -216,6 +228,7 @@ func dryDeps(doc *contract.Gateway, r *contract.Route, from string) policy.Deps 
 			}
 			return []byte(drySecret), nil
 		},
+		Upstream: func(name string) (policy.Caller, error) { return dryUpstream(doc, name) },
 	}
 	if r != nil {
 		d.Scope.Route, d.Scope.RouteNum, d.Scope.Params = r.ID, r.Num, params(r)
@@ -257,6 +270,10 @@ func (dry) Get(policy.Blocking, string, int64) ([]byte, map[string]string, int, 
 }
 
 func (dry) Do(policy.Blocking, *policy.FetchRequest) (*policy.FetchResponse, error) {
+	return nil, errDry
+}
+
+func (dry) Call(context.Context, *policy.CallRequest) (*policy.FetchResponse, error) {
 	return nil, errDry
 }
 

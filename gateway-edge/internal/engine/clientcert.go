@@ -34,12 +34,12 @@ func NewClientCert(chain []*x509.Certificate) *ClientCert {
 	out := []byte("Client-Cert: :") // RFC 9440 2.1
 	out = base64.StdEncoding.AppendEncode(out, leaf.Raw)
 	out = append(out, ":\r\nTollgate-Client-Subject: "...)
-	out = appendPercent(out, leaf.Subject.String())
+	out = policy.EngineAppendPercent(out, leaf.Subject.String())
 	out = append(out, "\r\nTollgate-Client-Fingerprint: "...)
 	out = hex.AppendEncode(out, sum[:])
 	if names := match.SANs(leaf); len(names) > 0 {
 		out = append(out, "\r\nTollgate-Client-Sans: "...)
-		out = appendPercent(out, strings.Join(names, ", "))
+		out = policy.EngineAppendPercent(out, strings.Join(names, ", "))
 	}
 	return &ClientCert{chain: chain, lines: append(out, "\r\n"...)}
 }

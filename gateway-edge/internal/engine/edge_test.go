@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
+	"github.com/tollgate/tollgate/gateway-edge/internal/call"
 	"github.com/tollgate/tollgate/gateway-edge/internal/clock"
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
 	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
@@ -104,6 +105,7 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 		Keys: &root.Edge, Upstreams: reg, Now: ck.Boot, Logger: logger,
 		Lookup:    func(typ string) (*policy.Descriptor, bool) { d, ok := byType[typ]; return d, ok },
 		Deps:      policy.Deps{Wall: time.Now},
+		CallerOf:  func(up *balance.Upstream) policy.Caller { return call.New(up, ck.Boot) },
 		OrgLimits: func(*contract.Organization) snapshot.OrgLimits { return noLimits{} },
 	})
 	access := accessLog(root, o.log, logger)

@@ -14,7 +14,7 @@ import (
 func (j *job) identify() {
 	j.random = rand.Uint64()
 	if !j.head.RequestID.Empty() {
-		j.idText = j.head.RequestID
+		j.idText, j.e.RequestID = j.head.RequestID, j.head.RequestID
 		return
 	}
 	var u [16]byte
@@ -23,6 +23,7 @@ func (j *job) identify() {
 	binary.BigEndian.PutUint64(u[8:], rand.Uint64()>>2|1<<63)
 	writeUUID(&j.reqID, &u)
 	j.idText = policy.EngineText(j.reqID[:])
+	j.e.RequestID = j.idText
 }
 
 const hexDigits = "0123456789abcdef"

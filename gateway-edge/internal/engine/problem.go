@@ -87,23 +87,10 @@ func (j *job) grpc() string {
 func appendGRPCMessage(b []byte, info contract.CodeInfo, detail string) []byte {
 	b = append(b, info.Name...)
 	b = append(b, ": "...)
-	b = appendPercent(b, info.Title)
+	b = policy.EngineAppendPercent(b, info.Title)
 	if detail != "" {
 		b = append(b, ": "...)
-		b = appendPercent(b, detail)
-	}
-	return b
-}
-
-// appendPercent appends s with everything but printable ASCII, and "%", escaped.
-func appendPercent(b []byte, s string) []byte {
-	const hex = "0123456789ABCDEF"
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' || c > '~' || c == '%' {
-			b = append(b, '%', hex[c>>4], hex[c&15])
-		} else {
-			b = append(b, c)
-		}
+		b = policy.EngineAppendPercent(b, detail)
 	}
 	return b
 }

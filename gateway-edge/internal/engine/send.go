@@ -112,7 +112,7 @@ func (j *job) appendForwarding(out []byte) []byte {
 	out = append(out, "\r\n"...)
 	if p := j.e.Principal(); p != nil && p.ConsumerName != "" {
 		out = append(out, "Tollgate-Consumer: "...)
-		out = appendPercent(out, p.ConsumerName)
+		out = policy.EngineAppendPercent(out, p.ConsumerName)
 		out = append(out, "\r\n"...)
 	}
 	return out

@@ -192,12 +192,10 @@ func (b *builder) route(i int) (*Route, error) {
 			Version: b.doc.Version, Public: r.Public, Test: test,
 		},
 	}
+	var err error
 	if r.Upstream != "" {
-		if out.Upstream = b.ups[r.Upstream]; out.Upstream == nil {
-			return nil, contract.FieldErrors{{Pointer: contract.Pointer("routes", i, "upstream"), Detail: fmt.Sprintf("there is no usable upstream %.64q", r.Upstream)}}
-		}
-		if targets := out.Upstream.Targets(); len(targets) > 0 && targets[0].URL.Transport != "" {
-			return nil, contract.FieldErrors{{Pointer: contract.Pointer("routes", i, "upstream"), Detail: fmt.Sprintf("the targets of %.64q are for streams", r.Upstream)}}
+		if out.Upstream, err = b.upstream(r.Upstream); err != nil {
+			return nil, contract.FieldErrors{{Pointer: contract.Pointer("routes", i, "upstream"), Detail: err.Error()}}
 		}
 	}
 	steps, err := compose.Route(b.doc, i, b.s.cfg.Lookup)
@@ -216,6 +214,30 @@ func (b *builder) route(i int) (*Route, error) {
 	return out, err
 }
 
+// upstream finds an upstream that requests can be sent to.
+func (b *builder) upstream(name string) (*balance.Upstream, error) {
+	up := b.ups[name]
+	if up == nil {
+		return nil, fmt.Errorf("there is no usable upstream %.64q", name)
+	}
+	if targets := up.Targets(); len(targets) > 0 && targets[0].URL.Transport != "" {
+		return nil, fmt.Errorf("the targets of %.64q are for streams", name)
+	}
+	return up, nil
+}
+
+// caller is policy.Deps.Upstream.
+func (b *builder) caller(name string) (policy.Caller, error) {
+	up, err := b.upstream(name)
+	if err != nil {
+		return nil, err
+	}
+	if b.s.cfg.CallerOf == nil {
+		return nil, errors.New("requests to upstreams can't be made here")
+	}
+	return b.s.cfg.CallerOf(up), nil
+}
+
 // deps fills in what policies of one route are given.
 func (b *builder) deps(r *contract.Route) policy.Deps {
 	d := b.s.cfg.Deps
@@ -223,6 +245,7 @@ func (b *builder) deps(r *contract.Route) policy.Deps {
 	if b.s.cfg.FetchFor != nil {
 		d.Fetch = b.s.cfg.FetchFor(b.doc.OrganizationNum)
 	}
+	d.Upstream = b.caller
 	if b.s.cfg.KeepFor != nil {
 		d.Keep = b.s.cfg.KeepFor(b.doc.OrganizationNum)
 	}

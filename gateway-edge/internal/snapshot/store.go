@@ -27,6 +27,8 @@ type Config struct {
 	Deps policy.Deps
 	// FetchFor returns an organization's own way to the outside; nil: none.
 	FetchFor func(organization uint64) policy.Fetch
+	// CallerOf makes what policies send requests to an upstream with; nil: none do.
+	CallerOf func(up *balance.Upstream) policy.Caller
 	// GatewayKeys returns the API keys of one gateway; strict says whether to
 	// refuse what can't be confirmed.
 	GatewayKeys func(gateway uint64, test bool, strict func() bool) policy.Keys

@@ -1,6 +1,7 @@
 package policytest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -8,10 +9,11 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
 )
 
-// NewDeps makes dependencies for a test: no keys, no counters, no network;
-// secrets are their own names; the wall clock stands at a fixed noon.
+// NewDeps makes dependencies for a test: no keys, no counters, no network,
+// upstreams of every name that nobody answers for; secrets are their own names; the wall clock stands at a fixed noon.
 func NewDeps() policy.Deps {
 	s := &states{m: map[string]any{}}
 	return policy.Deps{
@@ -19,11 +21,12 @@ func NewDeps() policy.Deps {
 			Organization: "org_test", Gateway: "gw_test", Route: "rt_test",
 			OrganizationNum: 1, GatewayNum: 2, RouteNum: 3, From: "route",
 		},
-		Keys:   NoKeys{},
-		Fetch:  Pages{},
-		Secret: func(name string) ([]byte, error) { return []byte("secret:" + name), nil },
-		State:  s.state,
-		Wall:   func() time.Time { return Noon },
+		Keys:     NoKeys{},
+		Fetch:    Pages{},
+		Upstream: func(string) (policy.Caller, error) { return Backend(nobody), nil },
+		Secret:   func(name string) ([]byte, error) { return []byte("secret:" + name), nil },
+		State:    s.state,
+		Wall:     func() time.Time { return Noon },
 	}
 }
 
@@ -144,4 +147,28 @@ func (s Server) Get(b policy.Blocking, url string, limit int64) ([]byte, map[str
 		header[k] = v[len(v)-1]
 	}
 	return got.Body, header, got.Status, nil
+}
+
+// Backend is an upstream that a function answers. It may be called by several
+// goroutines at once.
+type Backend func(r *policy.CallRequest) (*policy.FetchResponse, error)
+
+// Call asks the function. Its error becomes a *policy.CallError.
+func (b Backend) Call(ctx context.Context, r *policy.CallRequest) (*policy.FetchResponse, error) {
+	if ctx.Err() != nil {
+		return nil, &policy.CallError{Code: contract.CodeUpstreamTimeout, Err: ctx.Err()}
+	}
+	got, err := b(r)
+	switch {
+	case err != nil:
+		return nil, &policy.CallError{Code: policy.CodeOf(err), Err: err}
+	case r.Limit > 0 && int64(len(got.Body)) > r.Limit:
+		return nil, &policy.CallError{Code: contract.CodeUpstreamProtocol, Err: errors.New("the answer is too large")}
+	}
+	return got, nil
+}
+
+// nobody answers for every upstream.
+func nobody(*policy.CallRequest) (*policy.FetchResponse, error) {
+	return nil, errors.New("connection refused")
 }
