@@ -21,7 +21,7 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"guard cors", "guard ip_filter", "guard response_headers",
-		"authenticate api_key", "authenticate jwt",
+		"authenticate api_key", "authenticate introspection", "authenticate jwt",
 		"authorize acl",
 		"limit body_limits",
 		"limit concurrency", "limit quota", "limit rate_limit",

@@ -9,6 +9,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/bodylimits"
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
+	"github.com/tollgate/tollgate/gateway-edge/policy/introspection"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
 	"github.com/tollgate/tollgate/gateway-edge/policy/jwt"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mock"
@@ -30,6 +31,7 @@ func ordered() []*policy.Descriptor {
 		&responseheaders.Descriptor,
 		// authenticate
 		&apikey.Descriptor,
+		&introspection.Descriptor,
 		&jwt.Descriptor,
 		// authorize
 		&acl.Descriptor,

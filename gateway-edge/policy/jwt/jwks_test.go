@@ -139,7 +139,7 @@ func TestKeyFits(t *testing.T) {
 func FuzzParseToken(f *testing.F) {
 	f.Add("eyJhbGciOiJFUzI1NiJ9.eyJhIjoxfQ.AA")
 	f.Fuzz(func(t *testing.T, raw string) {
-		tok, err := parseToken(raw)
+		tok, err := parseToken(raw, nil)
 		if err != nil {
 			return
 		}

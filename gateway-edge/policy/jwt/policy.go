@@ -4,18 +4,15 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
-	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
-	"github.com/tollgate/tollgate/gateway-edge/policy/claim"
-	"github.com/tollgate/tollgate/gateway-edge/policy/fieldedit"
+	"github.com/tollgate/tollgate/gateway-edge/policy/endpoint"
+	"github.com/tollgate/tollgate/gateway-edge/policy/grant"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -37,26 +34,32 @@ type Config struct {
 	Algorithms []string `json:"algorithms"`
 	// JWKSURL replaces discovery, for issuers without a discovery document.
 	JWKSURL string `json:"jwks_url"`
-	// Scopes a token must have, all of them.
-	Scopes []string `json:"scopes"`
-	// RequiredClaims: claim → the values of which it must have one.
-	RequiredClaims map[string]claim.Values `json:"required_claims"`
-	// ConsumerClaim names who calls; ConsumerPrefix stands before its value.
-	ConsumerClaim  string `json:"consumer_claim"`
-	ConsumerPrefix string `json:"consumer_prefix"`
-	// RequireConsumer refuses callers whose identity belongs to no consumer.
-	RequireConsumer bool `json:"require_consumer"`
-	// ClaimsToHeaders: claim → request field.
-	ClaimsToHeaders map[string]string `json:"claims_to_headers"`
+	// Issuers are further providers, each with its own audiences.
+	Issuers []Issuer `json:"issuers"`
+	// Types that a token's typ may have, without "application/" and in lower case;
+	// a token without typ passes only where Types is empty.
+	Types []string `json:"types"`
+	// Leeway is how far the clocks of provider and edge may differ.
+	Leeway contract.Duration `json:"leeway"`
+	grant.Config
 	// ForwardToken leaves the Authorization field for the backend.
 	ForwardToken bool `json:"forward_token"`
 }
 
+// Issuer is one more provider. Empty algorithms are those of the policy.
+type Issuer struct {
+	Issuer         string   `json:"issuer"`
+	Audiences      []string `json:"audiences"`
+	Algorithms     []string `json:"algorithms"`
+	JWKSURL        string   `json:"jwks_url"`
+	ConsumerPrefix string   `json:"consumer_prefix"`
+}
+
 const (
-	maxList     = 50
-	maxText     = 256
-	maxURL      = 2048
-	maxConsumer = contract.MaxConsumerName
+	maxIssuers = 10
+	maxText    = 256
+	// maxLeeway is also the default (reliability.md E14).
+	maxLeeway = time.Minute
 )
 
 var algorithms = []string{
@@ -65,11 +68,14 @@ var algorithms = []string{
 
 // New makes the policy. Its error is a contract.FieldErrors.
 func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
-	c := Config{Algorithms: []string{oidc.RS256, oidc.ES256, oidc.EdDSA}, ConsumerClaim: "sub", ForwardToken: true}
+	c := Config{
+		Algorithms: []string{oidc.RS256, oidc.ES256, oidc.EdDSA}, Leeway: contract.Duration(maxLeeway),
+		Config: grant.Config{ConsumerClaim: "sub"}, ForwardToken: true,
+	}
 	p := &jwtPolicy{}
 	err := policy.DecodeConfig(raw, &c, func(errs *contract.FieldErrors) {
 		c.check(errs)
-		p.headers = compileHeaders(c.ClaimsToHeaders, errs)
+		p.rules = c.Compile(errs)
 	})
 	if err != nil {
 		return nil, err
@@ -80,151 +86,115 @@ func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 		return nil, err
 	}
 	p.print = sha256.Sum256(text)
-	p.challenge = `Bearer error="insufficient_scope", scope="` + strings.Join(c.Scopes, " ") + `"`
-	p.issuer = newIssuer(c.Issuer, c.JWKSURL)
-	if d.State != nil {
-		key := fmt.Sprintf("jwt %d:%s %s", len(c.Issuer), c.Issuer, c.JWKSURL)
-		p.issuer = d.State(key, func() any { return p.issuer }).(*issuer)
+	for _, i := range c.issuers() {
+		state := newIssuer(i.Issuer, i.JWKSURL)
+		if d.State != nil {
+			key := fmt.Sprintf("jwt %d:%s %s", len(i.Issuer), i.Issuer, i.JWKSURL)
+			state = d.State(key, func() any { return state }).(*issuer)
+		}
+		p.trusted = append(p.trusted, trusted{Issuer: i, state: state})
 	}
 	return p, nil
 }
 
-func (c *Config) check(errs *contract.FieldErrors) {
-	checkURL(c.Issuer, "/issuer", errs)
-	if c.JWKSURL != "" {
-		checkURL(c.JWKSURL, "/jwks_url", errs)
-	}
-	if len(c.Audiences) == 0 {
-		errs.Add("/audiences", "needs an entry: without one, any token of the issuer, for whatever it was meant, would do")
-	}
-	checkTexts(c.Audiences, "audiences", maxURL, errs)
-	checkTexts(c.Scopes, "scopes", maxText, errs)
-	for i, s := range c.Scopes {
-		if strings.ContainsAny(s, " \"\\") {
-			errs.Add(contract.Pointer("scopes", i), "a scope has no space, quote or backslash (RFC 6749 3.3)")
+// issuers are all providers; the first one is the policy's own.
+func (c *Config) issuers() []Issuer {
+	out := []Issuer{{c.Issuer, c.Audiences, c.Algorithms, c.JWKSURL, c.ConsumerPrefix}}
+	for _, i := range c.Issuers {
+		if len(i.Algorithms) == 0 {
+			i.Algorithms = c.Algorithms
 		}
-	}
-	if len(c.Algorithms) == 0 {
-		errs.Add("/algorithms", "needs an entry")
-	}
-	for i, a := range c.Algorithms {
-		if !slices.Contains(algorithms, a) {
-			errs.Add(contract.Pointer("algorithms", i), fmt.Sprintf("%.40q is not one of %s", a, strings.Join(algorithms, ", ")))
-		}
-	}
-	c.checkClaims(errs)
-}
-
-func (c *Config) checkClaims(errs *contract.FieldErrors) {
-	if len(c.RequiredClaims) > maxList {
-		errs.Add("/required_claims", fmt.Sprintf("at most %d are allowed", maxList))
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.RequiredClaims)) {
-		at := contract.Pointer("required_claims", name)
-		if checkText(name, at, maxText, errs); len(c.RequiredClaims[name]) == 0 {
-			errs.Add(at, "needs a value")
-		}
-		for i, v := range c.RequiredClaims[name] {
-			checkText(v, at+contract.Pointer(i), maxText, errs)
-		}
-	}
-	checkText(c.ConsumerClaim, "/consumer_claim", maxText, errs)
-	if c.ConsumerPrefix != "" {
-		checkText(c.ConsumerPrefix, "/consumer_prefix", maxConsumer/2, errs)
-	}
-}
-
-func checkTexts(list []string, field string, most int, errs *contract.FieldErrors) {
-	if len(list) > maxList {
-		errs.Add("/"+field, fmt.Sprintf("has %d entries, at most %d are allowed", len(list), maxList))
-	}
-	for i, s := range list {
-		checkText(s, contract.Pointer(field, i), most, errs)
-	}
-}
-
-func checkText(s, at string, most int, errs *contract.FieldErrors) {
-	if s == "" || len(s) > most || !fieldedit.Legal(s) {
-		errs.Add(at, fmt.Sprintf("has 1 to %d bytes and no control characters", most))
-	}
-}
-
-// checkURL wants https. Plain http is taken for addresses of this network only,
-// which the guard behind Fetch refuses where they must not be reached.
-func checkURL(s, at string, errs *contract.FieldErrors) {
-	if s == "" {
-		errs.Add(at, "is needed: the provider's URL, such as \"https://login.example.com\"")
-		return
-	}
-	scheme, rest, ok := strings.Cut(s, "://")
-	authority, _, _ := strings.Cut(rest, "/")
-	host, _, err := match.HostString(authority)
-	switch {
-	case len(s) > maxURL:
-		errs.Add(at, fmt.Sprintf("is longer than %d bytes", maxURL))
-	case !ok || scheme != "https" && scheme != "http":
-		errs.Add(at, "begins with https://")
-	case err != nil:
-		errs.Add(at, err.Error())
-	case strings.ContainsAny(rest, "?# \\") || !fieldedit.Legal(s):
-		errs.Add(at, "has no query, fragment, space or control character")
-	case scheme == "http" && !private(host):
-		errs.Add(at, "is https: who can change the keys on their way can sign any token")
-	}
-}
-
-// private reports whether a host is an address of this machine or network.
-func private(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && (a.IsLoopback() || a.IsPrivate())
-}
-
-func compileHeaders(m map[string]string, errs *contract.FieldErrors) (out []claimHeader) {
-	if len(m) > maxList {
-		errs.Add("/claims_to_headers", fmt.Sprintf("at most %d are allowed", maxList))
-	}
-	seen := map[string]bool{}
-	for _, claim := range slices.Sorted(maps.Keys(m)) {
-		at := contract.Pointer("claims_to_headers", claim)
-		checkText(claim, at, maxText, errs)
-		n, err := policy.HeaderName(m[claim])
-		why, protected := fieldedit.Request(m[claim])
-		switch key := strings.ToLower(m[claim]); {
-		case err != nil:
-			errs.Add(at, err.Error())
-		case strings.Contains(key, "_"):
-			errs.Add(at, `a field name with "_" can't be told from one with "-" by many backends; use "-"`)
-		case protected || key == "authorization":
-			errs.Add(at, strings.TrimSpace("this field can't be set: "+why))
-		case seen[key]:
-			errs.Add(at, "two claims can't stand in one field")
-		default:
-			seen[key] = true
-			out = append(out, claimHeader{claim, n})
-		}
+		out = append(out, i)
 	}
 	return out
 }
 
-// claimHeader is a claim and the field that carries it.
-type claimHeader struct {
-	claim string
-	name  policy.Name
+func (c *Config) check(errs *contract.FieldErrors) {
+	if len(c.Algorithms) == 0 {
+		errs.Add("/algorithms", "needs an entry")
+	}
+	for n, i := range c.issuers() {
+		var found contract.FieldErrors
+		if n > 0 && len(c.Issuers[n-1].Algorithms) == 0 {
+			i.Algorithms = nil // the policy's own were checked
+		}
+		i.check(&found)
+		if n == 0 {
+			errs.AddAt("", found.Err())
+		} else {
+			errs.AddAt(contract.Pointer("issuers", n-1), found.Err())
+		}
+	}
+	if len(c.Issuers) >= maxIssuers {
+		errs.Add("/issuers", fmt.Sprintf("a policy trusts at most %d issuers", maxIssuers))
+	} else if len(c.Issuers) > 0 {
+		c.checkApart(errs)
+	}
+	for i, s := range c.Types {
+		if at := contract.Pointer("types", i); s == "" || len(s) > maxText || s != strings.ToLower(s) || strings.HasPrefix(s, "application/") {
+			errs.Add(at, `is in lower case and without "application/", such as "at+jwt"`)
+		}
+	}
+	endpoint.CheckDuration(c.Leeway, "/leeway", 0, maxLeeway, errs)
 }
 
-// jwtPolicy is immutable; the issuer's state is shared by every policy of the
-// organization that trusts the issuer.
+func (i *Issuer) check(errs *contract.FieldErrors) {
+	const why = "who can change the keys on their way can sign any token"
+	endpoint.CheckURL(i.Issuer, "/issuer", `the provider's URL, such as "https://login.example.com"`, why, errs)
+	if i.JWKSURL != "" {
+		endpoint.CheckURL(i.JWKSURL, "/jwks_url", "", why, errs)
+	}
+	if len(i.Audiences) == 0 {
+		errs.Add("/audiences", "needs an entry: without one, any token of the issuer, for whatever it was meant, would do")
+	}
+	endpoint.CheckTexts(i.Audiences, "audiences", endpoint.MaxURL, errs)
+	for n, a := range i.Algorithms {
+		if !slices.Contains(algorithms, a) {
+			errs.Add(contract.Pointer("algorithms", n), fmt.Sprintf("%.40q is not one of %s", a, strings.Join(algorithms, ", ")))
+		}
+	}
+}
+
+// checkApart keeps the users of several providers apart: no name under one
+// provider can be one under another.
+func (c *Config) checkApart(errs *contract.FieldErrors) {
+	all := c.issuers()
+	for n, i := range all {
+		at := ""
+		if n > 0 {
+			at = contract.Pointer("issuers", n-1)
+			grant.CheckPrefix(i.ConsumerPrefix, at+"/consumer_prefix", errs)
+		}
+		if i.ConsumerPrefix == "" {
+			errs.Add(at+"/consumer_prefix", "is needed where there are several issuers: each may call its users as it likes")
+			continue
+		}
+		for _, other := range all[:n] {
+			if other.Issuer == i.Issuer {
+				errs.Add(at+"/issuer", "is named twice; give one entry all audiences")
+			}
+			if other.ConsumerPrefix != "" && (strings.HasPrefix(other.ConsumerPrefix, i.ConsumerPrefix) || strings.HasPrefix(i.ConsumerPrefix, other.ConsumerPrefix)) {
+				errs.Add(at+"/consumer_prefix", fmt.Sprintf("one of %q and %q begins with the other: a user of one issuer could be called like one of the other", i.ConsumerPrefix, other.ConsumerPrefix))
+			}
+		}
+	}
+}
+
+// trusted is one provider and what is known of it. The state is shared by every
+// policy of the organization that trusts the issuer.
+type trusted struct {
+	Issuer
+	state *issuer
+}
+
+// jwtPolicy is immutable but for the issuers' state.
 type jwtPolicy struct {
-	config    Config
-	headers   []claimHeader
-	fetch     policy.Fetch
-	wall      func() time.Time
-	print     [32]byte // of the configuration: part of every token's hash
-	challenge string
-	issuer    *issuer
+	config  Config
+	rules   *grant.Rules
+	fetch   policy.Fetch
+	wall    func() time.Time
+	print   [32]byte // of the configuration: part of every token's hash
+	trusted []trusted
 
 	identities policy.Identities // nil: callers are of no consumer
 	keep       policy.Keep       // nil: keys don't outlive the process

@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/caller"
+	"github.com/tollgate/tollgate/gateway-edge/policy/grant"
 	"github.com/tollgate/tollgate/gateway-edge/policy/memo"
 )
 
@@ -14,9 +15,8 @@ type entry struct {
 	key     *key  // it dies with it
 	expires int64 // Unix seconds, with the leeway
 	weight  int
-	fault   fault
-	known   caller.Known // set unless fault is
-	values  []string     // of the policy's header fields, "" where the claim is absent
+	granted grant.Granted
+	known   caller.Known // set unless granted is a refusal
 }
 
 // Hash implements memo.Entry.
