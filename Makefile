@@ -16,7 +16,7 @@ WEB := portal/web
 NPM := npm --prefix $(WEB) --silent
 WEB_SOURCES := $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o -type f ! -name '*.test.ts*' ! -name '*.go' ! -name '*.md' -print 2>/dev/null)
 
-.PHONY: tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
+.PHONY: policies tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
 
 help: ## Print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,6 +112,9 @@ arch: ## Check who imports whom
 alone: ## Build each module by itself, without the workspace
 	$(STEP) 'building each module alone'
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && printf '  %s\n' $$m) || exit 1; done
+
+policies: ## Every policy: its tests, page and form, and what a request pays for it
+	@cd gateway-edge && ../bin/withservices go run ./internal/policytable
 
 policy: ## Write the skeleton of a new policy: make policy NAME=my_policy
 	@[ -n "$(NAME)" ] || { echo 'usage: make policy NAME=my_policy'; exit 2; }
