@@ -21,7 +21,7 @@ var rules = []rule{
 		why: "a policy is given nothing that can block or that belongs to one engine",
 	},
 	{
-		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/expression"},
+		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/expression", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpctranscode"},
 		may:   append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, sharedByPolicies...),
 		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why:   "a policy knows the SDK only: neither another policy nor Redis nor a socket",
@@ -35,6 +35,16 @@ var rules = []rule{
 		room: "gateway-edge/policy/expression", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:cel.dev/cel-go"}, sharedByPolicies...),
 		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why:   "expressions are CEL's; they read the exchange and nothing else",
+	},
+	{
+		room: "gateway-edge/policy/protodesc", may: []string{"std", "lib:google.golang.org/protobuf", "lib:google.golang.org/genproto/googleapis", "lib:github.com/bufbuild/protocompile"},
+		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
+		why:   "schemas come from a configuration, never from a disk or a network",
+	},
+	{
+		room: "gateway-edge/policy/grpctranscode", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:google.golang.org/protobuf", "lib:google.golang.org/genproto/googleapis"}, sharedByPolicies...),
+		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
+		why:   "it speaks Protocol Buffers; the engine speaks to the backend",
 	},
 	{
 		room: "gateway-edge/internal/route", may: []string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, never: []string{"std:net", "std:net/http", "std:time"},
@@ -139,6 +149,7 @@ var sharedByPolicies = []string{
 	"gateway-edge/policy/memo", "gateway-edge/policy/caller", "gateway-edge/policy/flight", "gateway-edge/policy/endpoint",
 	"gateway-edge/policy/scan", "gateway-edge/policy/coding",
 	"gateway-edge/policy/grant", "gateway-edge/policy/throttle",
+	"gateway-edge/policy/protodesc", "gateway-edge/policy/grpcwire",
 }
 
 const domainWhy = "a domain declares a one-method interface for what it needs of another; stores, Redis, Stripe and Echo are somebody else's"

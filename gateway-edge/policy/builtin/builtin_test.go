@@ -25,7 +25,7 @@ func TestOrder(t *testing.T) {
 		"authorize acl",
 		"limit body_limits",
 		"limit concurrency", "limit quota", "limit rate_limit",
-		"transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform upstream_auth",
+		"transform grpc_transcode", "transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform upstream_auth",
 	}
 	var got []string
 	for _, d := range builtin.Ordered() {

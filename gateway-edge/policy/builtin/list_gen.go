@@ -9,6 +9,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/bodylimits"
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
+	"github.com/tollgate/tollgate/gateway-edge/policy/grpctranscode"
 	"github.com/tollgate/tollgate/gateway-edge/policy/introspection"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
 	"github.com/tollgate/tollgate/gateway-edge/policy/jwt"
@@ -41,6 +42,7 @@ func ordered() []*policy.Descriptor {
 		&quota.Descriptor,
 		&ratelimit.Descriptor,
 		// transform
+		&grpctranscode.Descriptor,
 		&mock.Descriptor,
 		&redirect.Descriptor,
 		&requestheaders.Descriptor,
