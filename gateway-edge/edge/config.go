@@ -59,6 +59,9 @@ type Config struct {
 	Successor          []string
 	// MemoryLimit is what the process may use, in bytes; 0: that of its control group.
 	MemoryLimit int64
+	// CacheMemory bounds the response cache, CachePerOrganization what one
+	// organization has of it, in bytes; 0: a share of the memory there is.
+	CacheMemory, CachePerOrganization int64
 	// MaxConns bounds the clients' connections; 0 is 100,000, and never more than
 	// three quarters of the files that the process may open. MaxConnsPerIP bounds
 	// those of one address that is no trusted proxy, 0 is 256. MaxConnsPerOrg and
@@ -83,7 +86,7 @@ var Settings = []string{
 	settings.DataDir, settings.RedisURL, settings.EdgeSecret, settings.EdgeAddr, settings.EdgeTLSAddr,
 	settings.EdgeHTTP3, settings.EdgeHTTP3Port, settings.EdgeAdminAddr, settings.EdgeDomain, settings.EdgeID, settings.TrustedProxies,
 	settings.AllowPrivateUpstreams, settings.DrainTimeout, settings.DrainDelay, settings.LogFormat,
-	settings.StreamPorts, settings.DNSResolver, settings.CountryDatabase, settings.MemoryLimit, settings.MaxConnections, settings.MaxConnectionsPerIP,
+	settings.StreamPorts, settings.DNSResolver, settings.CountryDatabase, settings.MemoryLimit, settings.CacheMemory, settings.CacheMemoryPerOrg, settings.MaxConnections, settings.MaxConnectionsPerIP,
 	settings.MaxConnectionsPerOrg, settings.MaxRequestsPerOrg,
 }
 
@@ -135,9 +138,13 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 		c.TakeOver, err = v.Bool(settings.TakeOver)
 		note(err)
 	}
-	if text := v.String(settings.MemoryLimit); text != "" {
-		if c.MemoryLimit, err = shed.ParseBytes(text); err != nil {
-			note(fmt.Errorf("TOLLGATE_%s is %q: %w", settings.MemoryLimit, text, err))
+	for name, to := range map[string]*int64{
+		settings.MemoryLimit: &c.MemoryLimit, settings.CacheMemory: &c.CacheMemory, settings.CacheMemoryPerOrg: &c.CachePerOrganization,
+	} {
+		if text := v.String(name); text != "" {
+			if *to, err = shed.ParseBytes(text); err != nil {
+				note(fmt.Errorf("TOLLGATE_%s is %q: %w", name, text, err))
+			}
 		}
 	}
 	for name, to := range map[string]*int{

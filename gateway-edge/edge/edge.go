@@ -31,6 +31,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
+	"github.com/tollgate/tollgate/gateway-edge/internal/respcache"
 	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
@@ -70,6 +71,7 @@ type Edge struct {
 	snapshot  *snapshot.Store
 	keys      *keystore.Store
 	kept      *keep.Store
+	cache     *respcache.Store
 	countries *geo.DB // nil: there is no database
 	sync      atomic.Pointer[confsync.Syncer]
 	shed      *shed.Guard

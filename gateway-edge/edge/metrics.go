@@ -52,6 +52,7 @@ func (e *Edge) registerMetrics() {
 	e.counter("tollgate_edge_redis_dials_total", "Connections to Redis tried.", e.dialing.Dials)
 	e.registerUsageMetrics()
 	e.registerOverloadMetrics()
+	e.registerCacheMetrics()
 	e.gauge("tollgate_edge_degraded", "1 while a crash could lose more than it should: a disk is full or fails.", e.degraded)
 }
 

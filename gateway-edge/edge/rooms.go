@@ -117,6 +117,9 @@ func (e *Edge) openConfiguration() (err error) {
 			return fmt.Errorf("TOLLGATE_%s: %w", settings.CountryDatabase, err)
 		}
 	}
+	if err := e.openCache(); err != nil {
+		return err
+	}
 	e.snapshot = snapshot.New(e.snapshotConfig())
 	var pos confsync.Position
 	var posLoc *disklog.Loc
@@ -187,7 +190,7 @@ func (e *Edge) snapshotConfig() snapshot.Config {
 		Keys: e.cfg.Keys, Disk: e.disk, Marker: e.marker, Lookup: builtin.Lookup, Upstreams: e.upstreams,
 		Deps:     deps,
 		FetchFor: fetch.of, CallerOf: func(up *balance.Upstream) policy.Caller { return call.New(up, e.clock.Boot) },
-		GatewayKeys: e.keys.Gateway, GatewayIdentities: e.keys.Identities, KeepFor: e.kept.Of,
+		GatewayKeys: e.keys.Gateway, GatewayIdentities: e.keys.Identities, KeepFor: e.kept.Of, CacheFor: e.cacheFor,
 		OrgLimits: func(doc *contract.Organization) snapshot.OrgLimits { return e.limits.Organization(doc) },
 		PlanStep: func(org snapshot.OrgLimits, scope policy.Scope, plans []contract.UsagePlan, route string) (policy.Step, error) {
 			own, ok := org.(*limit.Organization)

@@ -59,6 +59,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	l.start(work, "collector", collector.Run)
 	l.start(work, "keys", e.keys.Run)
 	l.start(work, "kept values", e.kept.Run)
+	l.start(work, "response cache", e.cache.Run)
 	l.start(work, "configuration", e.sync.Load().Run)
 	l.start(work, "readiness", e.watchReady)
 	l.start(work, "edges", e.countEdges)

@@ -30,6 +30,8 @@ type Deps struct {
 	Upstream func(name string) (Caller, error)
 	// Identities tells which consumer a token's caller is; nil: none.
 	Identities Identities
+	// Cache holds the gateway's stored responses; nil: none are stored.
+	Cache Cache
 	// Keep holds what should outlive the process; nil: nothing does.
 	Keep Keep
 	// Secret returns a secret of the gateway by name.

@@ -246,6 +246,9 @@ func (b *builder) deps(r *contract.Route) policy.Deps {
 		d.Fetch = b.s.cfg.FetchFor(b.doc.OrganizationNum)
 	}
 	d.Upstream = b.caller
+	if b.s.cfg.CacheFor != nil {
+		d.Cache = b.s.cfg.CacheFor(b.doc.ID, b.doc.OrganizationNum)
+	}
 	if b.s.cfg.KeepFor != nil {
 		d.Keep = b.s.cfg.KeepFor(b.doc.OrganizationNum)
 	}

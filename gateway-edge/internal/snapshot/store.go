@@ -37,6 +37,8 @@ type Config struct {
 	GatewayIdentities func(gateway uint64, test bool, strict func() bool) policy.Identities
 	// KeepFor returns what an organization's policies keep on disk; nil: nothing.
 	KeepFor func(organization uint64) policy.Keep
+	// CacheFor returns the response cache of a gateway; nil: nothing is stored.
+	CacheFor func(gateway string, organization uint64) policy.Cache
 	// OrgLimits makes an organization's own limits, once; PlanStep the implicit
 	// first step of a route's limits.
 	OrgLimits func(doc *contract.Organization) OrgLimits

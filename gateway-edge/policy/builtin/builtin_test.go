@@ -26,6 +26,8 @@ func TestOrder(t *testing.T) {
 		"limit body_limits",
 		"limit concurrency", "limit quota", "limit rate_limit",
 		"transform grpc_transcode", "transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform upstream_auth",
+		"transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform upstream_auth",
+		"cache cache",
 	}
 	var got []string
 	for _, d := range builtin.Ordered() {

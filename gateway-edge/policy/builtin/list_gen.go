@@ -7,6 +7,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/acl"
 	"github.com/tollgate/tollgate/gateway-edge/policy/apikey"
 	"github.com/tollgate/tollgate/gateway-edge/policy/bodylimits"
+	"github.com/tollgate/tollgate/gateway-edge/policy/cache"
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpctranscode"
@@ -48,5 +49,7 @@ func ordered() []*policy.Descriptor {
 		&requestheaders.Descriptor,
 		&rewrite.Descriptor,
 		&upstreamauth.Descriptor,
+		// cache
+		&cache.Descriptor,
 	}
 }

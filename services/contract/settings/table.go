@@ -63,6 +63,8 @@ const (
 	ACMEDNSURL            = "ACME_DNS_URL"
 	ACMEDNSToken          = "ACME_DNS_TOKEN"
 	MemoryLimit           = "MEMORY_LIMIT"
+	CacheMemory           = "CACHE_MEMORY"
+	CacheMemoryPerOrg     = "CACHE_MEMORY_PER_ORGANIZATION"
 	MaxConnections        = "MAX_CONNECTIONS"
 	MaxConnectionsPerIP   = "MAX_CONNECTIONS_PER_IP"
 	MaxConnectionsPerOrg  = "MAX_CONNECTIONS_PER_ORG"
@@ -103,6 +105,8 @@ var table = []Setting{
 	{Name: DrainDelay, Help: "how long an edge accepts after SIGTERM, not ready already, so that balancers notice (default a tenth of the drain timeout, at most 3s)"},
 	{Name: TakeOver, Default: "false", Bool: true, Help: "take the place of the edge that runs on the data directory, if there is one, without a pause"},
 	{Name: MemoryLimit, Help: "memory that an edge may use, such as 2GiB (default: its control group's limit); GOMEMLIMIT wins"},
+	{Name: CacheMemory, Help: "memory of an edge for stored responses, such as 512MiB (default: an eighth of what it may use, 128MiB where that is not known)"},
+	{Name: CacheMemoryPerOrg, Help: "what one organization may have of it (default: a quarter)"},
 	{Name: MaxConnections, Help: "connections of clients that an edge takes (default 100000, and never more than three quarters of the open files allowed)"},
 	{Name: MaxConnectionsPerIP, Help: "connections of one client's address, a /64 with IPv6 (default 256); trusted proxies have no such bound"},
 	{Name: MaxConnectionsPerOrg, Help: "connections of one organization's callers (default: half of those that the edge takes)"},

@@ -1,0 +1,175 @@
+package respcache
+
+import (
+	"hash/maphash"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+)
+
+const (
+	shards = 16
+	// marks is how many times of invalidation a shard remembers, by hash of the
+	// resource: two that share one are only treated too strictly.
+	marks = 256
+)
+
+// Gateway is the cache of one gateway. One that never stored anything is only
+// this.
+type Gateway struct {
+	s    *Store
+	org  *organization
+	mu   sync.Mutex // held while the room is made
+	room atomic.Pointer[room]
+}
+
+// room is where a gateway's items are.
+type room struct {
+	purged atomic.Int64 // when something was last purged, CLOCK_BOOTTIME ns
+	marks  [marks]atomic.Int64
+	shards [shards]shard
+}
+
+var _ policy.Cache = (*Gateway)(nil)
+
+func (g *Gateway) shard(r *room, key []byte) *shard {
+	return &r.shards[maphash.Bytes(g.s.seed, key)%shards]
+}
+
+// open returns the room, made at the first call.
+func (g *Gateway) open() *room {
+	if r := g.room.Load(); r != nil {
+		return r
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if r := g.room.Load(); r != nil {
+		return r
+	}
+	r := &room{}
+	for i := range r.shards {
+		r.shards[i].g = g
+	}
+	g.org.adopt(r)
+	g.room.Store(r)
+	return r
+}
+
+// Peek implements policy.Cache.
+func (g *Gateway) Peek(key []byte) []*policy.CacheItem {
+	r := g.room.Load()
+	if r == nil {
+		return nil
+	}
+	sh := g.shard(r, key)
+	sh.mu.RLock()
+	list := sh.byKey[string(key)]
+	sh.mu.RUnlock()
+	return list
+}
+
+// Put implements policy.Cache.
+func (g *Gateway) Put(item, old *policy.CacheItem) bool {
+	if item.Size > g.s.cfg.PerOrganization/4 || item.Size > g.s.cfg.Max/4 {
+		return false
+	}
+	r := g.open()
+	sh := g.shard(r, []byte(item.Key))
+	sh.mu.Lock()
+	if item.Began <= r.purged.Load() || item.Began <= r.marks[item.Base%marks].Load() {
+		sh.mu.Unlock()
+		return false
+	}
+	sh.put(item, old)
+	sh.mu.Unlock()
+	g.s.counts.puts.Add(1)
+	g.s.shrink(g.org)
+	return true
+}
+
+// Invalidate implements policy.Cache.
+func (g *Gateway) Invalidate(base uint64, now int64) {
+	r := g.open()
+	r.marks[base%marks].Store(now)
+	for i := range r.shards {
+		sh := &r.shards[i]
+		sh.mu.Lock()
+		for n := sh.byBase[base]; n != nil; {
+			next := n.next
+			sh.drop(n)
+			n = next
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// Reserve implements policy.Cache. Bodies under way may take a quarter of what is
+// there for all, beside the items.
+func (g *Gateway) Reserve(n int64) bool {
+	if g.s.filling.Add(n) > g.s.cfg.Max/4 && n > 0 {
+		g.s.filling.Add(-n)
+		return false
+	}
+	return true
+}
+
+// Purge says what to remove from a gateway's cache. One field is set.
+type Purge struct {
+	All bool
+	// Path is a path with its query, as clients ask for it; Prefix the beginning of
+	// one; Tag one of an item's tags.
+	Path, Prefix, Tag string
+}
+
+func (p *Purge) hits(i *policy.CacheItem) bool {
+	switch {
+	case p.All:
+		return true
+	case p.Path != "":
+		return i.Path == p.Path
+	case p.Prefix != "":
+		return strings.HasPrefix(i.Path, p.Prefix)
+	case p.Tag != "":
+		return slices.Contains(i.Tags, p.Tag)
+	}
+	return false
+}
+
+// Purge removes what p names from the cache of a gateway, and keeps out what is
+// on its way there. It returns how many items went.
+func (s *Store) Purge(gateway string, p Purge) int {
+	v, ok := s.gateways.Load(gateway)
+	if !ok {
+		return 0
+	}
+	g := v.(*Gateway)
+	g.open().purged.Store(s.cfg.Now())
+	n := g.remove(p.hits)
+	s.counts.purged.Add(int64(n))
+	return n
+}
+
+// remove removes every item that gone says, a shard at a time.
+func (g *Gateway) remove(gone func(*policy.CacheItem) bool) (removed int) {
+	r := g.room.Load()
+	if r == nil {
+		return 0
+	}
+	for i := range r.shards {
+		sh := &r.shards[i]
+		sh.mu.Lock()
+		for n := sh.newest; n != nil; {
+			older := n.older
+			if gone(n.item) {
+				sh.drop(n)
+				removed++
+			}
+			n = older
+		}
+		sh.mu.Unlock()
+	}
+	return removed
+}

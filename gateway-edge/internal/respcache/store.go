@@ -1,0 +1,165 @@
+package respcache
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+)
+
+// Config is what a Store needs.
+type Config struct {
+	// Max bounds all items and bodies under way, PerOrganization those of one
+	// organization, in bytes.
+	Max, PerOrganization int64
+	// Now is CLOCK_BOOTTIME in nanoseconds.
+	Now func() int64
+}
+
+// Store is the edge's response cache.
+type Store struct {
+	cfg      Config
+	seed     maphash.Seed
+	used     atomic.Int64 // bytes of items
+	filling  atomic.Int64 // bytes of bodies under way
+	orgs     sync.Map     // numeric organization → *organization
+	gateways sync.Map     // gateway's id → *Gateway
+	counts   counts
+}
+
+type counts struct{ items, puts, evicted, expired, purged atomic.Int64 }
+
+// Stats is what the store tells of itself.
+type Stats struct {
+	Bytes, Filling, Items          int64 // now
+	Puts, Evicted, Expired, Purged int64 // since the start
+}
+
+// New makes a store.
+func New(cfg Config) (*Store, error) {
+	if cfg.Max <= 0 || cfg.PerOrganization <= 0 || cfg.Now == nil {
+		return nil, errors.New("respcache: budgets and a clock are needed")
+	}
+	return &Store{cfg: cfg, seed: maphash.MakeSeed()}, nil
+}
+
+// organization is what one organization holds.
+type organization struct {
+	used   atomic.Int64
+	turn   atomic.Uint64
+	mu     sync.Mutex // guards changes of shards
+	shards atomic.Pointer[[]*shard]
+}
+
+// Of returns the cache of a gateway: id is the gateway's, num its organization's
+// number.
+func (s *Store) Of(id string, num uint64) *Gateway {
+	if g, ok := s.gateways.Load(id); ok {
+		return g.(*Gateway)
+	}
+	o, _ := s.orgs.LoadOrStore(num, &organization{})
+	g, _ := s.gateways.LoadOrStore(id, &Gateway{s: s, org: o.(*organization)})
+	return g.(*Gateway)
+}
+
+// adopt makes a gateway's shards part of what the organization evicts from.
+func (o *organization) adopt(r *room) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var list []*shard
+	if old := o.shards.Load(); old != nil {
+		list = append(list, *old...)
+	}
+	for i := range r.shards {
+		list = append(list, &r.shards[i])
+	}
+	o.shards.Store(&list)
+}
+
+// Stats returns the counts.
+func (s *Store) Stats() Stats {
+	c := &s.counts
+	return Stats{
+		Bytes: s.used.Load(), Filling: s.filling.Load(), Items: c.items.Load(),
+		Puts: c.puts.Load(), Evicted: c.evicted.Load(), Expired: c.expired.Load(), Purged: c.purged.Load(),
+	}
+}
+
+// shrink evicts until the budgets hold. No lock is held.
+func (s *Store) shrink(o *organization) {
+	s.evict(o, func() bool { return o.used.Load() > s.cfg.PerOrganization })
+	if s.used.Load() <= s.cfg.Max {
+		return
+	}
+	goal := s.cfg.Max - s.cfg.Max/128 // some room, so that the search for the largest pays
+	for range 64 {
+		if s.used.Load() <= goal {
+			return
+		}
+		l := s.largest()
+		floor := l.used.Load() - max(s.cfg.Max/64, 1)
+		s.evict(l, func() bool { return s.used.Load() > goal && l.used.Load() > floor })
+	}
+}
+
+// largest is the organization that holds most.
+func (s *Store) largest() (out *organization) {
+	most := int64(-1)
+	s.orgs.Range(func(_, v any) bool {
+		o := v.(*organization)
+		if n := o.used.Load(); n > most {
+			out, most = o, n
+		}
+		return true
+	})
+	return out
+}
+
+// evict takes items of an organization while over says so, one shard after the
+// other.
+func (s *Store) evict(o *organization, over func() bool) {
+	list := o.shards.Load()
+	if list == nil {
+		return
+	}
+	for empty := 0; empty < len(*list) && over(); {
+		sh := (*list)[o.turn.Add(1)%uint64(len(*list))]
+		if sh.evictOne() {
+			empty = 0
+			s.counts.evicted.Add(1)
+			continue
+		}
+		empty++
+	}
+}
+
+// sweepEvery is how often items past their use are looked for.
+const sweepEvery = 30 * time.Second
+
+// Run frees what is past its use until ctx ends.
+func (s *Store) Run(ctx context.Context) error {
+	t := time.NewTicker(sweepEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			s.Sweep()
+		}
+	}
+}
+
+// Sweep frees what is past its use.
+func (s *Store) Sweep() {
+	now := s.cfg.Now()
+	s.gateways.Range(func(_, v any) bool {
+		n := v.(*Gateway).remove(func(i *policy.CacheItem) bool { return i.Expires <= now })
+		s.counts.expired.Add(int64(n))
+		return true
+	})
+}

@@ -1,0 +1,129 @@
+package cache
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+)
+
+// landing is how a flight ended.
+type landing uint8
+
+const (
+	failed landing = iota // it ended early: the next one may try
+	open                  // the answer is nobody else's: everybody asks for his own
+	erred                 // the origin failed: what is stale may serve
+	kept                  // the answer is in the cache
+)
+
+// flight is a request to the origin that others for the same key wait for.
+type flight struct {
+	done    chan struct{}
+	how     landing // set before done is closed
+	waiting int     // guarded by its shard's mutex
+}
+
+// maxWaiting bounds those who wait for one flight, maxFlights the flights of a
+// gateway: past them each asks for his own.
+const (
+	maxWaiting = 256
+	maxFlights = 4096
+)
+
+const flightShards = 16
+
+// flights are a gateway's requests under way, by key.
+type flights struct {
+	shards [flightShards]struct {
+		mu sync.Mutex
+		m  map[string]*flight // guarded by mu
+	}
+}
+
+// join returns the flight for a key. leads: it is a new one, and the caller's to
+// land. A nil flight: there is no room.
+func (f *flights) join(key []byte) (fl *flight, leads bool) {
+	s := &f.shards[maphash.Bytes(baseSeed, key)%flightShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fl = s.m[string(key)]; fl != nil {
+		if fl.waiting >= maxWaiting {
+			return nil, false
+		}
+		fl.waiting++
+		return fl, false
+	}
+	if len(s.m) >= maxFlights/flightShards {
+		return nil, false
+	}
+	if s.m == nil {
+		s.m = map[string]*flight{}
+	}
+	fl = &flight{done: make(chan struct{})}
+	s.m[string(key)] = fl
+	return fl, true
+}
+
+// leave ends a wait before the flight did.
+func (f *flights) leave(key []byte, fl *flight) {
+	s := &f.shards[maphash.Bytes(baseSeed, key)%flightShards]
+	s.mu.Lock()
+	fl.waiting--
+	s.mu.Unlock()
+}
+
+// land ends a flight, once.
+func (f *flights) land(key []byte, fl *flight, how landing) {
+	s := &f.shards[maphash.Bytes(baseSeed, key)%flightShards]
+	s.mu.Lock()
+	delete(s.m, string(key))
+	s.mu.Unlock()
+	fl.how = how
+	close(fl.done)
+}
+
+// land ends the flight that the call leads, if it does.
+func (c *call) land(how landing) {
+	if c.leads {
+		c.leads = false
+		c.p.flights.land(c.key, c.flight, how)
+	}
+}
+
+// Await waits for the request that is under way for the same key, in its place
+// where that one failed, for as long as the configuration says.
+func (p *cache) Await(b policy.Blocking, x *policy.Exchange, s *policy.Slot) policy.Action {
+	c := s.P.(*call)
+	t := time.NewTimer(p.c.CollapseWait.Std())
+	defer t.Stop()
+	for {
+		select {
+		case <-c.flight.done:
+		case <-t.C:
+			p.flights.leave(c.key, c.flight)
+			return c.alone(x, "collapse timeout")
+		case <-b.Context().Done():
+			p.flights.leave(c.key, c.flight)
+			return c.alone(x, "")
+		}
+		how := c.flight.how
+		if how == open {
+			return c.alone(x, "not shared")
+		}
+		p.find(x, c)
+		if st := c.have; st != nil && !st.pass && (st.fresh(x.Now()) || how == erred && c.bridges(st, x.Now())) {
+			c.collapsed = true
+			return c.serve(x, st)
+		}
+		if how != failed { // another variant, or already past its time
+			return c.alone(x, "")
+		}
+		var leads bool
+		if c.flight, leads = p.flights.join(c.key); leads || c.flight == nil {
+			c.leads = leads
+			return c.ask(x)
+		}
+	}
+}
