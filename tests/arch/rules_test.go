@@ -144,13 +144,7 @@ var rules = []rule{
 // limit is spent, looks into claims, lists of addresses, conditions in CEL, what is
 // remembered of credentials and callers, calls that many wait for, and checks of
 // what services a policy asks; scanners of bodies, and what undoes their encoding.
-var sharedByPolicies = []string{
-	"gateway-edge/policy/query", "gateway-edge/policy/template", "gateway-edge/policy/fieldedit", "gateway-edge/policy/spend", "gateway-edge/policy/claim", "gateway-edge/policy/iprange", "gateway-edge/policy/expression",
-	"gateway-edge/policy/memo", "gateway-edge/policy/caller", "gateway-edge/policy/flight", "gateway-edge/policy/endpoint",
-	"gateway-edge/policy/scan", "gateway-edge/policy/coding",
-	"gateway-edge/policy/grant", "gateway-edge/policy/throttle",
-	"gateway-edge/policy/protodesc", "gateway-edge/policy/grpcwire",
-}
+var sharedByPolicies = []string{"gateway-edge/policy/query", "gateway-edge/policy/template", "gateway-edge/policy/fieldedit", "gateway-edge/policy/spend", "gateway-edge/policy/claim", "gateway-edge/policy/iprange", "gateway-edge/policy/expression", "gateway-edge/policy/memo", "gateway-edge/policy/caller", "gateway-edge/policy/flight", "gateway-edge/policy/endpoint", "gateway-edge/policy/scan", "gateway-edge/policy/coding", "gateway-edge/policy/grant", "gateway-edge/policy/throttle", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpcwire", "gateway-edge/policy/target", "gateway-edge/policy/document", "gateway-edge/policy/reshape"}
 
 const domainWhy = "a domain declares a one-method interface for what it needs of another; stores, Redis, Stripe and Echo are somebody else's"
 

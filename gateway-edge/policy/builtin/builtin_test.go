@@ -23,10 +23,8 @@ func TestOrder(t *testing.T) {
 		"guard cors", "guard ip_filter", "guard response_headers",
 		"authenticate api_key", "authenticate introspection", "authenticate jwt",
 		"authorize acl",
-		"limit body_limits",
-		"limit concurrency", "limit quota", "limit rate_limit",
-		"transform grpc_transcode", "transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform upstream_auth",
-		"transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform upstream_auth",
+		"limit body_limits", "limit concurrency", "limit quota", "limit rate_limit",
+		"transform grpc_transcode", "transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform transform_request", "transform transform_response", "transform upstream_auth",
 		"cache cache",
 	}
 	var got []string

@@ -21,6 +21,8 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/requestheaders"
 	"github.com/tollgate/tollgate/gateway-edge/policy/responseheaders"
 	"github.com/tollgate/tollgate/gateway-edge/policy/rewrite"
+	"github.com/tollgate/tollgate/gateway-edge/policy/transformrequest"
+	"github.com/tollgate/tollgate/gateway-edge/policy/transformresponse"
 	"github.com/tollgate/tollgate/gateway-edge/policy/upstreamauth"
 )
 
@@ -48,6 +50,8 @@ func ordered() []*policy.Descriptor {
 		&redirect.Descriptor,
 		&requestheaders.Descriptor,
 		&rewrite.Descriptor,
+		&transformrequest.Descriptor,
+		&transformresponse.Descriptor,
 		&upstreamauth.Descriptor,
 		// cache
 		&cache.Descriptor,

@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
-	"github.com/tollgate/tollgate/gateway-edge/policy/query"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -14,8 +13,8 @@ func (p *rewrite) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 		return x.RejectDetail(contract.CodeRequestInvalid, 0, "The path can't be rewritten with the values of this request")
 	}
 	var q []byte
-	if len(p.drop) > 0 {
-		q = p.newQuery(queryBuf[:0], x)
+	if !p.query.Empty() {
+		q = p.query.Append(queryBuf[:0], x)
 	}
 	return x.Rewrite(path, q)
 }
@@ -50,29 +49,4 @@ func (p *rewrite) rest(path policy.Text) policy.Text {
 		return path
 	}
 	return path.Slice(n, path.Len())
-}
-
-// newQuery appends the new query: what is left, then what is set. A parameter
-// whose variable has no value is not sent at all.
-func (p *rewrite) newQuery(b []byte, x *policy.Exchange) []byte {
-	b = query.AppendWithout(b, x.Request().Query, func(name policy.Text) bool {
-		for _, d := range p.drop {
-			if query.NameIs(name, d) {
-				return true
-			}
-		}
-		return false
-	})
-	for i := range p.set {
-		from := len(b)
-		if from > 0 {
-			b = append(b, '&')
-		}
-		b = append(b, p.set[i].name...)
-		v, ok := p.set[i].value.Append(b, x)
-		if b = v; !ok {
-			b = b[:from]
-		}
-	}
-	return b
 }
