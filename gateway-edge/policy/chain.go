@@ -24,6 +24,7 @@ type Chain struct {
 	single   []Name
 	request  Need
 	response Need
+	auth     methods
 }
 
 type chainStep struct {
@@ -33,6 +34,7 @@ type chainStep struct {
 	r                 Responder
 	d                 Finisher
 	phase             Phase
+	identifies        bool
 	request, response Need
 	typ, from         string
 }
@@ -63,7 +65,7 @@ func CompileChain(steps []Step) (*Chain, error) {
 			return nil, fmt.Errorf("policy %s of phase %s stands after phase %s", d.Type, d.Phase, last)
 		}
 		last = d.Phase
-		st := chainStep{p: s.Policy, phase: d.Phase, request: d.Request, response: d.Response, typ: d.Type, from: s.From}
+		st := chainStep{p: s.Policy, phase: d.Phase, identifies: d.Identifies, request: d.Request, response: d.Response, typ: d.Type, from: s.From}
 		if n, ok := s.Policy.(Needer); ok {
 			st.request, st.response = n.Needs()
 		}
@@ -80,7 +82,32 @@ func CompileChain(steps []Step) (*Chain, error) {
 		c.request, c.response = merge(c.request, st.request), merge(c.response, st.response)
 		c.steps = append(c.steps, st)
 	}
-	return c, nil
+	return c, c.several()
+}
+
+// several notes the authentication policies where there are more than one.
+func (c *Chain) several() error {
+	from, to := 0, 0
+	for i := range c.steps {
+		if c.steps[i].phase == PhaseAuthenticate {
+			if to == 0 {
+				from = i
+			}
+			to = i + 1
+		}
+	}
+	if to-from < 2 {
+		return nil
+	}
+	c.auth = methods{from: from, to: to}
+	for i := from; i < to; i++ {
+		m, ok := c.steps[i].p.(Method)
+		if !ok {
+			return fmt.Errorf("policy %s can't stand beside other methods of authentication", c.steps[i].typ)
+		}
+		c.auth.of = append(c.auth.of, m)
+	}
+	return nil
 }
 
 func merge(a, b Need) Need {
@@ -121,6 +148,16 @@ func (c *Chain) EngineRun(x *Exchange) (st EngineStatus) {
 	}
 	defer e.caught(&st)
 	for e.pc < len(c.steps) {
+		if e.pc < c.auth.to && e.pc >= c.auth.from {
+			if e.method < 0 && c.method(x) {
+				return EngineTurned
+			}
+			if e.pc != e.method {
+				e.pc++
+				e.nexted = e.pc
+				continue
+			}
+		}
 		s := &c.steps[e.pc]
 		if s.request.Mode == NeedWhole && e.ReqBody == nil && e.Req.Length != 0 && s.wants(x, OnTheRequest) {
 			e.now = 0
@@ -188,6 +225,9 @@ func (e *EngineExchange) requestAction(s *chainStep, a Action) EngineStatus {
 			return EngineSuspended
 		}
 	case actReject, actAnswer:
+		if a.k == actReject && e.challenged && e.pc == e.method {
+			e.chain.challenge(e)
+		}
 		return EngineTurned
 	case actStreamed:
 		return EngineStreamed
@@ -211,7 +251,7 @@ func (c *Chain) EngineRespond(x *Exchange) (st EngineStatus) {
 	defer e.caught(&st)
 	for ; e.ri >= 0; e.ri-- {
 		s := &c.steps[e.ri]
-		if s.r == nil {
+		if s.r == nil || c.skips(e, e.ri) {
 			continue
 		}
 		if s.response.Mode == NeedWhole && e.RespBody == nil && e.Resp.Length != 0 && s.wants(x, OnTheResponse) {
@@ -292,7 +332,7 @@ func (c *Chain) EngineDone(x *Exchange) {
 	e := &x.e
 	e.now = 0
 	for i := e.began - 1; i >= 0; i-- {
-		if d := c.steps[i].d; d != nil {
+		if d := c.steps[i].d; d != nil && !c.skips(e, i) {
 			e.done(x, d, &e.slots[i])
 		}
 		e.slots[i] = Slot{}
@@ -326,6 +366,8 @@ func (c *Chain) EngineVerdicts(x *Exchange) []contract.PolicyTrace {
 		s := &c.steps[i]
 		t := contract.PolicyTrace{Type: s.typ, Phase: s.phase.String(), From: s.from}
 		switch {
+		case c.skips(e, i) && e.method >= 0:
+			t.Verdict = "skipped"
 		case i < e.pc:
 			t.Verdict = "next"
 		case i > e.pc:

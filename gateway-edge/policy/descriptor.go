@@ -106,6 +106,9 @@ type Descriptor struct {
 	// Answers says that the policy always answers by itself: its route needs no
 	// upstream.
 	Answers bool
+	// Identifies says that a policy of phase authorize may say who calls, and may be
+	// all the authentication that a route has.
+	Identifies bool
 	// Single are fields of which a second one is refused with 400 before any
 	// policy runs.
 	Single []Name

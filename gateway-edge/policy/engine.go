@@ -82,6 +82,8 @@ type EngineExchange struct {
 	ri         int // next or current step of the response side
 	responding bool
 	waiting    bool
+	method     int  // step of the authentication policy that decides, of several; -1: not chosen yet
+	challenged bool // it was chosen for want of any credential
 	fault      bool
 	detail     string
 	asked      Text    // the path before the first Rewrite
@@ -103,6 +105,7 @@ func EngineNew(clock func() int64, canon func(buf []byte, path string) (string, 
 	x := &Exchange{}
 	e := &x.e
 	e.Clock, e.Canon = clock, canon
+	e.method = -1
 	e.slots = make([]Slot, 16)
 	e.arena.b = make([]byte, 0, arenaChunk)
 	for _, h := range []*EngineHeaders{&e.ReqHeader, &e.ReqTrailer, &e.RespHeader, &e.RespTrailer} {
@@ -136,6 +139,7 @@ func (e *EngineExchange) Reset() {
 	e.Trace, e.Dry, e.Panic, e.Stack = nil, false, nil, nil
 	e.principal, e.refused, e.now = nil, nil, 0
 	e.chain, e.pc, e.nexted, e.began, e.ri = nil, 0, 0, 0, 0
+	e.method, e.challenged = -1, false
 	e.responding, e.waiting, e.fault, e.detail = false, false, false, ""
 	e.replaced, e.asked = [2]bool{}, Text{}
 	e.translated, e.cameMethod, e.cameType, e.cameTyped = 0, Text{}, Text{}, false

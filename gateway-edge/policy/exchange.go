@@ -65,10 +65,12 @@ func (x *Exchange) Params() iter.Seq2[string, Text] {
 // may be kept.
 func (x *Exchange) Principal() *Principal { return x.e.principal }
 
-// SetPrincipal says who calls. Only a policy of phase authenticate may: from any
-// other the exchange ends with 500.
+// SetPrincipal says who calls. Only a policy of phase authenticate may, and one
+// that Identifies where nobody did before: from any other the exchange ends with
+// 500.
 func (x *Exchange) SetPrincipal(p *Principal) {
-	if x.e.chain == nil || x.e.pc >= len(x.e.chain.steps) || x.e.chain.steps[x.e.pc].phase != PhaseAuthenticate {
+	s := x.e.step()
+	if s == nil || x.e.responding || s.phase != PhaseAuthenticate && (!s.identifies || x.e.principal != nil) {
 		x.e.fault = true
 		return
 	}

@@ -138,7 +138,7 @@ func (p *keyPolicy) dropParameter(x *policy.Exchange) policy.Action {
 
 // unauthorized answers 401 with the challenge that RFC 9110 11.6.1 asks for.
 func unauthorized(x *policy.Exchange, c contract.Code) policy.Action {
-	x.Response().Header.Set(policy.WWWAuthenticate, `Bearer realm="api key"`)
+	x.Response().Header.Set(policy.WWWAuthenticate, challenge)
 	return x.Reject(c, 0)
 }
 

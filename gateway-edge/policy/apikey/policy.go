@@ -93,7 +93,7 @@ type keyPolicy struct {
 }
 
 var (
-	_ policy.Policy    = (*keyPolicy)(nil)
+	_ policy.Method    = (*keyPolicy)(nil)
 	_ policy.Waiter    = (*keyPolicy)(nil)
 	_ policy.Responder = (*keyPolicy)(nil)
 )

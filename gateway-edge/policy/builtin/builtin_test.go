@@ -22,7 +22,7 @@ func TestOrder(t *testing.T) {
 	want := []string{
 		"guard cors", "guard ip_filter", "guard response_headers",
 		"authenticate api_key", "authenticate introspection", "authenticate jwt",
-		"authorize acl",
+		"authorize acl", "authorize ext_auth",
 		"limit body_limits", "limit concurrency", "limit quota", "limit rate_limit",
 		"transform grpc_transcode", "transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform transform_request", "transform transform_response", "transform upstream_auth",
 		"cache cache",
@@ -137,8 +137,11 @@ func TestDryRun(t *testing.T) {
 			t.Errorf("%s is of no policy of the list", f)
 			continue
 		}
-		if _, err := d.New(raw, policy.Deps{Secret: func(string) ([]byte, error) { return []byte("x"), nil }}); err != nil {
+		p, err := d.New(raw, policy.Deps{Secret: func(string) ([]byte, error) { return []byte("x"), nil }})
+		if err != nil {
 			t.Errorf("%s: %v", f, err)
+		} else if _, ok := p.(policy.Method); !ok && d.Phase == policy.PhaseAuthenticate {
+			t.Errorf("%s: it can't stand beside other methods of authentication", d.Type)
 		}
 	}
 }

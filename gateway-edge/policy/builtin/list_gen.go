@@ -10,6 +10,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/cache"
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
+	"github.com/tollgate/tollgate/gateway-edge/policy/extauth"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpctranscode"
 	"github.com/tollgate/tollgate/gateway-edge/policy/introspection"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
@@ -39,6 +40,7 @@ func ordered() []*policy.Descriptor {
 		&jwt.Descriptor,
 		// authorize
 		&acl.Descriptor,
+		&extauth.Descriptor,
 		// limit
 		&bodylimits.Descriptor,
 		&concurrency.Descriptor,

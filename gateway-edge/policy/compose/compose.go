@@ -87,22 +87,26 @@ func has(steps []Step, phase policy.Phase) bool {
 	return slices.ContainsFunc(steps, func(s Step) bool { return s.Descriptor.Phase == phase })
 }
 
-// checkAuthentication holds a route to one authentication policy, or to saying
-// that it has none.
+// checkAuthentication holds a route to having authentication policies, of which no
+// two are of one type, or to saying that it has none.
 func checkAuthentication(r *contract.Route, at string, steps []Step, errs *contract.FieldErrors) {
-	first := -1
+	first, identifies := -1, false
+	seen := map[string]bool{}
 	for i, s := range steps {
+		identifies = identifies || s.Descriptor.Identifies
 		if s.Descriptor.Phase != policy.PhaseAuthenticate {
 			continue
 		}
-		if first >= 0 {
-			errs.Add(s.Pointer, "a route has one authentication policy: "+quote(steps[first].Descriptor.Type)+" and "+quote(s.Descriptor.Type)+" can't be combined")
-			continue
+		if seen[s.Descriptor.Type] {
+			errs.Add(s.Pointer, "a route has one policy "+quote(s.Descriptor.Type)+": of two, only the first would ever be asked")
 		}
-		first = i
+		seen[s.Descriptor.Type] = true
+		if first < 0 {
+			first = i
+		}
 	}
 	switch {
-	case first < 0 && !r.Public:
+	case first < 0 && !r.Public && !identifies:
 		errs.Add(at+"/public", "route "+quote(r.Name)+" has no authentication policy: add one, or say public: true")
 	case first >= 0 && r.Public:
 		errs.Add(at+"/public", "route "+quote(r.Name)+" is public and has the authentication policy "+quote(steps[first].Descriptor.Type)+": remove one of the two")

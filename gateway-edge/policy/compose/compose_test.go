@@ -20,9 +20,9 @@ var types = map[string]*policy.Descriptor{}
 func init() {
 	for typ, phase := range map[string]policy.Phase{
 		"ip_filter": policy.PhaseGuard, "api_key": policy.PhaseAuthenticate, "jwt": policy.PhaseAuthenticate,
-		"rate_limit": policy.PhaseLimit, "request_headers": policy.PhaseTransform, "mock": policy.PhaseTransform,
+		"rate_limit": policy.PhaseLimit, "ext_auth": policy.PhaseAuthorize, "request_headers": policy.PhaseTransform, "mock": policy.PhaseTransform,
 	} {
-		types[typ] = &policy.Descriptor{Type: typ, Phase: phase, Answers: typ == "mock", New: func(cfg json.RawMessage, _ policy.Deps) (policy.Policy, error) {
+		types[typ] = &policy.Descriptor{Type: typ, Phase: phase, Answers: typ == "mock", Identifies: typ == "ext_auth", New: func(cfg json.RawMessage, _ policy.Deps) (policy.Policy, error) {
 			if strings.Contains(string(cfg), "bad") {
 				return nil, contract.FieldErrors{{Pointer: "/a", Detail: "is bad"}, {Pointer: "/b", Detail: "is bad too"}}
 			}
@@ -69,7 +69,11 @@ func TestRoute(t *testing.T) {
 		{"public drops the inherited authentication", policies("api_key", "ip_filter"), nil, true, "ip_filter/gateway/0", ""},
 		{"public with its own authentication", nil, policies("api_key"), true, "", "/routes/0/public"},
 		{"open without saying so", policies("ip_filter"), nil, false, "", "/routes/0/public"},
-		{"two authentications on the gateway", policies("api_key", "jwt"), nil, false, "", "/policies/1"},
+		{"methods of the gateway", policies("jwt", "api_key"), nil, false, "jwt/gateway/0 api_key/gateway/0", ""},
+		{"own methods in their order", policies("jwt"), policies("api_key", "jwt"), false, "api_key/route/0 jwt/route/0", ""},
+		{"an authoriser may be all", nil, policies("ext_auth"), false, "ext_auth/route/0", ""},
+		{"an authoriser on a public route", policies("api_key"), policies("ext_auth"), true, "ext_auth/route/0", ""},
+		{"an authoriser behind what is inherited", policies("api_key"), policies("ext_auth"), false, "api_key/gateway/0 ext_auth/route/0", ""},
 		{"two authentications on the route", nil, policies("api_key", "api_key"), false, "", "/routes/0/policies/1"},
 		{"unknown types, all named", policies("nope"), policies("api_key", "neither"), false, "", "/policies/0/type"},
 	} {

@@ -7,7 +7,9 @@
 // Rules: phases run in the platform's order; inside one the gateway's policies
 // come first, then the route's, in the order given. A policy on a route replaces
 // every policy of the same type on the gateway, but in phase limit they add up.
-// A route runs at most one policy of phase authenticate. Public drops the
+// A route may have several policies of phase authenticate, each of another type:
+// the first whose credential a request carries decides. Own ones replace all of the
+// gateway's. Public drops the
 // inherited authentication and must be said where none is left. A route without
 // an upstream needs a policy that always answers.
 //

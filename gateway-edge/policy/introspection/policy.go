@@ -120,6 +120,6 @@ type opaque struct {
 }
 
 var (
-	_ policy.Policy = (*opaque)(nil)
+	_ policy.Method = (*opaque)(nil)
 	_ policy.Waiter = (*opaque)(nil)
 )

@@ -201,6 +201,6 @@ type jwtPolicy struct {
 }
 
 var (
-	_ policy.Policy = (*jwtPolicy)(nil)
+	_ policy.Method = (*jwtPolicy)(nil)
 	_ policy.Waiter = (*jwtPolicy)(nil)
 )
