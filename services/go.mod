@@ -24,7 +24,11 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/bufbuild/protocompile v0.14.1 // indirect
+require (
+	github.com/bufbuild/protocompile v0.14.1 // indirect
+	github.com/itchyny/gojq v0.12.20 // indirect
+	github.com/itchyny/timefmt-go v0.1.9 // indirect
+)
 
 require (
 	cel.dev/cel-go v0.33.2 // indirect

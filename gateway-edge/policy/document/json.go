@@ -16,6 +16,9 @@ const (
 	MaxValues = 200_000
 	// MaxNumber is how many characters a number may have.
 	MaxNumber = 400
+	// maxExponent bounds exponents of either sign: exact arithmetic would make
+	// numbers of that many digits of them.
+	maxExponent = 400
 )
 
 // SyntaxError says where a document can't be read, and why.
@@ -196,14 +199,17 @@ func (p *jsonParser) number() (any, error) {
 			return nil, p.fail("a digit must stand here")
 		}
 	}
+	exponent := 0
 	if c := p.peek(); c == 'e' || c == 'E' {
 		p.i++
 		if c := p.peek(); c == '+' || c == '-' {
 			p.i++
 		}
+		at := p.i
 		if plain = false; !p.digits() {
 			return nil, p.fail("a digit must stand here")
 		}
+		exponent, _ = strconv.Atoi(string(p.b[at:p.i])) // the largest number when there are too many digits
 	}
 	n := p.b[from:p.i]
 	if len(n) > MaxNumber {
@@ -211,7 +217,7 @@ func (p *jsonParser) number() (any, error) {
 		return nil, p.fail(fmt.Sprintf("a number has more than %d characters", MaxNumber))
 	}
 	if !plain || len(n) > 300 {
-		if _, err := strconv.ParseFloat(string(n), 64); err != nil {
+		if _, err := strconv.ParseFloat(string(n), 64); err != nil || exponent > maxExponent {
 			p.i = from
 			return nil, p.fail("a number is out of range")
 		}

@@ -1,7 +1,9 @@
 package document
 
 import (
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
@@ -115,4 +117,24 @@ func Append(k Kind, b []byte, v any, limit int) ([]byte, error) {
 		return AppendJSON(b, v, limit)
 	}
 	return nil, &SyntaxError{0, "the body's kind is not known"}
+}
+
+// Readable reports whether a text that comes from a request is UTF-8.
+func Readable(s string) bool { return utf8.ValidString(s) }
+
+// Whole is a body in one piece; it is not to be changed.
+func Whole(b policy.Body) []byte {
+	var out []byte
+	n := 0
+	for c := range b.Chunks() {
+		if n++; n == 1 {
+			out = c[:len(c):len(c)]
+			continue
+		}
+		if n == 2 {
+			out = slices.Grow(slices.Clone(out), int(b.Len()))
+		}
+		out = append(out, c...)
+	}
+	return out
 }

@@ -2,10 +2,10 @@ package reshape
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/document"
+	"github.com/tollgate/tollgate/gateway-edge/policy/jq"
 	"github.com/tollgate/tollgate/gateway-edge/policy/template"
 )
 
@@ -13,6 +13,7 @@ import (
 type Change struct {
 	from, to document.Kind
 	steps    []step
+	program  *jq.Program
 	max      int64
 	refuse   bool // bodies of other content types
 
@@ -155,7 +156,7 @@ func (ch *Change) body(x *policy.Exchange) ([]byte, error) {
 	case ch.replaces:
 		return document.AppendJSON(nil, ch.value.make(x), int(ch.max))
 	}
-	v, err := document.Parse(ch.from, whole(x.Body()))
+	v, err := document.Parse(ch.from, document.Whole(x.Body()))
 	if err != nil {
 		return nil, err
 	}
@@ -164,24 +165,12 @@ func (ch *Change) body(x *policy.Exchange) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return document.Append(ch.to, nil, v, int(ch.max))
-}
-
-// whole is a body in one piece; it is not to be changed.
-func whole(b policy.Body) []byte {
-	var out []byte
-	n := 0
-	for c := range b.Chunks() {
-		if n++; n == 1 {
-			out = c[:len(c):len(c)]
-			continue
+	if ch.program != nil {
+		if v, err = ch.program.Run(v); err != nil {
+			return nil, err
 		}
-		if n == 2 {
-			out = slices.Grow(slices.Clone(out), int(b.Len()))
-		}
-		out = append(out, c...)
 	}
-	return out
+	return document.Append(ch.to, nil, v, int(ch.max))
 }
 
 func (s *step) apply(x *policy.Exchange, v any) (any, error) {

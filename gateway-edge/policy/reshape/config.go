@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy/document"
+	"github.com/tollgate/tollgate/gateway-edge/policy/jq"
 	"github.com/tollgate/tollgate/gateway-edge/policy/template"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -23,6 +24,8 @@ type Config struct {
 	Rename map[string]string          `json:"rename"`
 	Remove []string                   `json:"remove"`
 	Set    map[string]json.RawMessage `json:"set"`
+	// JQ is a program that the body goes through after the edits.
+	JQ string `json:"jq"`
 	// Replace is a body of its own.
 	Replace *Replace `json:"replace"`
 	// OtherTypes says what becomes of bodies of another content type: "refuse" or
@@ -79,8 +82,14 @@ func Compile(c *Config, o Options, errs *contract.FieldErrors) *Change {
 		return ch
 	}
 	ch.edits(c, o, errs)
-	if len(ch.steps) == 0 && ch.from == ch.to && len(*errs) == 0 {
-		errs.Add("", "rename, remove, set, replace or another kind to write is needed: without one the body stays as it is")
+	if c.JQ != "" {
+		var err error
+		if ch.program, err = jq.Compile(c.JQ); err != nil {
+			errs.Add("/jq", err.Error())
+		}
+	}
+	if len(ch.steps) == 0 && c.JQ == "" && ch.from == ch.to && len(*errs) == 0 {
+		errs.Add("", "rename, remove, set, jq, replace or another kind to write is needed: without one the body stays as it is")
 	}
 	return ch
 }
@@ -98,7 +107,7 @@ func kind(name string, def document.Kind, at string, errs *contract.FieldErrors)
 
 func (c *Config) onlyReplace(errs *contract.FieldErrors) {
 	for name, given := range map[string]bool{
-		"from": c.From != "", "to": c.To != "", "rename": len(c.Rename) > 0, "remove": len(c.Remove) > 0, "set": len(c.Set) > 0,
+		"from": c.From != "", "to": c.To != "", "rename": len(c.Rename) > 0, "remove": len(c.Remove) > 0, "set": len(c.Set) > 0, "jq": c.JQ != "",
 	} {
 		if given {
 			errs.Add("/"+name, "can't stand beside replace: nothing of the former body is read")

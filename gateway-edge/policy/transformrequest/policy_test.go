@@ -109,6 +109,12 @@ func TestPolicy(t *testing.T) {
 			{Want: policytest.Want{Rejected: true, Code: invalid}},
 		}},
 		{Name: "no body any more", Config: `{"body":{"replace":{"text":""}}}`, Steps: []policytest.Step{sends(`{}`, "")}},
+		{Name: "jq", Config: `{"body":{"set":{"/who":"{consumer}"},"jq":"if .items == [] then error(\"an order needs items\") else {who, ids: [.items[].id]} end"}}`, Steps: []policytest.Step{
+			sends(`{"items":[{"id":1.0,"x":1},{"id":2}]}`, `{"ids":[1.0,2],"who":"acme"}`),
+			refused(json, `{"items":[]}`, invalid, "an order needs items"),
+			refused(json, `{"items":7}`, invalid, "failed on this body"),
+		}},
+		{Name: "jq that never ends", Config: `{"body":{"jq":"def f: f; f"}}`, Steps: []policytest.Step{refused(json, `{}`, invalid, "more steps")}},
 		{Name: "unknown parameter", Config: `{"body":{"set":{"/a":["{param.ids}"]}}}`, Error: `/body/set/~1a/0: the route's path has no parameter "ids"`, Deps: func(testing.TB) policy.Deps {
 			d := policytest.NewDeps()
 			d.Scope.Params = []string{"id"}

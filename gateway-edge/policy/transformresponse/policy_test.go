@@ -56,6 +56,10 @@ func TestPolicy(t *testing.T) {
 		{Name: "a body of its own", Config: `{"statuses":["5xx"],"body":{"replace":{"json":{"error":"{request_id}"}}}}`, Steps: []policytest.Step{
 			with(gives(503, "text/html", "<h1>stack trace", 503, `{"error":null}`), map[string]string{"Content-Type": json}),
 		}},
+		{Name: "jq", Config: `{"body":{"jq":".items | map({id})"}}`, Steps: []policytest.Step{
+			gives(200, json, `{"items":[{"id":1,"x":1}]}`, 200, `[{"id":1}]`),
+			{Backend: policytest.Response{Body: `{"items":7}`, Header: policytest.Fields{"Content-Type", json}}, Want: bad},
+		}},
 		{Name: "status and fields alone", Hot: true, Config: `{"status":{"200":203},"headers":{"set":{"X-Route":"{route}"}}}`, Steps: []policytest.Step{
 			gives(200, json, `{`, 203, `{`),
 		}},
