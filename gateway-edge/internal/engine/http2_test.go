@@ -102,52 +102,6 @@ func echo(c net.Conn) {
 	}
 }
 
-func TestHTTP2Refusals(t *testing.T) {
-	b := answers(t, okAnswer)
-	e := newEdge(t, edgeOptions{})
-	g := plain(b.url)
-	g.Routes[0].MaxBodyBytes = 1000
-	e.serve(g)
-	c := e.h2Client(false)
-	for _, row := range []struct {
-		name   string
-		change func(r *http.Request)
-		status int
-		code   string
-	}{
-		{"unknown host", func(r *http.Request) { r.Host = "nobody.localhost" }, 404, "no_route"},
-		{"escaped slash", func(r *http.Request) { r.URL.Opaque = "/a%2fb" }, 400, "request_invalid"},
-		{"unknown method", func(r *http.Request) { r.Method = "XGET" }, 501, "method_unknown"},
-		{"SMG26 CONNECT-like", func(r *http.Request) { r.Method = "TRACE" }, 405, "method_not_allowed"},
-		{"two keys", func(r *http.Request) { r.Header["X-Api-Key"] = []string{"a", "b"} }, 400, "ambiguous_credentials"},
-		{"underscore twin", func(r *http.Request) { r.Header["X_api_key"] = []string{"a"} }, 400, "request_invalid"},
-		{"too many fields", func(r *http.Request) {
-			for i := range 120 {
-				r.Header.Set(fmt.Sprintf("X-%d", i), "a")
-			}
-		}, 431, "headers_too_large"},
-		{"body too large", func(r *http.Request) {
-			r.Method, r.Body = "POST", io.NopCloser(strings.NewReader(repeat("x", 5000)))
-			r.ContentLength = -1
-		}, 413, "body_too_large"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			r, err := http.NewRequest("GET", "http://demo.localhost/", nil)
-			must(t, err)
-			row.change(r)
-			resp, err := c.Do(r)
-			must(t, err)
-			defer resp.Body.Close()
-			if resp.StatusCode != row.status || resp.Header.Get("Tollgate-Error") != row.code {
-				t.Errorf("%d %s", resp.StatusCode, resp.Header.Get("Tollgate-Error"))
-			}
-		})
-	}
-	if got := b.received(); strings.Contains(got, "GET") || strings.Contains(got, "api") {
-		t.Errorf("the backend got %q", got)
-	}
-}
-
 // TestHTTP2CutAnswer: B05 for HTTP/2: a reset, never a clean end.
 func TestHTTP2CutAnswer(t *testing.T) {
 	b := rawAnswer(t, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", func(net.Conn) { time.Sleep(20 * time.Millisecond) })

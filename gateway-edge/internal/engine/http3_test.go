@@ -175,52 +175,6 @@ func TestHTTP3Heads(t *testing.T) {
 	}
 }
 
-func TestHTTP3Refusals(t *testing.T) {
-	b := answers(t, okAnswer)
-	e := newEdge(t, edgeOptions{})
-	g := plain(b.url)
-	g.Routes[0].MaxBodyBytes = 1000
-	e.serve(g)
-	c := e.h3Client()
-	for _, row := range []struct {
-		name   string
-		change func(r *http.Request)
-		status int
-		code   string
-	}{
-		{"unknown host", func(r *http.Request) { r.Host = "nobody.localhost" }, 404, "no_route"},
-		{"unknown method", func(r *http.Request) { r.Method = "XGET" }, 501, "method_unknown"},
-		{"SMG26 CONNECT-like", func(r *http.Request) { r.Method = "TRACE" }, 405, "method_not_allowed"},
-		{"two keys", func(r *http.Request) { r.Header["X-Api-Key"] = []string{"a", "b"} }, 400, "ambiguous_credentials"},
-		{"underscore twin", func(r *http.Request) { r.Header["X_api_key"] = []string{"a"} }, 400, "request_invalid"},
-		{"too many fields", func(r *http.Request) {
-			for i := range 120 {
-				r.Header.Set(fmt.Sprintf("X-%d", i), "a")
-			}
-		}, 431, "headers_too_large"},
-		{"a large head", func(r *http.Request) { r.Header.Set("X-Large", repeat("y", 66_000)) }, 431, "headers_too_large"},
-		{"body too large", func(r *http.Request) {
-			r.Method, r.Body = "POST", io.NopCloser(strings.NewReader(repeat("x", 5000)))
-			r.ContentLength = -1
-		}, 413, "body_too_large"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			r, err := http.NewRequest("GET", "https://demo.localhost/", nil)
-			must(t, err)
-			row.change(r)
-			resp, err := c.Do(r)
-			must(t, err)
-			defer resp.Body.Close()
-			if resp.StatusCode != row.status || resp.Header.Get("Tollgate-Error") != row.code {
-				t.Errorf("%d %s", resp.StatusCode, resp.Header.Get("Tollgate-Error"))
-			}
-		})
-	}
-	if got := b.received(); strings.Contains(got, "GET") || strings.Contains(got, "api") {
-		t.Errorf("the backend got %q", got)
-	}
-}
-
 // TestHTTP3Streams: trailers both ways, pieces that come at once, interim answers.
 func TestHTTP3Streams(t *testing.T) {
 	next := make(chan struct{})
