@@ -64,6 +64,10 @@ func checkTransport(u *contract.Upstream, urls []*URL, errs *contract.FieldError
 		{"/keepalive", u.Keepalive != nil},
 		{"/retries", u.Retries != nil},
 		{"/queue", u.Queue != nil},
+		// Silence on a stream is the stream's own to end: idle_timeout.
+		{"/timeouts/per_try", u.Timeouts != nil && u.Timeouts.PerTry != 0},
+		{"/timeouts/total", u.Timeouts != nil && u.Timeouts.Total != 0},
+		{"/timeouts/idle", u.Timeouts != nil && u.Timeouts.Idle != 0},
 	} {
 		if f.given {
 			errs.Add(f.at, only+"; this one's targets are "+transport+"://")

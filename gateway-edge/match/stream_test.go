@@ -1,9 +1,11 @@
 package match
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -145,6 +147,29 @@ func TestStreamUpstreams(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("%s: %v", at, errs)
+		}
+	}
+}
+
+// TestUpstreamOfStreams: what means something to HTTP only is refused, field by
+// field, so that nobody relies on it.
+func TestUpstreamOfStreams(t *testing.T) {
+	t.Parallel()
+	u := contract.Upstream{
+		Name: "database", Targets: []contract.Target{{URL: "tcp://db.example.net:5432"}},
+		Timeouts: &contract.Timeouts{Connect: contract.Duration(time.Second)},
+	}
+	g := &Guard{}
+	if _, errs := CheckUpstream(&u, g); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	u.Timeouts.PerTry, u.Timeouts.Total, u.Timeouts.Idle = u.Timeouts.Connect, u.Timeouts.Connect, u.Timeouts.Connect
+	u.Protocol, u.Keepalive, u.Retries = "h2", &contract.Keepalive{}, &contract.Retries{}
+	_, errs := CheckUpstream(&u, g)
+	text := fmt.Sprint(errs)
+	for _, at := range []string{"/timeouts/per_try", "/timeouts/total", "/timeouts/idle", "/protocol", "/keepalive", "/retries"} {
+		if !strings.Contains(text, at) {
+			t.Errorf("%s is not refused: %s", at, text)
 		}
 	}
 }
