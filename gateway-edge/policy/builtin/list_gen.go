@@ -9,9 +9,11 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/bodylimits"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cache"
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
+	"github.com/tollgate/tollgate/gateway-edge/policy/connect"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
 	"github.com/tollgate/tollgate/gateway-edge/policy/extauth"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpctranscode"
+	"github.com/tollgate/tollgate/gateway-edge/policy/grpcweb"
 	"github.com/tollgate/tollgate/gateway-edge/policy/introspection"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
 	"github.com/tollgate/tollgate/gateway-edge/policy/jwt"
@@ -47,7 +49,9 @@ func ordered() []*policy.Descriptor {
 		&quota.Descriptor,
 		&ratelimit.Descriptor,
 		// transform
+		&connect.Descriptor,
 		&grpctranscode.Descriptor,
+		&grpcweb.Descriptor,
 		&mock.Descriptor,
 		&redirect.Descriptor,
 		&requestheaders.Descriptor,
