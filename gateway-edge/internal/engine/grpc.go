@@ -24,7 +24,7 @@ func (j *job) endCall(err error) bool {
 	code := contract.CodeUpstreamReset
 	if j.eng.ending.Load() {
 		code = contract.CodeOverloaded // try again, elsewhere
-	} else if err == errUpstreamSlow || j.eng.clock.Boot() >= j.deadline {
+	} else if err == errUpstreamSlow || j.overdue() {
 		code = contract.CodeUpstreamTimeout
 	}
 	info := code.Info()
@@ -34,6 +34,10 @@ func (j *job) endCall(err error) bool {
 	t.AppendString("Grpc-Message", string(appendGRPCMessage(nil, info, "")))
 	return j.cl.write(j, nil, true) == nil
 }
+
+// overdue reports whether the call's time is over, or as good as over: a backend that
+// was given what was left of it may give up a moment before the edge does.
+func (j *job) overdue() bool { return j.eng.clock.Boot()+int64(10*time.Millisecond) >= j.deadline }
 
 // grpcTimeout is the header field with a call's deadline.
 const grpcTimeout = "Grpc-Timeout"

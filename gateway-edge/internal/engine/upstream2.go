@@ -296,6 +296,9 @@ func (u *upstream2) failed(err error) try {
 	if errors.As(err, &te) {
 		return dialFailed(err)
 	}
+	if u.until != 0 && u.j.overdue() {
+		return failedTry(tryTimeout, err)
+	}
 	if errors.Is(err, errInterim) {
 		return failedTry(tryProtocol, err)
 	}
