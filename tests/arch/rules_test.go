@@ -21,7 +21,7 @@ var rules = []rule{
 		why: "a policy is given nothing that can block or that belongs to one engine",
 	},
 	{
-		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/expression", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpctranscode", "gateway-edge/policy/jq", "gateway-edge/policy/connect"},
+		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/expression", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpctranscode", "gateway-edge/policy/jq", "gateway-edge/policy/connect", "gateway-edge/policy/graphql"},
 		may:   append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, sharedByPolicies...),
 		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why:   "a policy knows the SDK only: neither another policy nor Redis nor a socket",
@@ -55,6 +55,11 @@ var rules = []rule{
 		room: "gateway-edge/policy/connect", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:google.golang.org/protobuf", "lib:google.golang.org/genproto/googleapis"}, sharedByPolicies...),
 		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why:   "it speaks Protocol Buffers; the engine speaks to the backend",
+	},
+	{
+		room: "gateway-edge/policy/graphql", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:github.com/vektah/gqlparser"}, sharedByPolicies...),
+		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
+		why:   "operations are parsed when a configuration is compiled",
 	},
 	{
 		room: "gateway-edge/internal/route", may: []string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, never: []string{"std:net", "std:net/http", "std:time"},

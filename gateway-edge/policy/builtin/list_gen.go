@@ -12,6 +12,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/connect"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
 	"github.com/tollgate/tollgate/gateway-edge/policy/extauth"
+	"github.com/tollgate/tollgate/gateway-edge/policy/graphql"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpctranscode"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpcweb"
 	"github.com/tollgate/tollgate/gateway-edge/policy/introspection"
@@ -50,6 +51,7 @@ func ordered() []*policy.Descriptor {
 		&ratelimit.Descriptor,
 		// transform
 		&connect.Descriptor,
+		&graphql.Descriptor,
 		&grpctranscode.Descriptor,
 		&grpcweb.Descriptor,
 		&mock.Descriptor,
