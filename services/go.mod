@@ -28,6 +28,7 @@ require (
 	github.com/bufbuild/protocompile v0.14.1 // indirect
 	github.com/itchyny/gojq v0.12.20 // indirect
 	github.com/itchyny/timefmt-go v0.1.9 // indirect
+	github.com/vektah/gqlparser/v2 v2.5.64 // indirect
 )
 
 require (
