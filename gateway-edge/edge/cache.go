@@ -39,5 +39,6 @@ func (e *Edge) registerCacheMetrics() {
 	e.counter("tollgate_edge_cache_stored_total", "Responses stored.", func() uint64 { return uint64(e.cache.Stats().Puts) })
 	e.counter("tollgate_edge_cache_evicted_total", "Stored responses that made room for others.", func() uint64 { return uint64(e.cache.Stats().Evicted) })
 	e.counter("tollgate_edge_cache_expired_total", "Stored responses past their use.", func() uint64 { return uint64(e.cache.Stats().Expired) })
+	e.counter("tollgate_edge_cache_panics_total", "Refreshes of stored responses that panicked.", func() uint64 { return uint64(e.cache.Stats().Panics) })
 	e.counter("tollgate_edge_cache_purged_total", "Stored responses that were purged.", func() uint64 { return uint64(e.cache.Stats().Purged) })
 }

@@ -1,6 +1,9 @@
 package policy
 
-import "sync/atomic"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // CacheItem is one response in a Cache. It does not change once it was put in,
 // and may be kept.
@@ -53,4 +56,7 @@ type Cache interface {
 	// Reserve takes n bytes for bodies that are on their way, and gives back where n
 	// is negative; false: there is no room.
 	Reserve(n int64) bool
+	// Later runs f soon, on another goroutine: ctx ends with the edge, and with f's
+	// time. It reports false where too much is waiting already.
+	Later(f func(ctx context.Context)) bool
 }

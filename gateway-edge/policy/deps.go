@@ -13,6 +13,9 @@ type Scope struct {
 	Test                                  bool   // the gateway's mode is test
 	From                                  string // gateway | route | usage_plan | organization
 	Index                                 int    // position among policies of the same type there: makes a stable counter name
+	// Upstream is the name of the route's upstream, "" where it has another
+	// integration.
+	Upstream string
 	// Params are the path parameters of the route that match one segment; nil
 	// where no one route is meant, as for a policy of a whole gateway.
 	Params []string

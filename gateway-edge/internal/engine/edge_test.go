@@ -30,6 +30,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/listen"
 	"github.com/tollgate/tollgate/gateway-edge/internal/meter"
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
+	"github.com/tollgate/tollgate/gateway-edge/internal/respcache"
 	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
@@ -77,6 +78,7 @@ type edgeOptions struct {
 	perIP    int
 	domain   string // under which gateways have their hosts; "" is localhost
 	guard    *shed.Guard
+	cache    *respcache.Store // nil: nothing is stored
 	log      io.Writer        // the access log's lines; nil: there is none
 	cert     *tls.Certificate // nil: one that signs itself
 }
@@ -101,7 +103,12 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 	for _, d := range o.policies {
 		byType[d.Type] = d
 	}
+	var caches func(string, uint64) policy.Cache
+	if o.cache != nil {
+		caches = func(id string, org uint64) policy.Cache { return o.cache.Of(id, org) }
+	}
 	store := snapshot.New(snapshot.Config{
+		CacheFor: caches,
 		Keys: &root.Edge, Upstreams: reg, Now: ck.Boot, Logger: logger,
 		Lookup:    func(typ string) (*policy.Descriptor, bool) { d, ok := byType[typ]; return d, ok },
 		Deps:      policy.Deps{Wall: time.Now},
@@ -125,6 +132,9 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 	run(eng.Run)
 	if access != nil {
 		run(access.Run)
+	}
+	if o.cache != nil {
+		run(o.cache.Run)
 	}
 	run(pools.Run)
 	run(m.Run)

@@ -1,6 +1,7 @@
 package respcache
 
 import (
+	"context"
 	"hash/maphash"
 	"slices"
 	"strings"
@@ -12,10 +13,17 @@ import (
 
 const (
 	shards = 16
-	// marks is how many times of invalidation a shard remembers, by hash of the
-	// resource: two that share one are only treated too strictly.
-	marks = 256
+	// marks is how many resources a gateway remembers the last invalidation of.
+	marks = 1024
 )
+
+// mark is when a resource was last made invalid, CLOCK_BOOTTIME ns. lost is when
+// the last of those was that had its place before: whatever began earlier may have
+// been one of them.
+type mark struct {
+	base       uint64
+	when, lost int64
+}
 
 // Gateway is the cache of one gateway. One that never stored anything is only
 // this.
@@ -29,8 +37,31 @@ type Gateway struct {
 // room is where a gateway's items are.
 type room struct {
 	purged atomic.Int64 // when something was last purged, CLOCK_BOOTTIME ns
-	marks  [marks]atomic.Int64
+	mu     sync.Mutex
+	marks  [marks]mark // guarded by mu
 	shards [shards]shard
+}
+
+// invalid reports whether what an item holds was made invalid since it began.
+func (r *room) invalid(i *policy.CacheItem) bool {
+	if i.Began <= r.purged.Load() {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := &r.marks[i.Base%marks]
+	return i.Began <= m.lost || m.base == i.Base && i.Began <= m.when
+}
+
+// invalidate notes that a resource was made invalid.
+func (r *room) invalidate(base uint64, now int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := &r.marks[base%marks]
+	if m.base != base {
+		m.base, m.lost = base, max(m.lost, m.when)
+	}
+	m.when = now
 }
 
 var _ policy.Cache = (*Gateway)(nil)
@@ -79,7 +110,7 @@ func (g *Gateway) Put(item, old *policy.CacheItem) bool {
 	r := g.open()
 	sh := g.shard(r, []byte(item.Key))
 	sh.mu.Lock()
-	if item.Began <= r.purged.Load() || item.Began <= r.marks[item.Base%marks].Load() {
+	if r.invalid(item) {
 		sh.mu.Unlock()
 		return false
 	}
@@ -93,7 +124,7 @@ func (g *Gateway) Put(item, old *policy.CacheItem) bool {
 // Invalidate implements policy.Cache.
 func (g *Gateway) Invalidate(base uint64, now int64) {
 	r := g.open()
-	r.marks[base%marks].Store(now)
+	r.invalidate(base, now)
 	for i := range r.shards {
 		sh := &r.shards[i]
 		sh.mu.Lock()
@@ -114,6 +145,16 @@ func (g *Gateway) Reserve(n int64) bool {
 		return false
 	}
 	return true
+}
+
+// Later implements policy.Cache.
+func (g *Gateway) Later(f func(context.Context)) bool {
+	select {
+	case g.s.later <- f:
+		return true
+	default:
+		return false
+	}
 }
 
 // Purge says what to remove from a gateway's cache. One field is set.

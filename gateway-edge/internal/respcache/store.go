@@ -29,14 +29,16 @@ type Store struct {
 	orgs     sync.Map     // numeric organization → *organization
 	gateways sync.Map     // gateway's id → *Gateway
 	counts   counts
+	later    chan func(context.Context)
 }
 
-type counts struct{ items, puts, evicted, expired, purged atomic.Int64 }
+type counts struct{ items, puts, evicted, expired, purged, panics atomic.Int64 }
 
 // Stats is what the store tells of itself.
 type Stats struct {
 	Bytes, Filling, Items          int64 // now
 	Puts, Evicted, Expired, Purged int64 // since the start
+	Panics                         int64 // of what ran in the background
 }
 
 // New makes a store.
@@ -44,7 +46,7 @@ func New(cfg Config) (*Store, error) {
 	if cfg.Max <= 0 || cfg.PerOrganization <= 0 || cfg.Now == nil {
 		return nil, errors.New("respcache: budgets and a clock are needed")
 	}
-	return &Store{cfg: cfg, seed: maphash.MakeSeed()}, nil
+	return &Store{cfg: cfg, seed: maphash.MakeSeed(), later: make(chan func(context.Context), waiting)}, nil
 }
 
 // organization is what one organization holds.
@@ -86,6 +88,7 @@ func (s *Store) Stats() Stats {
 	return Stats{
 		Bytes: s.used.Load(), Filling: s.filling.Load(), Items: c.items.Load(),
 		Puts: c.puts.Load(), Evicted: c.evicted.Load(), Expired: c.expired.Load(), Purged: c.purged.Load(),
+		Panics: c.panics.Load(),
 	}
 }
 
@@ -140,8 +143,22 @@ func (s *Store) evict(o *organization, over func() bool) {
 // sweepEvery is how often items past their use are looked for.
 const sweepEvery = 30 * time.Second
 
-// Run frees what is past its use until ctx ends.
+// Bounds of what is done in the background: how many at once, how many wait, and
+// for how long each may go on.
+const (
+	workers  = 32
+	waiting  = 1024
+	workTime = 30 * time.Second
+)
+
+// Run does what is to be done later, and frees what is past its use, until ctx
+// ends.
 func (s *Store) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for range workers {
+		wg.Go(func() { s.work(ctx) })
+	}
 	t := time.NewTicker(sweepEvery)
 	defer t.Stop()
 	for {
@@ -152,6 +169,29 @@ func (s *Store) Run(ctx context.Context) error {
 			s.Sweep()
 		}
 	}
+}
+
+func (s *Store) work(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case f := <-s.later:
+			s.one(ctx, f)
+		}
+	}
+}
+
+// one runs f; what it panics with ends nothing else.
+func (s *Store) one(ctx context.Context, f func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			s.counts.panics.Add(1)
+		}
+	}()
+	f(ctx)
 }
 
 // Sweep frees what is past its use.

@@ -255,7 +255,7 @@ func (b *builder) deps(r *contract.Route) policy.Deps {
 	d.Scope = policy.Scope{
 		Organization: b.doc.Organization, Gateway: b.doc.ID, Route: r.ID,
 		OrganizationNum: b.doc.OrganizationNum, GatewayNum: b.doc.Num, RouteNum: r.Num,
-		Test: b.doc.Mode == contract.ModeTest, Params: compose.Params(r),
+		Test: b.doc.Mode == contract.ModeTest, Params: compose.Params(r), Upstream: r.Upstream,
 	}
 	d.Secret = b.secret
 	d.UsagePlans = b.doc.PlanNumbers()

@@ -39,14 +39,18 @@ func dateField(h policy.Headers, name policy.Name) (t time.Time, given, ok bool)
 	return t, n > 0, ok && n == 1
 }
 
-// ageField reads Age: the first of several counts, and one that is no number of
-// seconds is as none (RFC 9111 5.1).
+// ageField reads Age, in seconds. One that is not one number leaves open how old
+// the response is: it is taken for as old as can be, so that nothing is fresh for
+// being misread (RFC 9111 4.2.1).
 func ageField(h policy.Headers) int64 {
-	v, ok := h.Get(policy.Age)
-	if !ok {
-		return 0
+	out := int64(0)
+	n := 0
+	for v := range h.All(policy.Age) {
+		age, ok := digits(v.Trim())
+		if n++; !ok || n > 1 {
+			return forever
+		}
+		out = age
 	}
-	first, _, _ := v.Cut(',')
-	n, _ := digits(first.Trim())
-	return n
+	return out
 }

@@ -51,16 +51,21 @@ func (f *fill) Filter(x *policy.Exchange, in []byte, last bool, out *policy.Out)
 	if f.st == nil {
 		return nil
 	}
-	n := int64(len(f.buf) + len(in))
-	if f.length >= 0 && n > f.length || !f.grow(n) {
-		f.quit("too large")
-		return nil
-	}
-	f.buf = append(f.buf, in...)
-	if last {
+	if f.take(in) && last {
 		f.done(x.Now())
 	}
 	return nil
+}
+
+// take copies a piece of the body; false: nothing is kept any more.
+func (f *fill) take(in []byte) bool {
+	n := int64(len(f.buf) + len(in))
+	if f.length >= 0 && n > f.length || !f.grow(n) {
+		f.quit("too large")
+		return false
+	}
+	f.buf = append(f.buf, in...)
+	return true
 }
 
 // done puts the whole response in the cache.

@@ -27,6 +27,7 @@ type call struct {
 	own       bool // the validators that are sent on are ours
 	kept      bool // the response is in the cache already
 	unsafe    bool
+	detached  bool  // it is no request of a client's
 	sent      int64 // when it was sent on, CLOCK_BOOTTIME ns
 
 	ifNoneMatch, ifModifiedSince   policy.Text // the client's
@@ -125,7 +126,7 @@ func (c *call) chosen(x *policy.Exchange, st *stored) bool {
 	for i := range st.vary {
 		v := &st.vary[i]
 		var given bool
-		c.scratch, given = joined(c.scratch[:0], x.Request().Header, v.name)
+		c.scratch, given = normal(c.scratch[:0], x.Request().Header, v.name)
 		if given != v.given || string(c.scratch) != v.value {
 			return false
 		}
@@ -207,20 +208,6 @@ func (c *call) mayShare(x *policy.Exchange) bool {
 	}
 	conditional := q.Header.Has(policy.IfNoneMatch) || q.Header.Has(policy.IfModifiedSince)
 	return !conditional || c.have != nil && c.have.validators()
-}
-
-// refresh serves what is stale and has it asked about: one request pays for that
-// by waiting for the answer, all others go on meanwhile.
-func (c *call) refresh(x *policy.Exchange) policy.Action {
-	if c.mayShare(x) {
-		if fl, leads := c.p.flights.join(c.key); leads {
-			c.flight, c.leads, c.why = fl, true, "stale"
-			return c.ask(x)
-		} else if fl != nil {
-			c.p.flights.leave(c.key, fl)
-		}
-	}
-	return c.serve(x, c.have)
 }
 
 // alone sends the request on without waiting for another or leading others.

@@ -18,6 +18,7 @@ type terms struct {
 	d        directives
 	lifetime int64 // ns
 	explicit bool  // the origin gave a freshness
+	guessed  bool  // nobody gave it
 	noStale  bool
 	hard     bool // must-revalidate or proxy-revalidate: nothing may serve it stale
 }
@@ -61,6 +62,9 @@ func (p *cache) override(t *terms, status int, r *policy.Response, at time.Time)
 		if ttl, ok := p.errorTTL[status]; ok && !t.explicit {
 			t.lifetime = ttl
 		}
+		if p.c.Heuristic && p.c.StoreErrors && !t.explicit && heuristicError(status) {
+			t.tenth(r, at)
+		}
 		return
 	}
 	switch {
@@ -70,10 +74,25 @@ func (p *cache) override(t *terms, status int, r *policy.Response, at time.Time)
 	case p.c.DefaultTTL != nil:
 		t.lifetime = int64(*p.c.DefaultTTL)
 	case p.c.Heuristic && heuristic(status):
-		if m, _, ok := dateField(r.Header, policy.LastModified); ok {
-			t.lifetime = int64(min(max(at.Sub(m)/10, 0), maxHeuristic))
-		}
+		t.tenth(r, at)
 	}
+}
+
+// tenth makes a response fresh for a tenth of its age since it was last modified
+// (RFC 9111 4.2.2).
+func (t *terms) tenth(r *policy.Response, at time.Time) {
+	if m, _, ok := dateField(r.Header, policy.LastModified); ok {
+		t.lifetime, t.guessed = int64(min(max(at.Sub(m)/10, 0), maxHeuristic)), true
+	}
+}
+
+// heuristicError are the errors among those statuses.
+func heuristicError(status int) bool {
+	switch status {
+	case 404, 405, 410, 414, 501:
+		return true
+	}
+	return false
 }
 
 // heuristic are the statuses that may have a freshness that nobody gave (RFC 9110
@@ -95,14 +114,14 @@ func (p *cache) storableStatus(status int, t *terms) bool {
 		return true
 	}
 	_, negative := p.errorTTL[status]
-	return negative && !t.explicit || p.c.StoreErrors && t.explicit
+	return negative && !t.explicit || p.c.StoreErrors && (t.explicit || t.guessed)
 }
 
 // whyNot says why a response may not be stored; "" where it may.
 func (p *cache) whyNot(x *policy.Exchange, c *call, t *terms) string {
 	q, r := x.Request(), x.Response()
 	switch {
-	case !p.storableStatus(r.Status, t):
+	case !p.storableStatus(r.Status, t) || t.d.mustUnderstand && !heuristic(r.Status) && !heuristicError(r.Status):
 		return "status"
 	case c.asks.noStore:
 		return "request no-store"
@@ -146,7 +165,7 @@ func varies(x *policy.Exchange, c *call) (out []vary, ok bool) {
 			return
 		}
 		v := vary{name: n}
-		c.scratch, v.given = joined(c.scratch[:0], x.Request().Header, n)
+		c.scratch, v.given = normal(c.scratch[:0], x.Request().Header, n)
 		v.value = string(c.scratch)
 		out = append(out, v)
 	})

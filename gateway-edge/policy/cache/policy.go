@@ -115,6 +115,11 @@ func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 		return nil, err
 	}
 	p.c, p.claims = c, c.Key.Claims
+	if d.Scope.Upstream != "" && d.Upstream != nil {
+		if p.upstream, err = d.Upstream(d.Scope.Upstream); err != nil {
+			return nil, err
+		}
+	}
 	if d.State != nil {
 		p.flights = d.State("cache/flights", func() any { return &flights{} }).(*flights)
 	}
@@ -197,6 +202,7 @@ type cache struct {
 	c            Config
 	store        policy.Cache // nil in a check of a configuration: nothing is stored
 	flights      *flights
+	upstream     policy.Caller // nil: what is stale is asked about by a request only
 	wall         func() time.Time
 	scope        uint64 // 0: the gateway's
 	shared       bool

@@ -35,7 +35,7 @@ func (p *cache) OnResponse(x *policy.Exchange, s *policy.Slot) policy.Action {
 		}
 		c.land(erred)
 	case r.Status == 304 && c.own:
-		return c.revalidated(x, tags)
+		return c.answer(x, c.freshen(x, tags), 304)
 	default:
 		c.store(x, tags)
 	}
@@ -116,7 +116,7 @@ func (c *call) store(x *policy.Exchange, tags []string) {
 		c.fill.done(x.Now())
 		return
 	}
-	if c.fill.st != nil {
+	if c.fill.st != nil && !c.detached {
 		x.Filter(policy.OnTheResponse, &c.fill)
 	}
 }
@@ -216,9 +216,8 @@ func (c *call) put(st *stored, old *policy.CacheItem, path string, tags []string
 	return c.p.store.Put(i, old)
 }
 
-// revalidated freshens what is stored by a 304 (RFC 9111 4.3.4) and answers with
-// it.
-func (c *call) revalidated(x *policy.Exchange, tags []string) policy.Action {
+// freshen makes what is stored fresh again by a 304 (RFC 9111 4.3.4).
+func (c *call) freshen(x *policy.Exchange, tags []string) *stored {
 	p, r, now, wall := c.p, x.Response(), x.Now(), c.p.wall()
 	old := c.have
 	st := &stored{status: old.status, body: old.body, vary: old.vary}
@@ -250,7 +249,8 @@ func (c *call) revalidated(x *policy.Exchange, tags []string) policy.Action {
 		c.put(st, c.item, c.item.Path, tags)
 		c.land(kept)
 	}
-	return c.answer(x, st, 304)
+	c.have = st
+	return st
 }
 
 // invalidate removes what is stored of the request's target, and of what Location

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -43,6 +44,8 @@ type stored struct {
 	// pass: nothing is stored; the answer under this key can't be, and nobody need
 	// wait for another one.
 	pass bool
+
+	refreshing atomic.Bool // somebody asks about it already
 }
 
 // validators reports whether the origin can be asked if it still holds.
@@ -127,7 +130,7 @@ func named(list []string, n policy.Text) bool {
 }
 
 // notUpdated are fields of the body that a 304 does not change (RFC 9111 3.2).
-var notUpdated = [...]policy.Name{policy.ContentEncoding, policy.ContentType, name("Content-Range"), policy.ETag}
+var notUpdated = [...]policy.Name{policy.ContentEncoding, name("Content-MD5"), name("Content-Range"), policy.ETag}
 
 // update is the stored fields with those of a 304 in the place of their like.
 func update(old, new []field) []field {
