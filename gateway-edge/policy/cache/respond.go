@@ -106,6 +106,11 @@ func (c *call) store(x *policy.Exchange, tags []string) {
 	if why == "" {
 		st, why = c.make(x, &t, wall)
 	}
+	if why != "" && erring(r.Status) {
+		c.detail = why
+		c.land(erred) // what is stored may still be right
+		return
+	}
 	if why != "" {
 		c.detail = why
 		c.notStored(x.Now(), t.d)
