@@ -474,9 +474,11 @@ func stubbornServer(t *testing.T, reply string) string {
 // waiting lets a test call what may block.
 type waiting struct{ ctx context.Context }
 
-func (w waiting) Context() context.Context         { return w.ctx }
-func (waiting) Reader(policy.Side) io.Reader       { return strings.NewReader("") }
-func (waiting) Writer(policy.Origin, int) (io.WriteCloser, error) { return nil, errors.New("nothing is written here") }
+func (w waiting) Context() context.Context   { return w.ctx }
+func (waiting) Reader(policy.Side) io.Reader { return strings.NewReader("") }
+func (waiting) Writer(policy.Origin, int) (io.WriteCloser, error) {
+	return nil, errors.New("nothing is written here")
+}
 
 // TestOutage is R01, R02 and R07 as far as configuration goes: Redis is killed,
 // restarted empty, and frozen.

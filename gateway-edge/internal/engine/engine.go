@@ -104,10 +104,10 @@ type Info struct {
 	SNI     string // canonical server name of the TLS handshake; "" for none
 	// Seat counts the connection for an organization; nil: it is nobody's alone, as
 	// that of a trusted proxy is.
-	Seat   *shed.Seat
+	Seat *shed.Seat
 	// Leave ends a connection of HTTP/3 once what it is told has been sent: it is
 	// one too many. Other protocols say so in the answer.
-	Leave func()
+	Leave  func()
 	Client *ClientCert
 	Ahead  []byte // what was read of the connection before it was handed over
 }

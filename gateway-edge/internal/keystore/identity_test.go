@@ -97,6 +97,6 @@ func TestPeekIdentityDoesNotAllocate(t *testing.T) {
 // blocking is the right to wait, without bodies.
 type blocking struct{ ctx context.Context }
 
-func (b blocking) Context() context.Context         { return b.ctx }
-func (blocking) Reader(policy.Side) io.Reader       { return nil }
+func (b blocking) Context() context.Context                        { return b.ctx }
+func (blocking) Reader(policy.Side) io.Reader                      { return nil }
 func (blocking) Writer(policy.Origin, int) (io.WriteCloser, error) { return nil, io.ErrClosedPipe }

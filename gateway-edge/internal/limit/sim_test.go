@@ -141,9 +141,11 @@ func (e *edge) kill() {
 
 type blocking struct{ ctx context.Context }
 
-func (b blocking) Context() context.Context                 { return b.ctx }
-func (b blocking) Reader(policy.Side) io.Reader             { return nil }
-func (b blocking) Writer(policy.Origin, int) (w io.WriteCloser, err error) { return nil, io.ErrClosedPipe }
+func (b blocking) Context() context.Context     { return b.ctx }
+func (b blocking) Reader(policy.Side) io.Reader { return nil }
+func (b blocking) Writer(policy.Origin, int) (w io.WriteCloser, err error) {
+	return nil, io.ErrClosedPipe
+}
 
 // serve plays one request: it takes where it can, waits where it must.
 func serve(l *Limits, f policy.Family, p *policy.Principal) (policy.Verdict, policy.Cell) {

@@ -1,4 +1,4 @@
-// Policytable prints every policy and integration of the catalogue with what shows
+// Command policytable prints every policy and integration of the catalogue with what shows
 // that it is whole: its tests, its page, its form, and what a request pays for it
 // beside a chain that does nothing, in nanoseconds and allocations:
 //

@@ -17,8 +17,8 @@ import (
 
 type waiting struct{ ctx context.Context }
 
-func (w waiting) Context() context.Context           { return w.ctx }
-func (w waiting) Reader(policy.Side) io.Reader       { return nil }
+func (w waiting) Context() context.Context                          { return w.ctx }
+func (w waiting) Reader(policy.Side) io.Reader                      { return nil }
 func (w waiting) Writer(policy.Origin, int) (io.WriteCloser, error) { return nil, io.ErrClosedPipe }
 
 // ask carries one request through a compiled policy on the calling goroutine.
