@@ -286,8 +286,9 @@ func list(h *policy.EngineHeaders) (out Fields) {
 // blocking is the right to wait in tests; there is no body to stream.
 type blocking struct{ ctx context.Context }
 
-func (b blocking) Context() context.Context                          { return b.ctx }
-func (b blocking) Reader(policy.Side) io.Reader                      { return strings.NewReader("") }
+func (b blocking) Context() context.Context { return b.ctx }
+func (b blocking) Reader(policy.Side) io.Reader { return strings.NewReader("") }
+
 func (b blocking) Writer(policy.Origin, int) (io.WriteCloser, error) { return nil, io.ErrClosedPipe }
 
 // cutShort plays every step again with its waits cut off at each point: it must
