@@ -158,8 +158,12 @@ suites: ## Build the suites of others that conformance runs
 	@mkdir -p $(TOOLS) && cd tests && GOWORK=off go build -o $(abspath $(TOOLS))/ github.com/summerwind/h2spec/cmd/h2spec
 	@for p in connectconformance referenceserver; do GOWORK=off GOBIN=$(abspath $(TOOLS)) go install connectrpc.com/conformance/cmd/$$p@$(CONNECT_SUITE) || exit 1; done
 
+# JSON Schema's official test suite, as this module carries it.
+JSON_SCHEMA_SUITE = github.com/kaptinlin/jsonschema@v0.4.6
+
 conformance: services build suites ## The bad-input matrix, and the suites of HTTP/2, HTTP/3, gRPC, Connect and WebSocket
 	@cd gateway-edge && TOLLGATE_CONNECT=$(abspath $(TOOLS)) go test -tags connect -count=1 -timeout 30m -v -run '^TestConnectConformance$$' ./internal/engine
+	@cd gateway-edge && TOLLGATE_JSON_SCHEMA=$$(go mod download -json $(JSON_SCHEMA_SUITE) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/testdata/JSON-Schema-Test-Suite go test -tags jsonschema -count=1 -v -run '^TestSuite$$' ./policy/jsonschema
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 30m -v ./conformance
 
 FUZZTIME ?= 2m

@@ -18,6 +18,7 @@ require (
 	github.com/tollgate/tollgate/services/contract v0.0.0
 	github.com/vektah/gqlparser/v2 v2.5.64
 	golang.org/x/net v0.59.0
+	golang.org/x/text v0.42.0
 	golang.org/x/sys v0.49.0
 	google.golang.org/genproto/googleapis/api v0.0.0-20240826202546-f6391c0de4c7
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20240826202546-f6391c0de4c7
@@ -46,7 +47,6 @@ require (
 	go.uber.org/atomic v1.12.0 // indirect
 	go.uber.org/goleak v1.3.0
 	golang.org/x/oauth2 v0.37.0 // indirect
-	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/protobuf v1.36.12
 )
 

@@ -297,7 +297,7 @@ func (e *EngineExchange) responseAction(s *chainStep, a Action) EngineStatus {
 		a = Action{}
 		e.fault, e.RespHeader.fault = false, false
 	}
-	if e.Trace != nil && a.k != actNext {
+	if e.Trace != nil && (a.k != actNext || e.detail != "") {
 		e.trace(s, a, true)
 	}
 	switch a.k {

@@ -24,7 +24,7 @@ func TestOrder(t *testing.T) {
 		"authenticate api_key", "authenticate introspection", "authenticate jwt",
 		"authorize acl", "authorize ext_auth",
 		"limit body_limits", "limit concurrency", "limit quota", "limit rate_limit",
-		"transform connect", "transform graphql", "transform grpc_transcode", "transform grpc_web", "transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform transform_request", "transform transform_response", "transform upstream_auth",
+		"transform connect", "transform graphql", "transform grpc_transcode", "transform grpc_web", "transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform transform_request", "transform transform_response", "transform upstream_auth", "transform validate_request", "transform validate_response",
 		"cache cache",
 	}
 	var got []string

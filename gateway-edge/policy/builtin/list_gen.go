@@ -28,6 +28,8 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/transformrequest"
 	"github.com/tollgate/tollgate/gateway-edge/policy/transformresponse"
 	"github.com/tollgate/tollgate/gateway-edge/policy/upstreamauth"
+	"github.com/tollgate/tollgate/gateway-edge/policy/validaterequest"
+	"github.com/tollgate/tollgate/gateway-edge/policy/validateresponse"
 )
 
 // ordered is every policy, by phase and then by type.
@@ -61,6 +63,8 @@ func ordered() []*policy.Descriptor {
 		&transformrequest.Descriptor,
 		&transformresponse.Descriptor,
 		&upstreamauth.Descriptor,
+		&validaterequest.Descriptor,
+		&validateresponse.Descriptor,
 		// cache
 		&cache.Descriptor,
 	}
