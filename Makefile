@@ -154,14 +154,18 @@ chaos: services build ## Kill and starve processes under load and check what mus
 
 # The suites of others that conformance runs.
 CONNECT_SUITE := v1.0.7
+CACHE_SUITE := 0.4.5
 suites: ## Build the suites of others that conformance runs
 	@mkdir -p $(TOOLS) && cd tests && GOWORK=off go build -o $(abspath $(TOOLS))/ github.com/summerwind/h2spec/cmd/h2spec
 	@for p in connectconformance referenceserver; do GOWORK=off GOBIN=$(abspath $(TOOLS)) go install connectrpc.com/conformance/cmd/$$p@$(CONNECT_SUITE) || exit 1; done
+	@mkdir -p $(TOOLS)/cache-tests && cd $(TOOLS)/cache-tests && { [ -f package/cli.mjs ] || { npm pack --silent http-cache-tests@$(CACHE_SUITE) > /dev/null && tar xzf http-cache-tests-$(CACHE_SUITE).tgz; }; } && \
+		{ [ -d node_modules/node-fetch ] || npm install --silent --no-save --ignore-scripts --no-audit --no-fund --prefix . node-fetch@2; }
 
 # JSON Schema's official test suite, as this module carries it.
 JSON_SCHEMA_SUITE = github.com/kaptinlin/jsonschema@v0.4.6
 
 conformance: services build suites ## The bad-input matrix, and the suites of HTTP/2, HTTP/3, gRPC, Connect and WebSocket
+	@cd gateway-edge && TOLLGATE_CACHE_SUITE=$(abspath $(TOOLS))/cache-tests/package go test -tags suites -count=1 -timeout 10m -v -run '^TestCacheSuite$$' ./internal/engine
 	@cd gateway-edge && TOLLGATE_CONNECT=$(abspath $(TOOLS)) go test -tags connect -count=1 -timeout 30m -v -run '^TestConnectConformance$$' ./internal/engine
 	@cd gateway-edge && TOLLGATE_JSON_SCHEMA=$$(go mod download -json $(JSON_SCHEMA_SUITE) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/testdata/JSON-Schema-Test-Suite go test -tags jsonschema -count=1 -v -run '^TestSuite$$' ./policy/jsonschema
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 30m -v ./conformance

@@ -2,11 +2,13 @@ package edge
 
 import (
 	"cmp"
+	"context"
 	"os"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/respcache"
 	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
 )
 
 // Shares of the response cache where the operator does not say: an eighth of the
@@ -29,6 +31,16 @@ func (e *Edge) openCache() (err error) {
 
 func (e *Edge) cacheFor(gateway string, organization uint64) policy.Cache {
 	return e.cache.Of(gateway, organization)
+}
+
+// answer does what the control plane asks of this edge: to remove stored responses,
+// or to explain a request.
+func (e *Edge) answer(ctx context.Context, ask contract.Ask) contract.Answer {
+	if ask.Purge == nil {
+		return e.engine.Explain(ctx, ask)
+	}
+	n := int64(e.cache.Purge(ask.Gateway, ask.Purge))
+	return contract.Answer{Purged: &n}
 }
 
 // registerCacheMetrics adds what the response cache tells of itself.

@@ -221,7 +221,7 @@ func (e *Edge) openServing() (err error) {
 		return err
 	}
 	e.registerMetrics()
-	e.explain.Answer = e.engine.Explain
+	e.explain.Answer = e.answer
 	e.admin = admin.New(admin.Config{Listener: e.adminLn, Ready: e.readiness, Metrics: e.metrics.Handler(), Logger: e.cfg.Logger})
 	return nil
 }

@@ -4265,6 +4265,44 @@ type Proof struct {
 	CurrentPassword *string `json:"current_password,omitempty"`
 }
 
+// PurgeInput One of them says what goes
+type PurgeInput struct {
+	// All Everything of the gateway
+	All *bool `json:"all,omitempty"`
+
+	// Path One address as clients ask for it, with its query
+	//
+	// Example: /orders/7?full=true
+	Path *string `json:"path,omitempty"`
+
+	// Prefix Every address that begins so
+	//
+	// Example: /orders/
+	Prefix *string `json:"prefix,omitempty"`
+
+	// Tag What the backend gave this tag, in `Surrogate-Key` if the policy names no other field
+	//
+	// Example: product-7
+	Tag *string `json:"tag,omitempty"`
+}
+
+// PurgeReport defines model for PurgeReport.
+type PurgeReport struct {
+	Edges []struct {
+		Edge string `json:"edge"`
+
+		// Error Why it was not done
+		Error *string `json:"error,omitempty"`
+
+		// Removed Stored responses that went
+		Removed int64 `json:"removed"`
+	} `json:"edges"`
+
+	// Silent Edges that did not answer within 3 s
+	Silent []string `json:"silent"`
+	TookMs float64  `json:"took_ms"`
+}
+
 // Queue Where requests wait when every target has max_requests in flight
 type Queue struct {
 	// Disabled Answer 503 upstream_busy at once
@@ -6274,6 +6312,9 @@ type CreateAlertJSONRequestBody = AlertInput
 // PutAlertJSONRequestBody defines body for PutAlert for application/json ContentType.
 type PutAlertJSONRequestBody = AlertInput
 
+// PurgeCacheJSONRequestBody defines body for PurgeCache for application/json ContentType.
+type PurgeCacheJSONRequestBody = PurgeInput
+
 // PutCertificateJSONRequestBody defines body for PutCertificate for application/json ContentType.
 type PutCertificateJSONRequestBody = CertificateInput
 
@@ -7004,6 +7045,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/gateways/{gateway}/alerts/{name}/test (the `TestAlert` operationId).
 	TestAlert(ctx context.Context, gateway GatewayParam, name NameParam, params *TestAlertParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PurgeCacheWithBody Remove stored responses of the gateway from every edge
+	//
+	// All of them, one address, everything below a path, or what the backend gave a tag. Answers that are
+	// on their way to an edge's cache meanwhile are not stored. The answer says which edges did it; one
+	// that is `silent` may still hold what was to go: ask again, doing it twice does no harm.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/cache/purge (the `PurgeCache` operationId).
+	PurgeCacheWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PurgeCache Remove stored responses of the gateway from every edge
+	//
+	// All of them, one address, everything below a path, or what the backend gave a tag. Answers that are
+	// on their way to an edge's cache meanwhile are not stored. The answer says which edges did it; one
+	// that is `silent` may still hold what was to go: ask again, doing it twice does no harm.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/cache/purge (the `PurgeCache` operationId).
+	PurgeCache(ctx context.Context, gateway GatewayParam, body PurgeCacheJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListCertificates Uploaded certificates; private keys are never shown
 	//
@@ -9239,6 +9302,48 @@ func (c *Client) RotateAlertSecret(ctx context.Context, gateway GatewayParam, na
 // Corresponds with POST /v1/gateways/{gateway}/alerts/{name}/test (the `TestAlert` operationId).
 func (c *Client) TestAlert(ctx context.Context, gateway GatewayParam, name NameParam, params *TestAlertParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewTestAlertRequest(c.Server, gateway, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PurgeCacheWithBody Remove stored responses of the gateway from every edge
+//
+// All of them, one address, everything below a path, or what the backend gave a tag. Answers that are
+// on their way to an edge's cache meanwhile are not stored. The answer says which edges did it; one
+// that is `silent` may still hold what was to go: ask again, doing it twice does no harm.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/cache/purge (the `PurgeCache` operationId).
+func (c *Client) PurgeCacheWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPurgeCacheRequestWithBody(c.Server, gateway, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PurgeCache Remove stored responses of the gateway from every edge
+//
+// All of them, one address, everything below a path, or what the backend gave a tag. Answers that are
+// on their way to an edge's cache meanwhile are not stored. The answer says which edges did it; one
+// that is `silent` may still hold what was to go: ask again, doing it twice does no harm.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/cache/purge (the `PurgeCache` operationId).
+func (c *Client) PurgeCache(ctx context.Context, gateway GatewayParam, body PurgeCacheJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPurgeCacheRequest(c.Server, gateway, body)
 	if err != nil {
 		return nil, err
 	}
@@ -14419,6 +14524,53 @@ func NewTestAlertRequest(server string, gateway GatewayParam, name NameParam, pa
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewPurgeCacheRequest calls the generic PurgeCache builder with application/json body
+func NewPurgeCacheRequest(server string, gateway GatewayParam, body PurgeCacheJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPurgeCacheRequestWithBody(server, gateway, "application/json", bodyReader)
+}
+
+// NewPurgeCacheRequestWithBody constructs an http.Request for the PurgeCache method, with any body, and a specified content type
+func NewPurgeCacheRequestWithBody(server string, gateway GatewayParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/cache/purge", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -21895,6 +22047,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/gateways/{gateway}/alerts/{name}/test (the `TestAlert` operationId).
 	TestAlertWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *TestAlertParams, reqEditors ...RequestEditorFn) (*TestAlertResponse, error)
 
+	// PurgeCacheWithBodyWithResponse Remove stored responses of the gateway from every edge
+	//
+	// All of them, one address, everything below a path, or what the backend gave a tag. Answers that are
+	// on their way to an edge's cache meanwhile are not stored. The answer says which edges did it; one
+	// that is `silent` may still hold what was to go: ask again, doing it twice does no harm.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/cache/purge (the `PurgeCache` operationId).
+	PurgeCacheWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PurgeCacheResponse, error)
+
+	// PurgeCacheWithResponse Remove stored responses of the gateway from every edge
+	//
+	// All of them, one address, everything below a path, or what the backend gave a tag. Answers that are
+	// on their way to an edge's cache meanwhile are not stored. The answer says which edges did it; one
+	// that is `silent` may still hold what was to go: ask again, doing it twice does no harm.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/cache/purge (the `PurgeCache` operationId).
+	PurgeCacheWithResponse(ctx context.Context, gateway GatewayParam, body PurgeCacheJSONRequestBody, reqEditors ...RequestEditorFn) (*PurgeCacheResponse, error)
+
 	// ListCertificatesWithResponse Uploaded certificates; private keys are never shown
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -25291,6 +25465,54 @@ func (r TestAlertResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r TestAlertResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PurgeCacheResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PurgeReport
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PurgeCacheResponse) GetJSON200() *PurgeReport {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PurgeCacheResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PurgeCacheResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PurgeCacheResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PurgeCacheResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PurgeCacheResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -32333,6 +32555,40 @@ func (c *ClientWithResponses) TestAlertWithResponse(ctx context.Context, gateway
 	return ParseTestAlertResponse(rsp)
 }
 
+// PurgeCacheWithBodyWithResponse Remove stored responses of the gateway from every edge
+//
+// All of them, one address, everything below a path, or what the backend gave a tag. Answers that are
+// on their way to an edge's cache meanwhile are not stored. The answer says which edges did it; one
+// that is `silent` may still hold what was to go: ask again, doing it twice does no harm.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/cache/purge (the `PurgeCache` operationId).
+func (c *ClientWithResponses) PurgeCacheWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PurgeCacheResponse, error) {
+	rsp, err := c.PurgeCacheWithBody(ctx, gateway, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePurgeCacheResponse(rsp)
+}
+
+// PurgeCacheWithResponse Remove stored responses of the gateway from every edge
+//
+// All of them, one address, everything below a path, or what the backend gave a tag. Answers that are
+// on their way to an edge's cache meanwhile are not stored. The answer says which edges did it; one
+// that is `silent` may still hold what was to go: ask again, doing it twice does no harm.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/cache/purge (the `PurgeCache` operationId).
+func (c *ClientWithResponses) PurgeCacheWithResponse(ctx context.Context, gateway GatewayParam, body PurgeCacheJSONRequestBody, reqEditors ...RequestEditorFn) (*PurgeCacheResponse, error) {
+	rsp, err := c.PurgeCache(ctx, gateway, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePurgeCacheResponse(rsp)
+}
+
 // ListCertificatesWithResponse Uploaded certificates; private keys are never shown
 //
 // Returns a wrapper object for the known response body format(s).
@@ -36172,6 +36428,39 @@ func ParseTestAlertResponse(rsp *http.Response) (*TestAlertResponse, error) {
 			return nil, err
 		}
 		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePurgeCacheResponse parses an HTTP response from a PurgeCacheWithResponse call
+func ParsePurgeCacheResponse(rsp *http.Response) (*PurgeCacheResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PurgeCacheResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PurgeReport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest ProblemAnswer

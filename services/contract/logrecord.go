@@ -48,6 +48,18 @@ type Ask struct {
 	Body     []byte              `json:"body,omitempty"`
 	Client   string              `json:"client,omitempty"`
 	Deadline int64               `json:"deadline"` // Unix milliseconds
+	// Purge makes it an order instead: to remove stored responses of the gateway.
+	Purge *Purge `json:"purge,omitempty"`
+}
+
+// Purge says which stored responses of a gateway go. One field is set.
+type Purge struct {
+	All bool `json:"all,omitempty"`
+	// Path is a path with its query, as clients ask for it; Prefix the beginning of
+	// one; Tag one of those that the origin gave with the response.
+	Path   string `json:"path,omitempty"`
+	Prefix string `json:"prefix,omitempty"`
+	Tag    string `json:"tag,omitempty"`
 }
 
 // Answer is an edge's answer to an Ask.
@@ -56,6 +68,8 @@ type Answer struct {
 	Edge  string `json:"edge"`
 	Error string `json:"error,omitempty"`
 	Trace *Trace `json:"trace,omitempty"`
+	// Purged is how many responses a purge removed; nil: there was none.
+	Purged *int64 `json:"purged,omitempty"`
 }
 
 // Trace says why a request got the response it got.

@@ -347,6 +347,20 @@ func collectSecrets(policies []contract.Policy, names map[string]bool) {
 	}
 }
 
+// NotePurge writes the audit line of a purge of a gateway's cache that is about to
+// happen.
+func (s *Service) NotePurge(ctx context.Context, org core.OrganizationID, ref string, p contract.Purge) error {
+	g, err := s.store.Gateway(ctx, org, ref)
+	if err != nil {
+		return err
+	}
+	return s.store.Tx(ctx, func(tx Tx) error {
+		return tx.Record(ctx, org, core.Change{
+			Action: "gateway.cache_purge", ResourceType: "gateway", ResourceID: g.ID, ResourceName: g.Name, Gateway: g.ID, Detail: p,
+		})
+	})
+}
+
 // NoteRequest writes the audit line of a test request that is about to be sent.
 // The path stands in it without its query, and nothing else that was given: it
 // may hold credentials.

@@ -28,6 +28,9 @@ type Asker interface {
 	// Ask sends the question to one ready edge and waits for its answer or for
 	// ctx. No live edge is core.CodeUnavailable.
 	Ask(ctx context.Context, ask contract.Ask) (contract.Answer, error)
+	// AskAll asks every edge there is, and returns what they answered and the names
+	// of those that did not before ctx ended.
+	AskAll(ctx context.Context, ask contract.Ask) (answers []contract.Answer, silent []string, err error)
 }
 
 // Config is what a service needs.

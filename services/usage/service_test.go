@@ -342,9 +342,39 @@ type asker struct {
 	err    error
 }
 
+func (a *asker) AskAll(_ context.Context, ask contract.Ask) ([]contract.Answer, []string, error) {
+	a.got = ask
+	return []contract.Answer{a.answer}, []string{"edge-2"}, nil
+}
+
 func (a *asker) Ask(_ context.Context, ask contract.Ask) (contract.Answer, error) {
 	a.got = ask
 	return a.answer, a.err
+}
+
+// TestPurge: one thing at a time is purged, of one's own gateway, and every edge's
+// word is told, of one that knows no purges too.
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	n := int64(3)
+	a := &asker{answer: contract.Answer{Edge: "edge-1", Purged: &n}}
+	w := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil), a)
+	got, err := w.svc.Purge(t.Context(), w.org, "shop", contract.Purge{Tag: "a"})
+	if err != nil || len(got.Edges) != 1 || got.Edges[0].Removed != 3 || got.Edges[0].Error != "" || len(got.Silent) != 1 || a.got.Gateway != w.gateway.ID || a.got.Purge.Tag != "a" {
+		t.Errorf("%+v, %v; asked %+v", got, err, a.got)
+	}
+	if _, err := w.svc.Purge(t.Context(), w.other, w.gateway.ID, contract.Purge{All: true}); core.CodeOf(err) != core.CodeNotFound {
+		t.Errorf("another organization: %v", err)
+	}
+	for _, bad := range []contract.Purge{{}, {All: true, Tag: "a"}, {Path: "orders"}, {Prefix: "*"}, {Tag: "a b"}, {Path: "/" + strings.Repeat("x", 9000)}} {
+		if _, err := w.svc.Purge(t.Context(), w.org, "shop", bad); core.CodeOf(err) != core.CodeInvalid {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	a.answer = contract.Answer{Edge: "old"}
+	if got, err := w.svc.Purge(t.Context(), w.org, "shop", contract.Purge{All: true}); err != nil || got.Edges[0].Error == "" {
+		t.Errorf("an edge that does not know purges: %+v, %v", got, err)
+	}
 }
 
 func TestExplain(t *testing.T) {

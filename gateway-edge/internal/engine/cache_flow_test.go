@@ -243,20 +243,20 @@ func TestCachePurge(t *testing.T) {
 		asked.Store(0)
 	}
 	for _, c := range []struct {
-		purge respcache.Purge
+		purge contract.Purge
 		want  int64
 	}{
-		{respcache.Purge{All: true}, 3},
-		{respcache.Purge{Tag: "all"}, 3},
-		{respcache.Purge{Tag: "a"}, 2},
-		{respcache.Purge{Tag: "c"}, 0},
-		{respcache.Purge{Prefix: "/a/"}, 2},
-		{respcache.Purge{Path: "/a/1"}, 1},
-		{respcache.Purge{Path: "/b/1"}, 0},
-		{respcache.Purge{Path: "/b/1?q=1"}, 1},
+		{contract.Purge{All: true}, 3},
+		{contract.Purge{Tag: "all"}, 3},
+		{contract.Purge{Tag: "a"}, 2},
+		{contract.Purge{Tag: "c"}, 0},
+		{contract.Purge{Prefix: "/a/"}, 2},
+		{contract.Purge{Path: "/a/1"}, 1},
+		{contract.Purge{Path: "/b/1"}, 0},
+		{contract.Purge{Path: "/b/1?q=1"}, 1},
 	} {
 		fill()
-		if n := store.Purge("gw_1", c.purge); int64(n) != c.want {
+		if n := store.Purge("gw_1", &c.purge); int64(n) != c.want {
 			t.Errorf("%+v removed %d, want %d", c.purge, n, c.want)
 		}
 		for _, p := range []string{"/a/1", "/a/2", "/b/1?q=1"} {
@@ -266,7 +266,7 @@ func TestCachePurge(t *testing.T) {
 			t.Errorf("%+v: the origin was asked %d times, want %d", c.purge, n, c.want)
 		}
 	}
-	if n := store.Purge("gw_2", respcache.Purge{All: true}); n != 0 {
+	if n := store.Purge("gw_2", &contract.Purge{All: true}); n != 0 {
 		t.Errorf("another gateway's purge removed %d", n)
 	}
 }

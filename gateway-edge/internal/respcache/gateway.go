@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
 )
 
 const (
@@ -157,15 +158,8 @@ func (g *Gateway) Later(f func(context.Context)) bool {
 	}
 }
 
-// Purge says what to remove from a gateway's cache. One field is set.
-type Purge struct {
-	All bool
-	// Path is a path with its query, as clients ask for it; Prefix the beginning of
-	// one; Tag one of an item's tags.
-	Path, Prefix, Tag string
-}
-
-func (p *Purge) hits(i *policy.CacheItem) bool {
+// hits reports whether a purge is about an item.
+func hits(p *contract.Purge, i *policy.CacheItem) bool {
 	switch {
 	case p.All:
 		return true
@@ -181,14 +175,14 @@ func (p *Purge) hits(i *policy.CacheItem) bool {
 
 // Purge removes what p names from the cache of a gateway, and keeps out what is
 // on its way there. It returns how many items went.
-func (s *Store) Purge(gateway string, p Purge) int {
+func (s *Store) Purge(gateway string, p *contract.Purge) int {
 	v, ok := s.gateways.Load(gateway)
 	if !ok {
 		return 0
 	}
 	g := v.(*Gateway)
 	g.open().purged.Store(s.cfg.Now())
-	n := g.remove(p.hits)
+	n := g.remove(func(i *policy.CacheItem) bool { return hits(p, i) })
 	s.counts.purged.Add(int64(n))
 	return n
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/respcache"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
 )
 
 func store(t testing.TB, all, each int64) *respcache.Store {
@@ -186,7 +187,7 @@ func TestTogether(t *testing.T) {
 				case 10:
 					g.Invalidate(uint64(i%50), 1)
 				case 20:
-					s.Purge(fmt.Sprint("gw_", w%3), respcache.Purge{Prefix: "/k1"})
+					s.Purge(fmt.Sprint("gw_", w%3), &contract.Purge{Prefix: "/k1"})
 				}
 			}
 		})
@@ -196,7 +197,7 @@ func TestTogether(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	for w := range 3 {
-		s.Purge(fmt.Sprint("gw_", w), respcache.Purge{All: true})
+		s.Purge(fmt.Sprint("gw_", w), &contract.Purge{All: true})
 	}
 	if st := s.Stats(); st.Bytes != 0 || st.Items != 0 {
 		t.Errorf("after purging everything: %+v", st)

@@ -4265,6 +4265,44 @@ type Proof struct {
 	CurrentPassword *string `json:"current_password,omitempty"`
 }
 
+// PurgeInput One of them says what goes
+type PurgeInput struct {
+	// All Everything of the gateway
+	All *bool `json:"all,omitempty"`
+
+	// Path One address as clients ask for it, with its query
+	//
+	// Example: /orders/7?full=true
+	Path *string `json:"path,omitempty"`
+
+	// Prefix Every address that begins so
+	//
+	// Example: /orders/
+	Prefix *string `json:"prefix,omitempty"`
+
+	// Tag What the backend gave this tag, in `Surrogate-Key` if the policy names no other field
+	//
+	// Example: product-7
+	Tag *string `json:"tag,omitempty"`
+}
+
+// PurgeReport defines model for PurgeReport.
+type PurgeReport struct {
+	Edges []struct {
+		Edge string `json:"edge"`
+
+		// Error Why it was not done
+		Error *string `json:"error,omitempty"`
+
+		// Removed Stored responses that went
+		Removed int64 `json:"removed"`
+	} `json:"edges"`
+
+	// Silent Edges that did not answer within 3 s
+	Silent []string `json:"silent"`
+	TookMs float64  `json:"took_ms"`
+}
+
 // Queue Where requests wait when every target has max_requests in flight
 type Queue struct {
 	// Disabled Answer 503 upstream_busy at once
@@ -6274,6 +6312,9 @@ type CreateAlertJSONRequestBody = AlertInput
 // PutAlertJSONRequestBody defines body for PutAlert for application/json ContentType.
 type PutAlertJSONRequestBody = AlertInput
 
+// PurgeCacheJSONRequestBody defines body for PurgeCache for application/json ContentType.
+type PurgeCacheJSONRequestBody = PurgeInput
+
 // PutCertificateJSONRequestBody defines body for PutCertificate for application/json ContentType.
 type PutCertificateJSONRequestBody = CertificateInput
 
@@ -6628,6 +6669,9 @@ type ServerInterface interface {
 	// TestAlert Send a notice by every channel of the alert
 	// (POST /v1/gateways/{gateway}/alerts/{name}/test)
 	TestAlert(ctx echo.Context, gateway GatewayParam, name NameParam, params TestAlertParams) error
+	// PurgeCache Remove stored responses of the gateway from every edge
+	// (POST /v1/gateways/{gateway}/cache/purge)
+	PurgeCache(ctx echo.Context, gateway GatewayParam) error
 	// ListCertificates Uploaded certificates; private keys are never shown
 	// (GET /v1/gateways/{gateway}/certificates)
 	ListCertificates(ctx echo.Context, gateway GatewayParam, params ListCertificatesParams) error
@@ -8075,6 +8119,22 @@ func (w *ServerInterfaceWrapper) TestAlert(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.TestAlert(ctx, gateway, name, params)
+	return err
+}
+
+// PurgeCache converts echo context to params.
+func (w *ServerInterfaceWrapper) PurgeCache(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PurgeCache(ctx, gateway)
 	return err
 }
 
@@ -11802,6 +11862,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/live", wrapper.GetLive, options.OperationMiddlewares["getLive"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/copy", wrapper.CopyGateway, options.OperationMiddlewares["copyGateway"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/explain", wrapper.Explain, options.OperationMiddlewares["explain"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/cache/purge", wrapper.PurgeCache, options.OperationMiddlewares["purgeCache"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/requests", wrapper.SendTestRequest, options.OperationMiddlewares["sendTestRequest"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/requests/:request_id", wrapper.GetRequest, options.OperationMiddlewares["getRequest"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/usage", wrapper.GetUsage, options.OperationMiddlewares["getUsage"]...)
@@ -13785,6 +13846,46 @@ type TestAlertdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response TestAlertdefaultApplicationProblemPlusJSONResponse) VisitTestAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeCacheRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Body    *PurgeCacheJSONRequestBody
+}
+
+type PurgeCacheResponseObject interface {
+	VisitPurgeCacheResponse(w http.ResponseWriter) error
+}
+
+type PurgeCache200JSONResponse PurgeReport
+
+func (response PurgeCache200JSONResponse) VisitPurgeCacheResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeCachedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PurgeCachedefaultApplicationProblemPlusJSONResponse) VisitPurgeCacheResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -19192,6 +19293,9 @@ type StrictServerInterface interface {
 	// TestAlert Send a notice by every channel of the alert
 	// (POST /v1/gateways/{gateway}/alerts/{name}/test)
 	TestAlert(ctx context.Context, request TestAlertRequestObject) (TestAlertResponseObject, error)
+	// PurgeCache Remove stored responses of the gateway from every edge
+	// (POST /v1/gateways/{gateway}/cache/purge)
+	PurgeCache(ctx context.Context, request PurgeCacheRequestObject) (PurgeCacheResponseObject, error)
 	// ListCertificates Uploaded certificates; private keys are never shown
 	// (GET /v1/gateways/{gateway}/certificates)
 	ListCertificates(ctx context.Context, request ListCertificatesRequestObject) (ListCertificatesResponseObject, error)
@@ -21112,6 +21216,54 @@ func (sh *strictHandler) TestAlert(ctx echo.Context, gateway GatewayParam, name 
 		return err
 	} else if validResponse, ok := response.(TestAlertResponseObject); ok {
 		return validResponse.VisitTestAlertResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PurgeCache operation middleware
+func (sh *strictHandler) PurgeCache(ctx echo.Context, gateway GatewayParam) error {
+	var request PurgeCacheRequestObject
+
+	request.Gateway = gateway
+
+	var body PurgeCacheJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PurgeCache(ctx.Request().Context(), request.(PurgeCacheRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PurgeCache")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PurgeCacheResponseObject); ok {
+		return validResponse.VisitPurgeCacheResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -59,6 +60,41 @@ func (a *Asker) Ask(ctx context.Context, ask contract.Ask) (contract.Answer, err
 	return contract.Answer{}, core.Errorf(core.CodeUnavailable, "no edge answered in time")
 }
 
+// AskAll asks every edge that is there, ready or not, and returns what they answer
+// within the time that ctx leaves, and the names of those that did not.
+func (a *Asker) AskAll(ctx context.Context, ask contract.Ask) (answers []contract.Answer, silent []string, err error) {
+	edges, err := a.present(ctx, func(*contract.EdgeReport) bool { return true })
+	if err != nil {
+		return nil, nil, core.Wrap(core.CodeUnavailable, err, "the edges can't be reached at the moment")
+	}
+	msg, err := contract.EncodeSecretMessage(a.Keys, contract.MessageAsk, ask)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, edge := range edges { // keys of different slots: one command each
+		pipe := a.Redis.Pipeline()
+		pipe.RPush(ctx, contract.RedisAsk(edge), msg)
+		pipe.PExpire(ctx, contract.RedisAsk(edge), askTTL)
+		if _, err := pipe.Exec(ctx); err != nil {
+			return nil, nil, core.Wrap(core.CodeUnavailable, err, "the edges can't be reached at the moment")
+		}
+	}
+	for missing := edges; len(missing) > 0; {
+		answer, err := a.wait(ctx, ask.ID, askTTL)
+		if errors.Is(err, redis.Nil) {
+			return answers, missing, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if i := slices.Index(missing, answer.Edge); i >= 0 {
+			missing = slices.Delete(missing, i, i+1)
+			answers = append(answers, answer)
+		}
+	}
+	return answers, nil, nil
+}
+
 // wait waits for an answer; redis.Nil says that there was none.
 func (a *Asker) wait(ctx context.Context, id string, d time.Duration) (answer contract.Answer, err error) {
 	if end, ok := ctx.Deadline(); ok {
@@ -87,6 +123,11 @@ func (a *Asker) wait(ctx context.Context, id string, d time.Duration) (answer co
 
 // live lists the edges that serve, in random order.
 func (a *Asker) live(ctx context.Context) ([]string, error) {
+	return a.present(ctx, func(r *contract.EdgeReport) bool { return r.Ready && !r.Draining })
+}
+
+// present lists the edges that reported lately and are wanted, in random order.
+func (a *Asker) present(ctx context.Context, want func(*contract.EdgeReport) bool) ([]string, error) {
 	reports, err := a.Redis.HGetAll(ctx, contract.RedisEdges).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read edges: %w", err)
@@ -102,7 +143,7 @@ func (a *Asker) live(ctx context.Context) ([]string, error) {
 		if err := contract.DecodeMessage(a.Keys, contract.MessageReport, []byte(msg), &r); err != nil || r.ID != edge {
 			continue
 		}
-		if r.Ready && !r.Draining && now-r.Time < contract.EdgeGone {
+		if want(&r) && now-r.Time < contract.EdgeGone {
 			out = append(out, edge)
 		}
 	}

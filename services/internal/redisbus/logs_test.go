@@ -110,6 +110,30 @@ func TestAskerAsksALiveEdge(t *testing.T) {
 	}
 }
 
+// TestAskerAsksAll: every edge that is there is asked, one that drains too, and who
+// says nothing is named.
+func TestAskerAsksAll(t *testing.T) {
+	t.Parallel()
+	a := &redisbus.Asker{Redis: ownRedis(t), Keys: edgeKeys(t)}
+	now := time.Now().UnixMilli()
+	for _, r := range []contract.EdgeReport{
+		{ID: "one", Ready: true, Time: now + 60_000},
+		{ID: "two", Ready: true, Draining: true, Time: now + 60_000},
+		{ID: "mute", Ready: true, Time: now + 60_000},
+		{ID: "gone", Ready: true, Time: now - 60_000},
+	} {
+		report(t, a, r)
+	}
+	answering(t, a, "one")
+	answering(t, a, "two")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	answers, silent, err := a.AskAll(ctx, contract.Ask{ID: "all", Purge: &contract.Purge{All: true}})
+	if err != nil || len(answers) != 2 || len(silent) != 1 || silent[0] != "mute" {
+		t.Errorf("%+v, silent %v, %v", answers, silent, err)
+	}
+}
+
 func TestAskerDoesNotBelieveAForgedAnswer(t *testing.T) {
 	t.Parallel()
 	a := &redisbus.Asker{Redis: ownRedis(t), Keys: edgeKeys(t)}

@@ -1572,6 +1572,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/cache/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove stored responses of the gateway from every edge
+         * @description All of them, one address, everything below a path, or what the backend gave a tag. Answers that are
+         *     on their way to an edge's cache meanwhile are not stored. The answer says which edges did it; one
+         *     that is `silent` may still hold what was to go: ask again, doing it twice does no harm.
+         */
+        post: operations["purgeCache"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/requests": {
         parameters: {
             query?: never;
@@ -4459,6 +4484,42 @@ export interface components {
             body?: string;
             /** @description The client's address */
             client?: string;
+        };
+        /** @description One of them says what goes */
+        PurgeInput: {
+            /** @description Everything of the gateway */
+            all?: boolean;
+            /**
+             * @description One address as clients ask for it, with its query
+             * @example /orders/7?full=true
+             */
+            path?: string;
+            /**
+             * @description Every address that begins so
+             * @example /orders/
+             */
+            prefix?: string;
+            /**
+             * @description What the backend gave this tag, in `Surrogate-Key` if the policy names no other field
+             * @example product-7
+             */
+            tag?: string;
+        };
+        PurgeReport: {
+            edges: {
+                edge: string;
+                /**
+                 * Format: int64
+                 * @description Stored responses that went
+                 */
+                removed: number;
+                /** @description Why it was not done */
+                error?: string;
+            }[];
+            /** @description Edges that did not answer within 3 s */
+            silent: string[];
+            /** Format: double */
+            took_ms: number;
         };
         TestRequest: {
             /** @description Default GET */
@@ -7903,6 +7964,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trace"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    purgeCache: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PurgeInput"];
+            };
+        };
+        responses: {
+            /** @description What each edge did */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PurgeReport"];
                 };
             };
             default: components["responses"]["ProblemAnswer"];

@@ -7,6 +7,7 @@ import { useMay, useMembership } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
 import { ConfirmDanger, done, FormSkeleton, Loaded, PageHeader, ProblemNote, useApiForm } from '@/ui';
 import { LinkButton, TextLink } from '@/ui/LinkTo';
+import { PurgeCache } from './PurgeCache';
 
 type Gateway = Schemas['Gateway'];
 
@@ -21,6 +22,7 @@ export default function SettingsPage() {
           <Stack gap={40} maw="40rem">
             <SettingsForm key={data.id} gateway={data} />
             <Freshness />
+            <PurgeCache gateway={data.id} />
             <Danger gateway={data} />
           </Stack>
         )}
