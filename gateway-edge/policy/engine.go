@@ -46,6 +46,8 @@ type EngineExchange struct {
 
 	ClientAddr netip.Addr
 	Route      *Route
+	// Certificate is the client's, judged good by the gateway's rules.
+	Certificate *Certificate
 	// RequestID is the X-Request-Id of this exchange: the engine sets it before the
 	// chain runs.
 	RequestID  Text
@@ -132,7 +134,7 @@ func (e *EngineExchange) Reset() {
 		e.RespTrailer.Reset()
 	}
 	e.ClientAddr, e.Route, e.ParamCount = netip.Addr{}, nil, 0
-	e.RequestID = Text{}
+	e.RequestID, e.Certificate = Text{}, nil
 	e.Reply = EngineReply{}
 	e.ReqBody, e.RespBody = nil, nil
 	e.Outcome = Outcome{}

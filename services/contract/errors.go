@@ -57,6 +57,8 @@ const (
 	CodeResponseInvalid
 	CodeAttackSuspected
 	CodeBotRefused
+	CodeCredentialsMissing
+	CodeCredentialsInvalid
 	numCodes
 )
 
@@ -121,6 +123,8 @@ var codes = [numCodes]CodeInfo{
 	CodeMediaType:                {"media_type_unsupported", 415, 3, "The content type or coding of the body is not accepted here", false},
 	CodeResponseInvalid:          {"response_invalid", 502, 13, "The backend's answer does not fit what this route promises", false},
 	CodeAttackSuspected:          {"attack_suspected", 403, 7, "The request looks like an attack", false},
+	CodeCredentialsMissing:       {"credentials_missing", 401, 16, "This route needs the caller to sign in", false},
+	CodeCredentialsInvalid:       {"credentials_invalid", 401, 16, "The credentials are not valid here", false},
 	CodeBotRefused:               {"bot_refused", 403, 7, "Automated clients of this kind are not served here", false},
 }
 

@@ -17,6 +17,7 @@ import (
 // ClientCert is what a client showed in the handshake of its connection.
 type ClientCert struct {
 	chain []*x509.Certificate
+	facts policy.Certificate
 	lines []byte // the fields that tell backends of it
 	// good is the policy by which it was judged good last: a newer version of the
 	// gateway judges it anew, once.
@@ -41,7 +42,22 @@ func NewClientCert(chain []*x509.Certificate) *ClientCert {
 		out = append(out, "\r\nTollgate-Client-Sans: "...)
 		out = policy.EngineAppendPercent(out, strings.Join(names, ", "))
 	}
-	return &ClientCert{chain: chain, lines: append(out, "\r\n"...)}
+	return &ClientCert{chain: chain, facts: facts(leaf, sum), lines: append(out, "\r\n"...)}
+}
+
+// facts are what policies see of a certificate.
+func facts(leaf *x509.Certificate, sum [sha256.Size]byte) policy.Certificate {
+	c := policy.Certificate{
+		Fingerprint: hex.EncodeToString(sum[:]), Subject: leaf.Subject.String(), CommonName: leaf.Subject.CommonName,
+		Emails: leaf.EmailAddresses, NotAfter: leaf.NotAfter.Unix(),
+	}
+	for _, n := range leaf.DNSNames {
+		c.DNSNames = append(c.DNSNames, strings.ToLower(n))
+	}
+	for _, u := range leaf.URIs {
+		c.URIs = append(c.URIs, u.String())
+	}
+	return c
 }
 
 // admits holds a request to its gateway's rules for client certificates: the
@@ -71,7 +87,7 @@ func (j *job) admits(host string) bool {
 		}
 		c.good.Store(p)
 	}
-	j.shown = c
+	j.shown, j.e.Certificate = c, &c.facts
 	return true
 }
 

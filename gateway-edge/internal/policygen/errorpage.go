@@ -59,6 +59,8 @@ var advice = map[contract.Code]string{
 	contract.CodeMediaType:                "Send the body in one of the content types that `detail` or the route's documentation names, with one `Content-Type`, in UTF-8, and without a `Content-Encoding` that the route does not take.",
 	contract.CodeResponseInvalid:          "Look at the backend: its answer is not what `validate_response` or `transform_response` of the route can take.",
 	contract.CodeAttackSuspected:          "Look at the request's decision trace: it names the rules of the `waf` policy that matched. If the request is an honest one, exclude them there.",
+	contract.CodeCredentialsMissing:       "Send a user name and a password (`Authorization: Basic …`), or sign in with a browser where the route has `oidc_login`.",
+	contract.CodeCredentialsInvalid:       "Check the user name and the password, or sign in again.",
 	contract.CodeBotRefused:               "Call with a client that says what it is, or change the route's `bot` policy: the decision trace says which of its rules it was.",
 }
 

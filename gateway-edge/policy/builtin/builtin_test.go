@@ -21,7 +21,7 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"guard cors", "guard ip_filter", "guard response_headers",
-		"authenticate api_key", "authenticate introspection", "authenticate jwt",
+		"authenticate api_key", "authenticate basic", "authenticate introspection", "authenticate jwt", "authenticate mtls",
 		"authorize acl", "authorize ext_auth",
 		"limit body_limits", "limit concurrency", "limit quota", "limit rate_limit",
 		"transform connect", "transform graphql", "transform grpc_transcode", "transform grpc_web", "transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform transform_request", "transform transform_response", "transform upstream_auth", "transform validate_request", "transform validate_response",

@@ -6,6 +6,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/acl"
 	"github.com/tollgate/tollgate/gateway-edge/policy/apikey"
+	"github.com/tollgate/tollgate/gateway-edge/policy/basic"
 	"github.com/tollgate/tollgate/gateway-edge/policy/bodylimits"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cache"
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
@@ -19,6 +20,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
 	"github.com/tollgate/tollgate/gateway-edge/policy/jwt"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mock"
+	"github.com/tollgate/tollgate/gateway-edge/policy/mtls"
 	"github.com/tollgate/tollgate/gateway-edge/policy/quota"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ratelimit"
 	"github.com/tollgate/tollgate/gateway-edge/policy/redirect"
@@ -41,8 +43,10 @@ func ordered() []*policy.Descriptor {
 		&responseheaders.Descriptor,
 		// authenticate
 		&apikey.Descriptor,
+		&basic.Descriptor,
 		&introspection.Descriptor,
 		&jwt.Descriptor,
+		&mtls.Descriptor,
 		// authorize
 		&acl.Descriptor,
 		&extauth.Descriptor,

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -83,7 +82,10 @@ func (p *authoriser) question(x *policy.Exchange) (hash [32]byte, ok bool) {
 // request is what the authoriser gets: the names are those that proxies use.
 func (p *authoriser) request(x *policy.Exchange) *policy.FetchRequest {
 	q := x.Request()
-	target := (&url.URL{Path: q.Path.Clone(), RawQuery: q.Query.Clone()}).RequestURI()
+	target := q.Path.Clone() // canonical, as it is sent on
+	if !q.Query.Empty() {
+		target += "?" + q.Query.Clone()
+	}
 	r := &policy.FetchRequest{
 		Method: "GET", URL: p.config.URL, Limit: maxAnswer, Timeout: p.config.Timeout.Std(),
 		Header: map[string][]string{

@@ -136,7 +136,7 @@ func TestPolicy(t *testing.T) {
 			asked(after(31*time.Second, send("yes", user)), 10),
 		}},
 		{Name: "what is asked", Config: with(`"send_headers":["cookie"],"token":{"secret":"t"},"timeout":"1s"`), Deps: deps, Steps: []policytest.Step{{
-			Request: policytest.Request{Method: "PUT", Path: "/a b", Query: "c=d", Header: policytest.Fields{"Cookie", "yes", "Authorization", "x"}, Principal: &policy.Principal{ConsumerName: "alice"}},
+			Request: policytest.Request{Method: "PUT", Path: "/a%20b", Query: "c=d", Header: policytest.Fields{"Cookie", "yes", "Authorization", "x"}, Principal: &policy.Principal{ConsumerName: "alice"}},
 			Want:    passed,
 			Check: func(t testing.TB, _ *policytest.Result) {
 				r := current.asked[0]

@@ -99,7 +99,7 @@ func (p *player) fill(e *policy.EngineExchange, q *Request) []byte {
 		e.Params[e.ParamCount] = policy.Param{Name: k, Value: put(v, "")}
 		e.ParamCount++
 	}
-	e.ClientAddr = clientAddr(q.Client)
+	e.ClientAddr, e.Certificate = clientAddr(q.Client), q.Certificate
 	if e.Route = q.Route; e.Route == nil {
 		e.Route = defaultRoute
 	}

@@ -27,7 +27,7 @@ func hotPath(t testing.TB, d *policy.Descriptor, c *Case) (round func()) {
 			e.ReqHeader.AppendString(f.Name, f.Value)
 		}
 		e.Params, e.ParamCount, e.ClientAddr, e.Route = se.Params, se.ParamCount, se.ClientAddr, se.Route
-		e.RequestID = se.RequestID
+		e.RequestID, e.Certificate = se.RequestID, se.Certificate
 		if st.Request.Principal != nil {
 			policy.EngineAuthenticate(x, st.Request.Principal)
 		}

@@ -58,7 +58,9 @@ type Request struct {
 	Params map[string]string
 	// Principal is who calls, for policies behind authentication.
 	Principal *policy.Principal
-	Route     *policy.Route // a live route of gateway 2 in organization 1 when nil
+	// Certificate is the client's; nil: it showed none.
+	Certificate *policy.Certificate
+	Route       *policy.Route // a live route of gateway 2 in organization 1 when nil
 }
 
 // Response is a backend's answer.

@@ -4,8 +4,9 @@
 // It writes the Authorization field from the gateway's secrets: Basic, a bearer
 // token, a token that an authorization server gives for client credentials
 // (token.go: kept, fetched again ahead of its end by one request while the others
-// go on, RFC 6749 4.4). It reads nothing of the request but what it replaces, and
-// neither a secret nor a token stands in a trace, an error or a log.
+// go on, RFC 6749 4.4), or a signature for AWS over the request as it is sent on
+// (sigv4.go, which needs the whole body). Neither a secret nor a token stands in a
+// trace, an error or a log.
 //
 // The server is asked through policy.Fetch only, and only in Await. What it gave
 // hangs on policy.Deps.State under a hash of the configuration and the secret.

@@ -16,6 +16,9 @@ func basicField(user, password string) string {
 
 // OnRequest writes the credential that is at hand; without one it waits.
 func (p *credential) OnRequest(x *policy.Exchange, s *policy.Slot) policy.Action {
+	if p.aws != nil {
+		return p.sign(x)
+	}
 	if p.tokens == nil {
 		if p.fixed == "" {
 			x.TraceDetail("the secret can't stand in a header field")

@@ -22,6 +22,7 @@ type Config struct {
 	Basic             *Basic             `json:"basic"`
 	Bearer            *Bearer            `json:"bearer"`
 	ClientCredentials *ClientCredentials `json:"client_credentials"`
+	AWS               *AWS               `json:"aws_sigv4"`
 }
 
 // Basic is a user name and a password (RFC 7617).
@@ -63,13 +64,13 @@ func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 	p := &credential{}
 	err := policy.DecodeConfig(raw, &c, func(errs *contract.FieldErrors) {
 		n := 0
-		for _, there := range []bool{c.Basic != nil, c.Bearer != nil, c.ClientCredentials != nil} {
+		for _, there := range []bool{c.Basic != nil, c.Bearer != nil, c.ClientCredentials != nil, c.AWS != nil} {
 			if there {
 				n++
 			}
 		}
 		if n != 1 {
-			errs.Add("", "has exactly one of basic, bearer and client_credentials")
+			errs.Add("", "has exactly one of basic, bearer, client_credentials and aws_sigv4")
 		}
 		switch {
 		case c.Basic != nil:
@@ -79,6 +80,9 @@ func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 		}
 		if c.ClientCredentials != nil {
 			p.tokens = c.ClientCredentials.source(d, errs)
+		}
+		if c.AWS != nil {
+			p.aws = c.AWS.signer(d, errs)
 		}
 	})
 	if err != nil {
@@ -145,6 +149,7 @@ func (c *ClientCredentials) source(d policy.Deps, errs *contract.FieldErrors) *s
 type credential struct {
 	fixed  string  // the field's value; "": see tokens
 	tokens *source // nil: fixed
+	aws    *signer // nil: not by signature
 	fetch  policy.Fetch
 }
 
@@ -152,4 +157,5 @@ var (
 	_ policy.Policy    = (*credential)(nil)
 	_ policy.Waiter    = (*credential)(nil)
 	_ policy.Responder = (*credential)(nil)
+	_ policy.Needer    = (*credential)(nil)
 )

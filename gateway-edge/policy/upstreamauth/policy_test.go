@@ -110,6 +110,21 @@ func TestPolicy(t *testing.T) {
 			after(31*time.Second, refusedByBackend(sends("Bearer t1"))), refusedByBackend(sends("Bearer t2")), sends("Bearer t2"),
 		}},
 	}
+	const aws = `{"aws_sigv4":{"region":"eu-central-1","service":"execute-api","host":"abc.execute-api.eu-central-1.amazonaws.com","access_key_id":{"secret":"id"},"secret_access_key":{"secret":"key"},"session_token":{"secret":"st"}}}`
+	signed := policytest.Step{
+		Request: policytest.Request{Method: "POST", Path: "/prod/a%20b", Query: "z=1&a=2", Body: "hello", Header: policytest.Fields{"X-Amz-Date", "forged", "X-Amz-Security-Token", "forged", "X-Amz-Content-Sha256", "forged"}},
+		Want:    policytest.Want{Forwarded: true, Sent: map[string]string{"X-Amz-Date": "20261122T120000Z", "X-Amz-Security-Token": "secret:st", "X-Amz-Content-Sha256": ""}},
+		Check: func(t testing.TB, r *policytest.Result) {
+			got, _ := r.Sent.Header.Get("Authorization")
+			if !strings.HasPrefix(got, "AWS4-HMAC-SHA256 Credential=secret:id/20261122/eu-central-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date;x-amz-security-token, Signature=") || r.Sent.Body != "hello" {
+				t.Errorf("%q with body %q", got, r.Sent.Body)
+			}
+		},
+	}
+	cases = append(cases, policytest.Case{Name: "AWS", Config: aws, Steps: []policytest.Step{signed, signed}},
+		policytest.Case{Name: "AWS, s3", Config: strings.Replace(strings.Replace(aws, "execute-api", "s3", 1), "{\"region", "{\"unsigned_payload\":true,\"region", 1), Steps: []policytest.Step{{
+			Want: policytest.Want{Forwarded: true, Sent: map[string]string{"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"}},
+		}}})
 	for name, body := range map[string]string{
 		"no JSON": "x", "no token": `{"token_type":"bearer"}`, "another type": `{"access_token":"a","token_type":"mac"}`, "no type": `{"access_token":"a"}`,
 		"line break": `{"access_token":"a\nb","token_type":"bearer"}`, "space": `{"access_token":"a b","token_type":"bearer"}`,
