@@ -109,7 +109,7 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 	}
 	store := snapshot.New(snapshot.Config{
 		CacheFor: caches,
-		Keys: &root.Edge, Upstreams: reg, Now: ck.Boot, Logger: logger,
+		Keys:     &root.Edge, Upstreams: reg, Now: ck.Boot, Logger: logger,
 		Lookup:    func(typ string) (*policy.Descriptor, bool) { d, ok := byType[typ]; return d, ok },
 		Deps:      policy.Deps{Wall: time.Now},
 		CallerOf:  func(up *balance.Upstream) policy.Caller { return call.New(up, ck.Boot) },

@@ -286,7 +286,7 @@ func list(h *policy.EngineHeaders) (out Fields) {
 // blocking is the right to wait in tests; there is no body to stream.
 type blocking struct{ ctx context.Context }
 
-func (b blocking) Context() context.Context { return b.ctx }
+func (b blocking) Context() context.Context     { return b.ctx }
 func (b blocking) Reader(policy.Side) io.Reader { return strings.NewReader("") }
 
 func (b blocking) Writer(policy.Origin, int) (io.WriteCloser, error) { return nil, io.ErrClosedPipe }
