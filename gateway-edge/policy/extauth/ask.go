@@ -62,11 +62,21 @@ func (p *authoriser) question(x *policy.Exchange) (hash [32]byte, ok bool) {
 	for _, t := range [...]policy.Text{q.Method, q.Scheme, q.Host, q.Path, q.Query} {
 		add(t)
 	}
+	name := ""
+	if who := x.Principal(); who != nil {
+		name = who.ConsumerName
+	}
+	add(policy.Static(name))
 	a := x.Client().As16()
-	if len(b)+len(a) > maxQuestion {
+	if len(b)+len(a)+1 > maxQuestion {
 		return hash, false
 	}
 	b = append(b, a[:]...)
+	if x.Principal() != nil { // somebody without a name is not nobody
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
+	}
 	for i, n := range p.send {
 		if len(b)+4 > maxQuestion {
 			return hash, false

@@ -132,8 +132,10 @@ func TestPolicy(t *testing.T) {
 			asked(other(send("yes", user), func(r *policytest.Request) { r.Header = append(r.Header, "Authorization", "x") }), 5),
 			asked(other(send("yes", user), func(r *policytest.Request) { r.Query = strings.Repeat("q", 5000) }), 6),
 			asked(other(send("yes", user), func(r *policytest.Request) { r.Query = strings.Repeat("q", 5000) }), 7),
-			send("no", policytest.Want{Answered: true, Status: 403}), asked(send("no", policytest.Want{Answered: true, Status: 403}), 9),
-			asked(after(31*time.Second, send("yes", user)), 10),
+			asked(as("alice", send("yes", policytest.Want{Forwarded: true})), 8), asked(as("bob", send("yes", policytest.Want{Forwarded: true})), 9),
+			asked(as("alice", send("yes", policytest.Want{Forwarded: true})), 9), // what is kept of one caller is nobody else's
+			send("no", policytest.Want{Answered: true, Status: 403}), asked(send("no", policytest.Want{Answered: true, Status: 403}), 11),
+			asked(after(31*time.Second, send("yes", user)), 12),
 		}},
 		{Name: "what is asked", Config: with(`"send_headers":["cookie"],"token":{"secret":"t"},"timeout":"1s"`), Deps: deps, Steps: []policytest.Step{{
 			Request: policytest.Request{Method: "PUT", Path: "/a%20b", Query: "c=d", Header: policytest.Fields{"Cookie", "yes", "Authorization", "x"}, Principal: &policy.Principal{ConsumerName: "alice"}},
