@@ -109,6 +109,9 @@ type Descriptor struct {
 	// Identifies says that a policy of phase authorize may say who calls, and may be
 	// all the authentication that a route has.
 	Identifies bool
+	// Unrouted says that the policy, where it stands on the gateway, also sees the
+	// refusals of requests that no route takes.
+	Unrouted bool
 	// Single are fields of which a second one is refused with 400 before any
 	// policy runs.
 	Single []Name

@@ -139,11 +139,13 @@ func (j *job) route() bool {
 	e.ParamCount = copy(e.Params[:], j.found.Params[:j.found.N])
 	j.maxBody = least(rt.Doc.MaxBodyBytes, j.gw.Org.Facts().Doc.MaxBodyBytes)
 	if j.maxBody > 0 && e.Req.Length > j.maxBody {
+		j.unrouted()
 		j.refuse(contract.CodeBodyTooLarge, "")
 		return false
 	}
 	for _, n := range j.chain.EngineSingle() {
 		if e.ReqHeader.Count(n) > 1 {
+			j.unrouted()
 			j.refuse(contract.CodeRequestInvalid, "a field that may stand only once is repeated")
 			return false
 		}
@@ -179,8 +181,17 @@ func (j *job) preflight() bool {
 	return true
 }
 
+// unrouted puts what the gateway does with refusals in the place of a route's
+// chain, which has not begun.
+func (j *job) unrouted() {
+	if j.chain = j.gw.Unrouted; j.chain != nil {
+		j.chain.EngineRun(j.x)
+	}
+}
+
 // noRoute answers for a path that no route takes, or none with this method.
 func (j *job) noRoute() {
+	j.unrouted()
 	if j.found.TooLong {
 		j.refuse(contract.CodeURITooLong, "")
 		return

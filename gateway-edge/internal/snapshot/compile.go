@@ -142,6 +142,9 @@ func (b *builder) build() (*Compiled, error) {
 	if b.s.cfg.GatewayIdentities != nil {
 		b.callers = b.s.cfg.GatewayIdentities(doc.Num, doc.Mode == contract.ModeTest, b.org.Strict)
 	}
+	if c.Unrouted, err = b.unrouted(); err != nil {
+		errs.AddAt("", err)
+	}
 	for i := range doc.Routes {
 		if c.Routes[i], err = b.route(i); err != nil {
 			errs.AddAt("", err)
@@ -236,6 +239,21 @@ func (b *builder) caller(name string) (policy.Caller, error) {
 		return nil, errors.New("requests to upstreams can't be made here")
 	}
 	return b.s.cfg.CallerOf(up), nil
+}
+
+// unrouted compiles what refusals go through that no route's chain sees.
+func (b *builder) unrouted() (*policy.Chain, error) {
+	steps, err := compose.Unrouted(b.doc, b.s.cfg.Lookup)
+	if err != nil || len(steps) == 0 {
+		return nil, err
+	}
+	deps := b.deps(&contract.Route{})
+	deps.Scope.Params = nil
+	chain, err := compose.Build(steps, deps)
+	if err != nil {
+		return nil, err
+	}
+	return policy.CompileChain(chain)
 }
 
 // deps fills in what policies of one route are given.

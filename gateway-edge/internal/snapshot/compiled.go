@@ -19,6 +19,8 @@ type Compiled struct {
 	// Routes stand in the order of Doc.Routes, which is that of Table's results.
 	Routes []*Route
 	Table  *route.Table
+	// Unrouted is what refusals go through before a route's chain runs; nil: nothing.
+	Unrouted *policy.Chain
 	// Streams stand in the order of Doc.Streams.
 	Streams []*Stream
 	// Meter counts requests that matched no route.

@@ -20,7 +20,7 @@ import (
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"guard cors", "guard ip_filter", "guard response_headers",
+		"guard cors", "guard error_pages", "guard ip_filter", "guard response_headers",
 		"authenticate api_key", "authenticate basic", "authenticate introspection", "authenticate jwt", "authenticate mtls",
 		"authorize acl", "authorize ext_auth",
 		"limit body_limits", "limit concurrency", "limit quota", "limit rate_limit",

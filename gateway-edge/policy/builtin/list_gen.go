@@ -12,6 +12,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
 	"github.com/tollgate/tollgate/gateway-edge/policy/connect"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
+	"github.com/tollgate/tollgate/gateway-edge/policy/errorpages"
 	"github.com/tollgate/tollgate/gateway-edge/policy/extauth"
 	"github.com/tollgate/tollgate/gateway-edge/policy/graphql"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpctranscode"
@@ -39,6 +40,7 @@ func ordered() []*policy.Descriptor {
 	return []*policy.Descriptor{
 		// guard
 		&cors.Descriptor,
+		&errorpages.Descriptor,
 		&ipfilter.Descriptor,
 		&responseheaders.Descriptor,
 		// authenticate

@@ -66,6 +66,14 @@ func Route(g *contract.Gateway, n int, lookup Lookup) ([]Step, error) {
 	return steps, nil
 }
 
+// Unrouted returns the steps that refusals of requests go through which no route
+// takes.
+func Unrouted(g *contract.Gateway, lookup Lookup) ([]Step, error) {
+	var errs contract.FieldErrors
+	steps := list(g.Policies, FromGateway, contract.Pointer("policies"), lookup, &errs)
+	return slices.DeleteFunc(steps, func(s Step) bool { return !s.Descriptor.Unrouted }), errs.Err()
+}
+
 // list resolves the types of one list of policies.
 func list(ps []contract.Policy, from, at string, lookup Lookup, errs *contract.FieldErrors) []Step {
 	seen := map[string]int{}

@@ -26,7 +26,7 @@ func (k Kind) String() string { return kindNames[k] }
 
 // KindByName finds a kind by its name in configurations.
 func KindByName(name string) Kind {
-	for k := JSON; k <= JSON; k++ {
+	for k := JSON; k <= Form; k++ {
 		if kindNames[k] == name {
 			return k
 		}
@@ -105,6 +105,10 @@ func Parse(k Kind, b []byte) (any, error) {
 	switch k {
 	case JSON:
 		return ParseJSON(b)
+	case XML:
+		return ParseXML(b)
+	case Form:
+		return ParseForm(b)
 	}
 	return nil, &SyntaxError{0, "the body's kind is not known"}
 }
@@ -115,6 +119,10 @@ func Append(k Kind, b []byte, v any, limit int) ([]byte, error) {
 	switch k {
 	case JSON:
 		return AppendJSON(b, v, limit)
+	case XML:
+		return AppendXML(b, v, limit)
+	case Form:
+		return AppendForm(b, v, limit)
 	}
 	return nil, &SyntaxError{0, "the body's kind is not known"}
 }

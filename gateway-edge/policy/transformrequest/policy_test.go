@@ -114,6 +114,19 @@ func TestPolicy(t *testing.T) {
 			refused(json, `{"items":[]}`, invalid, "an order needs items"),
 			refused(json, `{"items":7}`, invalid, "failed on this body"),
 		}},
+		{Name: "XML to JSON", Config: `{"body":{"from":"xml","to":"json","set":{"/order/by":"{consumer}"}}}`, Steps: []policytest.Step{
+			sendsAs("application/xml", `<order id="7"><item>a</item><item>b</item></order>`, `{"order":{"@id":"7","by":"acme","item":["a","b"]}}`),
+			refused("text/xml", `<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>`, invalid, "document type is not allowed"),
+			refused(json, `{}`, contract.CodeMediaType, "application/xml"),
+		}},
+		{Name: "JSON to XML", Config: `{"body":{"to":"xml","jq":"{order: .}"}}`, Steps: []policytest.Step{
+			sends(`{"item":[1,true],"x":"<&"}`, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<order><item>1</item><item>true</item><x>&lt;&amp;</x></order>\n"),
+			refused(json, `{"a b":1}`, invalid, "no name of an XML element"),
+		}},
+		{Name: "form to JSON", Config: `{"body":{"from":"form","to":"json"}}`, Steps: []policytest.Step{sendsAs("application/x-www-form-urlencoded", "a=1&b=x+y&b=%26", `{"a":"1","b":["x y","&"]}`)}},
+		{Name: "JSON to form", Config: `{"body":{"to":"form"}}`, Steps: []policytest.Step{
+			sends(`{"a":[1,2],"b":"x y&"}`, "a=1&a=2&b=x+y%26"), refused(json, `{"a":{"b":1}}`, invalid, "object"),
+		}},
 		{Name: "jq that never ends", Config: `{"body":{"jq":"def f: f; f"}}`, Steps: []policytest.Step{refused(json, `{}`, invalid, "more steps")}},
 		{Name: "unknown parameter", Config: `{"body":{"set":{"/a":["{param.ids}"]}}}`, Error: `/body/set/~1a/0: the route's path has no parameter "ids"`, Deps: func(testing.TB) policy.Deps {
 			d := policytest.NewDeps()

@@ -60,6 +60,9 @@ func TestPolicy(t *testing.T) {
 			gives(200, json, `{"items":[{"id":1,"x":1}]}`, 200, `[{"id":1}]`),
 			{Backend: policytest.Response{Body: `{"items":7}`, Header: policytest.Fields{"Content-Type", json}}, Want: bad},
 		}},
+		{Name: "XML", Config: `{"body":{"to":"xml"}}`, Steps: []policytest.Step{
+			with(gives(200, json, `{"a":{"@x":1,"b":null}}`, 200, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a x=\"1\"><b></b></a>\n"), map[string]string{"Content-Type": "application/xml"}),
+		}},
 		{Name: "status and fields alone", Hot: true, Config: `{"status":{"200":203},"headers":{"set":{"X-Route":"{route}"}}}`, Steps: []policytest.Step{
 			gives(200, json, `{`, 203, `{`),
 		}},
