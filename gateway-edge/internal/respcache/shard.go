@@ -108,24 +108,30 @@ func (s *shard) account(bytes, items int64) {
 }
 
 // evictOne takes the first item from the hand on that served nobody since the
-// hand last passed. It reports false where the shard is empty.
+// hand last passed. It reports false where there is none in one round: the shard is
+// empty, or everything in it is in use.
 func (s *shard) evictOne() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.oldest == nil {
 		return false
 	}
-	n := s.hand
-	for {
-		if n == nil {
+	start := s.hand
+	if start == nil {
+		start = s.oldest
+	}
+	for n := start; ; {
+		if !n.item.EngineTakeUse() {
+			s.hand = n.newer
+			s.drop(n)
+			return true
+		}
+		if n = n.newer; n == nil {
 			n = s.oldest
 		}
-		if !n.item.EngineTakeUse() {
-			break
+		if n == start {
+			s.hand = start
+			return false
 		}
-		n = n.newer
 	}
-	s.hand = n.newer
-	s.drop(n)
-	return true
 }

@@ -123,13 +123,13 @@ func (s *Store) largest() (out *organization) {
 }
 
 // evict takes items of an organization while over says so, one shard after the
-// other.
+// other. A shard where everything is in use is spared for a round.
 func (s *Store) evict(o *organization, over func() bool) {
 	list := o.shards.Load()
 	if list == nil {
 		return
 	}
-	for empty := 0; empty < len(*list) && over(); {
+	for empty := 0; empty <= 2*len(*list) && over(); {
 		sh := (*list)[o.turn.Add(1)%uint64(len(*list))]
 		if sh.evictOne() {
 			empty = 0
