@@ -155,12 +155,45 @@ func (c *call) streamType() string {
 	return "application/connect+proto"
 }
 
+// edgeCodes are the edge's own errors by name, as statuses of calls.
+var edgeCodes = func() map[string]grpcwire.Status {
+	m := map[string]grpcwire.Status{}
+	for _, c := range contract.Codes() {
+		info := c.Info()
+		m[info.Name] = grpcwire.Status{Code: grpcwire.Code(info.GRPC), Message: info.Name + ": " + info.Title}
+	}
+	return m
+}()
+
+// own puts an error of the edge that came up behind this policy into the call's own
+// form: the HTTP status alone would tell less.
+func (c *call) own(x *policy.Exchange) policy.Action {
+	r := x.Response()
+	why, there := r.Header.Get(policy.TollgateError)
+	st, known := policy.Find(edgeCodes, why)
+	if !there || !known {
+		return x.Next()
+	}
+	if c.kind.stream() {
+		r.Status = 200
+		r.Header.Set(policy.ContentType, c.streamType())
+		x.ReplaceBody(endFrame(st, nil))
+		return x.Next()
+	}
+	r.Header.Set(policy.ContentType, "application/json")
+	x.ReplaceBody(errorJSON(st))
+	return x.Next()
+}
+
 // OnResponse makes an answer of Connect of an answer of gRPC.
 func (p *translator) OnResponse(x *policy.Exchange, s *policy.Slot) policy.Action {
 	c, ok := s.P.(*call)
 	r := x.Response()
-	if !ok || r.Origin != policy.FromBackend {
+	if !ok {
 		return x.Next()
+	}
+	if r.Origin != policy.FromBackend {
+		return c.own(x)
 	}
 	ct, _ := r.Header.Get(policy.ContentType)
 	if r.Status != 200 || !grpcwire.IsCall(ct) {

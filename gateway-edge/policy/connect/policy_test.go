@@ -12,6 +12,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/tollgate/tollgate/gateway-edge/match"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/connect"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpcwire"
 	"github.com/tollgate/tollgate/gateway-edge/policy/policytest"
@@ -216,4 +218,42 @@ func BenchmarkUnary(b *testing.B) {
 		Request: policytest.Request{Method: "POST", Path: "/eliza.Eliza/Say", Header: policytest.Fields{"Content-Type", "application/proto"}},
 		Backend: policytest.Response{Header: policytest.Fields{"Content-Type", "application/grpc", "Grpc-Status", "5"}},
 	}}})
+}
+
+// TestOwnErrors: an error of the edge that comes up behind the policy is told as the
+// call's own.
+func TestOwnErrors(t *testing.T) {
+	for kind, want := range map[string]struct {
+		status int
+		body   string
+	}{
+		"application/proto":         {504, `{"code":"deadline_exceeded","message":"upstream_timeout: The backend did not answer in time"}`},
+		"application/connect+proto": {200, frame(2, `{"error":{"code":"deadline_exceeded","message":"upstream_timeout: The backend did not answer in time"}}`)},
+	} {
+		d := connect.Descriptor
+		p, err := d.New([]byte("{}"), policytest.NewDeps())
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain, err := policy.CompileChain([]policy.Step{{Policy: p, Descriptor: &d, From: "route"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := policy.EngineNew(func() int64 { return 1 }, match.CanonPath)
+		e := policy.EngineOf(x)
+		e.Req.Method, e.Req.Path = policy.Static("POST"), policy.Static("/a.S/Do")
+		e.ReqHeader.AppendString("Content-Type", kind)
+		if st := chain.EngineRun(x); st != policy.EngineGo {
+			t.Fatalf("%s: %v", kind, st)
+		}
+		e.Resp.Status, e.Resp.Origin = 504, policy.FromEdge
+		e.RespHeader.AppendString("Tollgate-Error", "upstream_timeout")
+		if st := chain.EngineRespond(x); st != policy.EngineGo {
+			t.Fatalf("%s: %v", kind, st)
+		}
+		if b, _ := e.Replacement(); string(b) != want.body || e.Resp.Status != want.status {
+			t.Errorf("%s: %d %q", kind, e.Resp.Status, b)
+		}
+		chain.EngineDone(x)
+	}
 }
