@@ -21,7 +21,7 @@ var rules = []rule{
 		why: "a policy is given nothing that can block or that belongs to one engine",
 	},
 	{
-		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/basic", "gateway-edge/policy/expression", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpctranscode", "gateway-edge/policy/jq", "gateway-edge/policy/connect", "gateway-edge/policy/graphql", "gateway-edge/policy/jsonschema"},
+		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/basic", "gateway-edge/policy/expression", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpctranscode", "gateway-edge/policy/jq", "gateway-edge/policy/connect", "gateway-edge/policy/graphql", "gateway-edge/policy/jsonschema", "gateway-edge/policy/compress"},
 		may:   append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, sharedByPolicies...),
 		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why:   "a policy knows the SDK only: neither another policy nor Redis nor a socket",
@@ -35,6 +35,11 @@ var rules = []rule{
 		room: "gateway-edge/policy/jsonschema", may: append([]string{"std", "services/contract", "lib:github.com/santhosh-tekuri/jsonschema", "lib:golang.org/x/text"}, sharedByPolicies...),
 		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why:   "schemas of tenants reach nothing that is not part of them",
+	},
+	{
+		room: "gateway-edge/policy/compress", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/klauspost/compress", "lib:github.com/andybalholm/brotli"}, sharedByPolicies...),
+		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
+		why:   "encoders are given bytes",
 	},
 	{
 		room: "gateway-edge/policy/jq", may: append([]string{"std", "services/contract", "lib:github.com/itchyny/gojq"}, sharedByPolicies...),
@@ -169,7 +174,7 @@ var rules = []rule{
 // limit is spent, looks into claims, lists of addresses, conditions in CEL, what is
 // remembered of credentials and callers, calls that many wait for, and checks of
 // what services a policy asks; scanners of bodies, and what undoes their encoding.
-var sharedByPolicies = []string{"gateway-edge/policy/query", "gateway-edge/policy/template", "gateway-edge/policy/fieldedit", "gateway-edge/policy/spend", "gateway-edge/policy/claim", "gateway-edge/policy/iprange", "gateway-edge/policy/expression", "gateway-edge/policy/memo", "gateway-edge/policy/caller", "gateway-edge/policy/flight", "gateway-edge/policy/endpoint", "gateway-edge/policy/scan", "gateway-edge/policy/coding", "gateway-edge/policy/grant", "gateway-edge/policy/throttle", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpcwire", "gateway-edge/policy/target", "gateway-edge/policy/document", "gateway-edge/policy/jq", "gateway-edge/policy/jsonschema", "gateway-edge/policy/validation", "gateway-edge/policy/reshape"}
+var sharedByPolicies = []string{"gateway-edge/policy/query", "gateway-edge/policy/template", "gateway-edge/policy/fieldedit", "gateway-edge/policy/spend", "gateway-edge/policy/claim", "gateway-edge/policy/iprange", "gateway-edge/policy/expression", "gateway-edge/policy/memo", "gateway-edge/policy/caller", "gateway-edge/policy/flight", "gateway-edge/policy/endpoint", "gateway-edge/policy/scan", "gateway-edge/policy/coding", "gateway-edge/policy/grant", "gateway-edge/policy/throttle", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpcwire", "gateway-edge/policy/target", "gateway-edge/policy/document", "gateway-edge/policy/jq", "gateway-edge/policy/jsonschema", "gateway-edge/policy/validation", "gateway-edge/policy/quality", "gateway-edge/policy/reshape"}
 
 const domainWhy = "a domain declares a one-method interface for what it needs of another; stores, Redis, Stripe and Echo are somebody else's"
 

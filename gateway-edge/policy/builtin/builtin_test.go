@@ -20,7 +20,7 @@ import (
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"guard cors", "guard error_pages", "guard ip_filter", "guard response_headers",
+		"guard compress", "guard cors", "guard error_pages", "guard ip_filter", "guard response_headers",
 		"authenticate api_key", "authenticate basic", "authenticate introspection", "authenticate jwt", "authenticate mtls",
 		"authorize acl", "authorize ext_auth",
 		"limit body_limits", "limit concurrency", "limit quota", "limit rate_limit",
@@ -97,7 +97,7 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ typ, config, want string }{
 		{"api-key", `{}`, `/type: there is no policy type "api-key"; did you mean "api_key"?`},
-		{"zzz", `{}`, `/type: there is no policy type "zzz"; the types are cors,`},
+		{"zzz", `{}`, `/type: there is no policy type "zzz"; the types are compress,`},
 		{"api_key", `{"scope":[]}`, `/config/scope: unknown field; did you mean "scopes"?`},
 		{"cors", `{"allow_origin":["*"],"max_age":7}`, `/config/allow_origin: unknown field; did you mean "allow_origins"?; /config/max_age:`},
 		{"jwt", `[]`, `/config: must be an object, not an array`},

@@ -9,6 +9,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/basic"
 	"github.com/tollgate/tollgate/gateway-edge/policy/bodylimits"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cache"
+	"github.com/tollgate/tollgate/gateway-edge/policy/compress"
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
 	"github.com/tollgate/tollgate/gateway-edge/policy/connect"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
@@ -39,6 +40,7 @@ import (
 func ordered() []*policy.Descriptor {
 	return []*policy.Descriptor{
 		// guard
+		&compress.Descriptor,
 		&cors.Descriptor,
 		&errorpages.Descriptor,
 		&ipfilter.Descriptor,

@@ -1,6 +1,9 @@
 package errorpages
 
-import "github.com/tollgate/tollgate/gateway-edge/policy"
+import (
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/quality"
+)
 
 // form is a way to write an error.
 type form uint8
@@ -23,16 +26,16 @@ func (p *pages) choose(h policy.Headers) form {
 		if !p.has(as) {
 			continue
 		}
-		if q := quality(h, as); q > most {
+		if q := liking(h, as); q > most {
 			best, most = as, q
 		}
 	}
 	return best
 }
 
-// quality is how much a caller likes a form, in thousandths: that of the most
+// liking is how much a caller likes a form, in thousandths: that of the most
 // exact range that fits. Without Accept everything is as good.
-func quality(h policy.Headers, as form) (q int) {
+func liking(h policy.Headers, as form) (q int) {
 	exact := -1
 	said := false
 	for list := range h.All(policy.Accept) {
@@ -42,12 +45,12 @@ func quality(h policy.Headers, as form) (q int) {
 			one, list, more = list.Cut(',')
 			rng, params, _ := one.Cut(';')
 			if e := fits(rng.Trim(), as); e > exact {
-				exact, q = e, weight(params)
+				exact, q = e, quality.Weight(params)
 			}
 		}
 	}
 	if !said {
-		return 1000
+		return quality.Most
 	}
 	return q
 }
@@ -66,42 +69,4 @@ func fits(rng policy.Text, as form) int {
 		return 2
 	}
 	return -1
-}
-
-// weight reads "q" among a range's parameters, in thousandths; 1000 without one, 0
-// for one that is malformed (RFC 9110 12.4.2).
-func weight(params policy.Text) int {
-	for more := !params.Empty(); more; {
-		var p policy.Text
-		p, params, more = params.Cut(';')
-		name, v, _ := p.Trim().Cut('=')
-		if !name.Trim().Fold("q") {
-			continue
-		}
-		return thousandths(v.Trim())
-	}
-	return 1000
-}
-
-func thousandths(v policy.Text) int {
-	whole, frac, dotted := v.Cut('.')
-	if !whole.Is("0") && !whole.Is("1") || frac.Len() > 3 {
-		return 0
-	}
-	n := 0
-	if dotted {
-		unit := 100
-		for i := range frac.Len() {
-			d := frac.At(i)
-			if d < '0' || d > '9' {
-				return 0
-			}
-			n += int(d-'0') * unit
-			unit /= 10
-		}
-	}
-	if whole.Is("1") {
-		return 1000
-	}
-	return n
 }
