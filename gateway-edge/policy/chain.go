@@ -377,6 +377,11 @@ func (c *Chain) EngineVerdicts(x *Exchange) []contract.PolicyTrace {
 		default:
 			t.Verdict, t.Code, t.Detail = "reject", e.Reply.Code.String(), e.Reply.Detail
 		}
+		for _, n := range e.notes {
+			if n.step == i {
+				t.Detail = n.detail
+			}
+		}
 		out = append(out, t)
 	}
 	return out

@@ -141,3 +141,36 @@ func (q *quiet) OnRequest(x *Exchange, s *Slot) Action {
 }
 func (q *quiet) OnResponse(x *Exchange, s *Slot) Action { return x.Next() }
 func (q *quiet) OnDone(*Exchange, *Slot)                { q.n++ }
+
+// noter refuses, and says why to the tenant alone.
+type noter struct{ refuse bool }
+
+func (n noter) OnRequest(x *Exchange, _ *Slot) Action {
+	x.Note("rule 7")
+	if n.refuse {
+		return x.RejectDetail(contract.CodeForbidden, 0, "no")
+	}
+	return x.Next()
+}
+
+// TestNote: a note stands in what is told of the request afterwards, at its policy,
+// and not in the answer.
+func TestNote(t *testing.T) {
+	d := &Descriptor{Type: "n"}
+	ch, err := CompileChain([]Step{{Policy: noter{}, Descriptor: d}, {Policy: noter{refuse: true}, Descriptor: d}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := EngineNew(func() int64 { return 1 }, nil)
+	e := EngineOf(x)
+	if st := ch.EngineRun(x); st != EngineTurned || e.Reply.Detail != "no" || !e.EngineNoted() {
+		t.Fatalf("%v %+v", st, e.Reply)
+	}
+	v := ch.EngineVerdicts(x)
+	if v[0].Verdict != "next" || v[0].Detail != "rule 7" || v[1].Verdict != "reject" || v[1].Detail != "rule 7" {
+		t.Errorf("%+v", v)
+	}
+	if e.Reset(); e.EngineNoted() {
+		t.Error("the next request has the note too")
+	}
+}

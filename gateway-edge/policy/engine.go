@@ -88,6 +88,7 @@ type EngineExchange struct {
 	challenged bool // it was chosen for want of any credential
 	fault      bool
 	detail     string
+	notes      []note
 	asked      Text    // the path before the first Rewrite
 	replaced   [2]bool // bodies by ReplaceBody
 	translated uint64  // bits of the steps that said Translate
@@ -144,6 +145,8 @@ func (e *EngineExchange) Reset() {
 	e.method, e.challenged = -1, false
 	e.responding, e.waiting, e.fault, e.detail = false, false, false, ""
 	e.replaced, e.asked = [2]bool{}, Text{}
+	clear(e.notes)
+	e.notes = e.notes[:0]
 	e.translated, e.cameMethod, e.cameType, e.cameTyped = 0, Text{}, Text{}, false
 	for i := range e.filters {
 		clear(e.filters[i])
@@ -151,6 +154,15 @@ func (e *EngineExchange) Reset() {
 	}
 	e.arena.b = e.arena.b[:0]
 }
+
+// note is what a policy said of its decision, by its place in the chain.
+type note struct {
+	step   int
+	detail string
+}
+
+// EngineNoted reports whether a policy said something that the log must keep.
+func (e *EngineExchange) EngineNoted() bool { return len(e.notes) > 0 }
 
 // Replacement is the response's body by ReplaceBody; ok is false where no policy
 // put one in.

@@ -224,6 +224,17 @@ func (x *Exchange) TraceDetail(detail string) {
 	}
 }
 
+// Note is TraceDetail that is also kept of a request that nobody traced: it stands
+// in the decision trace of the log, for the tenant alone. The caller never sees it.
+// It makes the request one whose trace is kept, so it is for what is seldom.
+func (x *Exchange) Note(detail string) {
+	e := &x.e
+	if e.Trace != nil {
+		e.detail = detail
+	}
+	e.notes = append(e.notes, note{e.at(), detail})
+}
+
 // Tracing reports whether a trace is being made, so that details that cost
 // something are put together only then.
 func (x *Exchange) Tracing() bool { return x.e.Trace != nil }

@@ -155,7 +155,7 @@ func (j *job) log(edge, upstream int64) {
 	if j.target != nil {
 		r.Target = j.target.URL.String()
 	}
-	if bad || j.random&(traceShare-1) == 0 {
+	if bad || j.random&(traceShare-1) == 0 || j.e.EngineNoted() {
 		r.Trace = j.trace()
 	}
 	l.Write(&r)

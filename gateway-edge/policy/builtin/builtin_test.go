@@ -20,10 +20,10 @@ import (
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"guard compress", "guard cors", "guard error_pages", "guard ip_filter", "guard response_headers",
+		"guard bot", "guard compress", "guard cors", "guard error_pages", "guard ip_filter", "guard response_headers",
 		"authenticate api_key", "authenticate basic", "authenticate introspection", "authenticate jwt", "authenticate mtls",
 		"authorize acl", "authorize ext_auth",
-		"limit body_limits", "limit concurrency", "limit quota", "limit rate_limit",
+		"limit body_limits", "limit concurrency", "limit graphql_limits", "limit quota", "limit rate_limit", "limit waf",
 		"transform connect", "transform graphql", "transform grpc_transcode", "transform grpc_web", "transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform transform_request", "transform transform_response", "transform upstream_auth", "transform validate_request", "transform validate_response",
 		"cache cache",
 	}
@@ -97,7 +97,7 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ typ, config, want string }{
 		{"api-key", `{}`, `/type: there is no policy type "api-key"; did you mean "api_key"?`},
-		{"zzz", `{}`, `/type: there is no policy type "zzz"; the types are compress,`},
+		{"zzz", `{}`, `/type: there is no policy type "zzz"; the types are bot,`},
 		{"api_key", `{"scope":[]}`, `/config/scope: unknown field; did you mean "scopes"?`},
 		{"cors", `{"allow_origin":["*"],"max_age":7}`, `/config/allow_origin: unknown field; did you mean "allow_origins"?; /config/max_age:`},
 		{"jwt", `[]`, `/config: must be an object, not an array`},

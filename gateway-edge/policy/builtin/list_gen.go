@@ -8,6 +8,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/apikey"
 	"github.com/tollgate/tollgate/gateway-edge/policy/basic"
 	"github.com/tollgate/tollgate/gateway-edge/policy/bodylimits"
+	"github.com/tollgate/tollgate/gateway-edge/policy/bot"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cache"
 	"github.com/tollgate/tollgate/gateway-edge/policy/compress"
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
@@ -16,6 +17,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/errorpages"
 	"github.com/tollgate/tollgate/gateway-edge/policy/extauth"
 	"github.com/tollgate/tollgate/gateway-edge/policy/graphql"
+	"github.com/tollgate/tollgate/gateway-edge/policy/graphqllimits"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpctranscode"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpcweb"
 	"github.com/tollgate/tollgate/gateway-edge/policy/introspection"
@@ -34,12 +36,14 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/upstreamauth"
 	"github.com/tollgate/tollgate/gateway-edge/policy/validaterequest"
 	"github.com/tollgate/tollgate/gateway-edge/policy/validateresponse"
+	"github.com/tollgate/tollgate/gateway-edge/policy/waf"
 )
 
 // ordered is every policy, by phase and then by type.
 func ordered() []*policy.Descriptor {
 	return []*policy.Descriptor{
 		// guard
+		&bot.Descriptor,
 		&compress.Descriptor,
 		&cors.Descriptor,
 		&errorpages.Descriptor,
@@ -57,8 +61,10 @@ func ordered() []*policy.Descriptor {
 		// limit
 		&bodylimits.Descriptor,
 		&concurrency.Descriptor,
+		&graphqllimits.Descriptor,
 		&quota.Descriptor,
 		&ratelimit.Descriptor,
+		&waf.Descriptor,
 		// transform
 		&connect.Descriptor,
 		&graphql.Descriptor,
