@@ -40,6 +40,13 @@ func (f *fetchers) of(org uint64) policy.Fetch {
 	return x.(*fetcher)
 }
 
+// dial returns an organization's way to connect to the outside.
+func (f *fetchers) dial(org uint64) policy.Dial {
+	return func(ctx context.Context, address string) (io.ReadWriteCloser, error) {
+		return f.pools.DialContext(ctx, org, "tcp", address)
+	}
+}
+
 // fetcher implements policy.Fetch.
 type fetcher struct {
 	guard  *match.Guard

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"context"
+	"io"
 	"net/netip"
 	"time"
 )
@@ -31,6 +33,8 @@ type Deps struct {
 	// Upstream finds an upstream of the gateway by name; the error says that there is
 	// none that requests can be sent to.
 	Upstream func(name string) (Caller, error)
+	// Dial connects to the outside; nil: nothing can be connected to.
+	Dial Dial
 	// Identities tells which consumer a token's caller is; nil: none.
 	Identities Identities
 	// Cache holds the gateway's stored responses; nil: none are stored.
@@ -111,6 +115,10 @@ type Keep interface {
 	// Save keeps a value, soon: it does not wait for the disk.
 	Save(key string, value []byte)
 }
+
+// Dial makes a TCP connection to host:port for integrations that speak another
+// protocol, through the SSRF guard. What it returns is a net.Conn.
+type Dial func(ctx context.Context, address string) (io.ReadWriteCloser, error)
 
 // Fetch makes HTTP requests to the outside: through the SSRF guard, without
 // proxies of the environment, without redirects to another host, under time

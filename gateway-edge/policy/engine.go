@@ -60,6 +60,9 @@ type EngineExchange struct {
 	// another one.
 	Canon func(buf []byte, path string) (canon string, out []byte, err error)
 
+	// SentTo is the upstream that a policy chose; nil: the route's.
+	SentTo Caller
+
 	// Reply is what the policy that turned the request answered.
 	Reply EngineReply
 	// ReqBody and RespBody are set once the side's body was collected.
@@ -135,7 +138,7 @@ func (e *EngineExchange) Reset() {
 		e.RespTrailer.Reset()
 	}
 	e.ClientAddr, e.Route, e.ParamCount = netip.Addr{}, nil, 0
-	e.RequestID, e.Certificate = Text{}, nil
+	e.RequestID, e.Certificate, e.SentTo = Text{}, nil, nil
 	e.Reply = EngineReply{}
 	e.ReqBody, e.RespBody = nil, nil
 	e.Outcome = Outcome{}

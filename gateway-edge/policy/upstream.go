@@ -68,6 +68,10 @@ func CodeOf(err error) contract.Code {
 	return contract.CodeUpstreamUnavailable
 }
 
+// SendTo makes the request go to another upstream than the route's: one of
+// Deps.Upstream. The last one counts.
+func (x *Exchange) SendTo(c Caller) { x.e.SentTo = c }
+
 // Forwarding are the fields that tell a backend of the caller, as the engine sends
 // them with a request that it forwards: for requests that an integration makes on
 // the caller's behalf.

@@ -67,9 +67,11 @@ type Route struct {
 	Name     string   `json:"name"`
 	Match    Match    `json:"match"`
 	Policies []Policy `json:"policies,omitempty"`
-	// Upstream names the pool; empty only where a policy always answers
-	// (mock, redirect).
+	// Upstream names the pool; empty only where there is an integration, or a policy
+	// always answers (mock, redirect).
 	Upstream string `json:"upstream,omitempty"`
+	// Integration answers in the place of an upstream: a policy of phase integrate.
+	Integration *Policy `json:"integration,omitempty"`
 	// Public must be true where no authentication policy applies: openness is
 	// said, never forgotten.
 	Public   bool `json:"public,omitempty"`
@@ -88,6 +90,14 @@ type Route struct {
 	AbortOnFIN bool `json:"abort_on_fin,omitempty"`
 	// WebSocket lets the route take WebSockets; nil refuses the handshake.
 	WebSocket *WebSocket `json:"websocket,omitempty"`
+}
+
+// Steps are the route's own policies, its integration last.
+func (r *Route) Steps() []Policy {
+	if r.Integration == nil {
+		return r.Policies
+	}
+	return append(r.Policies[:len(r.Policies):len(r.Policies)], *r.Integration)
 }
 
 // Match is a route's condition. All parts that are given must hold.

@@ -171,7 +171,9 @@ func (c *Config) rename(k Kind, from, to string) {
 			if c.Routes[i].Upstream == from {
 				c.Routes[i].Upstream = to
 			}
+			renameIn(&c.Routes[i], from, to)
 		}
+		c.Policies = renamed(c.Policies, from, to)
 		for i := range c.Streams {
 			if c.Streams[i].Upstream == from {
 				c.Streams[i].Upstream = to
@@ -229,9 +231,12 @@ func (c *Config) users(k Kind, name string) (out []string) {
 	switch k {
 	case KindUpstream:
 		for i := range c.Routes {
-			if c.Routes[i].Upstream == name {
+			if c.Routes[i].Upstream == name || anySendsTo(c.Routes[i].Steps(), name) {
 				out = append(out, "route "+c.Routes[i].Name)
 			}
+		}
+		if anySendsTo(c.Policies, name) {
+			out = append(out, "the gateway's policies")
 		}
 		for i := range c.Streams {
 			if c.Streams[i].Upstream == name {

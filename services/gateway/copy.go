@@ -328,7 +328,7 @@ func (c *Config) secretNames() []string {
 	names := map[string]bool{}
 	collectSecrets(c.Policies, names)
 	for i := range c.Routes {
-		collectSecrets(c.Routes[i].Policies, names)
+		collectSecrets(c.Routes[i].Steps(), names)
 	}
 	for i := range c.Upstreams {
 		if t := c.Upstreams[i].TLS; t != nil && t.ClientCertificate.Secret != "" {

@@ -171,7 +171,7 @@ func (c *Config) secretUsers(name string) (out []string) {
 		out = append(out, "the gateway's policies")
 	}
 	for i := range c.Routes {
-		if anyRefers(c.Routes[i].Policies, name) {
+		if anyRefers(c.Routes[i].Steps(), name) {
 			out = append(out, "route "+c.Routes[i].Name)
 		}
 	}

@@ -124,13 +124,6 @@ func (c *Checker) route(f *findings, doc *contract.Gateway, n int, gatewayOK boo
 		f.addAt("", err)
 		return
 	}
-	answers := false
-	for _, s := range steps {
-		answers = answers || s.Descriptor.Answers
-	}
-	if r.Upstream == "" && !answers {
-		f.add(at+"/upstream", "must name an upstream, unless a policy answers every request (mock, redirect)")
-	}
 	built, err := compose.Build(steps, dryDeps(doc, r, ""))
 	if err != nil {
 		f.addAt("", err)
@@ -202,7 +195,7 @@ func Policies(doc *contract.Gateway) []string {
 	}
 	add(doc.Policies)
 	for i := range doc.Routes {
-		add(doc.Routes[i].Policies)
+		add(doc.Routes[i].Steps())
 	}
 	return out
 }

@@ -30,6 +30,9 @@ type caller struct {
 // New makes the Caller of an upstream. now is CLOCK_BOOTTIME in nanoseconds.
 func New(up *balance.Upstream, now func() int64) policy.Caller { return &caller{up: up, now: now} }
 
+// Upstream is the upstream that c calls.
+func (c *caller) Upstream() *balance.Upstream { return c.up }
+
 // one is a call under way.
 type one struct {
 	*caller

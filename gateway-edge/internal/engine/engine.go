@@ -43,6 +43,7 @@ type Limits struct {
 	BodyRate  int64         // least bytes/s of a request's body: 256
 	Write     time.Duration // for a client to take a piece of the answer: 60 s
 	Wait      time.Duration // for one policy's Await: 10 s
+	Integrate time.Duration // for a route's integration, where the route says nothing: 60 s
 	Linger    time.Duration // to let a client read an answer before its connection is cut: 1 s
 	// Waiters bounds the requests inside Await, in all and of one gateway: 4,096
 	// and 512. Over it they get 503 overloaded.
@@ -63,6 +64,7 @@ func (l *Limits) fill() {
 	def(&l.BodyGrace, 10*time.Second)
 	def(&l.Write, time.Minute)
 	def(&l.Wait, 10*time.Second)
+	def(&l.Integrate, time.Minute)
 	def(&l.Linger, time.Second)
 	num := func(n *int64, v int64) {
 		if *n == 0 {

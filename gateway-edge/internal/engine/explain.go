@@ -84,7 +84,7 @@ func (e *Engine) explain(ctx context.Context, j *job, t *contract.Trace) bool {
 
 // explainTarget tells which target the request would be sent to.
 func (j *job) explainTarget(t *contract.Trace) {
-	up := j.rt.Upstream
+	up := j.upstream()
 	if up == nil {
 		return
 	}

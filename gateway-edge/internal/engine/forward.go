@@ -55,7 +55,7 @@ func failedTry(k tryKind, err error) try {
 
 // forward sends the request to a backend, with tries, and writes the answer.
 func (j *job) forward(ctx context.Context) {
-	up := j.rt.Upstream
+	up := j.upstream()
 	if up == nil || j.e.Fault() {
 		j.refuse(contract.CodeInternal, "no integration answers on this route")
 		j.answer(ctx)
@@ -82,12 +82,23 @@ func (j *job) forward(ctx context.Context) {
 	}
 }
 
+// upstream is where the request goes: the route's upstream, or another one that a
+// policy chose. Nil: nowhere.
+func (j *job) upstream() *balance.Upstream {
+	if j.e.SentTo != nil {
+		if c, ok := j.e.SentTo.(interface{ Upstream() *balance.Upstream }); ok {
+			return c.Upstream()
+		}
+	}
+	return j.rt.Upstream
+}
+
 // total bounds all tries to the answer's head.
 func (j *job) total() contract.Duration {
 	if j.rt.Doc.Timeout > 0 {
 		return j.rt.Doc.Timeout
 	}
-	return contract.Duration(j.rt.Upstream.Timeouts.Total)
+	return contract.Duration(j.upstream().Timeouts.Total)
 }
 
 // attempts tries targets until one answers and its answer is written. It reports
@@ -155,7 +166,7 @@ func (j *job) again(t try, status int) bool {
 	if t.kind == tryConnect {
 		return true
 	}
-	r := &j.rt.Upstream.Retry
+	r := &j.upstream().Retry
 	want := false
 	switch t.kind {
 	case tryReset:
@@ -165,7 +176,7 @@ func (j *job) again(t try, status int) bool {
 	case tryAnswered:
 		want = r.On(status)
 	}
-	return want && j.tries <= r.Attempts && j.repeatable() && j.rt.Upstream.AllowRetry()
+	return want && j.tries <= r.Attempts && j.repeatable() && j.upstream().AllowRetry()
 }
 
 // repeatable reports whether the request can be sent a second time: its method

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
 	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
@@ -230,9 +231,12 @@ func (j *job) run(ctx context.Context) bool {
 			}
 			st = j.chain.EngineRun(j.x)
 		case policy.EngineSuspended:
-			if j.e.EngineIntegrates() && !j.admitted && !j.e.Dry {
-				j.attribute()
-				j.admit()
+			if j.e.EngineIntegrates() {
+				if j.e.Dry { // it would be asked now
+					j.attribute()
+					return true
+				}
+				j.integrate()
 			}
 			st = j.await(ctx)
 		case policy.EngineStreamed:
@@ -244,6 +248,28 @@ func (j *job) run(ctx context.Context) bool {
 			return false
 		}
 	}
+}
+
+// integrate counts a request that the route's integration is about to be asked for,
+// as one that is sent on.
+func (j *job) integrate() {
+	if !j.admitted {
+		j.attribute()
+		j.admit()
+	}
+	j.sent = j.eng.clock.Boot()
+}
+
+// patience is how long the waiting policy may take: an integration as long as an
+// upstream.
+func (j *job) patience() time.Duration {
+	switch {
+	case !j.e.EngineIntegrates():
+		return j.eng.cfg.Limits.Wait
+	case j.rt.Doc.Timeout > 0:
+		return j.rt.Doc.Timeout.Std()
+	}
+	return j.eng.cfg.Limits.Integrate
 }
 
 // attribute notes whose counters the request belongs to.
@@ -276,7 +302,7 @@ func (j *job) await(ctx context.Context) policy.EngineStatus {
 		return policy.EngineTurned
 	}
 	defer release()
-	ctx, stop := context.WithTimeout(ctx, j.eng.cfg.Limits.Wait)
+	ctx, stop := context.WithTimeout(ctx, j.patience())
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

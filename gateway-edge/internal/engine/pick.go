@@ -13,13 +13,13 @@ import (
 // waits in the upstream's queue, as long as the client stays and the time for all
 // tries allows.
 func (j *job) pick(ctx context.Context) (*balance.Target, contract.Code) {
-	t, code := j.rt.Upstream.Pick(&j.call)
+	t, code := j.upstream().Pick(&j.call)
 	if t != nil || code != contract.CodeUpstreamBusy {
 		return t, code
 	}
 	ctx, stop := j.patient(ctx, time.Duration(j.deadline-j.eng.clock.Boot()))
 	defer stop()
-	t, code = j.rt.Upstream.Wait(ctx, &j.call)
+	t, code = j.upstream().Wait(ctx, &j.call)
 	j.tryBegan = j.eng.clock.Boot()
 	if t != nil && j.timers != nil && j.timers.gone.Load() {
 		j.call.End(balance.ResultNone, 0)
@@ -31,7 +31,7 @@ func (j *job) pick(ctx context.Context) (*balance.Target, contract.Code) {
 // repick chooses a target for a further try: at once when there is another one,
 // else, where same says so, one that was tried already, after a while.
 func (j *job) repick(ctx context.Context, same bool) *balance.Target {
-	up := j.rt.Upstream
+	up := j.upstream()
 	t, _ := up.Pick(&j.call)
 	if t == nil && same && j.backOff(ctx, &up.Retry) {
 		j.call.Again()

@@ -91,7 +91,7 @@ func (u *upstream1) unsent() bool { return !u.wrote }
 // connect timeout.
 func (u *upstream1) dialDeadline() time.Time {
 	left := u.j.deadline - u.j.eng.clock.Boot()
-	if left > int64(u.j.rt.Upstream.Timeouts.Connect) {
+	if left > int64(u.j.upstream().Timeouts.Connect) {
 		return time.Time{}
 	}
 	return time.Now().Add(time.Duration(max(left, 1)))
@@ -113,7 +113,7 @@ func (u *upstream1) exchange(c *transport.Conn, t *balance.Target) (got try, unt
 	j := u.j
 	u.c, u.r, u.w, u.wrote, u.readErr = c, 0, 0, false, nil
 	u.done, u.sent, u.bodyBroken = false, false, false
-	u.timeout, u.head.Asked = int64(j.rt.Upstream.Timeouts.PerTry), j.shake != nil
+	u.timeout, u.head.Asked = int64(j.upstream().Timeouts.PerTry), j.shake != nil
 	if j.timers != nil {
 		j.timers.upConn.Store(c)
 		limit := min(j.eng.clock.Coarse()+u.timeout, j.deadline)
@@ -123,7 +123,7 @@ func (u *upstream1) exchange(c *transport.Conn, t *balance.Target) (got try, unt
 	if j.payload.memory || err != nil {
 		u.sent = err == nil
 	} else {
-		u.taking = int64(max(j.rt.Upstream.Timeouts.PerTry, j.rt.Upstream.Timeouts.Idle))
+		u.taking = int64(max(j.upstream().Timeouts.PerTry, j.upstream().Timeouts.Idle))
 		j.watch() // it may take long until the answer begins
 		j.pump.start(u)
 	}

@@ -10,7 +10,7 @@ import (
 // startBody prepares for the answer's body.
 func (u *upstream1) startBody() {
 	j := u.j
-	u.timeout = int64(j.rt.Upstream.Timeouts.Idle)
+	u.timeout = int64(j.upstream().Timeouts.Idle)
 	u.buf, u.br, u.bw = j.rbuf, u.r, u.w
 	u.left = j.e.Resp.Length
 	if u.head.Chunked {

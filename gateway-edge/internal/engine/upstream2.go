@@ -39,7 +39,7 @@ type upstream2 struct {
 // gives it; one without a deadline may take as long as it moves.
 func newUpstream2(j *job) *upstream2 {
 	u := &upstream2{j: j}
-	t := &j.rt.Upstream.Timeouts
+	t := &j.upstream().Timeouts
 	u.taking = int64(t.PerTry)
 	if ct, ok := j.e.Req.Header.Get(policy.ContentType); !ok || !rpc(ct) {
 		return u
@@ -349,7 +349,7 @@ func (u *upstream2) next() (p []byte, last bool, err error) {
 	if u.own == nil {
 		u.own = u.j.eng.streams.Get().(*[streamBuf]byte)
 	}
-	until := u.j.eng.clock.Coarse() + int64(u.j.rt.Upstream.Timeouts.Idle)
+	until := u.j.eng.clock.Coarse() + int64(u.j.upstream().Timeouts.Idle)
 	if u.until != 0 {
 		until = u.until
 	}

@@ -42,7 +42,7 @@ func TestUpstreamCall(t *testing.T) {
 	}
 	e := newEdge(t, edgeOptions{policies: []*policy.Descriptor{d}})
 	g := plain(b.url)
-	g.Routes[0].Policies, g.Routes[0].Upstream = []contract.Policy{{Type: "asker"}}, ""
+	g.Routes[0].Integration, g.Routes[0].Upstream = &contract.Policy{Type: "asker"}, ""
 	e.serve(g)
 	if m := e.once(req("GET /x HTTP/1.1", "")); m.status() != 203 || m.body != "asked" {
 		t.Errorf("%s %q", m.line, m.body)
@@ -61,5 +61,40 @@ func TestUpstreamCall(t *testing.T) {
 	defer c.CloseIdleConnections()
 	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 203 || string(body) != "asked" {
 		t.Errorf("%d %q", resp.StatusCode, body)
+	}
+}
+
+// sender sends requests of one path to another upstream.
+type sender struct{ up policy.Caller }
+
+func (s sender) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
+	if x.Request().Path.Is("/other") {
+		x.SendTo(s.up)
+	}
+	return x.Next()
+}
+
+// TestSendTo: a policy chooses the upstream, with all that belongs to it.
+func TestSendTo(t *testing.T) {
+	own := answers(t, okAnswer)
+	other := answers(t, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother")
+	d := &policy.Descriptor{
+		Type: "sender", Phase: policy.PhaseTransform,
+		New: func(_ json.RawMessage, d policy.Deps) (policy.Policy, error) {
+			up, err := d.Upstream("second")
+			return sender{up}, err
+		},
+	}
+	e := newEdge(t, edgeOptions{policies: []*policy.Descriptor{d}})
+	g := plain(own.url)
+	g.Upstreams = append(g.Upstreams, contract.Upstream{Name: "second", ID: "up_2", Num: 2, Targets: []contract.Target{{URL: other.url}}})
+	g.Routes[0].Policies = []contract.Policy{{Type: "sender"}}
+	e.serve(g)
+	s := e.dial()
+	for _, c := range [][2]string{{"/", "ok"}, {"/other", "other"}, {"/", "ok"}} {
+		s.send(req("GET "+c[0]+" HTTP/1.1", ""))
+		if m := s.answer(); m.body != c[1] {
+			t.Errorf("%s: %s %q", c[0], m.line, m.body)
+		}
 	}
 }

@@ -93,7 +93,7 @@ A policy is one step on a request's way. It is configured on a gateway, where ev
 
 ` + "```json\n{ \"type\": \"ip_filter\", \"config\": { \"allow\": [\"203.0.113.0/24\"] } }\n```" + `
 
-Policies run by phase: ` + "`guard`, `authenticate`, `authorize`, `limit`, `transform`, `cache`" + `. The phase belongs to the type; inside a phase the gateway's come first, then the route's, in the order that you give. On the way back the order is reversed. An unknown type or field is refused when you write it, with the closest known name.
+Policies run by phase: ` + "`guard`, `authenticate`, `authorize`, `limit`, `transform`, `cache`" + `, and at last the route's integration where it has one: ` + "`integrate`" + `. The phase belongs to the type; inside a phase the gateway's come first, then the route's, in the order that you give. On the way back the order is reversed. An unknown type or field is refused when you write it, with the closest known name.
 
 | policy | phase | what it does |
 | --- | --- | --- |

@@ -264,6 +264,9 @@ func (b *builder) deps(r *contract.Route) policy.Deps {
 		d.Fetch = b.s.cfg.FetchFor(b.doc.OrganizationNum)
 	}
 	d.Upstream = b.caller
+	if b.s.cfg.DialFor != nil {
+		d.Dial = b.s.cfg.DialFor(b.doc.OrganizationNum)
+	}
 	if b.s.cfg.CacheFor != nil {
 		d.Cache = b.s.cfg.CacheFor(b.doc.ID, b.doc.OrganizationNum)
 	}

@@ -27,6 +27,8 @@ type Config struct {
 	Deps policy.Deps
 	// FetchFor returns an organization's own way to the outside; nil: none.
 	FetchFor func(organization uint64) policy.Fetch
+	// DialFor returns an organization's way to connect to the outside; nil: none.
+	DialFor func(organization uint64) policy.Dial
 	// CallerOf makes what policies send requests to an upstream with; nil: none do.
 	CallerOf func(up *balance.Upstream) policy.Caller
 	// GatewayKeys returns the API keys of one gateway; strict says whether to

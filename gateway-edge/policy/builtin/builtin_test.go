@@ -20,12 +20,13 @@ import (
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"guard bot", "guard compress", "guard cors", "guard error_pages", "guard ip_filter", "guard response_headers",
+		"guard bot", "guard compress", "guard cors", "guard deprecation", "guard error_pages", "guard ip_filter", "guard response_headers",
 		"authenticate api_key", "authenticate basic", "authenticate introspection", "authenticate jwt", "authenticate mtls",
 		"authorize acl", "authorize ext_auth",
 		"limit body_limits", "limit concurrency", "limit graphql_limits", "limit quota", "limit rate_limit", "limit waf",
-		"transform connect", "transform graphql", "transform grpc_transcode", "transform grpc_web", "transform mock", "transform redirect", "transform request_headers", "transform rewrite", "transform transform_request", "transform transform_response", "transform upstream_auth", "transform validate_request", "transform validate_response",
-		"cache cache",
+		"transform connect", "transform graphql", "transform grpc_transcode", "transform grpc_web", "transform mock", "transform redirect", "transform release", "transform request_headers", "transform rewrite", "transform transform_request", "transform transform_response", "transform upstream_auth", "transform validate_request", "transform validate_response",
+		"cache cache", "cache mirror",
+		"integrate aggregate", "integrate sql", "integrate static",
 	}
 	var got []string
 	for _, d := range builtin.Ordered() {
@@ -137,7 +138,10 @@ func TestDryRun(t *testing.T) {
 			t.Errorf("%s is of no policy of the list", f)
 			continue
 		}
-		p, err := d.New(raw, policy.Deps{Secret: func(string) ([]byte, error) { return []byte("x"), nil }})
+		p, err := d.New(raw, policy.Deps{
+			Secret:   func(string) ([]byte, error) { return []byte("x"), nil },
+			Upstream: func(string) (policy.Caller, error) { return policytest.Backend(nil), nil },
+		})
 		if err != nil {
 			t.Errorf("%s: %v", f, err)
 		} else if _, ok := p.(policy.Method); !ok && d.Phase == policy.PhaseAuthenticate {

@@ -5,6 +5,7 @@ package builtin
 import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/acl"
+	"github.com/tollgate/tollgate/gateway-edge/policy/aggregate"
 	"github.com/tollgate/tollgate/gateway-edge/policy/apikey"
 	"github.com/tollgate/tollgate/gateway-edge/policy/basic"
 	"github.com/tollgate/tollgate/gateway-edge/policy/bodylimits"
@@ -14,6 +15,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/concurrency"
 	"github.com/tollgate/tollgate/gateway-edge/policy/connect"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cors"
+	"github.com/tollgate/tollgate/gateway-edge/policy/deprecation"
 	"github.com/tollgate/tollgate/gateway-edge/policy/errorpages"
 	"github.com/tollgate/tollgate/gateway-edge/policy/extauth"
 	"github.com/tollgate/tollgate/gateway-edge/policy/graphql"
@@ -23,14 +25,18 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/introspection"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
 	"github.com/tollgate/tollgate/gateway-edge/policy/jwt"
+	"github.com/tollgate/tollgate/gateway-edge/policy/mirror"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mock"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mtls"
 	"github.com/tollgate/tollgate/gateway-edge/policy/quota"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ratelimit"
 	"github.com/tollgate/tollgate/gateway-edge/policy/redirect"
+	"github.com/tollgate/tollgate/gateway-edge/policy/release"
 	"github.com/tollgate/tollgate/gateway-edge/policy/requestheaders"
 	"github.com/tollgate/tollgate/gateway-edge/policy/responseheaders"
 	"github.com/tollgate/tollgate/gateway-edge/policy/rewrite"
+	"github.com/tollgate/tollgate/gateway-edge/policy/sql"
+	"github.com/tollgate/tollgate/gateway-edge/policy/static"
 	"github.com/tollgate/tollgate/gateway-edge/policy/transformrequest"
 	"github.com/tollgate/tollgate/gateway-edge/policy/transformresponse"
 	"github.com/tollgate/tollgate/gateway-edge/policy/upstreamauth"
@@ -46,6 +52,7 @@ func ordered() []*policy.Descriptor {
 		&bot.Descriptor,
 		&compress.Descriptor,
 		&cors.Descriptor,
+		&deprecation.Descriptor,
 		&errorpages.Descriptor,
 		&ipfilter.Descriptor,
 		&responseheaders.Descriptor,
@@ -72,6 +79,7 @@ func ordered() []*policy.Descriptor {
 		&grpcweb.Descriptor,
 		&mock.Descriptor,
 		&redirect.Descriptor,
+		&release.Descriptor,
 		&requestheaders.Descriptor,
 		&rewrite.Descriptor,
 		&transformrequest.Descriptor,
@@ -81,5 +89,10 @@ func ordered() []*policy.Descriptor {
 		&validateresponse.Descriptor,
 		// cache
 		&cache.Descriptor,
+		&mirror.Descriptor,
+		// integrate
+		&aggregate.Descriptor,
+		&sql.Descriptor,
+		&static.Descriptor,
 	}
 }

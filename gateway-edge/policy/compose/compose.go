@@ -54,8 +54,10 @@ func Route(g *contract.Gateway, n int, lookup Lookup) ([]Step, error) {
 	})
 	steps := append(inherited, own...)
 	checkAuthentication(r, at, steps, &errs)
-	if r.Upstream == "" && !slices.ContainsFunc(steps, func(s Step) bool { return s.Descriptor.Answers }) {
-		errs.Add(at+"/upstream", "route "+quote(r.Name)+" has no upstream and no policy that always answers")
+	if s, ok := integration(r, at, lookup, &errs); ok {
+		steps = append(steps, s)
+	} else if r.Upstream == "" && r.Integration == nil && !slices.ContainsFunc(steps, func(s Step) bool { return s.Descriptor.Answers }) {
+		errs.Add(at+"/upstream", "route "+quote(r.Name)+" must name an upstream or have an integration, unless a policy answers every request (mock, redirect)")
 	}
 	if len(errs) > 0 {
 		return nil, errs
@@ -74,6 +76,29 @@ func Unrouted(g *contract.Gateway, lookup Lookup) ([]Step, error) {
 	return slices.DeleteFunc(steps, func(s Step) bool { return !s.Descriptor.Unrouted }), errs.Err()
 }
 
+// integration is the step that answers in the place of an upstream, where the
+// route has one.
+func integration(r *contract.Route, at string, lookup Lookup, errs *contract.FieldErrors) (s Step, ok bool) {
+	if r.Integration == nil {
+		return Step{}, false
+	}
+	at += "/integration"
+	d, ok := lookup(r.Integration.Type)
+	switch {
+	case !ok:
+		errs.Add(at+"/type", builtin.Unknown(r.Integration.Type))
+		return Step{}, false
+	case d.Phase != policy.PhaseIntegrate:
+		errs.Add(at+"/type", quote(d.Type)+" is no integration but a policy: it belongs to the route's policies")
+		return Step{}, false
+	case r.Upstream != "":
+		errs.Add(at, "route "+quote(r.Name)+" has an upstream and an integration: remove one of the two")
+	case r.WebSocket != nil:
+		errs.Add(at, "WebSockets go to an upstream: route "+quote(r.Name)+" can't take them with an integration")
+	}
+	return Step{Descriptor: d, Config: *r.Integration, From: FromRoute, Pointer: at}, true
+}
+
 // list resolves the types of one list of policies.
 func list(ps []contract.Policy, from, at string, lookup Lookup, errs *contract.FieldErrors) []Step {
 	seen := map[string]int{}
@@ -83,6 +108,10 @@ func list(ps []contract.Policy, from, at string, lookup Lookup, errs *contract.F
 		d, ok := lookup(p.Type)
 		if !ok {
 			errs.Add(pointer+"/type", builtin.Unknown(p.Type))
+			continue
+		}
+		if d.Phase == policy.PhaseIntegrate {
+			errs.Add(pointer+"/type", quote(p.Type)+" is an integration: it stands in a route's integration, in the place of an upstream")
 			continue
 		}
 		out = append(out, Step{Descriptor: d, Config: p, From: from, Index: seen[p.Type], Pointer: pointer})

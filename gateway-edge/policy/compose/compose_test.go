@@ -20,9 +20,9 @@ var types = map[string]*policy.Descriptor{}
 func init() {
 	for typ, phase := range map[string]policy.Phase{
 		"ip_filter": policy.PhaseGuard, "api_key": policy.PhaseAuthenticate, "jwt": policy.PhaseAuthenticate,
-		"rate_limit": policy.PhaseLimit, "ext_auth": policy.PhaseAuthorize, "request_headers": policy.PhaseTransform, "mock": policy.PhaseTransform,
+		"rate_limit": policy.PhaseLimit, "ext_auth": policy.PhaseAuthorize, "request_headers": policy.PhaseTransform, "mock": policy.PhaseTransform, "static": policy.PhaseIntegrate,
 	} {
-		types[typ] = &policy.Descriptor{Type: typ, Phase: phase, Answers: typ == "mock", Identifies: typ == "ext_auth", New: func(cfg json.RawMessage, _ policy.Deps) (policy.Policy, error) {
+		types[typ] = &policy.Descriptor{Type: typ, Phase: phase, Answers: typ == "mock" || typ == "static", Identifies: typ == "ext_auth", New: func(cfg json.RawMessage, _ policy.Deps) (policy.Policy, error) {
 			if strings.Contains(string(cfg), "bad") {
 				return nil, contract.FieldErrors{{Pointer: "/a", Detail: "is bad"}, {Pointer: "/b", Detail: "is bad too"}}
 			}
@@ -167,5 +167,38 @@ func TestBuildNamesEveryBadField(t *testing.T) {
 	}
 	if fields[0].Pointer != "/policies/0/config/a" || fields[3].Pointer != "/routes/0/policies/0/config/b" {
 		t.Errorf("pointers %+v", fields)
+	}
+}
+
+// TestIntegration: it is the last step, in the place of an upstream and nowhere
+// else.
+func TestIntegration(t *testing.T) {
+	t.Parallel()
+	static := &contract.Policy{Type: "static"}
+	for name, c := range map[string]struct {
+		route contract.Route
+		want  string // the type of the last step, or the pointer of the error
+	}{
+		"alone":                 {contract.Route{Integration: static}, "static"},
+		"behind policies":       {contract.Route{Integration: static, Policies: policies("request_headers")}, "static"},
+		"and an upstream":       {contract.Route{Integration: static, Upstream: "up"}, "/routes/0/integration"},
+		"and WebSockets":        {contract.Route{Integration: static, WebSocket: &contract.WebSocket{}}, "/routes/0/integration"},
+		"among the policies":    {contract.Route{Policies: policies("static")}, "/routes/0/policies/0/type"},
+		"a policy in its place": {contract.Route{Integration: &contract.Policy{Type: "mock"}}, "/routes/0/integration/type"},
+		"unknown":               {contract.Route{Integration: &contract.Policy{Type: "nothing"}}, "/routes/0/integration/type"},
+		"neither":               {contract.Route{}, "/routes/0/upstream"},
+	} {
+		c.route.Name, c.route.Public, c.route.Match.Path = "r", true, "/x"
+		steps, err := compose.Route(&contract.Gateway{Routes: []contract.Route{c.route}}, 0, lookup)
+		var errs contract.FieldErrors
+		got := ""
+		if errors.As(err, &errs) {
+			got = errs[0].Pointer
+		} else if len(steps) > 0 {
+			got = steps[len(steps)-1].Descriptor.Type
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, c.want)
+		}
 	}
 }

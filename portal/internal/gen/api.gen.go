@@ -1076,6 +1076,7 @@ const (
 	Authorize    PolicyTypePhase = "authorize"
 	Cache        PolicyTypePhase = "cache"
 	Guard        PolicyTypePhase = "guard"
+	Integrate    PolicyTypePhase = "integrate"
 	Limit        PolicyTypePhase = "limit"
 	Transform    PolicyTypePhase = "transform"
 )
@@ -1090,6 +1091,8 @@ func (e PolicyTypePhase) Valid() bool {
 	case Cache:
 		return true
 	case Guard:
+		return true
+	case Integrate:
 		return true
 	case Limit:
 		return true
@@ -3242,6 +3245,13 @@ type Installation struct {
 	TestRequests bool `json:"test_requests"`
 }
 
+// Integration Answers in the place of an upstream; the catalogue's types of phase `integrate`, such as `static` or `aggregate`
+type Integration struct {
+	// Config What the type's schema says: `GET /v1/policies`
+	Config *json.RawMessage `json:"config,omitempty"`
+	Type   string           `json:"type"`
+}
+
 // Invitation defines model for Invitation.
 type Invitation struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -3582,9 +3592,12 @@ type NamedRoute struct {
 	AbortOnFin *bool `json:"abort_on_fin,omitempty"`
 
 	// ID Says which it is even under a new name; without it the name does
-	ID           *string `json:"id,omitempty"`
-	Match        Match   `json:"match"`
-	MaxBodyBytes *int64  `json:"max_body_bytes,omitempty"`
+	ID *string `json:"id,omitempty"`
+
+	// Integration Answers in the place of an upstream; the catalogue's types of phase `integrate`, such as `static` or `aggregate`
+	Integration  *Integration `json:"integration,omitempty"`
+	Match        Match        `json:"match"`
+	MaxBodyBytes *int64       `json:"max_body_bytes,omitempty"`
 
 	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
 	//
@@ -3607,7 +3620,7 @@ type NamedRoute struct {
 	// Example: 30s
 	Timeout *Duration `json:"timeout,omitempty"`
 
-	// Upstream Name of an upstream; none only where a policy always answers, such as `mock`
+	// Upstream Name of an upstream; none only where there is an integration or a policy always answers, such as `mock`
 	Upstream *string `json:"upstream,omitempty"`
 
 	// Websocket Lets the route take WebSockets; without it their handshake is refused
@@ -4415,11 +4428,14 @@ type RotateInput struct {
 // Route defines model for Route.
 type Route struct {
 	// AbortOnFin End the exchange when an HTTP/1.1 client half-closes
-	AbortOnFin   *bool     `json:"abort_on_fin,omitempty"`
-	CreatedAt    time.Time `json:"created_at"`
-	ID           string    `json:"id"`
-	Match        Match     `json:"match"`
-	MaxBodyBytes *int64    `json:"max_body_bytes,omitempty"`
+	AbortOnFin *bool     `json:"abort_on_fin,omitempty"`
+	CreatedAt  time.Time `json:"created_at"`
+	ID         string    `json:"id"`
+
+	// Integration Answers in the place of an upstream; the catalogue's types of phase `integrate`, such as `static` or `aggregate`
+	Integration  *Integration `json:"integration,omitempty"`
+	Match        Match        `json:"match"`
+	MaxBodyBytes *int64       `json:"max_body_bytes,omitempty"`
 
 	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
 	//
@@ -4443,7 +4459,7 @@ type Route struct {
 	Timeout   *Duration `json:"timeout,omitempty"`
 	UpdatedAt time.Time `json:"updated_at"`
 
-	// Upstream Name of an upstream; none only where a policy always answers, such as `mock`
+	// Upstream Name of an upstream; none only where there is an integration or a policy always answers, such as `mock`
 	Upstream *string `json:"upstream,omitempty"`
 
 	// Websocket Lets the route take WebSockets; without it their handshake is refused
@@ -4453,9 +4469,12 @@ type Route struct {
 // RouteInput defines model for RouteInput.
 type RouteInput struct {
 	// AbortOnFin End the exchange when an HTTP/1.1 client half-closes
-	AbortOnFin   *bool  `json:"abort_on_fin,omitempty"`
-	Match        Match  `json:"match"`
-	MaxBodyBytes *int64 `json:"max_body_bytes,omitempty"`
+	AbortOnFin *bool `json:"abort_on_fin,omitempty"`
+
+	// Integration Answers in the place of an upstream; the catalogue's types of phase `integrate`, such as `static` or `aggregate`
+	Integration  *Integration `json:"integration,omitempty"`
+	Match        Match        `json:"match"`
+	MaxBodyBytes *int64       `json:"max_body_bytes,omitempty"`
 
 	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
 	//
@@ -4478,7 +4497,7 @@ type RouteInput struct {
 	// Example: 30s
 	Timeout *Duration `json:"timeout,omitempty"`
 
-	// Upstream Name of an upstream; none only where a policy always answers, such as `mock`
+	// Upstream Name of an upstream; none only where there is an integration or a policy always answers, such as `mock`
 	Upstream *string `json:"upstream,omitempty"`
 
 	// Websocket Lets the route take WebSockets; without it their handshake is refused

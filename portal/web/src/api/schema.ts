@@ -2999,7 +2999,7 @@ export interface components {
         PolicyType: {
             type: string;
             /** @enum {string} */
-            phase: "guard" | "authenticate" | "authorize" | "limit" | "transform" | "cache";
+            phase: "guard" | "authenticate" | "authorize" | "limit" | "transform" | "cache" | "integrate";
             title: string;
             summary?: string;
             /** @description JSON Schema 2020-12 of its config */
@@ -3355,8 +3355,9 @@ export interface components {
             name?: components["schemas"]["Name"];
             match: components["schemas"]["Match"];
             policies?: components["schemas"]["Policy"][];
-            /** @description Name of an upstream; none only where a policy always answers, such as `mock` */
+            /** @description Name of an upstream; none only where there is an integration or a policy always answers, such as `mock` */
             upstream?: string;
+            integration?: components["schemas"]["Integration"];
             /** @description Must be true where no authentication policy applies */
             public?: boolean;
             priority?: number;
@@ -3370,6 +3371,14 @@ export interface components {
             /** @description End the exchange when an HTTP/1.1 client half-closes */
             abort_on_fin?: boolean;
             websocket?: components["schemas"]["WebSocket"];
+        };
+        /** @description Answers in the place of an upstream; the catalogue's types of phase `integrate`, such as `static` or `aggregate` */
+        Integration: {
+            type: string;
+            /** @description What the type's schema says: `GET /v1/policies` */
+            config?: {
+                [key: string]: unknown;
+            };
         };
         /** @description Lets the route take WebSockets; without it their handshake is refused */
         WebSocket: {
@@ -3389,8 +3398,9 @@ export interface components {
             name: components["schemas"]["Name"];
             match: components["schemas"]["Match"];
             policies?: components["schemas"]["Policy"][];
-            /** @description Name of an upstream; none only where a policy always answers, such as `mock` */
+            /** @description Name of an upstream; none only where there is an integration or a policy always answers, such as `mock` */
             upstream?: string;
+            integration?: components["schemas"]["Integration"];
             /** @description Must be true where no authentication policy applies */
             public?: boolean;
             priority?: number;
@@ -3973,8 +3983,9 @@ export interface components {
             name: components["schemas"]["Name"];
             match: components["schemas"]["Match"];
             policies?: components["schemas"]["Policy"][];
-            /** @description Name of an upstream; none only where a policy always answers, such as `mock` */
+            /** @description Name of an upstream; none only where there is an integration or a policy always answers, such as `mock` */
             upstream?: string;
+            integration?: components["schemas"]["Integration"];
             /** @description Must be true where no authentication policy applies */
             public?: boolean;
             priority?: number;

@@ -98,7 +98,7 @@ function AddPolicy({ catalogue, onAdd }: { catalogue: Catalogue; onAdd: (type: s
         </Button>
       </Menu.Target>
       <Menu.Dropdown mah={420} style={{ overflowY: 'auto' }}>
-        {byPhase(catalogue.types, catalogue.phaseOf).map(({ phase, items }) => (
+        {byPhase(catalogue.types.filter((t) => t.phase !== 'integrate'), catalogue.phaseOf).map(({ phase, items }) => (
           <div key={phase} role="group" aria-label={phaseWords[phase].title}>
             <Menu.Label>{phaseWords[phase].title}</Menu.Label>
             {items.map(({ policy: type }) => (

@@ -3,6 +3,8 @@ import { useEffect, useId, useState } from 'react';
 import { parse, print, sameJSON } from '@/ui/code/text';
 import { FieldsEditor } from './FieldsEditor';
 import { ListEditor } from './ListEditor';
+import { SecretPicker } from './SecretPicker';
+import { UpstreamSelect } from './UpstreamSelect';
 import { fieldsOf, shownValue, withField, type Config, type Field, type Schema } from './schema';
 
 export interface SchemaFormProps {
@@ -134,6 +136,14 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
           />
         </Fieldset>
       );
+    case 'secret':
+      return (
+        <Group {...common}>
+          <SecretPicker gateway={gateway} label={title} value={typeof value === 'string' ? value : ''} onChange={onChange} error={errorAt(pointer)} disabled={disabled} clearable />
+        </Group>
+      );
+    case 'upstream':
+      return <UpstreamSelect {...plain} gateway={gateway} required={field.required} value={typeof value === 'string' ? value : ''} onChange={(name) => onChange(name || undefined)} disabled={disabled ?? false} />;
     case 'code':
       return <Textarea {...common} autosize minRows={3} maxRows={16} value={String(value ?? '')} onChange={(e) => onChange(e.currentTarget.value)} classNames={{ input: 'tg-mono' }} spellCheck={false} />;
     case 'json':

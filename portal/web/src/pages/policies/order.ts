@@ -1,5 +1,5 @@
 /** The phases in which policies run, in this order. */
-export const phases = ['guard', 'authenticate', 'authorize', 'limit', 'transform', 'cache'] as const;
+export const phases = ['guard', 'authenticate', 'authorize', 'limit', 'transform', 'cache', 'integrate'] as const;
 export type Phase = (typeof phases)[number];
 
 export const phaseWords: Record<Phase, { title: string; text: string }> = {
@@ -9,6 +9,7 @@ export const phaseWords: Record<Phase, { title: string; text: string }> = {
   limit: { title: 'Limit', text: 'how much and how fast; all of them count' },
   transform: { title: 'Transform', text: 'what is sent on and answered' },
   cache: { title: 'Cache', text: 'answers kept at the edge' },
+  integrate: { title: 'Integration', text: 'answers in the place of an upstream' },
 };
 
 export interface Typed {

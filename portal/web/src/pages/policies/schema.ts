@@ -18,9 +18,11 @@ export interface Schema {
   $defs?: Record<string, Schema>;
   'x-widget'?: string;
   'x-secret'?: boolean;
+  /** What the value names: "secret", "upstream". */
+  'x-ref'?: string;
 }
 
-export type Widget = 'text' | 'number' | 'switch' | 'select' | 'choices' | 'tags' | 'duration' | 'fields' | 'list' | 'code' | 'json' | 'group';
+export type Widget = 'text' | 'number' | 'switch' | 'select' | 'choices' | 'tags' | 'duration' | 'fields' | 'list' | 'code' | 'json' | 'group' | 'secret' | 'upstream';
 
 /** One field of a form, as a schema describes it. */
 export interface Field {
@@ -55,6 +57,8 @@ export function resolve(schema: Schema, root: Schema): Schema {
 function widgetOf(schema: Schema): Widget {
   const wish = schema['x-widget'];
   if (wish === 'tags' || wish === 'duration' || wish === 'fields' || wish === 'list' || wish === 'code' || wish === 'json') return wish;
+  const names = schema['x-ref'];
+  if (names === 'secret' || names === 'upstream') return names;
   if (schema.enum) return 'select';
   switch (schema.type) {
     case 'boolean':

@@ -44,7 +44,7 @@ export function RouteEditor({ gateway, route, start, catalogue, policies }: Rout
         : api.POST('/v1/gateways/{gateway}/routes', { params: { path: { gateway } }, body }),
   });
   const own = draft.policies ?? [];
-  const placed = (e: { pointer: string }) => /^\/(name|match|policies|upstream|public|timeout|max_body_bytes|priority|websocket)(\/|$)/.test(e.pointer);
+  const placed = (e: { pointer: string }) => /^\/(name|match|policies|upstream|integration|public|timeout|max_body_bytes|priority|websocket)(\/|$)/.test(e.pointer);
   const rest = errors.filter((e) => !placed(e));
   return (
     <>
@@ -59,7 +59,7 @@ export function RouteEditor({ gateway, route, start, catalogue, policies }: Rout
           {base ? <Tabs.Tab value="try">Try it</Tabs.Tab> : null}
         </Tabs.List>
         <Tabs.Panel value="route">
-          <RouteFields gateway={gateway} draft={draft} onChange={setDraft} errorAt={errorAt} disabled={!may} fresh={!base} />
+          <RouteFields gateway={gateway} catalogue={catalogue} draft={draft} onChange={setDraft} errorAt={errorAt} disabled={!may} fresh={!base} />
         </Tabs.Panel>
         <Tabs.Panel value="policies">
           <Stack gap="xl" maw="52rem">

@@ -1,9 +1,7 @@
-import { Accordion, NumberInput, Select, SimpleGrid, Stack, Switch, TagsInput, Text, TextInput, Title } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
-import { useState } from 'react';
-import { $api, type Schemas } from '@/api/client';
-import { steady } from '@/api/queries';
-import { TextLink } from '@/ui/LinkTo';
+import { Accordion, NumberInput, SimpleGrid, Stack, Switch, TagsInput, Text, TextInput, Title } from '@mantine/core';
+import type { Schemas } from '@/api/client';
+import type { Catalogue } from '@/pages/policies/usePolicyTypes';
+import { Destination } from './Destination';
 import { FieldMatches } from './FieldMatches';
 import { WebSocketFields } from './WebSocketFields';
 import { methods, pathWords, tidy, type Match } from './match';
@@ -12,6 +10,7 @@ export type RouteInput = Schemas['RouteInput'];
 
 export interface RouteFieldsProps {
   gateway: string;
+  catalogue: Catalogue;
   draft: RouteInput;
   onChange: (draft: RouteInput) => void;
   errorAt: (pointer: string, deep?: boolean) => string | undefined;
@@ -20,7 +19,7 @@ export interface RouteFieldsProps {
 }
 
 /** Name, match and destination of a route. */
-export function RouteFields({ gateway, draft, onChange, errorAt, disabled, fresh }: RouteFieldsProps) {
+export function RouteFields({ gateway, catalogue, draft, onChange, errorAt, disabled, fresh }: RouteFieldsProps) {
   const set = (change: Partial<RouteInput>) => onChange({ ...draft, ...change });
   const match = draft.match ?? { path: '' };
   const setMatch = (change: Partial<Match>) => set({ match: tidy({ ...match, ...change }) });
@@ -97,7 +96,7 @@ export function RouteFields({ gateway, draft, onChange, errorAt, disabled, fresh
       </Stack>
       <Stack gap="md" component="section">
         <Title order={2}>Where it goes</Title>
-        <UpstreamSelect gateway={gateway} value={draft.upstream ?? ''} onChange={(upstream) => set({ upstream: upstream || undefined })} error={errorAt('/upstream')} disabled={disabled} />
+        <Destination gateway={gateway} catalogue={catalogue} draft={draft} set={set} errorAt={errorAt} disabled={disabled} />
         <Switch
           label="Anybody may call"
           description="Must be on where no policy asks who calls. Such requests count for no consumer."
@@ -190,54 +189,5 @@ function More({ draft, set, errorAt, disabled }: PartProps) {
         </Accordion.Panel>
       </Accordion.Item>
     </Accordion>
-  );
-}
-
-interface UpstreamSelectProps {
-  gateway: string;
-  value: string;
-  onChange: (name: string) => void;
-  error?: string;
-  disabled: boolean;
-}
-
-/** Chooses an upstream; the server searches, so that thousands are no matter. */
-function UpstreamSelect({ gateway, value, onChange, error, disabled }: UpstreamSelectProps) {
-  const [text, setText] = useState('');
-  const [q] = useDebouncedValue(text === value ? '' : text, 200);
-  const { data } = $api.useQuery(
-    'get',
-    '/v1/gateways/{gateway}/upstreams',
-    { params: { path: { gateway }, query: { limit: 50, q: q || undefined } } },
-    { ...steady },
-  );
-  const names = (data?.items ?? []).map((u) => u.name);
-  if (value && !names.includes(value)) names.unshift(value);
-  return (
-    <div>
-      <Select
-        label="Upstream"
-        description="None only where a policy always answers, such as a mock or a redirect."
-        placeholder="None"
-        searchable
-        clearable
-        filter={({ options }) => options}
-        searchValue={text}
-        onSearchChange={setText}
-        data={names}
-        value={value || null}
-        onChange={(name) => onChange(name ?? '')}
-        error={error}
-        disabled={disabled}
-        nothingFoundMessage="No upstream of that name"
-      />
-      {disabled ? null : (
-        <Text size="sm" mt={4}>
-          <TextLink to="/gateways/$gw/new-upstream" params={{ gw: gateway }}>
-            New upstream
-          </TextLink>
-        </Text>
-      )}
-    </div>
   );
 }

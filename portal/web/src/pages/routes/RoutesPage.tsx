@@ -1,7 +1,7 @@
 import { Badge, Group, Select, Text } from '@mantine/core';
 import { IconRoute } from '@tabler/icons-react';
 import { api, type Schemas } from '@/api/client';
-import { usePolicyTypes } from '@/pages/policies/usePolicyTypes';
+import { usePolicyTypes, type Catalogue } from '@/pages/policies/usePolicyTypes';
 import { PartList } from '@/pages/parts/PartList';
 import { useGatewayName } from '@/shell/useGateway';
 import { Time, useSearchParams, type Column } from '@/ui';
@@ -10,7 +10,7 @@ import { methods } from './match';
 
 type Route = Schemas['Route'];
 
-function columnsOf(gateway: string): Column<Route>[] {
+function columnsOf(gateway: string, catalogue: Catalogue | undefined): Column<Route>[] {
   return [
     {
       id: 'name',
@@ -66,7 +66,7 @@ function columnsOf(gateway: string): Column<Route>[] {
           </TextLink>
         ) : (
           <Badge variant="light" color="gray" tt="none">
-            Answered at the edge
+            {r.integration ? (catalogue?.find(r.integration.type)?.title ?? r.integration.type) : 'Answered at the edge'}
           </Badge>
         ),
     },
@@ -89,7 +89,7 @@ export default function RoutesPage() {
       make="/gateways/$gw/new-route"
       path="/v1/gateways/{gateway}/routes"
       read={(query, signal) => api.GET('/v1/gateways/{gateway}/routes', { params: { path: { gateway }, query: { ...query, method, policy, upstream } }, signal })}
-      columns={columnsOf(gateway)}
+      columns={columnsOf(gateway, catalogue)}
       searchLabel="Search by name, path or upstream"
       icon={<IconRoute size={32} />}
       filters={

@@ -1,0 +1,36 @@
+package deprecation
+
+import "github.com/tollgate/tollgate/gateway-edge/policy"
+
+func field(s string) policy.Name {
+	n, err := policy.HeaderName(s)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+var (
+	deprecation = field("Deprecation")
+	sunset      = field("Sunset")
+	links       = field("Link")
+)
+
+// OnRequest lets everything pass.
+func (p *notice) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action { return x.Next() }
+
+// OnResponse adds the fields, whoever made the response.
+func (p *notice) OnResponse(x *policy.Exchange, _ *policy.Slot) policy.Action {
+	h := x.Response().Header
+	h.Set(deprecation, p.since)
+	if p.sunset != "" {
+		h.Set(sunset, p.sunset)
+	}
+	if p.info != "" {
+		h.Add(links, p.info)
+	}
+	if p.successor != "" {
+		h.Add(links, p.successor)
+	}
+	return x.Next()
+}

@@ -1,0 +1,108 @@
+package mirror_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/mirror"
+	"github.com/tollgate/tollgate/gateway-edge/policy/policytest"
+)
+
+// serve sends one request through the policy and returns the copy, nil for none.
+func serve(t *testing.T, config string, q policytest.Request) *policy.CallRequest {
+	t.Helper()
+	copies := make(chan *policy.CallRequest, 1)
+	d := policytest.NewDeps()
+	d.Upstream = func(string) (policy.Caller, error) {
+		return policytest.Backend(func(r *policy.CallRequest) (*policy.FetchResponse, error) {
+			copies <- r
+			return &policy.FetchResponse{Status: 500}, nil
+		}), nil
+	}
+	p, err := mirror.Descriptor.New([]byte(config), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := policytest.Serve(t, []policy.Step{{Policy: p, Descriptor: &mirror.Descriptor, From: "route"}}, policytest.Step{Request: q})
+	if !r.Forwarded || r.Status != 200 || r.Sent.Body != q.Body {
+		t.Errorf("the request itself: %+v", r)
+	}
+	select {
+	case got := <-copies:
+		return got
+	case <-time.After(50 * time.Millisecond):
+		return nil
+	}
+}
+
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	const all = `{"upstream":"v2","methods":["POST"],"max_bytes":5}`
+	post := policytest.Request{Method: "POST", Path: "/a", Query: "b=c", Body: "hello", Header: policytest.Fields{"X-A", "1", "Authorization", "Bearer secret", "Cookie", "a=b"}}
+	got := serve(t, all, post)
+	if got == nil {
+		t.Fatal("no copy")
+	}
+	if got.Method != "POST" || got.Path != "/a" || got.Query != "b=c" || string(got.Body) != "hello" || got.Header["X-A"] == nil || got.Header["X-Mirrored"] == nil {
+		t.Errorf("%+v", got)
+	}
+	if got.Header["Authorization"] != nil || got.Header["Cookie"] != nil {
+		t.Error("credentials were copied")
+	}
+	long, get := post, post
+	long.Body, get.Method = "hello!", "GET"
+	for name, q := range map[string]policytest.Request{"too long": long, "another method": get} {
+		if serve(t, all, q) != nil {
+			t.Errorf("%s: a copy", name)
+		}
+	}
+	if serve(t, `{"upstream":"v2","methods":["POST"],"percent":0}`, post) != nil {
+		t.Error("a copy at 0 percent")
+	}
+}
+
+// TestBounded: copies that hang hold up nobody, and there are never more than
+// there is room for.
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	began := make(chan struct{}, 100)
+	d := policytest.NewDeps()
+	d.Upstream = func(string) (policy.Caller, error) {
+		return policytest.Backend(func(*policy.CallRequest) (*policy.FetchResponse, error) {
+			began <- struct{}{}
+			<-release
+			panic("on purpose")
+		}), nil
+	}
+	p, err := mirror.Descriptor.New([]byte(`{"upstream":"v2"}`), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := []policy.Step{{Policy: p, Descriptor: &mirror.Descriptor, From: "route"}}
+	for range 60 {
+		policytest.Serve(t, steps, policytest.Step{Want: policytest.Want{Forwarded: true}})
+	}
+	close(release)
+	for range 32 {
+		<-began
+	}
+	select {
+	case <-began:
+		t.Error("more copies than there is room for")
+	case <-time.After(20 * time.Millisecond):
+	}
+}
+
+func TestPolicy(t *testing.T) {
+	policytest.Run(t, &mirror.Descriptor, policytest.Suite{Cases: []policytest.Case{
+		{Name: "not copied", Hot: true, Config: `{"upstream":"v2","percent":0}`, Steps: []policytest.Step{{Want: policytest.Want{Forwarded: true}}}},
+	}})
+}
+
+func FuzzConfig(f *testing.F) { policytest.FuzzConfig(f, &mirror.Descriptor) }
+
+func BenchmarkMirror(b *testing.B) {
+	policytest.Bench(b, &mirror.Descriptor, policytest.Case{Config: `{"upstream":"v2","percent":0}`, Steps: []policytest.Step{{}}})
+}
