@@ -40,9 +40,12 @@ func newEngine(level int, fast bool) (*engine, error) {
 		return nil, fmt.Errorf("compile the rule set: %w", err)
 	}
 	e := &engine{waf: w}
-	if fast {
-		// At a level where a rule can't be analysed everything is looked at.
-		e.filter, _ = newFilter(coreruleset.FS, level)
+	// Beyond the first level the filter lets next to nothing pass, and is not shown to
+	// hide nothing: everything is looked at.
+	if fast && level == 1 {
+		if e.filter, err = newFilter(coreruleset.FS, level); err != nil {
+			return nil, fmt.Errorf("analyse the rule set: %w", err)
+		}
 	}
 	return e, nil
 }
