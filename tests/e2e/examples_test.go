@@ -286,3 +286,93 @@ func get(c *http.Client, host, path, token string) (status int, code string, err
 	_, err = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode, resp.Header.Get("Tollgate-Error"), err
 }
+
+// TestExampleShop drives infra/examples/shop: keys and limits for all, two versions,
+// three instances, a canary, a cart that stays where it is, and bodies in the
+// backend's words.
+func TestExampleShop(t *testing.T) {
+	answer := func(name string) func(i int, w http.ResponseWriter, r *http.Request) {
+		return func(i int, w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			fmt.Fprintf(w, "%s %d %s %s", name, i, r.URL.Path, body)
+		}
+	}
+	catalogue, next, carts := serve(t, 3, answer("now")), serve(t, 1, answer("next")), serve(t, 2, answer("cart"))
+	c := harness.New(t, harness.Options{})
+	s := example(t, c, "shop", append(append(catalogue.at(9001), next.at(9004)...), carts.at(9005)...)...)
+	s.api.WaitLive("shop")
+	edge := c.Edges[0].Addr()
+	if r := s.call.Get(edge, s.host, "/v1/products/7", ""); r.Status != 401 {
+		t.Errorf("without a key: %+v", r)
+	}
+
+	// The canary is by consumer: of forty, some are in, and each stays where it is.
+	keys := map[string]string{}
+	for i := range 40 {
+		name := fmt.Sprintf("store-%d", i)
+		_, keys[name] = s.consumer(name, "storefront")
+	}
+	s.waitKey("/v1/products/7", keys["store-39"])
+	for i := range catalogue.counts {
+		catalogue.counts[i].Store(0)
+	}
+	in := 0
+	for _, key := range keys {
+		s.waitKey("/v2/products/7", key)
+		first := s.call.Get(edge, s.host, "/v2/products/7", key)
+		canary := strings.HasPrefix(first.Body, "next ")
+		if canary {
+			in++
+		}
+		for range 5 {
+			r := s.call.Get(edge, s.host, "/v2/products/7", key)
+			if r.Status != 200 || strings.HasPrefix(r.Body, "next ") != canary || !strings.Contains(r.Body, " /products/7 ") {
+				t.Fatalf("canary %v: %d %s", canary, r.Status, r.Body)
+			}
+		}
+		if r := s.call.Get(edge, s.host, "/v2/products/7", key, "X-Canary", "1"); !strings.HasPrefix(r.Body, "next ") || r.Header.Get("X-Variant") != "next" {
+			t.Errorf("asked for: %+v", r)
+		}
+	}
+	if in == 0 || in > 15 {
+		t.Errorf("%d of 40 consumers are in a canary of 10 %%", in)
+	}
+	least, most := catalogue.counts[0].Load(), catalogue.counts[0].Load()
+	for i := range catalogue.counts {
+		least, most = min(least, catalogue.counts[i].Load()), max(most, catalogue.counts[i].Load())
+	}
+	t.Logf("%d of 40 consumers in the canary; the three instances served %d to %d each", in, least, most)
+	if most-least > 2 {
+		t.Errorf("three instances in turn served %d to %d", least, most)
+	}
+
+	key := keys["store-0"]
+	if r := s.call.Get(edge, s.host, "/v1/products/7", key); r.Status != 200 || r.Header.Get("Deprecation") == "" || r.Header.Get("Sunset") == "" || !strings.HasPrefix(r.Body, "now ") {
+		t.Errorf("version 1: %+v", r)
+	}
+	post := func(cookie string) harness.Result {
+		return s.call.Send(t.Context(), "POST", edge, s.host, "/v1/cart", key, strings.NewReader(`{"product":"7"}`), "Content-Type", "application/json", "Cookie", cookie)
+	}
+	r := post("")
+	cookie, _, _ := strings.Cut(r.Header.Get("Set-Cookie"), ";")
+	if r.Status != 200 || !strings.HasPrefix(cookie, "shop_cart=") || !strings.Contains(r.Body, `{"sku":"7","storefront":"store-0"}`) {
+		t.Fatalf("the cart: %+v", r)
+	}
+	for range 20 {
+		if again := post(cookie); again.Body != r.Body {
+			t.Fatalf("the cart moved: %s, was %s", again.Body, r.Body)
+		}
+	}
+
+	tally := harness.NewTally()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	harness.Run(ctx, 8, func(int) {
+		if r := s.call.Get(edge, s.host, "/v1/products/7", key); ctx.Err() == nil {
+			tally.Add(r)
+		}
+	})
+	if n := tally.Get(200); n > 610 || tally.Get(429) == 0 {
+		t.Errorf("at 200 a second, 2 s: %v", tally)
+	}
+}
