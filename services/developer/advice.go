@@ -11,6 +11,8 @@ var advice = map[contract.Code]string{
 	contract.CodeKeyExpired:           "The key's time is over: make a new one.",
 	contract.CodeKeyRevoked:           "The key was revoked and stays so: make a new one.",
 	contract.CodeAmbiguousCredentials: "Send one credential only.",
+	contract.CodeCredentialsMissing:   "Sign in with one of the ways that the answer's WWW-Authenticate names.",
+	contract.CodeCredentialsInvalid:   "The user name, password or certificate is not known here, or no longer: check it, or ask the owner of the API.",
 	contract.CodeTokenMissing:         "Send a bearer token in the Authorization header.",
 	contract.CodeTokenInvalid:         "The token is damaged, or from an issuer that this API doesn't know.",
 	contract.CodeTokenExpired:         "Get a fresh token.",
