@@ -306,13 +306,13 @@ func TestExampleShop(t *testing.T) {
 		t.Errorf("without a key: %+v", r)
 	}
 
-	// The canary is by consumer: of forty, some are in, and each stays where it is.
+	// The canary is by consumer: of a hundred, some are in, and each stays where it is.
 	keys := map[string]string{}
-	for i := range 40 {
+	for i := range 100 {
 		name := fmt.Sprintf("store-%d", i)
 		_, keys[name] = s.consumer(name, "storefront")
 	}
-	s.waitKey("/v1/products/7", keys["store-39"])
+	s.waitKey("/v1/products/7", keys["store-99"])
 	for i := range catalogue.counts {
 		catalogue.counts[i].Store(0)
 	}
@@ -334,14 +334,14 @@ func TestExampleShop(t *testing.T) {
 			t.Errorf("asked for: %+v", r)
 		}
 	}
-	if in == 0 || in > 15 {
-		t.Errorf("%d of 40 consumers are in a canary of 10 %%", in)
+	if in == 0 || in > 30 {
+		t.Errorf("%d of 100 consumers are in a canary of 10 %%", in)
 	}
 	least, most := catalogue.counts[0].Load(), catalogue.counts[0].Load()
 	for i := range catalogue.counts {
 		least, most = min(least, catalogue.counts[i].Load()), max(most, catalogue.counts[i].Load())
 	}
-	t.Logf("%d of 40 consumers in the canary; the three instances served %d to %d each", in, least, most)
+	t.Logf("%d of 100 consumers in the canary; the three instances served %d to %d each", in, least, most)
 	if most-least > 2 {
 		t.Errorf("three instances in turn served %d to %d", least, most)
 	}
