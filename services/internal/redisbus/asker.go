@@ -109,7 +109,8 @@ func (a *Asker) wait(ctx context.Context, id string, d time.Duration) (answer co
 		switch {
 		case errors.Is(err, redis.Nil):
 			continue
-		case err != nil && ctx.Err() != nil:
+		case err != nil && time.Until(end) <= 0:
+			// The connection's deadline is ctx's and may come before ctx knows.
 			return answer, redis.Nil
 		case err != nil:
 			return answer, core.Wrap(core.CodeUnavailable, err, "the edges can't be reached at the moment")
