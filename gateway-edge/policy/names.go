@@ -35,6 +35,16 @@ func HeaderName(s string) (Name, error) {
 	return Name{0, s}, nil
 }
 
+// FixedName makes a Name of one that is written in the code. It panics where
+// HeaderName would refuse it.
+func FixedName(s string) Name {
+	n, err := HeaderName(s)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
 // Known header names.
 var (
 	Accept                        = know("Accept")
@@ -80,6 +90,7 @@ var (
 	Location                      = know("Location")
 	MaxForwards                   = know("Max-Forwards")
 	OriginHeader                  = know("Origin")
+	PartialResult                 = know("Partial-Result") // which parts of an answer are missing: a list of RFC 9651
 	ProxyAuthenticate             = know("Proxy-Authenticate")
 	ProxyAuthorization            = know("Proxy-Authorization")
 	ProxyConnection               = know("Proxy-Connection")

@@ -10,16 +10,6 @@ import (
 	"github.com/tollgate/tollgate/services/contract"
 )
 
-// partial is the field that says which calls failed: a list of RFC 9651 with each
-// call's code.
-var partial = func() policy.Name {
-	n, err := policy.HeaderName("Partial-Result")
-	if err != nil {
-		panic(err)
-	}
-	return n
-}()
-
 // OnRequest asks for Await.
 func (p *aggregate) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action { return x.Wait() }
 
@@ -57,7 +47,7 @@ func (p *aggregate) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot)
 		return x.Reject(contract.CodeInternal, 0)
 	}
 	if len(names) > 0 {
-		x.Response().Header.SetBytes(partial, list(names, codes))
+		x.Response().Header.SetBytes(policy.PartialResult, list(names, codes))
 	}
 	return x.AnswerFrom(policy.FromIntegration, 200, "application/json", body)
 }

@@ -93,9 +93,9 @@ func (p *cache) OnRequest(x *policy.Exchange, s *policy.Slot) policy.Action {
 }
 
 var (
-	ifUnmodifiedSince = name("If-Unmodified-Since")
-	ifRange           = name("If-Range")
-	pragma            = name("Pragma")
+	ifUnmodifiedSince = policy.FixedName("If-Unmodified-Since")
+	ifRange           = policy.FixedName("If-Range")
+	pragma            = policy.FixedName("Pragma")
 )
 
 // safe are methods that change nothing (RFC 9110 9.2.1, 18.2; RFC 9111 4.4).

@@ -8,7 +8,7 @@ import (
 
 // cdnCacheControl is the targeted field that shared caches obey (RFC 9213): where
 // it stands, Cache-Control and Expires do not count.
-var cdnCacheControl = name("CDN-Cache-Control")
+var cdnCacheControl = policy.FixedName("CDN-Cache-Control")
 
 // maxHeuristic bounds a freshness that nobody gave.
 const maxHeuristic = 24 * time.Hour

@@ -8,7 +8,7 @@ import (
 
 // negotiation are fields whose members have no order and no case: what they choose
 // does not change with either (RFC 9110 12.5).
-var negotiation = [...]policy.Name{policy.Accept, policy.AcceptEncoding, policy.AcceptLanguage, name("Accept-Charset")}
+var negotiation = [...]policy.Name{policy.Accept, policy.AcceptEncoding, policy.AcceptLanguage, policy.FixedName("Accept-Charset")}
 
 // normal appends the values of a field in the form that requests are compared by
 // (RFC 9111 4.1): without the white space around members of a list; for content

@@ -276,7 +276,7 @@ func (c *call) invalidate(x *policy.Exchange) {
 	}
 }
 
-var contentLocation = name("Content-Location")
+var contentLocation = policy.FixedName("Content-Location")
 
 // sameHost reads a URL on a host, or an absolute path.
 func sameHost(v, host policy.Text) (path, query policy.Text, ok bool) {

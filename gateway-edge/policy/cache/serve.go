@@ -44,7 +44,7 @@ func (c *call) answer(x *policy.Exchange, st *stored, status int) policy.Action 
 	return x.AnswerFrom(policy.FromCache, code, "", body)
 }
 
-var contentRange = name("Content-Range")
+var contentRange = policy.FixedName("Content-Range")
 
 // appendRange appends a Content-Range; an empty part is one that is not there.
 func appendRange(b []byte, from, to, whole int) []byte {

@@ -6,7 +6,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
 
-var cacheStatus = name("Cache-Status")
+var cacheStatus = policy.FixedName("Cache-Status")
 
 // cacheName is how the cache calls itself.
 const cacheName = "Tollgate"

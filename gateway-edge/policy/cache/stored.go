@@ -80,18 +80,10 @@ var notStored = [...]policy.Name{
 	policy.HTTP2Settings, policy.TollgateError, policy.ServerTiming, policy.AltSvc, policy.RateLimit, policy.RateLimitPolicy,
 }
 
-var proxyAuthenticationInfo = name("Proxy-Authentication-Info")
-
-func name(s string) policy.Name {
-	n, err := policy.HeaderName(s)
-	if err != nil {
-		panic(err)
-	}
-	return n
-}
+var proxyAuthenticationInfo = policy.FixedName("Proxy-Authentication-Info")
 
 // briefFields stand on a 304.
-var briefFields = [...]policy.Name{policy.CacheControl, name("Content-Location"), policy.Date, policy.ETag, policy.Expires, policy.Vary, policy.LastModified, cdnCacheControl}
+var briefFields = [...]policy.Name{policy.CacheControl, policy.FixedName("Content-Location"), policy.Date, policy.ETag, policy.Expires, policy.Vary, policy.LastModified, cdnCacheControl}
 
 func oneOf(list []policy.Name, n policy.Text) bool {
 	for _, m := range list {
@@ -130,7 +122,7 @@ func named(list []string, n policy.Text) bool {
 }
 
 // notUpdated are fields of the body that a 304 does not change (RFC 9111 3.2).
-var notUpdated = [...]policy.Name{policy.ContentEncoding, name("Content-MD5"), name("Content-Range"), policy.ETag}
+var notUpdated = [...]policy.Name{policy.ContentEncoding, policy.FixedName("Content-MD5"), policy.FixedName("Content-Range"), policy.ETag}
 
 // update is the stored fields with those of a 304 in the place of their like.
 func update(old, new []field) []field {

@@ -123,15 +123,7 @@ func (p *compressor) OnDone(_ *policy.Exchange, s *policy.Slot) {
 	}
 }
 
-var contentRange = field("Content-Range")
+var contentRange = policy.FixedName("Content-Range")
 
 // digests are fields that were computed from the plain bytes.
-var digests = []policy.Name{field("Content-MD5"), field("Digest"), field("Content-Digest"), field("Repr-Digest")}
-
-func field(s string) policy.Name {
-	n, err := policy.HeaderName(s)
-	if err != nil {
-		panic(err)
-	}
-	return n
-}
+var digests = []policy.Name{policy.FixedName("Content-MD5"), policy.FixedName("Digest"), policy.FixedName("Content-Digest"), policy.FixedName("Repr-Digest")}

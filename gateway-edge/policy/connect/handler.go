@@ -30,19 +30,11 @@ const (
 )
 
 var (
-	protocolVersion = name("Connect-Protocol-Version")
-	timeoutMillis   = name("Connect-Timeout-Ms")
-	contentEncoding = name("Connect-Content-Encoding")
-	acceptEncoding  = name("Connect-Accept-Encoding")
+	protocolVersion = policy.FixedName("Connect-Protocol-Version")
+	timeoutMillis   = policy.FixedName("Connect-Timeout-Ms")
+	contentEncoding = policy.FixedName("Connect-Content-Encoding")
+	acceptEncoding  = policy.FixedName("Connect-Accept-Encoding")
 )
-
-func name(s string) policy.Name {
-	n, err := policy.HeaderName(s)
-	if err != nil {
-		panic(err)
-	}
-	return n
-}
 
 // call is what a translated request is remembered by.
 type call struct {

@@ -2,18 +2,10 @@ package deprecation
 
 import "github.com/tollgate/tollgate/gateway-edge/policy"
 
-func field(s string) policy.Name {
-	n, err := policy.HeaderName(s)
-	if err != nil {
-		panic(err)
-	}
-	return n
-}
-
 var (
-	deprecation = field("Deprecation")
-	sunset      = field("Sunset")
-	links       = field("Link")
+	deprecation = policy.FixedName("Deprecation")
+	sunset      = policy.FixedName("Sunset")
+	links       = policy.FixedName("Link")
 )
 
 // OnRequest lets everything pass.

@@ -70,19 +70,11 @@ func (c Code) Connect() string {
 
 // Names of the fields that carry a status, for heads and trailers.
 var (
-	Timeout        = name("Grpc-Timeout")
-	Encoding       = name("Grpc-Encoding")
-	AcceptEncoding = name("Grpc-Accept-Encoding")
-	Details        = name("Grpc-Status-Details-Bin")
+	Timeout        = policy.FixedName("Grpc-Timeout")
+	Encoding       = policy.FixedName("Grpc-Encoding")
+	AcceptEncoding = policy.FixedName("Grpc-Accept-Encoding")
+	Details        = policy.FixedName("Grpc-Status-Details-Bin")
 )
-
-func name(s string) policy.Name {
-	n, err := policy.HeaderName(s)
-	if err != nil {
-		panic(err)
-	}
-	return n
-}
 
 // Status is how a call ended.
 type Status struct {

@@ -134,11 +134,7 @@ func (ch *Change) Describe(h policy.Headers) {
 var stale = func() []policy.Name {
 	out := []policy.Name{policy.ETag, policy.ContentEncoding, policy.AcceptRanges}
 	for _, s := range []string{"Content-MD5", "Digest", "Content-Digest", "Repr-Digest", "Content-Range", "Signature", "Signature-Input"} {
-		n, err := policy.HeaderName(s)
-		if err != nil {
-			panic(err)
-		}
-		out = append(out, n)
+		out = append(out, policy.FixedName(s))
 	}
 	return out
 }()

@@ -16,15 +16,6 @@ import (
 	"github.com/tollgate/tollgate/services/contract"
 )
 
-// partial says that there were more rows than are answered.
-var partial = func() policy.Name {
-	n, err := policy.HeaderName("Partial-Result")
-	if err != nil {
-		panic(err)
-	}
-	return n
-}()
-
 // OnRequest asks for Await.
 func (p *statement) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action { return x.Wait() }
 
@@ -42,7 +33,7 @@ func (p *statement) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot)
 		return x.RejectDetail(code, 0, detail)
 	}
 	if out.cut {
-		x.Response().Header.Set(partial, "rows;reason=max_rows")
+		x.Response().Header.Set(policy.PartialResult, "rows;reason=max_rows")
 	}
 	if p.result == "one" && out.rows == 0 {
 		return x.AnswerFrom(policy.FromIntegration, 404, "application/problem+json", []byte(`{"title":"There is no such row","status":404}`))

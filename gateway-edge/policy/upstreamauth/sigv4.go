@@ -40,18 +40,10 @@ const (
 
 // Fields that a signature is made of. What the client sent under their names goes.
 var (
-	amzDate    = must("X-Amz-Date")
-	amzToken   = must("X-Amz-Security-Token")
-	amzContent = must("X-Amz-Content-Sha256")
+	amzDate    = policy.FixedName("X-Amz-Date")
+	amzToken   = policy.FixedName("X-Amz-Security-Token")
+	amzContent = policy.FixedName("X-Amz-Content-Sha256")
 )
-
-func must(s string) policy.Name {
-	n, err := policy.HeaderName(s)
-	if err != nil {
-		panic(err) // a constant of ours
-	}
-	return n
-}
 
 // signer is immutable.
 type signer struct {
