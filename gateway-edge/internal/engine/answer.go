@@ -35,14 +35,9 @@ func (j *job) respond(ctx context.Context, body []byte) (out []byte, ok bool) {
 			}
 			return j.filtered(body)
 		case policy.EngineNeedBody:
-			if body, ok = j.filtered(body); !ok {
+			if body, ok = j.collected(body); !ok {
 				return nil, false
 			}
-			j.e.Unfilter(policy.OnTheResponse)
-			w := &j.whole[policy.OnTheResponse]
-			w.Reset()
-			w.Add(body)
-			j.e.RespBody = w
 			st = j.chain.EngineRespond(j.x)
 		case policy.EngineSuspended:
 			st = j.await(ctx)
@@ -55,6 +50,21 @@ func (j *job) respond(ctx context.Context, body []byte) (out []byte, ok bool) {
 		}
 	}
 	return nil, false
+}
+
+// collected gives an answer that is in memory to the policy that asked for the whole
+// of it.
+func (j *job) collected(body []byte) ([]byte, bool) {
+	body, ok := j.filtered(body)
+	if !ok {
+		return nil, false
+	}
+	j.e.Unfilter(policy.OnTheResponse)
+	w := &j.whole[policy.OnTheResponse]
+	w.Reset()
+	w.Add(body)
+	j.e.RespBody = w
+	return body, true
 }
 
 // filtered sends an answer in memory through the response's filters.

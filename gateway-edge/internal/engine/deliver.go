@@ -74,10 +74,14 @@ func (j *job) respondBackend(ctx context.Context, o origin) (body []byte, whole,
 			}
 			return nil, false, true
 		case policy.EngineNeedBody:
-			if body, ok = j.collectResponse(o, j.e.EngineBodyMax()); !ok {
+			if whole { // the edge's own answer stands in the backend's place
+				body, ok = j.collected(body)
+			} else {
+				body, ok = j.collectResponse(o, j.e.EngineBodyMax())
+			}
+			if whole = true; !ok {
 				return nil, true, false
 			}
-			whole = true
 			st = j.chainRespond()
 		case policy.EngineSuspended:
 			st = j.await(ctx)

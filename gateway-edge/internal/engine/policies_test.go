@@ -394,6 +394,32 @@ func TestFilterOrder(t *testing.T) {
 	}
 }
 
+// TestRefusedBeforeCollected: what a policy answers in a backend's place is what one
+// further out collects: the backend's own body is never put under it.
+func TestRefusedBeforeCollected(t *testing.T) {
+	d := &diary{}
+	whole := policy.Need{Mode: policy.NeedWhole, Max: 10_000}
+	b := answers(t, okAnswer)
+	e := newEdge(t, edgeOptions{policies: actors(d, map[string][2]policy.Need{"v": {{}, whole}, "w": {{}, whole}}, "a", "v", "w")})
+	for name, steps := range map[string][]string{
+		"not collected yet": {"v", "whole-response", "a", "replace"},
+		"collected before":  {"v", "whole-response", "w", "replace"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e.serve(acting(b.url, steps...))
+			for range 2 {
+				m := e.once(get("/"))
+				if m.status() != 403 || m.code() != "forbidden" || !strings.Contains(m.body, `"code":"forbidden"`) {
+					t.Errorf("%s %s %q", m.line, m.code(), m.body)
+				}
+				if s := d.take(); strings.Contains(s, "body=2 ") {
+					t.Errorf("the backend's body under the edge's answer: %s", s)
+				}
+			}
+		})
+	}
+}
+
 // TestDropResponse: the answer in a backend's place has what was set behind the
 // drop, and nothing of the backend's; an edge's own error turns into it as well.
 func TestDropResponse(t *testing.T) {
