@@ -144,7 +144,9 @@ func (p *limits) fromJSON(body []byte) (list []request, why string) {
 }
 
 // one reads one request. Field names count by their case, as they do everywhere
-// but in Go's own decoder: one that differs from ours by case alone is refused.
+// but in Go's own decoder, which also takes "variable\u017f" for "variables": each is
+// read by its exact name, and one that differs from ours by ASCII case alone is
+// refused.
 func one(b []byte) (r request, ok bool) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(b, &fields) != nil || fields == nil {
@@ -157,7 +159,15 @@ func one(b []byte) (r request, ok bool) {
 			}
 		}
 	}
-	return r, json.Unmarshal(b, &r) == nil
+	for _, f := range []struct {
+		name string
+		to   any
+	}{{"query", &r.Query}, {"variables", &r.Variables}, {"extensions", &r.Extensions}} {
+		if raw, there := fields[f.name]; there && json.Unmarshal(raw, f.to) != nil {
+			return r, false
+		}
+	}
+	return r, true
 }
 
 // fromQuery reads a request by GET.

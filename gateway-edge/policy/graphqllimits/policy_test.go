@@ -117,6 +117,9 @@ func TestPolicy(t *testing.T) {
 			passes(post(body(map[string]any{"query": "query($n: Int = 700) { users(first: $n) { name } }", "variables": map[string]any{"n": 7}}))),
 			refused(post(body(map[string]any{"query": "query($n: Int) { users(first: $n) { name } }", "variables": map[string]any{"n": 700}})), "more complex"),
 			refused(post(body(map[string]any{"query": "query($n: Int) { users(first: $n) { name } }", "variables": map[string]any{"n": "7"}})), "not a number"),
+			// What a backend does not take for "variables" does not count as them here.
+			refused(post(`{"query":"query($n: Int) { users(first: $n) { name } }","variables":{"n":700},"variable\u017f":{"n":1}}`), "more complex"),
+			refused(post("{\"query\":\"query($n: Int) { users(first: $n) { name } }\",\"variables\":{\"n\":700},\"variable\u017f\":{\"n\":1}}"), "more complex"),
 			refused(ask("{ users(first: -7) { name } }"), "not a number"),
 			refused(ask("{ a(first: 9223372036854775807) { b(first: 9223372036854775807) { c } } }"), "more complex"),
 			passes(ask("{ users(first: null, last: 0) { name } }")),
