@@ -86,7 +86,7 @@ const maxFiltered = 1 << 30
 // send writes an answer that is in memory.
 func (j *job) send(body []byte) {
 	r := &j.e.Resp
-	has := !j.e.Req.Method.Is("HEAD") && r.Status != 204 && r.Status != 304 && r.Status >= 200
+	has := !j.e.CameMethod().Is("HEAD") && r.Status != 204 && r.Status != 304 && r.Status >= 200
 	length := int64(len(body))
 	if r.Status == 304 {
 		length = -1 // what it would say is the length of the answer that the client has (RFC 9110, 8.6)

@@ -69,7 +69,7 @@ func (b *blocking) Writer(o policy.Origin, status int) (io.WriteCloser, error) {
 		return nil, errors.New("a policy does not let the answer pass")
 	}
 	j.streamed = true
-	j.cl.begin(j, -1, !j.e.Req.Method.Is("HEAD") && status != 204 && status != 304)
+	j.cl.begin(j, -1, !j.e.CameMethod().Is("HEAD") && status != 204 && status != 304)
 	return &answerWriter{j: j}, nil
 }
 

@@ -139,7 +139,7 @@ func (j *job) collectResponse(o origin, limit int64) ([]byte, bool) {
 // end.
 func (j *job) stream(o origin) (done bool, r balance.Result) {
 	e := j.e
-	has := !e.Req.Method.Is("HEAD") && e.Resp.Status != 204 && e.Resp.Status != 304
+	has := !e.CameMethod().Is("HEAD") && e.Resp.Status != 204 && e.Resp.Status != 304
 	on, same := e.Filtered(policy.OnTheResponse)
 	length := e.Resp.Length
 	if on && !same {

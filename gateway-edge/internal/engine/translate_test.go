@@ -74,3 +74,27 @@ func (e *testEdge) transport1() *http.Transport {
 	e.t.Cleanup(tr.CloseIdleConnections)
 	return tr
 }
+
+// TestTranslatedHEAD: who asked by HEAD gets no body, whatever the request became:
+// on a kept connection it would be read as the next answer.
+func TestTranslatedHEAD(t *testing.T) {
+	b := answers(t, "HTTP/1.1 200 OK\r\nContent-Length: 44\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad...")
+	e := newEdge(t, edgeOptions{policies: actors(&diary{}, map[string][2]policy.Need{"w": {{}, {Mode: policy.NeedWhole, Max: 100}}}, "a", "w")})
+	for name, steps := range map[string][]string{
+		"passed on": {"a", "translate"}, "held": {"a", "translate", "w", "whole-response"}, "another body": {"a", "translate", "w", "replace-response"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e.serve(acting(b.url, steps...))
+			s := e.dial()
+			s.send("HEAD /x HTTP/1.1\r\nHost: demo.localhost\r\n\r\n" + get("/gone"))
+			first, err := http.ReadResponse(s.r, &http.Request{Method: "HEAD"})
+			must(t, err)
+			second, err := http.ReadResponse(s.r, &http.Request{Method: "GET"})
+			must(t, err)
+			if first.Header.Get("X-Request-Id") == "" || second.Header.Get("X-Request-Id") == "" {
+				t.Errorf("%v, then %v", first.Header, second.Header)
+			}
+			must(t, second.Body.Close())
+		})
+	}
+}
