@@ -45,7 +45,9 @@ type EngineExchange struct {
 	RespHeader, RespTrailer EngineHeaders
 
 	ClientAddr netip.Addr
-	Route      *Route
+	// Port is the one behind the host in the request's head; 0: none.
+	Port  int
+	Route *Route
 	// Certificate is the client's, judged good by the gateway's rules.
 	Certificate *Certificate
 	// RequestID is the X-Request-Id of this exchange: the engine sets it before the
@@ -137,7 +139,7 @@ func (e *EngineExchange) Reset() {
 	if len(e.RespTrailer.f) > 0 {
 		e.RespTrailer.Reset()
 	}
-	e.ClientAddr, e.Route, e.ParamCount = netip.Addr{}, nil, 0
+	e.ClientAddr, e.Port, e.Route, e.ParamCount = netip.Addr{}, 0, nil, 0
 	e.RequestID, e.Certificate, e.SentTo = Text{}, nil, nil
 	e.Reply = EngineReply{}
 	e.ReqBody, e.RespBody = nil, nil

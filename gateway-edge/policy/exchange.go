@@ -33,6 +33,9 @@ func (x *Exchange) Now() int64 {
 // vouch for. IPv4-mapped addresses are unmapped.
 func (x *Exchange) Client() netip.Addr { return x.e.ClientAddr }
 
+// Port is the one that the client wrote behind the host, 0 where it wrote none.
+func (x *Exchange) Port() int { return x.e.Port }
+
 // RequestID is the exchange's X-Request-Id, made by the edge or taken from a
 // trusted proxy.
 func (x *Exchange) RequestID() Text { return x.e.RequestID }

@@ -99,6 +99,8 @@ var (
 	RateLimitPolicy               = know("RateLimit-Policy")
 	Referer                       = know("Referer")
 	RetryAfter                    = know("Retry-After")
+	SecFetchDest                  = know("Sec-Fetch-Dest")
+	SecFetchMode                  = know("Sec-Fetch-Mode")
 	SecFetchSite                  = know("Sec-Fetch-Site")
 	Server                        = know("Server")
 	ServerTiming                  = know("Server-Timing")

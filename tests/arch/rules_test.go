@@ -21,15 +21,25 @@ var rules = []rule{
 		why: "a policy is given nothing that can block or that belongs to one engine",
 	},
 	{
-		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/sql", "gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/expression", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpctranscode", "gateway-edge/policy/jq", "gateway-edge/policy/connect", "gateway-edge/policy/jsonschema", "gateway-edge/policy/graphql", "gateway-edge/policy/basic", "gateway-edge/policy/compress", "gateway-edge/policy/waf", "gateway-edge/policy/graphqllimits"},
+		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/sql", "gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/provider", "gateway-edge/policy/oidclogin", "gateway-edge/policy/expression", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpctranscode", "gateway-edge/policy/jq", "gateway-edge/policy/connect", "gateway-edge/policy/jsonschema", "gateway-edge/policy/graphql", "gateway-edge/policy/basic", "gateway-edge/policy/compress", "gateway-edge/policy/waf", "gateway-edge/policy/graphqllimits"},
 		may:   append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, sharedByPolicies...),
 		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why:   "a policy knows the SDK only: neither another policy nor Redis nor a socket",
 	},
 	{
-		room: "gateway-edge/policy/jwt", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:github.com/coreos/go-oidc", "lib:github.com/go-jose/go-jose"}, sharedByPolicies...),
-		never: []string{"std:os", "std:database/sql"},
+		room: "gateway-edge/policy/jwt", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:github.com/coreos/go-oidc"}, sharedByPolicies...),
+		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
+		why:   "package provider verifies; its network goes only through Fetch",
+	},
+	{
+		room: "gateway-edge/policy/provider", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/coreos/go-oidc", "lib:github.com/go-jose/go-jose"}, sharedByPolicies...),
+		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why:   "go-oidc verifies; its network goes only through Fetch",
+	},
+	{
+		room: "gateway-edge/policy/oidclogin", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:golang.org/x/crypto"}, sharedByPolicies...),
+		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
+		why:   "sessions are sealed by a library; the provider is asked through Fetch",
 	},
 	{
 		room: "gateway-edge/policy/jsonschema", may: append([]string{"std", "services/contract", "lib:github.com/santhosh-tekuri/jsonschema", "lib:golang.org/x/text"}, sharedByPolicies...),
@@ -189,7 +199,7 @@ var rules = []rule{
 // limit is spent, looks into claims, lists of addresses, conditions in CEL, what is
 // remembered of credentials and callers, calls that many wait for, and checks of
 // what services a policy asks; scanners of bodies, and what undoes their encoding.
-var sharedByPolicies = []string{"gateway-edge/policy/query", "gateway-edge/policy/template", "gateway-edge/policy/fieldedit", "gateway-edge/policy/spend", "gateway-edge/policy/claim", "gateway-edge/policy/iprange", "gateway-edge/policy/expression", "gateway-edge/policy/memo", "gateway-edge/policy/caller", "gateway-edge/policy/flight", "gateway-edge/policy/endpoint", "gateway-edge/policy/scan", "gateway-edge/policy/coding", "gateway-edge/policy/grant", "gateway-edge/policy/throttle", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpcwire", "gateway-edge/policy/target", "gateway-edge/policy/document", "gateway-edge/policy/jq", "gateway-edge/policy/jsonschema", "gateway-edge/policy/validation", "gateway-edge/policy/quality", "gateway-edge/policy/reshape"}
+var sharedByPolicies = []string{"gateway-edge/policy/query", "gateway-edge/policy/template", "gateway-edge/policy/fieldedit", "gateway-edge/policy/spend", "gateway-edge/policy/claim", "gateway-edge/policy/iprange", "gateway-edge/policy/expression", "gateway-edge/policy/memo", "gateway-edge/policy/caller", "gateway-edge/policy/flight", "gateway-edge/policy/endpoint", "gateway-edge/policy/scan", "gateway-edge/policy/coding", "gateway-edge/policy/grant", "gateway-edge/policy/throttle", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpcwire", "gateway-edge/policy/target", "gateway-edge/policy/document", "gateway-edge/policy/jq", "gateway-edge/policy/jsonschema", "gateway-edge/policy/validation", "gateway-edge/policy/quality", "gateway-edge/policy/reshape", "gateway-edge/policy/provider"}
 
 const domainWhy = "a domain declares a one-method interface for what it needs of another; stores, Redis, Stripe and Echo are somebody else's"
 

@@ -57,7 +57,7 @@ func (j *job) decide(ctx context.Context) bool {
 // locate finds the gateway that answers for the request's host.
 func (j *job) locate(ctx context.Context) bool {
 	e := j.e
-	e.ClientAddr = j.peer()
+	e.ClientAddr, e.Port = j.peer(), j.head.Port
 	if j.info.Trusted && j.head.ForwardedProto.Fold("https") {
 		e.Req.Scheme = policy.Static("https")
 	}

@@ -32,11 +32,7 @@ type Config struct {
 	Users map[string]endpoint.Secret `json:"users"`
 	// Realm is what a browser shows when it asks.
 	Realm string `json:"realm"`
-	// Issuer is under which consumers' identities know the users; empty: users are no
-	// consumers.
-	Issuer          string `json:"issuer"`
-	ConsumerPrefix  string `json:"consumer_prefix"`
-	RequireConsumer bool   `json:"require_consumer"`
+	grant.Consumers
 	// Forward leaves the Authorization field for the backend.
 	Forward bool `json:"forward"`
 }
@@ -100,13 +96,7 @@ func (c *Config) check(errs *contract.FieldErrors) {
 	if endpoint.CheckText(c.Realm, "/realm", maxRealm, errs); strings.ContainsAny(c.Realm, `"\`) {
 		errs.Add("/realm", `has no quote and no backslash`)
 	}
-	if c.Issuer != "" {
-		endpoint.CheckText(c.Issuer, "/issuer", contract.MaxIssuer, errs)
-	}
-	if c.RequireConsumer && c.Issuer == "" {
-		errs.Add("/require_consumer", "needs an issuer: consumers are found by their identities")
-	}
-	grant.CheckPrefix(c.ConsumerPrefix, "/consumer_prefix", errs)
+	c.Check(errs)
 }
 
 // user is one who may call.

@@ -62,6 +62,29 @@ func (c *Config) checkClaims(errs *contract.FieldErrors) {
 	CheckPrefix(c.ConsumerPrefix, "/consumer_prefix", errs)
 }
 
+// Consumers is the part of a configuration that says which consumers own the names
+// that a policy finds out by itself, without a token that tells its issuer.
+type Consumers struct {
+	// Issuer is under which consumers' identities know the names; empty: callers are
+	// no consumers.
+	Issuer string `json:"issuer"`
+	// ConsumerPrefix stands before a caller's name.
+	ConsumerPrefix string `json:"consumer_prefix"`
+	// RequireConsumer refuses callers whose identity belongs to no consumer.
+	RequireConsumer bool `json:"require_consumer"`
+}
+
+// Check adds what is wrong, with pointers relative to the configuration.
+func (c *Consumers) Check(errs *contract.FieldErrors) {
+	if c.Issuer != "" {
+		endpoint.CheckText(c.Issuer, "/issuer", contract.MaxIssuer, errs)
+	}
+	if c.RequireConsumer && c.Issuer == "" {
+		errs.Add("/require_consumer", "needs an issuer: consumers are found by their identities")
+	}
+	CheckPrefix(c.ConsumerPrefix, "/consumer_prefix", errs)
+}
+
 // CheckPrefix checks what stands before consumers' names.
 func CheckPrefix(prefix, at string, errs *contract.FieldErrors) {
 	if prefix != "" {

@@ -8,11 +8,9 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/claim"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grant"
 	"github.com/tollgate/tollgate/gateway-edge/policy/memo"
+	"github.com/tollgate/tollgate/gateway-edge/policy/provider"
 	"github.com/tollgate/tollgate/services/contract"
 )
-
-// skew is how far the clock that wrote a kept key set may be ahead.
-const skew = 60 * time.Second
 
 // fault is why a token is refused; the zero fault means that it is not.
 type fault struct {
@@ -27,20 +25,20 @@ func invalid(detail string) fault { return fault{code: contract.CodeTokenInvalid
 // checkClaims judges what does not need the signature: issuer, algorithm, times,
 // audience. It runs before a key is looked for, so that a token of another issuer
 // costs no fetch.
-func (p *jwtPolicy) checkClaims(t *token, now time.Time) (*trusted, fault) {
+func (p *jwtPolicy) checkClaims(t *provider.Token, now time.Time) (*trusted, fault) {
 	in := p.issuerOf(t)
 	if in == nil {
 		return nil, invalid("The token is of another issuer")
 	}
-	if !slices.Contains(in.Algorithms, t.header.alg) {
+	if !slices.Contains(in.Algorithms, t.Header.Alg) {
 		return nil, invalid("The token's algorithm is not allowed")
 	}
-	exp, there, ok := claim.NumericDate(t.claims, "exp")
+	exp, there, ok := claim.NumericDate(t.Claims, "exp")
 	if !there || !ok {
 		return nil, invalid("The token has no valid expiry")
 	}
-	nbf, _, okNBF := claim.NumericDate(t.claims, "nbf")
-	iat, _, okIAT := claim.NumericDate(t.claims, "iat")
+	nbf, _, okNBF := claim.NumericDate(t.Claims, "nbf")
+	iat, _, okIAT := claim.NumericDate(t.Claims, "iat")
 	if !okNBF || !okIAT {
 		return nil, invalid("The token has an invalid time")
 	}
@@ -50,15 +48,15 @@ func (p *jwtPolicy) checkClaims(t *token, now time.Time) (*trusted, fault) {
 		return nil, fault{code: contract.CodeTokenExpired}
 	case nbf > sec+slack || iat > sec+slack:
 		return nil, invalid("The token is not valid yet")
-	case !grant.Audience(t.claims["aud"], in.Audiences):
+	case !grant.Audience(t.Claims["aud"], in.Audiences):
 		return nil, fault{code: contract.CodeTokenAudience}
 	}
 	return in, fault{}
 }
 
 // issuerOf finds the provider whose token it says it is; nil: none of ours.
-func (p *jwtPolicy) issuerOf(t *token) *trusted {
-	iss, _ := t.claims["iss"].(string)
+func (p *jwtPolicy) issuerOf(t *provider.Token) *trusted {
+	iss, _ := t.Claims["iss"].(string)
 	for i := range p.trusted {
 		if p.trusted[i].Issuer.Issuer == iss {
 			return &p.trusted[i]
@@ -72,18 +70,18 @@ func (p *jwtPolicy) leeway() int64 { return int64(p.config.Leeway.Std() / time.S
 
 // judge turns a verified token into a verdict that is kept: who calls and which
 // fields the backend gets, or why the caller may not do this.
-func (p *jwtPolicy) judge(in *trusted, t *token, hash [32]byte, k *key) *entry {
-	exp, _, _ := claim.NumericDate(t.claims, "exp")
+func (p *jwtPolicy) judge(in *trusted, t *provider.Token, hash [32]byte, k *provider.Key) *entry {
+	exp, _, _ := claim.NumericDate(t.Claims, "exp")
 	e := &entry{
-		hash: hash, key: k, expires: exp + p.leeway(), weight: 512 + 4*len(t.raw),
-		granted: p.rules.Judge(t.claims, in.ConsumerPrefix),
+		hash: hash, key: k, expires: exp + p.leeway(), weight: 512 + 4*len(t.Raw),
+		granted: p.rules.Judge(t.Claims, in.ConsumerPrefix),
 	}
 	if e.granted.Refused != "" {
 		return e
 	}
 	e.known.Set(&policy.Principal{
 		Kind: policy.KindToken, KeyDisplay: memo.Display("jwt_", &hash), Expires: exp * 1000,
-		Scopes: e.granted.Scopes, Claims: claim.Plain(t.claims), ConsumerName: e.granted.Consumer,
+		Scopes: e.granted.Scopes, Claims: claim.Plain(t.Claims), ConsumerName: e.granted.Consumer,
 	}, p.identities, in.Issuer.Issuer, e.granted.Subject)
 	return e
 }

@@ -4,9 +4,8 @@
 // The way of a token. OnRequest looks it up, by a SHA-256 over the policy's
 // configuration and the whole token, among those verified before: that is the
 // hot path, without lock or allocation. Anything else goes on in Await: the token
-// is decoded strictly (token.go), its claims are judged (claims.go), its key is
-// found by kid in the issuer's key set (issuer.go, jwks.go), go-oidc verifies it,
-// and the verdict is kept until the token expires or its key dies (verdict.go).
+// is decoded strictly, its claims are judged (claims.go), its key is found by kid in
+// the issuer's key set and verifies it (package provider), and the verdict is kept until the token expires or its key dies (verdict.go).
 //
 // What an issuer's keys are is learned through policy.Fetch only, which guards
 // against private addresses, and only in Await: the discovery document, then the

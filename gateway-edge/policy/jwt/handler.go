@@ -3,12 +3,11 @@ package jwt
 import (
 	"errors"
 
-	"github.com/coreos/go-oidc/v3/oidc"
-
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/caller"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grant"
 	"github.com/tollgate/tollgate/gateway-edge/policy/memo"
+	"github.com/tollgate/tollgate/gateway-edge/policy/provider"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -26,7 +25,7 @@ func (p *jwtPolicy) OnRequest(x *policy.Exchange, s *policy.Slot) policy.Action 
 	if e == nil {
 		return x.Wait()
 	}
-	if p.trusted[in].state.takeRefresh(now) {
+	if p.trusted[in].state.TakeRefresh(now) {
 		s.N[0] = uint64(in) + 1
 		return x.Wait()
 	}
@@ -41,7 +40,7 @@ func (p *jwtPolicy) OnRequest(x *policy.Exchange, s *policy.Slot) policy.Action 
 func (p *jwtPolicy) look(hash *[32]byte, now int64) (e *entry, in int) {
 	for i := range p.trusted {
 		state := p.trusted[i].state
-		if e := state.tokens.Get(hash); e != nil && state.usable(now) != nil && e.Good(now, p.wall().Unix()) {
+		if e := state.tokens.Get(hash); e != nil && state.Usable(now) && e.Good(now, p.wall().Unix()) {
 			return e, i
 		}
 	}
@@ -56,8 +55,7 @@ func (p *jwtPolicy) Await(b policy.Blocking, x *policy.Exchange, s *policy.Slot)
 	}
 	now := x.Now()
 	if in := s.N[0]; in > 0 {
-		// Whatever comes of it, the keys at hand still serve this request.
-		_ = p.trusted[in-1].state.fetch(b, p.fetch, now, wanted{})
+		p.trusted[in-1].state.Refresh(b, p.fetch, now)
 	}
 	hash := memo.Key(&p.print, t)
 	e, _ := p.look(&hash, now)
@@ -78,7 +76,7 @@ func (p *jwtPolicy) Await(b policy.Blocking, x *policy.Exchange, s *policy.Slot)
 
 // bearer returns the token of the Authorization field.
 func bearer(r *policy.Request) (policy.Text, fault) {
-	t, code := grant.Bearer(r, maxToken)
+	t, code := grant.Bearer(r, provider.MaxToken)
 	if code == contract.CodeTokenInvalid {
 		return t, invalid("The token is longer than 8 KiB")
 	}
@@ -88,7 +86,7 @@ func bearer(r *policy.Request) (policy.Text, fault) {
 // verify checks a token from its first byte to its signature and keeps the
 // verdict.
 func (p *jwtPolicy) verify(b policy.Blocking, raw string, hash [32]byte, now int64) (*entry, fault) {
-	t, err := parseToken(raw, p.config.Types)
+	t, err := provider.ParseToken(raw, p.config.Types)
 	if err != nil {
 		return nil, invalid("The token is malformed")
 	}
@@ -97,24 +95,16 @@ func (p *jwtPolicy) verify(b policy.Blocking, raw string, hash [32]byte, now int
 	if f.bad() {
 		return nil, f
 	}
-	in.state.restore(p.keep, now, wall)
-	if in.state.takeRefresh(now) {
-		_ = in.state.fetch(b, p.fetch, now, wanted{}) // the keys at hand still serve
-	}
-	k, err := in.state.find(b, p.fetch, t.header, now)
+	// Issuer, expiry and audience were checked above, against several of them and with
+	// the leeway on both sides.
+	k, err := in.state.Verify(b, p.fetch, p.keep, t, now, wall)
 	switch {
-	case errors.Is(err, errUnknown):
+	case errors.Is(err, provider.ErrUnknown):
 		return nil, invalid("The token's key is not one of the issuer's")
+	case errors.Is(err, provider.ErrSignature):
+		return nil, invalid("The token's signature does not verify")
 	case err != nil:
 		return nil, fault{code: contract.CodeProviderUnavailable}
-	}
-	// Expiry and audience were checked above, against several audiences and with
-	// the leeway on both sides.
-	v := oidc.NewVerifier(in.Issuer.Issuer, k, &oidc.Config{
-		SupportedSigningAlgs: []string{t.header.alg}, SkipClientIDCheck: true, SkipExpiryCheck: true,
-	})
-	if _, err := v.Verify(b.Context(), raw); err != nil {
-		return nil, invalid("The token's signature does not verify")
 	}
 	e := p.judge(in, t, hash, k)
 	in.state.tokens.Put(e, now, wall.Unix())

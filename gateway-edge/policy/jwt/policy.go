@@ -13,6 +13,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/endpoint"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grant"
+	"github.com/tollgate/tollgate/gateway-edge/policy/provider"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -61,10 +62,6 @@ const (
 	// maxLeeway is also the default (reliability.md E14).
 	maxLeeway = time.Minute
 )
-
-var algorithms = []string{
-	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
-}
 
 // New makes the policy. Its error is a contract.FieldErrors.
 func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
@@ -149,8 +146,8 @@ func (i *Issuer) check(errs *contract.FieldErrors) {
 	}
 	endpoint.CheckTexts(i.Audiences, "audiences", endpoint.MaxURL, errs)
 	for n, a := range i.Algorithms {
-		if !slices.Contains(algorithms, a) {
-			errs.Add(contract.Pointer("algorithms", n), fmt.Sprintf("%.40q is not one of %s", a, strings.Join(algorithms, ", ")))
+		if !slices.Contains(provider.Algorithms, a) {
+			errs.Add(contract.Pointer("algorithms", n), fmt.Sprintf("%.40q is not one of %s", a, strings.Join(provider.Algorithms, ", ")))
 		}
 	}
 }

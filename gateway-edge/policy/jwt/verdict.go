@@ -4,6 +4,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/caller"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grant"
 	"github.com/tollgate/tollgate/gateway-edge/policy/memo"
+	"github.com/tollgate/tollgate/gateway-edge/policy/provider"
 )
 
 const noConsumerText = "The token's caller is not a consumer of this gateway"
@@ -12,8 +13,8 @@ const noConsumerText = "The token's caller is not a consumer of this gateway"
 // for what is known of the caller's consumer.
 type entry struct {
 	hash    [32]byte
-	key     *key  // it dies with it
-	expires int64 // Unix seconds, with the leeway
+	key     *provider.Key // it dies with it
+	expires int64         // Unix seconds, with the leeway
 	weight  int
 	granted grant.Granted
 	known   caller.Known // set unless granted is a refusal
@@ -23,7 +24,7 @@ type entry struct {
 func (e *entry) Hash() *[32]byte { return &e.hash }
 
 // Good implements memo.Entry.
-func (e *entry) Good(boot, unix int64) bool { return unix <= e.expires && e.key.alive(boot) }
+func (e *entry) Good(boot, unix int64) bool { return unix <= e.expires && e.key.Alive(boot) }
 
 // Weight implements memo.Entry.
 func (e *entry) Weight() int { return e.weight }

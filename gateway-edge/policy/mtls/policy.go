@@ -30,11 +30,7 @@ type Config struct {
 	// Allowed are the names that may call; one that ends with "*" stands for all that
 	// begin so, one that begins with "*." for all one label below. Empty: every name.
 	Allowed []string `json:"allowed"`
-	// Issuer is under which consumers' identities know the names; empty: callers are
-	// no consumers.
-	Issuer          string `json:"issuer"`
-	ConsumerPrefix  string `json:"consumer_prefix"`
-	RequireConsumer bool   `json:"require_consumer"`
+	grant.Consumers
 }
 
 var kinds = []string{"common_name", "dns", "email", "uri", "subject", "fingerprint"}
@@ -75,13 +71,7 @@ func (c *Config) check(errs *contract.FieldErrors) {
 			errs.Add(at, `"*" stands at the end, behind something, or as "*." at the beginning`)
 		}
 	}
-	if c.Issuer != "" {
-		endpoint.CheckText(c.Issuer, "/issuer", contract.MaxIssuer, errs)
-	}
-	if c.RequireConsumer && c.Issuer == "" {
-		errs.Add("/require_consumer", "needs an issuer: consumers are found by their identities")
-	}
-	grant.CheckPrefix(c.ConsumerPrefix, "/consumer_prefix", errs)
+	c.Check(errs)
 }
 
 // certificates is immutable but for what is known of callers.

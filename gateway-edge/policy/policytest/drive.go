@@ -99,7 +99,7 @@ func (p *player) fill(e *policy.EngineExchange, q *Request) []byte {
 		e.Params[e.ParamCount] = policy.Param{Name: k, Value: put(v, "")}
 		e.ParamCount++
 	}
-	e.ClientAddr, e.Certificate = clientAddr(q.Client), q.Certificate
+	e.ClientAddr, e.Port, e.Certificate = clientAddr(q.Client), q.Port, q.Certificate
 	if e.Route = q.Route; e.Route == nil {
 		e.Route = defaultRoute
 	}

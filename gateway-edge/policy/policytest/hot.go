@@ -26,7 +26,7 @@ func hotPath(t testing.TB, d *policy.Descriptor, c *Case) (round func()) {
 		for _, f := range se.ReqHeader.Fields() {
 			e.ReqHeader.AppendString(f.Name, f.Value)
 		}
-		e.Params, e.ParamCount, e.ClientAddr, e.Route = se.Params, se.ParamCount, se.ClientAddr, se.Route
+		e.Params, e.ParamCount, e.ClientAddr, e.Port, e.Route = se.Params, se.ParamCount, se.ClientAddr, se.Port, se.Route
 		e.RequestID, e.Certificate = se.RequestID, se.Certificate
 		if st.Request.Principal != nil {
 			policy.EngineAuthenticate(x, st.Request.Principal)

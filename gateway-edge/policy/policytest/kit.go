@@ -50,6 +50,7 @@ type Request struct {
 	Method string // GET when empty
 	Scheme string // https when empty
 	Host   string // api.example.com when empty
+	Port   int    // behind the host; 0: none
 	Path   string // canonical; "/" when empty
 	Query  string
 	Header Fields

@@ -1,4 +1,4 @@
-package jwt
+package provider
 
 import (
 	"context"
@@ -15,6 +15,11 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
+// Algorithms that may have signed a token; symmetric ones don't exist here.
+var Algorithms = []string{
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
+}
+
 // Bounds of a key set.
 const (
 	maxKeys    = 100
@@ -22,9 +27,9 @@ const (
 	maxRSABits = 4096
 )
 
-// key is one public key of an issuer. It lives as long as the issuer publishes
+// Key is one public key of an issuer. It lives as long as the issuer publishes
 // it and a grace beyond, across refreshes.
-type key struct {
+type Key struct {
 	kid    string
 	alg    string // what the issuer says it is for; "" when it does not
 	public any    // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
@@ -32,15 +37,15 @@ type key struct {
 	until atomic.Int64
 }
 
-// alive reports whether the key may still be used.
-func (k *key) alive(now int64) bool {
+// Alive reports whether the key may still be used.
+func (k *Key) Alive(now int64) bool {
 	until := k.until.Load()
 	return until == 0 || now < until
 }
 
 // fits reports whether a token's algorithm belongs to this kind of key, and to
 // the use that the issuer gave it: the algorithm is pinned on both sides.
-func (k *key) fits(alg string) bool {
+func (k *Key) fits(alg string) bool {
 	if k.alg != "" && k.alg != alg {
 		return false
 	}
@@ -56,7 +61,7 @@ func (k *key) fits(alg string) bool {
 	return false
 }
 
-func (k *key) equal(other *key) bool {
+func (k *Key) equal(other *Key) bool {
 	if k.alg != other.alg {
 		return false
 	}
@@ -73,9 +78,9 @@ func (k *key) equal(other *key) bool {
 
 // VerifySignature makes a key an oidc.KeySet of one: it was chosen by kid and
 // algorithm before.
-func (k *key) VerifySignature(_ context.Context, raw string) ([]byte, error) {
-	algs := make([]jose.SignatureAlgorithm, 0, len(algorithms))
-	for _, a := range algorithms {
+func (k *Key) VerifySignature(_ context.Context, raw string) ([]byte, error) {
+	algs := make([]jose.SignatureAlgorithm, 0, len(Algorithms))
+	for _, a := range Algorithms {
 		if k.fits(a) {
 			algs = append(algs, jose.SignatureAlgorithm(a))
 		}
@@ -87,25 +92,25 @@ func (k *key) VerifySignature(_ context.Context, raw string) ([]byte, error) {
 	return jws.Verify(k.public)
 }
 
-var _ oidc.KeySet = (*key)(nil)
+var _ oidc.KeySet = (*Key)(nil)
 
 // keySet is an issuer's keys as of one moment.
 type keySet struct {
-	byKid   map[string]*key
-	unnamed []*key // without a kid
+	byKid   map[string]*Key
+	unnamed []*Key // without a kid
 	fetched int64  // CLOCK_BOOTTIME, ns
 }
 
 // find returns the key for a token's header; nil when there is none. A token
 // without kid is taken only where the issuer has one key.
-func (s *keySet) find(h header, now int64) *key {
-	if h.kid != "" {
-		if k := s.byKid[h.kid]; k != nil && k.alive(now) && k.fits(h.alg) {
+func (s *keySet) find(h Header, now int64) *Key {
+	if h.Kid != "" {
+		if k := s.byKid[h.Kid]; k != nil && k.Alive(now) && k.fits(h.Alg) {
 			return k
 		}
 		return nil
 	}
-	var only *key
+	var only *Key
 	for _, k := range s.all() {
 		if k.until.Load() != 0 {
 			continue // it left the set
@@ -115,14 +120,14 @@ func (s *keySet) find(h header, now int64) *key {
 		}
 		only = k
 	}
-	if only == nil || !only.fits(h.alg) {
+	if only == nil || !only.fits(h.Alg) {
 		return nil
 	}
 	return only
 }
 
-func (s *keySet) all() []*key {
-	out := append(make([]*key, 0, len(s.byKid)+len(s.unnamed)), s.unnamed...)
+func (s *keySet) all() []*Key {
+	out := append(make([]*Key, 0, len(s.byKid)+len(s.unnamed)), s.unnamed...)
 	for _, k := range s.byKid {
 		out = append(out, k)
 	}
@@ -144,7 +149,7 @@ func parseKeys(raw []byte) (*keySet, error) {
 	if len(doc.Keys) > maxKeys {
 		return nil, fmt.Errorf("the key set has %d keys, at most %d are read", len(doc.Keys), maxKeys)
 	}
-	s := &keySet{byKid: map[string]*key{}}
+	s := &keySet{byKid: map[string]*Key{}}
 	shared := map[string]bool{}
 	for _, one := range doc.Keys {
 		k, ok := parseKey(one)
@@ -167,13 +172,13 @@ func parseKeys(raw []byte) (*keySet, error) {
 	return s, nil
 }
 
-func parseKey(raw json.RawMessage) (*key, bool) {
+func parseKey(raw json.RawMessage) (*Key, bool) {
 	var j jose.JSONWebKey
 	if json.Unmarshal(raw, &j) != nil || j.Use != "" && j.Use != "sig" || len(j.KeyID) > maxKid {
 		return nil, false
 	}
 	pub := j.Public()
-	k := &key{kid: j.KeyID, alg: j.Algorithm, public: pub.Key}
+	k := &Key{kid: j.KeyID, alg: j.Algorithm, public: pub.Key}
 	switch p := pub.Key.(type) {
 	case *rsa.PublicKey:
 		bits := p.N.BitLen()

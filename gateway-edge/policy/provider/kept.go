@@ -1,4 +1,4 @@
-package jwt
+package provider
 
 import (
 	"fmt"
@@ -7,14 +7,17 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
 
+// skew is how far the clock that wrote a kept key set may be ahead.
+const skew = 60 * time.Second
+
 // keepName is the name that an issuer's last good key set is kept under. It may
 // serve no longer than one in memory: its age counts from when it was fetched.
-func (i *issuer) keepName() string { return fmt.Sprintf("jwks %d:%s %s", len(i.url), i.url, i.jwks) }
+func (i *Provider) keepName() string { return fmt.Sprintf("jwks %d:%s %s", len(i.url), i.url, i.jwks) }
 
 // restore takes the last good keys of a former process, once: an edge that is
 // started while the issuer is away goes on serving its tokens. One request
 // fetches newer ones at once.
-func (i *issuer) restore(keep policy.Keep, now int64, wall time.Time) {
+func (i *Provider) restore(keep policy.Keep, now int64, wall time.Time) {
 	if keep == nil {
 		return
 	}
@@ -37,7 +40,7 @@ func (i *issuer) restore(keep policy.Keep, now int64, wall time.Time) {
 }
 
 // save keeps a key set that was just fetched.
-func (i *issuer) save(raw []byte) {
+func (i *Provider) save(raw []byte) {
 	if k := i.kept.Load(); k != nil {
 		(*k).Save(i.keepName(), raw)
 	}

@@ -1,4 +1,4 @@
-package jwt
+package provider
 
 import (
 	"encoding/base64"
@@ -11,32 +11,34 @@ import (
 
 // Bounds of a token. Everything is checked before anything is decoded.
 const (
-	maxToken = 8 << 10
 	maxDepth = 16
 	maxKid   = 256
 )
 
 var errMalformed = errors.New("the token is malformed")
 
-// header is a token's protected header, as much as is accepted of it.
-type header struct {
-	alg string
-	kid string // "" when absent
+// MaxToken is the longest token that is looked at, in bytes.
+const MaxToken = 8 << 10
+
+// Header is a token's protected header, as much as is accepted of it.
+type Header struct {
+	Alg string
+	Kid string // "" when absent
 }
 
-// token is a decoded token whose signature has not been looked at yet.
-type token struct {
-	raw    string
-	header header
-	claims map[string]any // numbers are json.Number
+// Token is a decoded token whose signature has not been looked at yet.
+type Token struct {
+	Raw    string
+	Header Header
+	Claims map[string]any // numbers are json.Number
 }
 
-// parseToken decodes a compact JWS in the one form that is accepted: three parts
+// ParseToken decodes a compact JWS in the one form that is accepted: three parts
 // of unpadded base64url without spare bits, both JSON objects without repeated
 // names, at most 16 levels deep, in valid UTF-8. Types are those that its typ may
 // have; none: the usual ones.
-func parseToken(raw string, types []string) (*token, error) {
-	if len(raw) > maxToken || strings.Count(raw, ".") != 2 {
+func ParseToken(raw string, types []string) (*Token, error) {
+	if len(raw) > MaxToken || strings.Count(raw, ".") != 2 {
 		return nil, errMalformed
 	}
 	parts := strings.Split(raw, ".")
@@ -44,14 +46,14 @@ func parseToken(raw string, types []string) (*token, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &token{raw: raw}
-	if t.header, err = readHeader(head, types); err != nil {
+	t := &Token{Raw: raw}
+	if t.Header, err = readHeader(head, types); err != nil {
 		return nil, err
 	}
 	if _, err := decodePart(parts[2]); err != nil || parts[2] == "" {
 		return nil, errMalformed
 	}
-	t.claims, err = decodeObject(parts[1])
+	t.Claims, err = decodeObject(parts[1])
 	return t, err
 }
 
@@ -74,18 +76,18 @@ func decodeObject(part string) (map[string]any, error) {
 // readHeader takes alg, kid and typ. Keys and addresses of keys that a token
 // brings along (RFC 7515 4.1.2–4.1.6) are never used; a token that carries one is
 // refused, as is one with critical extensions, and a nested or encrypted one.
-func readHeader(m map[string]any, types []string) (h header, err error) {
+func readHeader(m map[string]any, types []string) (h Header, err error) {
 	for _, name := range []string{"crit", "jwk", "jku", "x5u", "x5c", "cty", "enc", "zip", "b64"} {
 		if _, ok := m[name]; ok {
 			return h, errMalformed
 		}
 	}
 	var ok bool
-	if h.alg, ok = m["alg"].(string); !ok || h.alg == "" {
+	if h.Alg, ok = m["alg"].(string); !ok || h.Alg == "" {
 		return h, errMalformed
 	}
 	if kid, there := m["kid"]; there {
-		if h.kid, ok = kid.(string); !ok || h.kid == "" || len(h.kid) > maxKid {
+		if h.Kid, ok = kid.(string); !ok || h.Kid == "" || len(h.Kid) > maxKid {
 			return h, errMalformed
 		}
 	}

@@ -1,4 +1,4 @@
-package jwt
+package provider
 
 import (
 	"crypto/ecdsa"
@@ -110,20 +110,20 @@ func TestKeyFits(t *testing.T) {
 	rsaPublic := &rsa.PublicKey{N: big.NewInt(1), E: 3}
 	ec := func(c elliptic.Curve) *ecdsa.PublicKey { return &ecdsa.PublicKey{Curve: c} }
 	for _, tt := range []struct {
-		key  *key
+		key  *Key
 		fits []string
 	}{
-		{&key{public: rsaPublic}, []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}},
-		{&key{public: rsaPublic, alg: "PS256"}, []string{"PS256"}},
-		{&key{public: ec(elliptic.P256())}, []string{"ES256"}},
-		{&key{public: ec(elliptic.P384())}, []string{"ES384"}},
-		{&key{public: ec(elliptic.P521())}, []string{"ES512"}},
-		{&key{public: ec(elliptic.P224())}, nil},
-		{&key{public: ed25519.PublicKey{}}, []string{"EdDSA"}},
-		{&key{public: ed25519.PublicKey{}, alg: "HS256"}, nil},
+		{&Key{public: rsaPublic}, []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}},
+		{&Key{public: rsaPublic, alg: "PS256"}, []string{"PS256"}},
+		{&Key{public: ec(elliptic.P256())}, []string{"ES256"}},
+		{&Key{public: ec(elliptic.P384())}, []string{"ES384"}},
+		{&Key{public: ec(elliptic.P521())}, []string{"ES512"}},
+		{&Key{public: ec(elliptic.P224())}, nil},
+		{&Key{public: ed25519.PublicKey{}}, []string{"EdDSA"}},
+		{&Key{public: ed25519.PublicKey{}, alg: "HS256"}, nil},
 	} {
 		var got []string
-		for _, a := range append([]string{"HS256", "none", "NONE", ""}, algorithms...) {
+		for _, a := range append([]string{"HS256", "none", "NONE", ""}, Algorithms...) {
 			if tt.key.fits(a) {
 				got = append(got, a)
 			}
@@ -139,7 +139,7 @@ func TestKeyFits(t *testing.T) {
 func FuzzParseToken(f *testing.F) {
 	f.Add("eyJhbGciOiJFUzI1NiJ9.eyJhIjoxfQ.AA")
 	f.Fuzz(func(t *testing.T, raw string) {
-		tok, err := parseToken(raw, nil)
+		tok, err := ParseToken(raw, nil)
 		if err != nil {
 			return
 		}
@@ -151,7 +151,7 @@ func FuzzParseToken(f *testing.F) {
 				t.Fatalf("%q has a second form", raw)
 			}
 		}
-		if tok.header.alg == "" || tok.claims == nil {
+		if tok.Header.Alg == "" || tok.Claims == nil {
 			t.Fatalf("%+v", tok)
 		}
 	})
