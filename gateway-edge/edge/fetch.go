@@ -130,14 +130,16 @@ func (f *fetcher) send(ctx context.Context, r *policy.FetchRequest, c *http.Clie
 		return nil, fmt.Errorf("fetch: %w", withoutURL(err))
 	}
 	defer resp.Body.Close()
+	got := &policy.FetchResponse{Status: resp.StatusCode, Header: resp.Header}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, r.Limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("fetch: read body: %w", err)
+		return got, fmt.Errorf("fetch: read body: %w", err)
 	}
 	if int64(len(body)) > r.Limit {
-		return nil, fmt.Errorf("fetch: the body is longer than %d bytes", r.Limit)
+		return got, fmt.Errorf("fetch: the body is longer than %d bytes", r.Limit)
 	}
-	return &policy.FetchResponse{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+	got.Body = body
+	return got, nil
 }
 
 // withoutURL leaves the address out: it may hold a credential in its query.

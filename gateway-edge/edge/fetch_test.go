@@ -11,6 +11,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
 	"github.com/tollgate/tollgate/gateway-edge/match"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
 
 func newTestFetcher(t *testing.T, private bool) *fetcher {
@@ -60,6 +61,10 @@ func TestFetch(t *testing.T) {
 		case c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)):
 			t.Errorf("%s: %v, want %q", c.path, err, c.err)
 		}
+	}
+	got, err := f.send(t.Context(), &policy.FetchRequest{Method: "GET", URL: srv.URL + "/long", Limit: 100}, f.client)
+	if err == nil || got == nil || got.Status != 200 || len(got.Body) > 0 {
+		t.Errorf("a body that is too long takes the status along: %+v %v", got, err)
 	}
 }
 

@@ -127,7 +127,8 @@ type Fetch interface {
 	// Get reads at most limit bytes; a longer body is an error. Header has the
 	// response's fields by canonical name, the last one of a name.
 	Get(b Blocking, url string, limit int64) (body []byte, header map[string]string, status int, err error)
-	// Do makes any request. Redirects are not followed.
+	// Do makes any request. Redirects are not followed. A response beside an error has
+	// no body: its head came, and its body did not, or was too long.
 	Do(b Blocking, r *FetchRequest) (*FetchResponse, error)
 }
 

@@ -121,10 +121,11 @@ func (p *authoriser) request(x *policy.Exchange) *policy.FetchRequest {
 	return r
 }
 
-// ask asks the authoriser. An answer of 500 and above is a failure.
+// ask asks the authoriser. An answer of 500 and above is a failure. A refusal is one
+// whatever becomes of its body.
 func (p *authoriser) ask(b policy.Blocking, r *policy.FetchRequest) (*answer, error) {
 	got, err := p.fetch.Do(b, r)
-	if err != nil {
+	if err != nil && (got == nil || got.Status < 300) {
 		return nil, err
 	}
 	if got.Status >= 500 || got.Status < 200 {

@@ -1,6 +1,9 @@
 package extauth
 
 import (
+	"context"
+	"errors"
+
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -53,7 +56,7 @@ func (p *authoriser) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot
 	}
 	switch {
 	case err != nil:
-		return p.failed(x, err)
+		return p.failed(b, x, err)
 	case got.status >= 300:
 		return p.deny(x, got)
 	}
@@ -92,12 +95,13 @@ func (p *authoriser) admit(x *policy.Exchange, e *entry, who *policy.Principal) 
 	return x.Next()
 }
 
-// failed is what happens when the authoriser can't be asked.
-func (p *authoriser) failed(x *policy.Exchange, err error) policy.Action {
+// failed is what happens when the authoriser can't be asked. A client that goes away
+// meanwhile says nothing about the authoriser, and gets in by that nowhere.
+func (p *authoriser) failed(b policy.Blocking, x *policy.Exchange, err error) policy.Action {
 	if x.Tracing() {
 		x.TraceDetail(err.Error())
 	}
-	if p.config.OnFailure != failAllow {
+	if p.config.OnFailure != failAllow || errors.Is(b.Context().Err(), context.Canceled) {
 		return x.RejectDetail(contract.CodeProviderUnavailable, 0, "The authoriser can't be asked at the moment")
 	}
 	for _, n := range p.copied {
@@ -129,6 +133,9 @@ func (p *authoriser) deny(x *policy.Exchange, a *answer) policy.Action {
 		default:
 			x.Response().Header.Set(n, v)
 		}
+	}
+	if len(a.body) == 0 {
+		kind = ""
 	}
 	return x.Answer(a.status, kind, a.body)
 }

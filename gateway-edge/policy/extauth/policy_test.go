@@ -1,12 +1,15 @@
 package extauth_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/extauth"
 	"github.com/tollgate/tollgate/gateway-edge/policy/policytest"
@@ -45,6 +48,8 @@ func (s *service) answer(r *policy.FetchRequest) (*policy.FetchResponse, error) 
 		return &policy.FetchResponse{Status: 500, Header: h}, nil
 	case "away":
 		return nil, errors.New("connection refused")
+	case "large no":
+		return &policy.FetchResponse{Status: 403, Header: h, Body: make([]byte, 70<<10)}, nil
 	case "large":
 		return &policy.FetchResponse{Status: 200, Header: h, Body: make([]byte, 70<<10)}, nil
 	}
@@ -88,7 +93,7 @@ func TestPolicy(t *testing.T) {
 	passed := policytest.Want{Forwarded: true}
 	forbidden := policytest.Want{Rejected: true, Code: contract.CodeForbidden}
 	away := policytest.Want{Rejected: true, Code: contract.CodeProviderUnavailable}
-	u1, no, who := "u1", "no", "who are you"
+	u1, no, who, nothing := "u1", "no", "who are you", ""
 	user := policytest.Want{Forwarded: true, Consumer: &u1, Sent: map[string]string{"X-User": "u1"}}
 	other := func(s policytest.Step, change func(*policytest.Request)) policytest.Step {
 		change(&s.Request)
@@ -123,6 +128,7 @@ func TestPolicy(t *testing.T) {
 		}},
 		{Name: "open", Config: with(names + `,"on_failure":"allow"`), Deps: deps, Steps: []policytest.Step{
 			send("away", policytest.Want{Forwarded: true, Sent: map[string]string{"X-User": ""}}), send("500", passed), send("no", policytest.Want{Answered: true, Status: 403}),
+			send("large no", policytest.Want{Answered: true, Status: 403, Body: &nothing, Header: map[string]string{"Content-Type": "", "Www-Authenticate": "Own"}}), send("large", passed),
 		}},
 		{Name: "kept", Config: with(names + `,"cache":"30s"`), Deps: deps, Steps: []policytest.Step{
 			send("yes", user), asked(send("yes", user), 1),
@@ -157,6 +163,52 @@ func TestPolicy(t *testing.T) {
 		}}},
 	}})
 }
+
+// TestGoneIsNotAway: a client that goes away while the authoriser is asked is not
+// let in by on_failure, as one is whose authoriser takes too long.
+func TestGoneIsNotAway(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		end  error
+		want policy.EngineStatus
+	}{"gone": {context.Canceled, policy.EngineTurned}, "late": {context.DeadlineExceeded, policy.EngineGo}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := ended{over{t.Context(), c.end}}
+			d := policytest.NewDeps()
+			d.Fetch = policytest.Server(func(*policy.FetchRequest) (*policy.FetchResponse, error) { return nil, c.end })
+			p, err := extauth.New([]byte(with(`"on_failure":"allow"`)), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			chain, err := policy.CompileChain([]policy.Step{{Policy: p, Descriptor: &extauth.Descriptor}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := policy.EngineNew(func() int64 { return 1 }, match.CanonPath)
+			if st := chain.EngineRun(x); st != policy.EngineSuspended {
+				t.Fatalf("status %d", st)
+			}
+			if st := chain.EngineResume(policy.EngineMayBlock(ctx), x); st != c.want {
+				t.Errorf("status %d, want %d: %v", st, c.want, policy.EngineOf(x).Reply.Code)
+			}
+		})
+	}
+}
+
+// ended is a wait that is over.
+type ended struct{ over }
+
+type over struct {
+	context.Context
+	err error
+}
+
+func (o over) Err() error { return o.err }
+
+func (e ended) Context() context.Context                        { return e.over }
+func (ended) Reader(policy.Side) io.Reader                      { return nil }
+func (ended) Writer(policy.Origin, int) (io.WriteCloser, error) { return nil, io.ErrClosedPipe }
 
 func FuzzConfig(f *testing.F) { policytest.FuzzConfig(f, &extauth.Descriptor) }
 

@@ -131,7 +131,7 @@ func (s Server) Do(b policy.Blocking, r *policy.FetchRequest) (*policy.FetchResp
 	}
 	got, err := s(r)
 	if err == nil && int64(len(got.Body)) > r.Limit {
-		return nil, errors.New("the answer is too large")
+		return &policy.FetchResponse{Status: got.Status, Header: got.Header}, errors.New("the answer is too large")
 	}
 	return got, err
 }
