@@ -3,7 +3,8 @@ package mirror
 import (
 	"context"
 	"math/rand/v2"
-	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
@@ -39,26 +40,20 @@ func (p *mirror) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 	return x.Next()
 }
 
-// own are fields of the caller's that a copy does not carry: credentials, and what
-// would make the answer another one than the request's.
-var own = []policy.Name{policy.Authorization, policy.Cookie, policy.XAPIKey, policy.ProxyAuthorization}
+// own are fields of the caller's that a copy does not carry: credentials, and those
+// that the route's backend was given.
+var own = []policy.Name{
+	policy.Authorization, policy.Cookie, policy.XAPIKey, policy.ProxyAuthorization, policy.FixedName("X-Amz-Security-Token"),
+}
 
 // copyOf keeps nothing of the exchange.
 func (p *mirror) copyOf(x *policy.Exchange) *policy.CallRequest {
-	q := x.Request()
-	r := &policy.CallRequest{
-		Method: q.Method.Clone(), Path: q.Path.Clone(), Query: q.Query.Clone(), Header: x.Forwarding(),
-		Client: netip.AddrFrom16(x.Client().As16()).Unmap(), Limit: 64 << 10, Timeout: p.timeout,
-	}
-fields:
-	for name, v := range q.Header.Each() {
-		for i := range own {
-			if name.Fold(own[i].String()) {
-				continue fields
-			}
+	r := x.Call()
+	r.Limit, r.Timeout = 64<<10, p.timeout
+	for name := range r.Header {
+		if slices.ContainsFunc(own, func(n policy.Name) bool { return strings.EqualFold(name, n.String()) }) {
+			delete(r.Header, name)
 		}
-		n := name.Clone()
-		r.Header[n] = append(r.Header[n], v.Clone())
 	}
 	r.Header["X-Mirrored"] = []string{"1"}
 	for c := range x.Body().Chunks() {
