@@ -40,6 +40,9 @@ func (x *Exchange) Call() *CallRequest {
 		Method: x.e.Req.Method.Clone(), Path: x.e.Req.Path.Clone(), Query: x.e.Req.Query.Clone(),
 		Client: x.e.ClientAddr, Header: map[string][]string{},
 	}
+	if x.e.Route != nil && x.e.Route.PreserveHost {
+		r.Host = x.e.Req.Host.Clone()
+	}
 	for _, f := range x.e.ReqHeader.f {
 		if name := strings.Clone(f.Name); !f.Dead {
 			r.Header[name] = append(r.Header[name], strings.Clone(f.Value))

@@ -97,5 +97,6 @@ type Route struct {
 	GatewayID, GatewayName, OrganizationID string
 	Version                                uint64 // of the gateway's configuration
 	Public                                 bool
+	PreserveHost                           bool // the backend gets the client's Host
 	Test                                   bool // the gateway's mode is test: free limits, never billed
 }

@@ -72,6 +72,9 @@ func CodeOf(err error) contract.Code {
 // Deps.Upstream. The last one counts.
 func (x *Exchange) SendTo(c Caller) { x.e.SentTo = c }
 
+// SentTo is the upstream that a policy chose by SendTo; nil: the route's.
+func (x *Exchange) SentTo() Caller { return x.e.SentTo }
+
 // Forwarding are the fields that tell a backend of the caller, as the engine sends
 // them with a request that it forwards: for requests that an integration makes on
 // the caller's behalf.

@@ -33,6 +33,9 @@ func New(up *balance.Upstream, now func() int64) policy.Caller { return &caller{
 // Upstream is the upstream that c calls.
 func (c *caller) Upstream() *balance.Upstream { return c.up }
 
+// Name is the upstream's name.
+func (c *caller) Name() string { return c.up.Name }
+
 // one is a call under way.
 type one struct {
 	*caller

@@ -17,6 +17,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/respcache"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cache"
+	"github.com/tollgate/tollgate/gateway-edge/policy/release"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -268,5 +269,44 @@ func TestCachePurge(t *testing.T) {
 	}
 	if n := store.Purge("gw_2", &contract.Purge{All: true}); n != 0 {
 		t.Errorf("another gateway's purge removed %d", n)
+	}
+}
+
+// TestCacheRelease: what a canary answers is for those in the canary, stale as well
+// as fresh, and the backend is asked as the route asks it.
+func TestCacheRelease(t *testing.T) {
+	version := func(name string) *httptest.Server {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Age", "9")
+			w.Header().Set("Cache-Control", "max-age=1, stale-while-revalidate=60")
+			_, _ = io.WriteString(w, name+" for "+r.Host)
+		}))
+		t.Cleanup(s.Close)
+		return s
+	}
+	store, err := respcache.New(respcache.Config{Max: 64 << 20, PerOrganization: 32 << 20, Now: clock.New().Boot})
+	must(t, err)
+	e := newEdge(t, edgeOptions{policies: []*policy.Descriptor{&cache.Descriptor, &release.Descriptor}, cache: store})
+	g := plain(version("stable").URL)
+	g.Upstreams = append(g.Upstreams, contract.Upstream{Name: "v2", ID: "up_2", Num: 2, Targets: []contract.Target{{URL: version("canary").URL}}})
+	g.Routes[0].PreserveHost = true
+	g.Routes[0].Policies = []contract.Policy{
+		{Type: "release", Config: json.RawMessage(`{"variants":[{"name":"canary","upstream":"v2","when":[{"header":"X-Canary","value":"1"}]}]}`)},
+		{Type: "cache"},
+	}
+	e.serve(g)
+	puts := func() int64 { return store.Stats().Puts }
+	for i := range int64(4) {
+		for who, want := range map[string]string{"1": "canary for demo.localhost", "0": "stable for demo.localhost"} {
+			if got := cacheAsk(t, e, "/x", "GET X-Canary: "+who); got.body != want {
+				t.Fatalf("round %d: %q, want %q", i, got.body, want)
+			}
+		}
+		for tries := 0; tries < 500 && puts() < 2*(i+1); tries++ { // until both were refreshed
+			time.Sleep(2 * time.Millisecond)
+		}
+		if puts() < 2*(i+1) {
+			t.Fatalf("round %d: %d answers were stored", i, puts())
+		}
 	}
 }

@@ -192,7 +192,7 @@ func (b *builder) route(i int) (*Route, error) {
 		Policy: &policy.Route{
 			ID: r.ID, Name: r.Name, Num: r.Num, Gateway: b.doc.Num, Organization: b.doc.OrganizationNum,
 			GatewayID: b.doc.ID, GatewayName: b.doc.Name, OrganizationID: b.doc.Organization,
-			Version: b.doc.Version, Public: r.Public, Test: test,
+			Version: b.doc.Version, Public: r.Public, PreserveHost: r.PreserveHost, Test: test,
 		},
 	}
 	var err error

@@ -70,9 +70,9 @@ func (p *cache) OnRequest(x *policy.Exchange, s *policy.Slot) policy.Action {
 	if q.Length != 0 || q.Header.Has(policy.IfMatch) || q.Header.Has(ifUnmodifiedSince) || q.Header.Has(policy.Upgrade) {
 		return c.bypass(x, "")
 	}
-	var ok bool
-	if c.key, ok = p.appendKey(c.key[:0], x); !ok {
-		return c.bypass(x, "the caller has no number")
+	var whyNot string
+	if c.key, whyNot = p.appendKey(c.key[:0], x); whyNot != "" {
+		return c.bypass(x, whyNot)
 	}
 	if len(c.key) > maxAhead {
 		return c.bypass(x, "the key is too long")

@@ -53,14 +53,17 @@ func (p *cache) identify(b []byte, who *policy.Principal) ([]byte, bool) {
 	return binary.AppendUvarint(append(b, kind), n), true
 }
 
-// appendKey appends the key of a request. It reports false where the request has
-// none: nothing is stored for its caller.
-func (p *cache) appendKey(b []byte, x *policy.Exchange) ([]byte, bool) {
+// appendKey appends the key of a request. Where the request has none, and nothing
+// is stored for its caller, whyNot says so.
+func (p *cache) appendKey(b []byte, x *policy.Exchange) (_ []byte, whyNot string) {
 	q := x.Request()
 	b = binary.AppendUvarint(b, p.scope)
 	b, ok := p.identify(b, x.Principal())
 	if !ok {
-		return b, false
+		return b, "the caller has no number"
+	}
+	if b, ok = chosenUpstream(b, x.SentTo()); !ok {
+		return b, "the upstream has no name"
 	}
 	b = part(b, q.Scheme)
 	b = part(b, q.Host)
@@ -86,7 +89,20 @@ func (p *cache) appendKey(b []byte, x *policy.Exchange) ([]byte, bool) {
 	for _, n := range p.claims {
 		b = claimPart(b, x.Principal(), n)
 	}
-	return b, true
+	return b, ""
+}
+
+// chosenUpstream appends which upstream a policy chose for the request: what one
+// version of a service answers is no answer of another one.
+func chosenUpstream(b []byte, to policy.Caller) ([]byte, bool) {
+	if to == nil {
+		return append(b, 0), true
+	}
+	u, ok := to.(interface{ Name() string })
+	if !ok {
+		return b, false
+	}
+	return part(b, policy.Static(u.Name())), true
 }
 
 // chosen appends the parameters that the configuration names, in its order.

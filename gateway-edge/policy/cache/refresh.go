@@ -13,8 +13,12 @@ func (c *call) refresh(x *policy.Exchange) policy.Action {
 	if !c.mayShare(x) {
 		return c.serve(x, c.have)
 	}
-	if c.p.upstream != nil {
-		if c.have.refreshing.CompareAndSwap(false, true) && !c.behind(x) {
+	to := c.p.upstream
+	if chosen := x.SentTo(); chosen != nil {
+		to = chosen
+	}
+	if to != nil {
+		if c.have.refreshing.CompareAndSwap(false, true) && !c.behind(x, to) {
 			c.have.refreshing.Store(false)
 		}
 		return c.serve(x, c.have)
@@ -29,26 +33,26 @@ func (c *call) refresh(x *policy.Exchange) policy.Action {
 }
 
 // behind asks the upstream in the background; false: there is no room for that.
-func (c *call) behind(x *policy.Exchange) bool {
+func (c *call) behind(x *policy.Exchange, to policy.Caller) bool {
 	y, p := x.Detach(), c.p
 	b := &call{p: p, key: append([]byte(nil), c.key...), asks: newDirectives(), item: c.item, have: c.have, base: c.item.Base, detached: true}
 	return p.store.Later(func(ctx context.Context) {
 		defer b.item.Value.(*stored).refreshing.Store(false)
 		defer b.fill.release(p)
-		b.again(ctx, y)
+		b.again(ctx, y, to)
 	})
 }
 
 // again asks the upstream about what is stored, and stores what it says. An error
 // leaves things as they are: the next request asks again.
-func (b *call) again(ctx context.Context, y *policy.Exchange) {
+func (b *call) again(ctx context.Context, y *policy.Exchange, to policy.Caller) {
 	h := y.Request().Header
 	h.Del(policy.IfNoneMatch)
 	h.Del(policy.IfModifiedSince)
 	b.ask(y)
 	r := y.Call()
 	r.Method, r.Limit = "GET", b.p.c.MaxBody
-	got, err := b.p.upstream.Call(ctx, r)
+	got, err := to.Call(ctx, r)
 	if err != nil {
 		return
 	}
