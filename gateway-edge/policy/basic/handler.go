@@ -14,7 +14,7 @@ import (
 const (
 	// rightFor is how long a credential that was right is not compared again.
 	rightFor = int64(5 * time.Minute)
-	held     = 10 * time.Second
+	heldFor  = 10 * time.Second
 	// maxCredential bounds the field's value behind the scheme.
 	maxCredential = 1 << 10
 )
@@ -59,7 +59,7 @@ func (p *passwords) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action 
 		return x.Wait()
 	}
 	if p.state.clients.Held(x.Client(), now) {
-		return x.RejectDetail(contract.CodeRateLimited, held, "Too many wrong passwords")
+		return p.held(x)
 	}
 	if p.nobody != nil || p.identities != nil && p.config.Issuer != "" {
 		return x.Wait()
@@ -80,25 +80,58 @@ func (p *passwords) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot)
 	}
 	now := x.Now()
 	hash := memo.Key(&p.print, v)
-	e := p.state.right.Get(&hash)
-	if e == nil || !e.Good(now, 0) {
-		select {
-		case p.state.slots <- struct{}{}:
-		case <-b.Context().Done():
-			return x.Reject(contract.CodeOverloaded, 0)
-		}
-		e = p.compare(v, hash, now)
-		<-p.state.slots
-	}
-	if e == nil {
-		p.state.clients.Failed(x.Client(), now)
-		return p.refuse(x, contract.CodeCredentialsInvalid)
+	e, code := p.decide(b, x, v, hash, now)
+	switch code {
+	case 0:
+	case contract.CodeCredentialsInvalid:
+		return p.refuse(x, code)
+	case contract.CodeRateLimited:
+		return p.held(x)
+	default:
+		return x.Reject(code, 0)
 	}
 	who, available := e.known.Find(b, now)
 	if !available && p.config.RequireConsumer {
 		return x.Reject(contract.CodeKeyStoreUnavailable, 0)
 	}
 	return p.admit(x, who)
+}
+
+// decide finds out whether a credential is right, when its turn has come if that
+// takes time: what others found meanwhile counts.
+func (p *passwords) decide(b policy.Blocking, x *policy.Exchange, v policy.Text, hash [32]byte, now int64) (*entry, contract.Code) {
+	if p.nobody != nil {
+		if !enter(b, p.state.turn) {
+			return nil, contract.CodeOverloaded
+		}
+		defer func() { <-p.state.turn }()
+	}
+	if e := p.state.right.Get(&hash); e != nil && e.Good(now, 0) {
+		return e, 0
+	}
+	if p.state.clients.Held(x.Client(), now) {
+		return nil, contract.CodeRateLimited
+	}
+	if p.nobody != nil {
+		if !enter(b, hashing) {
+			return nil, contract.CodeOverloaded
+		}
+		defer func() { <-hashing }()
+	}
+	if e := p.compare(v, hash, now); e != nil {
+		return e, 0
+	}
+	p.state.clients.Failed(x.Client(), now)
+	return nil, contract.CodeCredentialsInvalid
+}
+
+func enter(b policy.Blocking, room chan struct{}) bool {
+	select {
+	case room <- struct{}{}:
+		return true
+	case <-b.Context().Done():
+		return false
+	}
 }
 
 // compare decides on a credential and remembers a right one; nil: it is wrong.
@@ -144,6 +177,10 @@ func (p *passwords) admit(x *policy.Exchange, who *policy.Principal) policy.Acti
 		x.Request().Header.Del(policy.Authorization)
 	}
 	return x.Next()
+}
+
+func (p *passwords) held(x *policy.Exchange) policy.Action {
+	return x.RejectDetail(contract.CodeRateLimited, heldFor, "Too many wrong passwords")
 }
 
 func (p *passwords) refuse(x *policy.Exchange, code contract.Code) policy.Action {

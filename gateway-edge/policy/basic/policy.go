@@ -43,9 +43,12 @@ const (
 	maxRealm = 64
 	// mostFailures of one client in ten seconds.
 	mostFailures = 10
-	// hashing is how many hashes are computed at once: each may take 64 MiB.
-	hashing = 2
 )
+
+// hashing is how many hashes the edge computes at once: each may take 64 MiB. A
+// gateway has one under way or in the queue, so that no other's flood of guesses takes
+// all turns.
+var hashing = make(chan struct{}, 2)
 
 // New makes the policy. Its error is a contract.FieldErrors.
 func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
@@ -105,7 +108,7 @@ type user struct {
 	secret secret
 }
 
-// passwords is immutable; the state is the route's or the gateway's.
+// passwords is immutable; the state is the gateway's.
 type passwords struct {
 	config     Config
 	users      map[string]*user
@@ -122,11 +125,11 @@ type state struct {
 	salt    [32]byte
 	right   memo.Table[entry, *entry]
 	clients *throttle.Table
-	slots   chan struct{}
+	turn    chan struct{} // the gateway's
 }
 
 func newState() *state {
-	s := &state{clients: throttle.New(mostFailures), slots: make(chan struct{}, hashing)}
+	s := &state{clients: throttle.New(mostFailures), turn: make(chan struct{}, 1)}
 	_, _ = rand.Read(s.salt[:]) // it never fails (crypto/rand)
 	return s
 }
