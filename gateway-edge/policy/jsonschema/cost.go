@@ -13,7 +13,7 @@ const (
 	plenty      = 1 << 40 // where counting stops
 )
 
-// costs computes how many evaluations one value at each depth of a document takes
+// costs makes the lists of a schema cheap and computes how many evaluations one value at each depth of a document takes
 // at most. It ends before the first depth that takes more than maxPerValue.
 //
 // A value at depth d is evaluated once for each way in which schemas lead to it:
@@ -22,6 +22,9 @@ const (
 func costs(root *js.Schema) []int {
 	w := &walker{ways: map[step]int{}, anchors: map[string][]*js.Schema{}, seen: map[*js.Schema]bool{}}
 	w.collect(root)
+	for s := range w.seen {
+		lookUp(s)
+	}
 	var out []int
 	for d := range 4 * document.MaxDepth {
 		n := w.count(root, d)
@@ -80,6 +83,11 @@ func (w *walker) count(s *js.Schema, depth int) (n int) {
 	w.ways[at] = 0 // a schema that leads to itself in place is refused by the library
 	if depth == 0 {
 		n = 1
+		for _, x := range s.Extensions {
+			if c, ok := x.(*choice); ok {
+				n = min(n+c.weight, plenty)
+			}
+		}
 	}
 	for _, c := range inPlace(s) {
 		n = min(n+w.count(c, depth), plenty)

@@ -1,6 +1,7 @@
 package jsonschema_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -76,6 +77,54 @@ func TestUnusable(t *testing.T) {
 			t.Errorf("%.60s: %v, want %q inside", schema, err, want)
 		}
 	}
+}
+
+// TestEnum: values are found by what they are, however they are written, and a long
+// list costs no more than a short one.
+func TestEnum(t *testing.T) {
+	s := must(t, `{"enum":[1,"1",2.50,-0,1e300,null,true,[1,{"a":2}],{"b":[]}]}`)
+	for body, fits := range map[string]bool{
+		`1`: true, `1.0`: true, `10e-1`: true, `"1"`: true, `2.5`: true, `0`: true, `0.0`: true, `-0.0`: true, `1E+300`: true, `1e299`: false, `null`: true, `true`: true,
+		`[1.0,{"a":2e0}]`: true, `{"b":[]}`: true, `2`: false, `"2"`: false, `false`: false, `[]`: false, `{}`: false, `{"b":[0]}`: false, `-1`: false,
+	} {
+		if errs := s.Check(parse(t, body)); (errs == nil) != fits {
+			t.Errorf("%s: %v", body, errs)
+		}
+	}
+	list := make([]string, 1000)
+	for i := range list {
+		list[i] = strconv.Itoa(i)
+	}
+	many := must(t, `{"items":{"enum":[`+strings.Join(list, ",")+`]}}`)
+	body := parse(t, `[`+strings.TrimSuffix(strings.Repeat("999,", 100_000), ",")+`]`)
+	if n := testing.AllocsPerRun(1, func() {
+		if errs := many.Check(body); errs != nil {
+			t.Error(errs)
+		}
+	}); n > 2_000_000 { // twenty a value; to compare with each of the list takes thousands
+		t.Errorf("%.0f allocations", n)
+	}
+	if errs := must(t, `{"items":{"enum":[[`+strings.Join(list, ",")+`]]}}`).Check(parse(t, `[`+strings.TrimSuffix(strings.Repeat("[999],", 50_000), ",")+`]`)); len(errs) != 1 || !strings.Contains(errs[0].Detail, "too large") {
+		t.Errorf("%v", errs)
+	}
+}
+
+func must(t *testing.T, src string) *jsonschema.Schema {
+	t.Helper()
+	s, err := compile(t, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func parse(t *testing.T, src string) any {
+	t.Helper()
+	v, err := document.ParseJSON([]byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 // TestMany: a document with many faults is told 50 of them.
