@@ -17,6 +17,7 @@ const (
 	actReject
 	actAnswer
 	actStreamed
+	actAccept
 )
 
 // Next goes on.

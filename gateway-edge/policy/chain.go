@@ -138,6 +138,7 @@ const (
 	EngineSuspended                     // call Resume where blocking is allowed
 	EngineNeedBody                      // collect the side's body (EngineBodyMax), then run again
 	EngineStreamed                      // a policy wrote the answer through Blocking.Writer
+	EngineAccept                        // the integration takes the WebSocket: Accepted
 )
 
 // EngineRun runs the request side from where it stands. It never blocks.
@@ -231,6 +232,10 @@ func (e *EngineExchange) requestAction(s *chainStep, a Action) EngineStatus {
 		return EngineTurned
 	case actStreamed:
 		return EngineStreamed
+	case actAccept:
+		if s.phase == PhaseIntegrate && e.Socket.s != "" && e.Accepted != nil && e.Accepted.Handler != nil {
+			return EngineAccept
+		}
 	}
 	return e.fail()
 }
@@ -414,7 +419,7 @@ func (e *EngineExchange) trace(s *chainStep, a Action, response bool) {
 		t.Verdict = "next"
 	case actWait:
 		t.Verdict = "wait"
-	case actAnswer, actStreamed:
+	case actAnswer, actStreamed, actAccept:
 		t.Verdict = "answer"
 	case actReject:
 		t.Verdict, t.Code = "reject", e.Reply.Code.String()

@@ -106,6 +106,9 @@ type Descriptor struct {
 	// Answers says that the policy always answers by itself: its route needs no
 	// upstream.
 	Answers bool
+	// Accepts says that the integration takes WebSockets, and nothing else: only then
+	// may its route take them.
+	Accepts bool
 	// Identifies says that a policy of phase authorize may say who calls, and may be
 	// all the authentication that a route has.
 	Identifies bool

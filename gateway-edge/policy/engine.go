@@ -65,6 +65,11 @@ type EngineExchange struct {
 	// SentTo is the upstream that a policy chose; nil: the route's.
 	SentTo Caller
 
+	// Socket is the id that the WebSocket will have that the request asks for, "" where
+	// no integration can accept it; Accepted is set once one has.
+	Socket   Text
+	Accepted *EngineAccepted
+
 	// Reply is what the policy that turned the request answered.
 	Reply EngineReply
 	// ReqBody and RespBody are set once the side's body was collected.
@@ -141,6 +146,7 @@ func (e *EngineExchange) Reset() {
 	}
 	e.ClientAddr, e.Port, e.Route, e.ParamCount = netip.Addr{}, 0, nil, 0
 	e.RequestID, e.Certificate, e.SentTo = Text{}, nil, nil
+	e.Socket, e.Accepted = Text{}, nil
 	e.Reply = EngineReply{}
 	e.ReqBody, e.RespBody = nil, nil
 	e.Outcome = Outcome{}

@@ -112,6 +112,9 @@ func (j *job) reply() []byte {
 	if r.Status != 0 && (r.Status < 200 || r.Status > 599) {
 		r = policy.EngineReply{Code: contract.CodeInternal}
 	}
+	if r.Status/100 == 2 && j.shake != nil && j.shake.client == "" {
+		r = policy.EngineReply{Code: contract.CodeUpgradeRefused, Detail: "no WebSocket is opened here"} // a client would take it for open
+	}
 	var body []byte
 	if r.Status != 0 {
 		j.refused, j.code = false, 0

@@ -19,6 +19,7 @@ import (
 // Config is what an engine needs.
 type Config struct {
 	Edge    string           // the edge's id, for logs and traces
+	EdgeTag string           // what the ids of its connections begin with
 	Domain  string           // under which gateways have their hosts
 	Table   *snapshot.Table  // who answers for a host
 	Meter   *meter.Meter     // counts
@@ -93,6 +94,8 @@ type Engine struct {
 	waiting   atomic.Int64
 	waiters   sync.Map // gateway number → *atomic.Int64
 	collected atomic.Int64
+	sockets   sync.Map               // connection id → *bridge
+	farewells chan struct{}          // a place for each connection whose end is being told
 	shedLogs  atomic.Int64           // refusals by overload that were logged since the last tick
 	date      atomic.Pointer[string] // the Date field's value
 	announced atomic.Pointer[announcement]
@@ -126,7 +129,7 @@ func New(cfg Config) (*Engine, error) {
 		cfg.Guard = shed.New(shed.Config{Logger: cfg.Logger})
 	}
 	cfg.Limits.fill()
-	e := &Engine{cfg: cfg, clock: cfg.Clock}
+	e := &Engine{cfg: cfg, clock: cfg.Clock, farewells: make(chan struct{}, maxFarewells)}
 	e.jobs.New = func() any { return newJob(e) }
 	e.streams.New = func() any { return new([streamBuf]byte) }
 	e.tick()

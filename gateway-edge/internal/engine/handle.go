@@ -16,9 +16,12 @@ func (j *job) serve(ctx context.Context) {
 	scale := j.scale()
 	forward := j.decide(ctx)
 	j.weigh(scale)
-	if forward {
+	switch {
+	case forward:
 		j.forward(ctx)
-	} else if !j.streamed {
+	case j.accepted:
+		j.accept(ctx)
+	case !j.streamed:
 		j.answer(ctx)
 	}
 	j.end()
@@ -241,6 +244,10 @@ func (j *job) run(ctx context.Context) bool {
 			st = j.await(ctx)
 		case policy.EngineStreamed:
 			j.attribute()
+			return false
+		case policy.EngineAccept:
+			j.attribute()
+			j.accepted = true
 			return false
 		default:
 			j.attribute()

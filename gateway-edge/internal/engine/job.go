@@ -79,6 +79,7 @@ type job struct {
 	target      *balance.Target
 	tries       int
 	streamed    bool   // a policy wrote the answer
+	accepted    bool   // the integration takes the WebSocket
 	preflighted bool   // a CORS preflight for the route, never sent on
 	shake       *shake // of a WebSocket; nil for every other request
 	upErr       error
@@ -147,7 +148,7 @@ func (j *job) reset() {
 	j.began, j.sent, j.answered, j.committed = 0, 0, 0, 0
 	j.bodyIn, j.bodyOut, j.headIn, j.headOut = 0, 0, 0, 0
 	j.charged, j.pump.charged, j.shed, j.alone = 0, 0, false, false
-	j.shake = nil
+	j.shake, j.accepted = nil, false
 	j.ended = policy.EndedWell
 	j.idText = policy.Text{}
 	j.body = requestBody{}

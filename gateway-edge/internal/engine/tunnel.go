@@ -33,7 +33,8 @@ type tunnel struct {
 	gw      *snapshot.Compiled
 	route   string // its id
 	host    string
-	target  *balance.Target
+	target  *balance.Target // nil: an integration has it
+	bridge  *bridge         // then; else nil
 	idle    int64
 	until   int64 // 0: for ever
 	spread  int64
@@ -50,6 +51,15 @@ type peer interface {
 	write(p []byte) error
 	// stopReading makes a Read under way, and every later one, return.
 	stopReading()
+}
+
+// farPeer is the side that is not the client's.
+type farPeer interface {
+	peer
+	// closeWrite says that nothing follows.
+	closeWrite()
+	// drain reads and drops what still comes, to its end or for d at most.
+	drain(d time.Duration)
 }
 
 // ending is why a tunnel ends, and what its sides are told. Code 0: nothing.
@@ -75,12 +85,11 @@ var (
 
 // tunnel carries frames until one side has closed, broke a rule or went away, or
 // the edge ends it.
-func (j *job) tunnel(deflate bool) {
+func (j *job) tunnel(backend farPeer, deflate bool) {
 	limit := j.shake.spec.MaxMessageBytes
 	if limit == 0 {
 		limit = contract.DefaultMaxMessage
 	}
-	backend := &originPeer{u: &j.up, ahead: append([]byte(nil), j.rbuf[j.up.r:j.up.w]...)}
 	client, err := j.cl.open(j)
 	if err != nil {
 		j.ended = endedBy(err)
@@ -94,6 +103,10 @@ func (j *job) tunnel(deflate bool) {
 	}
 	if t.idle == 0 {
 		t.idle = int64(contract.DefaultWebSocketIdle)
+	}
+	if b, ok := backend.(*bridge); ok {
+		t.bridge, limit = b, b.max
+		b.begin(t)
 	}
 	if age := int64(j.shake.spec.MaxLifetime); age > 0 {
 		t.until = now + age
@@ -150,11 +163,13 @@ func (t *tunnel) check(now int64) (cut bool) {
 		t.stop(endIdle)
 	case t.until != 0 && now > t.until:
 		t.stop(endAge)
-	case t.target.Overdue(now), t.eng.leaving.Load() != 0 && now > t.eng.leaving.Load()+t.spread:
+	case t.target != nil && t.target.Overdue(now), t.eng.leaving.Load() != 0 && now > t.eng.leaving.Load()+t.spread:
 		t.stop(endDrain)
 	case now-t.looked > int64(time.Second)/2:
 		t.looked = now
 		t.look(now)
+	case t.bridge != nil:
+		t.bridge.ping(now)
 	}
 	return false
 }
@@ -188,7 +203,7 @@ func (t *tunnel) look(now int64) {
 // directions have ended. What the backend still sends is read and dropped: unread
 // bytes would turn the end of its connection into a reset, which overtakes the
 // Close frame.
-func (t *tunnel) farewell(backend *originPeer) policy.Ended {
+func (t *tunnel) farewell(backend farPeer) policy.Ended {
 	e := t.end.Load()
 	if e == nil {
 		e = endClosed // each side has sent its Close frame

@@ -85,6 +85,9 @@ func (j *job) handshake() bool {
 	}
 	s.key = ws.NewKey()
 	j.shake = s
+	if j.rt.Doc.Integration != nil {
+		j.e.Socket = policy.Static(j.eng.newSocketID())
+	}
 	return true
 }
 
@@ -164,7 +167,7 @@ func (j *job) switched(ctx context.Context, o origin) {
 	if j.shake.client != "" {
 		e.RespHeader.AppendString(wsAccept, ws.Accept(j.shake.client))
 	}
-	j.tunnel(deflate)
+	j.tunnel(&originPeer{u: &j.up, ahead: append([]byte(nil), j.rbuf[j.up.r:j.up.w]...)}, deflate)
 	o.finish(false)
 	j.call.End(balance.ResultOK, took)
 }

@@ -4,12 +4,12 @@ import "encoding/binary"
 
 // Kinds of frames (RFC 6455, 5.2).
 const (
-	opContinuation = 0x0
-	opText         = 0x1
-	opBinary       = 0x2
-	opClose        = 0x8
-	opPing         = 0x9
-	opPong         = 0xa
+	OpContinuation = 0x0
+	OpText         = 0x1
+	OpBinary       = 0x2
+	OpClose        = 0x8
+	OpPing         = 0x9
+	OpPong         = 0xa
 )
 
 // Bits of a frame's first two bytes.
@@ -102,7 +102,7 @@ func appendHead(out []byte, first byte, masked bool, key [4]byte, length int) []
 // a backend are masked, with a key of the caller's (RFC 6455, 5.3).
 func AppendClose(out []byte, code uint16, reason string, masked bool, key [4]byte) []byte {
 	reason = reason[:min(len(reason), maxControl-2)]
-	out = appendHead(out, bitFIN|opClose, masked, key, 2+len(reason))
+	out = appendHead(out, bitFIN|OpClose, masked, key, 2+len(reason))
 	from := len(out)
 	out = append(binary.BigEndian.AppendUint16(out, code), reason...)
 	if masked {

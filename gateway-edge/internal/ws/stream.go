@@ -14,6 +14,7 @@ const (
 	CodePolicy    = 1008
 	CodeTooBig    = 1009
 	CodeInternal  = 1011
+	CodeTryAgain  = 1013
 )
 
 // Fault is what a peer did wrong, as it is told in the Close frame.
@@ -128,19 +129,19 @@ func (s *Stream) frame(out, in []byte, now int64, fault **Fault) (_ []byte, n in
 // check holds a head's first two bytes to the rules.
 func (s *Stream) check(h *frame, in []byte) *Fault {
 	first, op := in[0], in[0]&0x0f
-	data := op == opText || op == opBinary
+	data := op == OpText || op == OpBinary
 	switch {
 	case first&bitRSV != 0:
 		return violation("a reserved bit is set")
 	case first&bitRSV1 != 0 && (!s.Compressed || !data):
 		return violation("a reserved bit is set")
-	case op > opBinary && op < opClose || op > opPong:
+	case op > OpBinary && op < OpClose || op > OpPong:
 		return violation("an opcode that is not defined")
-	case op >= opClose && first&bitFIN == 0:
+	case op >= OpClose && first&bitFIN == 0:
 		return violation("a fragmented control frame")
-	case op >= opClose && in[1]&0x7f > maxControl:
+	case op >= OpClose && in[1]&0x7f > maxControl:
 		return violation("a control frame longer than 125 bytes")
-	case op == opContinuation && !s.opened:
+	case op == OpContinuation && !s.opened:
 		return violation("a continuation of nothing")
 	case data && s.opened:
 		return violation("a message begins inside another")
@@ -158,7 +159,7 @@ func (s *Stream) size(h *frame) *Fault {
 		return nil
 	}
 	before := int64(0)
-	if h.op() == opContinuation {
+	if h.op() == OpContinuation {
 		before = s.message
 	}
 	if h.length > s.MaxMessage-before {
@@ -181,8 +182,8 @@ func (s *Stream) flood(h *frame, have int, now int64) bool {
 
 // begin notes that a data frame goes on.
 func (s *Stream) begin(h *frame) {
-	if h.op() != opContinuation {
-		s.text = h.op() == opText && h.first&bitRSV1 == 0
+	if h.op() != OpContinuation {
+		s.text = h.op() == OpText && h.first&bitRSV1 == 0
 		s.message, s.utf8 = 0, utf8State{}
 	}
 	s.message += h.length
@@ -194,7 +195,7 @@ func (s *Stream) whole(out []byte, h *frame, raw []byte, fault **Fault) (_ []byt
 	from := len(out)
 	out = append(out, raw...)
 	payload := raw[h.size:]
-	if h.op() == opClose {
+	if h.op() == OpClose {
 		s.unmask(payload, h.key)
 		if *fault = s.close(payload); *fault != nil {
 			return out[:from], 0
@@ -240,7 +241,7 @@ func (s *Stream) piece(out, in []byte, fault **Fault) (_ []byte, n int) {
 		}
 	}
 	s.left -= int64(n)
-	s.first = opContinuation
+	s.first = OpContinuation
 	return out, n
 }
 
@@ -260,7 +261,7 @@ func (s *Stream) close(p []byte) *Fault {
 		return violation("a close code of one byte")
 	}
 	s.code = binary.BigEndian.Uint16(p)
-	if !validCode(s.code) {
+	if !ValidCode(s.code) {
 		s.code = 0
 		return violation("a close code that may not be sent")
 	}
@@ -270,9 +271,9 @@ func (s *Stream) close(p []byte) *Fault {
 	return nil
 }
 
-// validCode reports whether a code may stand in a Close frame: those of the
+// ValidCode reports whether a code may stand in a Close frame: those of the
 // protocol and of IANA's registry, and those for libraries and applications.
-func validCode(c uint16) bool {
+func ValidCode(c uint16) bool {
 	return c >= 1000 && c <= 1003 || c >= 1007 && c <= 1014 || c >= 3000 && c <= 4999
 }
 

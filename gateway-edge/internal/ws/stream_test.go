@@ -68,7 +68,7 @@ func messages(t *testing.T, raw []byte) (out []string) {
 		case h.control():
 			out = append(out, string(rune('0'+h.op()))+string(p))
 			continue
-		case h.op() != opContinuation:
+		case h.op() != OpContinuation:
 			kind, open = h.first&^bitFIN, nil
 		}
 		if open = append(open, p...); h.fin() {
@@ -83,8 +83,8 @@ func TestFramesGoOn(t *testing.T) {
 		for _, size := range []int{0, 1, 124, 125, 126, 127, 4095, 4096, 8000, 8192, 65535, 65536, 200_000} {
 			for _, step := range []int{1, 7, 1000, 1 << 20} {
 				text := strings.Repeat("日本", size/6) + strings.Repeat("x", size%6)
-				raw := make1(bitFIN|opText, masked, []byte(text))
-				raw = append(raw, make1(bitFIN|opPing, masked, []byte("p"))...)
+				raw := make1(bitFIN|OpText, masked, []byte(text))
+				raw = append(raw, make1(bitFIN|OpPing, masked, []byte("p"))...)
 				s := &Stream{Masked: masked, Room: 8 << 10}
 				got, f := feed(t, s, bytes.Clone(raw), step)
 				if f != nil {
@@ -108,8 +108,8 @@ func TestUTF8InPieces(t *testing.T) {
 	good := "aé日𝄞\uFFFDz"
 	for i := range good {
 		for j := i; j <= len(good); j++ {
-			raw := append(make1(opText, true, []byte(good[:i])), make1(opContinuation, true, []byte(good[i:j]))...)
-			raw = append(raw, make1(bitFIN|opContinuation, true, []byte(good[j:]))...)
+			raw := append(make1(OpText, true, []byte(good[:i])), make1(OpContinuation, true, []byte(good[i:j]))...)
+			raw = append(raw, make1(bitFIN|OpContinuation, true, []byte(good[j:]))...)
 			if _, f := feed(t, &Stream{Masked: true, Room: 8 << 10}, raw, 1<<20); f != nil {
 				t.Fatalf("cut at %d and %d: %v", i, j, f)
 			}
@@ -117,7 +117,7 @@ func TestUTF8InPieces(t *testing.T) {
 	}
 	for _, bad := range []string{"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\x80", "\xe6\x97", "\xf0\x9d\x84", "\xe6\x97z"} {
 		for i := range len(bad) + 1 {
-			raw := append(make1(opText, true, []byte(bad[:i])), make1(bitFIN|opContinuation, true, []byte(bad[i:]))...)
+			raw := append(make1(OpText, true, []byte(bad[:i])), make1(bitFIN|OpContinuation, true, []byte(bad[i:]))...)
 			if _, f := feed(t, &Stream{Masked: true, Room: 8 << 10}, raw, 1<<20); f == nil || f.Code != CodeData {
 				t.Errorf("%x cut at %d: %v", bad, i, f)
 			}
@@ -130,17 +130,17 @@ func TestUTF8InPieces(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	big := make1(bitFIN|opBinary, true, make([]byte, 101))
+	big := make1(bitFIN|OpBinary, true, make([]byte, 101))
 	for name, row := range map[string]struct {
 		raw  []byte
 		code uint16
 	}{
 		"one frame":              {big, CodeTooBig},
 		"only its head":          {big[:8], CodeTooBig},
-		"fragments":              {append(make1(opBinary, true, make([]byte, 60)), make1(opContinuation, true, make([]byte, 41))...), CodeTooBig},
-		"at the limit":           {append(make1(opBinary, true, make([]byte, 60)), make1(bitFIN|opContinuation, true, make([]byte, 40))...), 0},
-		"two messages":           {append(make1(bitFIN|opBinary, true, make([]byte, 60)), make1(bitFIN|opBinary, true, make([]byte, 60))...), 0},
-		"a control frame inside": {append(append(make1(opBinary, true, make([]byte, 60)), make1(bitFIN|opPing, true, make([]byte, 60))...), make1(bitFIN|opContinuation, true, make([]byte, 40))...), 0},
+		"fragments":              {append(make1(OpBinary, true, make([]byte, 60)), make1(OpContinuation, true, make([]byte, 41))...), CodeTooBig},
+		"at the limit":           {append(make1(OpBinary, true, make([]byte, 60)), make1(bitFIN|OpContinuation, true, make([]byte, 40))...), 0},
+		"two messages":           {append(make1(bitFIN|OpBinary, true, make([]byte, 60)), make1(bitFIN|OpBinary, true, make([]byte, 60))...), 0},
+		"a control frame inside": {append(append(make1(OpBinary, true, make([]byte, 60)), make1(bitFIN|OpPing, true, make([]byte, 60))...), make1(bitFIN|OpContinuation, true, make([]byte, 40))...), 0},
 	} {
 		_, f := feed(t, &Stream{Masked: true, Room: 8 << 10, MaxMessage: 100}, bytes.Clone(row.raw), 1<<20)
 		if row.code == 0 && f != nil || row.code != 0 && (f == nil || f.Code != row.code) {
@@ -151,7 +151,7 @@ func TestLimits(t *testing.T) {
 
 func TestFloods(t *testing.T) {
 	for name, one := range map[string][]byte{
-		"pings": make1(bitFIN|opPing, true, nil), "pongs": make1(bitFIN|opPong, true, nil),
+		"pings": make1(bitFIN|OpPing, true, nil), "pongs": make1(bitFIN|OpPong, true, nil),
 	} {
 		s := &Stream{Masked: true, Room: 8 << 10, Bounded: true}
 		now := int64(1)
@@ -174,9 +174,9 @@ func TestFloods(t *testing.T) {
 		}
 	}
 	s := &Stream{Masked: true, Room: 8 << 10, Bounded: true}
-	raw := make1(opBinary, true, nil)
+	raw := make1(OpBinary, true, nil)
 	for range 2 * cheapBurst {
-		raw = append(raw, make1(opContinuation, true, nil)...)
+		raw = append(raw, make1(OpContinuation, true, nil)...)
 	}
 	if _, f := feed(t, s, raw, 1000); f == nil || f.Code != CodePolicy {
 		t.Errorf("fragments of nothing: %v", f)
@@ -189,18 +189,18 @@ func TestClose(t *testing.T) {
 	}
 	for code := range uint16(5001) {
 		s := &Stream{Masked: true, Room: 8 << 10}
-		out, n, f := s.Append(nil, make1(bitFIN|opClose, true, payload(code, "x")), 0)
-		if validCode(code) != (f == nil) || f == nil && (n == 0 || len(out) == 0) || f != nil && len(out) != 0 {
+		out, n, f := s.Append(nil, make1(bitFIN|OpClose, true, payload(code, "x")), 0)
+		if ValidCode(code) != (f == nil) || f == nil && (n == 0 || len(out) == 0) || f != nil && len(out) != 0 {
 			t.Fatalf("%d: %v", code, f)
 		}
 	}
 	for _, c := range []uint16{0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535} {
-		if validCode(c) {
+		if ValidCode(c) {
 			t.Errorf("%d may be sent", c)
 		}
 	}
 	s := &Stream{Room: 8 << 10}
-	out, f := feed(t, s, append(make1(bitFIN|opClose, false, nil), make1(bitFIN|opText, false, []byte("late"))...), 1<<20)
+	out, f := feed(t, s, append(make1(bitFIN|OpClose, false, nil), make1(bitFIN|OpText, false, []byte("late"))...), 1<<20)
 	if code, closed := s.Closed(); f != nil || !closed || code != 0 || len(messages(t, out)) != 1 {
 		t.Errorf("behind a Close frame: %x %v", out, f)
 	}
@@ -233,10 +233,10 @@ func TestHandshake(t *testing.T) {
 // FuzzStream: whatever comes, what goes on is whole frames that the other side
 // would take, and however it is cut, the verdict is the same.
 func FuzzStream(f *testing.F) {
-	f.Add(make1(bitFIN|opText, true, []byte("hello")), true, uint64(1))
-	f.Add(make1(bitFIN|opBinary, false, make([]byte, 9000)), false, uint64(2))
-	f.Add(append(make1(opText, true, []byte("a")), make1(bitFIN|opContinuation, true, []byte("b"))...), true, uint64(3))
-	f.Add(make1(bitFIN|opClose, true, []byte("\x03\xe8")), true, uint64(4))
+	f.Add(make1(bitFIN|OpText, true, []byte("hello")), true, uint64(1))
+	f.Add(make1(bitFIN|OpBinary, false, make([]byte, 9000)), false, uint64(2))
+	f.Add(append(make1(OpText, true, []byte("a")), make1(bitFIN|OpContinuation, true, []byte("b"))...), true, uint64(3))
+	f.Add(make1(bitFIN|OpClose, true, []byte("\x03\xe8")), true, uint64(4))
 	f.Fuzz(func(t *testing.T, raw []byte, masked bool, seed uint64) {
 		whole := &Stream{Masked: masked, Room: 6 << 10, MaxMessage: 1 << 20}
 		out, fault := feed(t, whole, bytes.Clone(raw), 1<<20)
@@ -254,7 +254,7 @@ func FuzzStream(f *testing.F) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	raw := bytes.Repeat(make1(bitFIN|opText, true, []byte(strings.Repeat("x", 200))), 100)
+	raw := bytes.Repeat(make1(bitFIN|OpText, true, []byte(strings.Repeat("x", 200))), 100)
 	in, out := make([]byte, len(raw)), make([]byte, 0, len(raw)+64)
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()

@@ -1,7 +1,9 @@
 package compose
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -93,8 +95,12 @@ func integration(r *contract.Route, at string, lookup Lookup, errs *contract.Fie
 		return Step{}, false
 	case r.Upstream != "":
 		errs.Add(at, "route "+quote(r.Name)+" has an upstream and an integration: remove one of the two")
-	case r.WebSocket != nil:
-		errs.Add(at, "WebSockets go to an upstream: route "+quote(r.Name)+" can't take them with an integration")
+	case r.WebSocket != nil && !d.Accepts:
+		errs.Add(at, "WebSockets go to an upstream: route "+quote(r.Name)+" can't take them with the integration "+quote(d.Type))
+	case r.WebSocket == nil && d.Accepts:
+		errs.Add(strings.TrimSuffix(at, "/integration")+"/websocket", "the integration "+quote(d.Type)+" takes WebSockets: route "+quote(r.Name)+" must take them too (\"websocket\": {})")
+	case d.Accepts && r.WebSocket.MaxMessageBytes > contract.MaxBridgedMessage:
+		errs.Add(strings.TrimSuffix(at, "/integration")+"/websocket/max_message_bytes", fmt.Sprintf("the integration %q holds messages whole: at most %d bytes", d.Type, contract.MaxBridgedMessage))
 	}
 	return Step{Descriptor: d, Config: *r.Integration, From: FromRoute, Pointer: at}, true
 }
