@@ -27,11 +27,18 @@ type Granted struct {
 	Consumer, Subject string
 	Scopes            []string
 	values            []string // of the fields, "" where the claim is absent
+	bound             string   // to whose certificate: see HeldBy
 }
 
 // Judge looks at the claims of a good token, whose numbers are json.Number.
 // Prefix stands before the consumer's name.
-func (r *Rules) Judge(claims map[string]any, prefix string) (g Granted) {
+func (r *Rules) Judge(claims map[string]any, prefix string) Granted {
+	g := r.judge(claims, prefix)
+	g.bound = bound(claims)
+	return g
+}
+
+func (r *Rules) judge(claims map[string]any, prefix string) (g Granted) {
 	g.Scopes = Scopes(claims)
 	for _, s := range r.config.Scopes {
 		if !has(g.Scopes, s) {

@@ -114,6 +114,8 @@ func (p *jwtPolicy) verify(b policy.Blocking, raw string, hash [32]byte, now int
 // decide acts on a verdict.
 func (p *jwtPolicy) decide(x *policy.Exchange, e *entry, who *policy.Principal) policy.Action {
 	switch {
+	case !e.granted.HeldBy(x):
+		return p.refuse(x, invalid("The token is bound to a key or a certificate that the connection does not show"))
 	case e.granted.Refused != "":
 		return p.rules.Refuse(x, contract.CodeForbidden, e.granted.Refused, e.granted.LacksScope)
 	case p.config.RequireConsumer && caller.Unmatched(who):

@@ -36,6 +36,8 @@ func then(s policytest.Step, fn func(t testing.TB)) policytest.Step {
 	return s
 }
 
+func boundTo(cnf any) string { return token("ec", map[string]any{"cnf": cnf}) }
+
 func TestPolicy(t *testing.T) {
 	all := func() *provider { return newProvider("rsa", "ec", "p384", "ed") }
 	deps, _ := with(all)
@@ -65,6 +67,17 @@ func TestPolicy(t *testing.T) {
 			send("", refused(contract.CodeTokenMissing)), send("   ", refused(contract.CodeTokenMissing)),
 			{Request: policytest.Request{Header: policytest.Fields{"Authorization", "Basic dTpw"}}, Want: refused(contract.CodeTokenMissing)},
 			send("x", challenge(invalid, `Bearer error="invalid_token"`)),
+		}},
+		{Name: "bound to a certificate", Config: config, Deps: deps, Steps: []policytest.Step{
+			send(boundTo(map[string]any{"x5t#S256": "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA"}), invalid),
+			{
+				Request: policytest.Request{
+					Header:      policytest.Fields{"Authorization", "Bearer " + boundTo(map[string]any{"x5t#S256": "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA"})},
+					Certificate: &policy.Certificate{Fingerprint: "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"},
+				},
+				Want: passed("alice"),
+			},
+			send(boundTo(map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}), invalid), send(boundTo("x"), invalid),
 		}},
 		{Name: "JWT06 audience", Config: config, Deps: deps, Steps: []policytest.Step{
 			send(token("ec", map[string]any{"aud": "api2"}), audienceFault), send(token("ec", map[string]any{"aud": nil}), audienceFault),
