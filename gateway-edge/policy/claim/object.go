@@ -117,3 +117,39 @@ func plain(v any) any {
 	}
 	return v
 }
+
+// Weight estimates the memory that claims take, in bytes: many times their text
+// where that is of empty lists and objects.
+func Weight(claims map[string]any) int {
+	w := 48
+	if n := len(claims); n > 0 {
+		slots := 8
+		for 7*slots < 8*n {
+			slots *= 2
+		}
+		w += 34 * slots
+	}
+	for k, v := range claims {
+		w += 16 + len(k) + weight(v)
+	}
+	return w
+}
+
+func weight(v any) int {
+	switch v := v.(type) {
+	case map[string]any:
+		return Weight(v)
+	case []any:
+		w := 24 + 16*len(v)
+		for _, e := range v {
+			w += weight(e)
+		}
+		return w
+	case string:
+		if v == "" {
+			return 0
+		}
+		return 24 + len(v)
+	}
+	return 8
+}

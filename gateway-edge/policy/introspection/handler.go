@@ -1,6 +1,7 @@
 package introspection
 
 import (
+	"errors"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -49,6 +50,9 @@ func (p *opaque) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot) po
 	if e == nil || !e.Good(now, p.wall().Unix()) {
 		var err error
 		if e, err = p.ask(b, hash, t.Clone(), now); err != nil {
+			if errors.Is(err, errRefused) {
+				p.state.clients.Failed(x.Client(), now)
+			}
 			if x.Tracing() {
 				x.TraceDetail(err.Error())
 			}
@@ -92,6 +96,8 @@ func (p *opaque) decide(x *policy.Exchange, e *entry, who *policy.Principal) pol
 	switch {
 	case e.code != 0:
 		return p.rules.Refuse(x, e.code, "", false)
+	case !e.granted.HeldBy(x):
+		return p.rules.Refuse(x, contract.CodeTokenInvalid, "The token is bound to a key or a certificate that the connection does not show", false)
 	case e.granted.Refused != "":
 		return p.rules.Refuse(x, contract.CodeForbidden, e.granted.Refused, e.granted.LacksScope)
 	case p.config.RequireConsumer && caller.Unmatched(who):

@@ -44,6 +44,8 @@ func (s *server) answer(r *policy.FetchRequest) (*policy.FetchResponse, error) {
 	switch {
 	case !ok:
 		body = `{"active":false}`
+	case body == "400":
+		return &policy.FetchResponse{Status: 400, Body: []byte("{}")}, nil
 	case body == "500":
 		return &policy.FetchResponse{Status: 500, Body: []byte("{}")}, nil
 	}
@@ -70,6 +72,14 @@ func passed(consumer string) policytest.Want {
 
 func refused(c contract.Code) policytest.Want { return policytest.Want{Rejected: true, Code: c} }
 
+// A certificate's SHA-256, as tokens and as the gateway writes it.
+const thumbprint, fingerprint = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA", "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
+
+func shown(s policytest.Step, fingerprint string) policytest.Step {
+	s.Request.Certificate = &policy.Certificate{Fingerprint: fingerprint}
+	return s
+}
+
 func after(d time.Duration, s policytest.Step) policytest.Step {
 	s.Wait = d
 	return s
@@ -82,7 +92,9 @@ func TestPolicy(t *testing.T) {
 		"exp":  fmt.Sprintf(`{"active":true,"sub":"alice","exp":%d}`, now+30), "old": fmt.Sprintf(`{"active":true,"sub":"alice","exp":%d}`, now-1),
 		"early": fmt.Sprintf(`{"active":true,"sub":"alice","nbf":%d}`, now+1), "times": `{"active":true,"sub":"a","exp":"soon"}`,
 		"iss": `{"active":true,"sub":"alice","iss":"https://other.example"}`, "dpop": `{"active":true,"sub":"alice","token_type":"DPoP"}`,
-		"nosub": `{"active":true}`, "text": `{"active":"true","sub":"a"}`, "html": `<html>`, "twice": `{"active":false,"active":true,"sub":"a"}`, "fails": "500",
+		"cert": `{"active":true,"sub":"alice","token_type":"Bearer","cnf":{"x5t#S256":"` + thumbprint + `"}}`, "jkt": `{"active":true,"sub":"alice","cnf":{"jkt":"` + thumbprint + `"}}`,
+		"both": `{"active":true,"sub":"alice","cnf":{"x5t#S256":"` + thumbprint + `","jkt":"x"}}`, "cnf": `{"active":true,"sub":"alice","cnf":"x"}`, "null": `{"active":true,"sub":"alice","cnf":null}`,
+		"nosub": `{"active":true}`, "text": `{"active":"true","sub":"a"}`, "html": `<html>`, "twice": `{"active":false,"active":true,"sub":"a"}`, "fails": "500", "odd": "400",
 		"crlf": `{"active":true,"sub":"a","username":"a\r\nb"}`, "large": `{"active":true,"sub":"` + strings.Repeat("a", 70<<10) + `"}`,
 	})
 	check := func(s policytest.Step, fn func(t testing.TB, s *server)) policytest.Step {
@@ -104,6 +116,11 @@ func TestPolicy(t *testing.T) {
 	for i := range 50 {
 		flood = append(flood, send(fmt.Sprintf("invented%d", i), invalid))
 	}
+	var odd []policytest.Step
+	for range 25 {
+		odd = append(odd, send("odd", away), send("exp", passed("alice")), send("odd", away))
+	}
+	odd = append(odd, send("odd", refused(contract.CodeRateLimited)), send("exp", passed("alice")))
 	flood = append(flood, send("another", refused(contract.CodeRateLimited)), send("good", refused(contract.CodeRateLimited)),
 		after(11*time.Second, send("good", passed("alice"))))
 	for i := range 50 {
@@ -120,6 +137,8 @@ func TestPolicy(t *testing.T) {
 		}},
 		{Name: "answers", Config: config, Deps: deps, Steps: []policytest.Step{
 			send("nobody", invalid), send("old", refused(contract.CodeTokenExpired)), send("early", invalid), send("times", invalid), send("dpop", invalid),
+			send("cert", invalid), shown(send("cert", passed("alice")), fingerprint), shown(send("cert", invalid), strings.Repeat("0", 64)), send("cert", invalid),
+			shown(send("jkt", invalid), fingerprint), shown(send("both", invalid), fingerprint), shown(send("cnf", invalid), fingerprint), send("null", passed("alice")),
 			send("iss", passed("alice")), send("nosub", refused(contract.CodeForbidden)),
 		}},
 		{Name: "no answers", Config: config, Deps: deps, Steps: []policytest.Step{
@@ -149,6 +168,7 @@ func TestPolicy(t *testing.T) {
 			send("exp", policytest.Want{Rejected: true, Code: contract.CodeForbidden, Header: map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope", scope="a b"`}}),
 		}},
 		{Name: "a claim with a line break", Config: with(`"claims_to_headers":{"username":"X-User"}`), Deps: deps, Steps: []policytest.Step{send("crlf", refused(contract.CodeForbidden))}},
+		{Name: "a token that the server does not take is one client's affair", Config: config, Deps: deps, Steps: odd},
 		{Name: "invented tokens", Config: config, Deps: deps, Steps: flood},
 		{Name: "what is asked", Config: with(`"authentication":"post"`), Deps: deps, Steps: []policytest.Step{
 			check(send("good", passed("alice")), func(t testing.TB, s *server) {

@@ -45,6 +45,7 @@ type entry struct {
 	code    contract.Code // of a token that is refused; 0: active
 	granted grant.Granted
 	known   caller.Known
+	weight  int // of an active token
 }
 
 // Hash implements memo.Entry.
@@ -60,10 +61,15 @@ func (e *entry) Weight() int {
 	if e.code != 0 {
 		return 256
 	}
-	return 2048
+	return e.weight
 }
 
-var errAway = errors.New("the introspection endpoint did not answer")
+var (
+	errAway = errors.New("the introspection endpoint did not answer")
+	// errRefused says something about one token, and nothing about the server: others
+	// must not be kept from it.
+	errRefused = errors.New("the introspection endpoint does not take the token")
+)
 
 // ask asks about a token, once for all who send it at the same time.
 func (p *opaque) ask(b policy.Blocking, hash [32]byte, token string, now int64) (*entry, error) {
@@ -73,7 +79,7 @@ func (p *opaque) ask(b policy.Blocking, hash [32]byte, token string, now int64) 
 	return p.state.flights.Do(b, hash, func() (*entry, error) {
 		claims, err := p.introspect(b, token)
 		if err != nil {
-			if b.Context().Err() == nil {
+			if b.Context().Err() == nil && !errors.Is(err, errRefused) {
 				p.state.retryAt.Store(now + restFor)
 			}
 			return nil, err
@@ -99,7 +105,11 @@ func (p *opaque) introspect(b policy.Blocking, token string) (map[string]any, er
 	if err != nil {
 		return nil, err
 	}
-	if got.Status != 200 {
+	switch got.Status {
+	case 200:
+	case 400, 413, 422:
+		return nil, fmt.Errorf("%w: it answered %d", errRefused, got.Status)
+	default:
 		return nil, fmt.Errorf("the introspection endpoint answered %d", got.Status)
 	}
 	claims, err := claim.Object(got.Body, maxDepth)
@@ -136,7 +146,7 @@ func (p *opaque) judge(claims map[string]any, hash [32]byte, now int64) *entry {
 	if e.code != 0 {
 		return e
 	}
-	e.until, e.expires = now+int64(p.config.Cache), exp
+	e.until, e.expires, e.weight = now+int64(p.config.Cache), exp, 2048+claim.Weight(claims)
 	if e.granted = p.rules.Judge(claims, p.config.ConsumerPrefix); e.granted.Refused != "" {
 		return e
 	}

@@ -73,7 +73,7 @@ func (p *jwtPolicy) leeway() int64 { return int64(p.config.Leeway.Std() / time.S
 func (p *jwtPolicy) judge(in *trusted, t *provider.Token, hash [32]byte, k *provider.Key) *entry {
 	exp, _, _ := claim.NumericDate(t.Claims, "exp")
 	e := &entry{
-		hash: hash, key: k, expires: exp + p.leeway(), weight: 512 + 4*len(t.Raw),
+		hash: hash, key: k, expires: exp + p.leeway(), weight: 1024 + claim.Weight(t.Claims),
 		granted: p.rules.Judge(t.Claims, in.ConsumerPrefix),
 	}
 	if e.granted.Refused != "" {
