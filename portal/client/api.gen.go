@@ -4005,6 +4005,20 @@ type Plan struct {
 	Title             string `json:"title"`
 }
 
+// PlanInput defines model for PlanInput.
+type PlanInput struct {
+	Config Config `json:"config"`
+
+	// Domains Hosts that are to be there as well
+	Domains *[]string `json:"domains,omitempty"`
+
+	// Gateway Id or name of a gateway, or the name of one to be made
+	Gateway string `json:"gateway"`
+
+	// Secrets Names of secrets that are to be there as well
+	Secrets *[]string `json:"secrets,omitempty"`
+}
+
 // PlanList defines model for PlanList.
 type PlanList struct {
 	Items      []Plan  `json:"items"`
@@ -6277,6 +6291,9 @@ type CreateTokenParams struct {
 // DeleteAccountJSONRequestBody defines body for DeleteAccount for application/json ContentType.
 type DeleteAccountJSONRequestBody = Proof
 
+// CheckPlanJSONRequestBody defines body for CheckPlan for application/json ContentType.
+type CheckPlanJSONRequestBody = PlanInput
+
 // CreatePortalKeyJSONRequestBody defines body for CreatePortalKey for application/json ContentType.
 type CreatePortalKeyJSONRequestBody = PortalKeyInput
 
@@ -6657,6 +6674,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
 	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckPlanWithBody What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
+	//
+	// The same checks as carrying them out, so that a tool can say what is wrong before anything is done. Pointers of
+	// errors are into this body (`/config/routes/0/match/path`).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/config/check (the `CheckPlan` operationId).
+	CheckPlanWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckPlan What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
+	//
+	// The same checks as carrying them out, so that a tool can say what is wrong before anything is done. Pointers of
+	// errors are into this body (`/config/routes/0/match/path`).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/config/check (the `CheckPlan` operationId).
+	CheckPlan(ctx context.Context, body CheckPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPortalInfo A published developer portal
 	//
@@ -8324,6 +8361,46 @@ func (c *Client) ExportAccount(ctx context.Context, reqEditors ...RequestEditorF
 // Corresponds with GET /v1/audit (the `ListAudit` operationId).
 func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListAuditRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckPlanWithBody What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
+//
+// The same checks as carrying them out, so that a tool can say what is wrong before anything is done. Pointers of
+// errors are into this body (`/config/routes/0/match/path`).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/config/check (the `CheckPlan` operationId).
+func (c *Client) CheckPlanWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckPlanRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckPlan What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
+//
+// The same checks as carrying them out, so that a tool can say what is wrong before anything is done. Pointers of
+// errors are into this body (`/config/routes/0/match/path`).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/config/check (the `CheckPlan` operationId).
+func (c *Client) CheckPlan(ctx context.Context, body CheckPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckPlanRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -12454,6 +12531,46 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewCheckPlanRequest calls the generic CheckPlan builder with application/json body
+func NewCheckPlanRequest(server string, body CheckPlanJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCheckPlanRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCheckPlanRequestWithBody constructs an http.Request for the CheckPlan method, with any body, and a specified content type
+func NewCheckPlanRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/config/check")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -21613,6 +21730,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
 	ListAuditWithResponse(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResponse, error)
 
+	// CheckPlanWithBodyWithResponse What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
+	//
+	// The same checks as carrying them out, so that a tool can say what is wrong before anything is done. Pointers of
+	// errors are into this body (`/config/routes/0/match/path`).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/config/check (the `CheckPlan` operationId).
+	CheckPlanWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckPlanResponse, error)
+
+	// CheckPlanWithResponse What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
+	//
+	// The same checks as carrying them out, so that a tool can say what is wrong before anything is done. Pointers of
+	// errors are into this body (`/config/routes/0/match/path`).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/config/check (the `CheckPlan` operationId).
+	CheckPlanWithResponse(ctx context.Context, body CheckPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckPlanResponse, error)
+
 	// GetPortalInfoWithResponse A published developer portal
 	//
 	// What is not published answers 404, like what does not exist; so does everything below it.
@@ -23551,6 +23688,54 @@ func (r ListAuditResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListAuditResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CheckPlanResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Diff
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CheckPlanResponse) GetJSON200() *Diff {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CheckPlanResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CheckPlanResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CheckPlanResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CheckPlanResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CheckPlanResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -31767,6 +31952,38 @@ func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, params 
 	return ParseListAuditResponse(rsp)
 }
 
+// CheckPlanWithBodyWithResponse What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
+//
+// The same checks as carrying them out, so that a tool can say what is wrong before anything is done. Pointers of
+// errors are into this body (`/config/routes/0/match/path`).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/config/check (the `CheckPlan` operationId).
+func (c *ClientWithResponses) CheckPlanWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckPlanResponse, error) {
+	rsp, err := c.CheckPlanWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckPlanResponse(rsp)
+}
+
+// CheckPlanWithResponse What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
+//
+// The same checks as carrying them out, so that a tool can say what is wrong before anything is done. Pointers of
+// errors are into this body (`/config/routes/0/match/path`).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/config/check (the `CheckPlan` operationId).
+func (c *ClientWithResponses) CheckPlanWithResponse(ctx context.Context, body CheckPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckPlanResponse, error) {
+	rsp, err := c.CheckPlan(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckPlanResponse(rsp)
+}
+
 // GetPortalInfoWithResponse A published developer portal
 //
 // What is not published answers 404, like what does not exist; so does everything below it.
@@ -35031,6 +35248,39 @@ func ParseListAuditResponse(rsp *http.Response) (*ListAuditResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest AuditList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCheckPlanResponse parses an HTTP response from a CheckPlanWithResponse call
+func ParseCheckPlanResponse(rsp *http.Response) (*CheckPlanResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CheckPlanResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Diff
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

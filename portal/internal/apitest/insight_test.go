@@ -62,6 +62,57 @@ func TestCheckChange(t *testing.T) {
 	})
 }
 
+// TestCheckPlan asks what a set of changes would do, to a gateway that is there and
+// to one that is not.
+func TestCheckPlan(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, e *env) {
+		ada := e.signup("ada")
+		g := ada.demo("demo")
+		before := ada.get(g).want(200).at("version")
+		route := func(name, path, upstream string) object {
+			return object{"name": name, "match": object{"path": path}, "upstream": upstream, "public": true}
+		}
+		up := object{"name": "v", "targets": []object{{"url": "http://127.0.0.1:9004"}}}
+		signed := route("signed", "/signed", "v")
+		signed["policies"] = []object{{"type": "request_headers", "config": object{"set": object{"X-Key": object{"secret": "later"}}}}}
+		for what, c := range map[string]struct {
+			body    object
+			changes int
+		}{
+			"an upstream and its route":  {object{"gateway": "demo", "config": object{"upstreams": []object{up}, "routes": []object{route("s", "/s", "v")}}}, 2},
+			"a route as it is":           {object{"gateway": "demo", "config": object{"routes": []object{{"name": "r", "match": routeBody["match"], "upstream": "u", "public": true}}}}, -1},
+			"a gateway that is not":      {object{"gateway": "new", "config": object{"upstreams": []object{up}, "routes": []object{route("s", "/s", "v")}}}, 2},
+			"a secret that is to be":     {object{"gateway": "new", "secrets": []string{"later"}, "config": object{"upstreams": []object{up}, "routes": []object{signed}}}, 3},
+			"a host that is to be there": {object{"gateway": "new", "domains": []string{"api.example.com"}, "config": object{"upstreams": []object{up}, "routes": []object{{"name": "h", "match": object{"path": "/h", "hosts": []string{"api.example.com"}}, "upstream": "v", "public": true}}}}, 3},
+		} {
+			a := ada.post("/v1/config/check", c.body).want(200)
+			if n := len(a.list("changes")); c.changes >= 0 && n != c.changes {
+				t.Errorf("%s: %d changes, want %d: %s", what, n, c.changes, a.body)
+			}
+		}
+		for what, c := range map[string]struct {
+			body object
+			at   string
+		}{
+			"an upstream that is not":    {object{"gateway": "new", "config": object{"routes": []object{route("s", "/s", "none")}}}, "/config/routes/0/upstream"},
+			"two routes of one match":    {object{"gateway": "demo", "config": object{"upstreams": []object{up}, "routes": []object{route("a", "/same", "v"), route("b", "/same", "v")}}}, "/config/routes/1/match"},
+			"a secret that is not":       {object{"gateway": "demo", "config": object{"upstreams": []object{up}, "routes": []object{signed}}}, "/config/routes/0/policies/0/config/set/X-Key"},
+			"a policy on the gateway":    {object{"gateway": "demo", "config": object{"policies": []object{{"type": "no_such"}}}}, "/config/policies/0/type"},
+			"no gateway":                 {object{"config": object{}}, "/gateway"},
+			"a conflict with what is":    {object{"gateway": "demo", "config": object{"routes": []object{{"name": "other", "match": routeBody["match"], "upstream": "u", "public": true}}}}, "/config/routes/0/match"},
+			"what the upstream contains": {object{"gateway": "demo", "config": object{"upstreams": []object{{"name": "v", "targets": []object{{"url": "127.0.0.1"}}}}}}, "/config/upstreams/0/targets/0/url"},
+		} {
+			if a := ada.post("/v1/config/check", c.body); a.status != 422 || !strings.Contains(string(a.body), `"`+c.at) {
+				t.Errorf("%s: want 422 at %q: %d %s", what, c.at, a.status, a.body)
+			}
+		}
+		if after := ada.get(g).want(200).at("version"); after != before {
+			t.Errorf("checks made version %v of %v", after, before)
+		}
+	})
+}
+
 // record is a log record of a gateway.
 func (e *env) record(org, gateway uint64, id string) contract.LogRecord {
 	return contract.LogRecord{

@@ -4005,6 +4005,20 @@ type Plan struct {
 	Title             string `json:"title"`
 }
 
+// PlanInput defines model for PlanInput.
+type PlanInput struct {
+	Config Config `json:"config"`
+
+	// Domains Hosts that are to be there as well
+	Domains *[]string `json:"domains,omitempty"`
+
+	// Gateway Id or name of a gateway, or the name of one to be made
+	Gateway string `json:"gateway"`
+
+	// Secrets Names of secrets that are to be there as well
+	Secrets *[]string `json:"secrets,omitempty"`
+}
+
 // PlanList defines model for PlanList.
 type PlanList struct {
 	Items      []Plan  `json:"items"`
@@ -6277,6 +6291,9 @@ type CreateTokenParams struct {
 // DeleteAccountJSONRequestBody defines body for DeleteAccount for application/json ContentType.
 type DeleteAccountJSONRequestBody = Proof
 
+// CheckPlanJSONRequestBody defines body for CheckPlan for application/json ContentType.
+type CheckPlanJSONRequestBody = PlanInput
+
 // CreatePortalKeyJSONRequestBody defines body for CreatePortalKey for application/json ContentType.
 type CreatePortalKeyJSONRequestBody = PortalKeyInput
 
@@ -6565,6 +6582,9 @@ type ServerInterface interface {
 	// ListAudit Who changed what, when, from where; newest first
 	// (GET /v1/audit)
 	ListAudit(ctx echo.Context, params ListAuditParams) error
+	// CheckPlan What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
+	// (POST /v1/config/check)
+	CheckPlan(ctx echo.Context) error
 	// GetPortalInfo A published developer portal
 	// (GET /v1/developer/{label})
 	GetPortalInfo(ctx echo.Context, label LabelParam) error
@@ -7157,6 +7177,15 @@ func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAudit(ctx, params)
+	return err
+}
+
+// CheckPlan converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckPlan(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckPlan(ctx)
 	return err
 }
 
@@ -11875,6 +11904,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/config", wrapper.PutConfig, options.OperationMiddlewares["putConfig"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/diff", wrapper.DiffConfig, options.OperationMiddlewares["diffConfig"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/check", wrapper.CheckChange, options.OperationMiddlewares["checkChange"]...)
+	router.POST(options.BaseURL+"/v1/config/check", wrapper.CheckPlan, options.OperationMiddlewares["checkPlan"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/versions", wrapper.ListVersions, options.OperationMiddlewares["listVersions"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/versions/:version", wrapper.GetVersion, options.OperationMiddlewares["getVersion"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/versions/:version/restore", wrapper.RestoreVersion, options.OperationMiddlewares["restoreVersion"]...)
@@ -12248,6 +12278,45 @@ type ListAuditdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAuditdefaultApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckPlanRequestObject struct {
+	Body *CheckPlanJSONRequestBody
+}
+
+type CheckPlanResponseObject interface {
+	VisitCheckPlanResponse(w http.ResponseWriter) error
+}
+
+type CheckPlan200JSONResponse Diff
+
+func (response CheckPlan200JSONResponse) VisitCheckPlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckPlandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckPlandefaultApplicationProblemPlusJSONResponse) VisitCheckPlanResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -19189,6 +19258,9 @@ type StrictServerInterface interface {
 	// ListAudit Who changed what, when, from where; newest first
 	// (GET /v1/audit)
 	ListAudit(ctx context.Context, request ListAuditRequestObject) (ListAuditResponseObject, error)
+	// CheckPlan What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
+	// (POST /v1/config/check)
+	CheckPlan(ctx context.Context, request CheckPlanRequestObject) (CheckPlanResponseObject, error)
 	// GetPortalInfo A published developer portal
 	// (GET /v1/developer/{label})
 	GetPortalInfo(ctx context.Context, request GetPortalInfoRequestObject) (GetPortalInfoResponseObject, error)
@@ -19780,6 +19852,52 @@ func (sh *strictHandler) ListAudit(ctx echo.Context, params ListAuditParams) err
 		return err
 	} else if validResponse, ok := response.(ListAuditResponseObject); ok {
 		return validResponse.VisitListAuditResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckPlan operation middleware
+func (sh *strictHandler) CheckPlan(ctx echo.Context) error {
+	var request CheckPlanRequestObject
+
+	var body CheckPlanJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckPlan(ctx.Request().Context(), request.(CheckPlanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckPlan")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckPlanResponseObject); ok {
+		return validResponse.VisitCheckPlanResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -65,6 +65,20 @@ func (s *Server) CheckChange(ctx context.Context, _ gen.CheckChangeRequestObject
 	return gen.CheckChange200JSONResponse{Version: int64(d.Version), Changes: each(d.Changes, toDifference)}, nil
 }
 
+// CheckPlan says what a set of changes would do.
+func (s *Server) CheckPlan(ctx context.Context, _ gen.CheckPlanRequestObject) (gen.CheckPlanResponseObject, error) {
+	c := callOf(ctx)
+	in, err := decode[gateway.Plan](c)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.Gateways.CheckPlan(ctx, c.org, in)
+	if err != nil {
+		return nil, err
+	}
+	return gen.CheckPlan200JSONResponse{Version: int64(d.Version), Changes: each(d.Changes, toDifference)}, nil
+}
+
 // ListVersions lists the history.
 func (s *Server) ListVersions(ctx context.Context, r gen.ListVersionsRequestObject) (gen.ListVersionsResponseObject, error) {
 	c := callOf(ctx)

@@ -1444,6 +1444,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/config/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
+         * @description The same checks as carrying them out, so that a tool can say what is wrong before anything is done. Pointers of
+         *     errors are into this body (`/config/routes/0/match/path`).
+         */
+        post: operations["checkPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/versions": {
         parameters: {
             query?: never;
@@ -4076,6 +4097,15 @@ export interface components {
             upstream?: components["schemas"]["UpstreamInput"];
             stream?: components["schemas"]["StreamInput"];
             policies?: components["schemas"]["Policy"][];
+        };
+        PlanInput: {
+            /** @description Id or name of a gateway, or the name of one to be made */
+            gateway: string;
+            config: components["schemas"]["Config"];
+            /** @description Names of secrets that are to be there as well */
+            secrets?: string[];
+            /** @description Hosts that are to be there as well */
+            domains?: string[];
         };
         CopyInput: {
             /** @description The other gateway, by id or name */
@@ -7801,6 +7831,31 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["CheckInput"];
+            };
+        };
+        responses: {
+            /** @description The differences */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diff"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    checkPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanInput"];
             };
         };
         responses: {
