@@ -257,3 +257,27 @@ func TestOwnErrors(t *testing.T) {
 		chain.EngineDone(x)
 	}
 }
+
+// TestHeavy: what would become very large is refused before it is read.
+func TestHeavy(t *testing.T) {
+	src, err := json.Marshal(`syntax = "proto3"; package p; message M { repeated M m = 1; } service S { rpc R(M) returns (M); }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := connect.Descriptor.New([]byte(`{"proto":{"p.proto":`+string(src)+`}}`), policytest.NewDeps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := []policy.Step{{Policy: p, Descriptor: &connect.Descriptor, From: "route"}}
+	many := `{"m":[` + strings.TrimSuffix(strings.Repeat(`{},`, 70_000), ",") + `]}`
+	r := policytest.Serve(t, chain, policytest.Step{Request: post("/p.S/R", "application/json", many)})
+	if r.Forwarded || r.Status != 400 || !strings.Contains(string(r.Reply.Body), "holds more than") {
+		t.Errorf("%d %s", r.Status, r.Reply.Body)
+	}
+	r = policytest.Serve(t, chain, policytest.Step{
+		Request: post("/p.S/R", "application/json", "{}"), Backend: backend(frame(0, strings.Repeat("\n\x00", 300_000))),
+	})
+	if r.Status != 502 {
+		t.Errorf("%d", r.Status)
+	}
+}

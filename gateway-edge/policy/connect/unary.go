@@ -15,6 +15,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpcwire"
+	"github.com/tollgate/tollgate/gateway-edge/policy/protodesc"
 	"github.com/tollgate/tollgate/gateway-edge/policy/query"
 	"github.com/tollgate/tollgate/services/contract"
 
@@ -115,6 +116,9 @@ func (p *translator) toBinary(m *method, body []byte, encoding string) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
+	if err := protodesc.CheckJSON(body); err != nil {
+		return nil, fmt.Errorf("the message %w", err)
+	}
 	msg := m.input.New().Interface()
 	if len(body) > 0 {
 		if err := p.in.Unmarshal(body, msg); err != nil {
@@ -149,6 +153,9 @@ func (p *translator) unpack(body []byte, encoding string) ([]byte, error) {
 // toJSON turns a message of protobuf into one of JSON.
 func (p *translator) toJSON(m *method, raw []byte) ([]byte, error) {
 	msg := m.output.New().Interface()
+	if err := protodesc.CheckMessage(m.output.Descriptor(), raw, p.types, p.out); err != nil {
+		return nil, err
+	}
 	if err := (proto.UnmarshalOptions{Resolver: p.types, RecursionLimit: maxDepth}).Unmarshal(raw, msg); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package grpctranscode_test
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/base64"
 	"encoding/binary"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpctranscode"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpcwire"
 	"github.com/tollgate/tollgate/gateway-edge/policy/policytest"
@@ -322,4 +324,24 @@ func BenchmarkTranscode(b *testing.B) {
 	policytest.Bench(b, &grpctranscode.Descriptor, policytest.Case{Config: config(""), Steps: []policytest.Step{
 		{Request: policytest.Request{Path: "/v1/books", Query: "page.size=10&tags=a"}, Backend: grpc("", nil, "Grpc-Status", "5")},
 	}})
+}
+
+// TestHeavy: what would become very large, of a client's JSON or of a backend's
+// message, is refused before it is read.
+func TestHeavy(t *testing.T) {
+	p, err := grpctranscode.Descriptor.New([]byte(config("")), policytest.NewDeps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := []policy.Step{{Policy: p, Descriptor: &grpctranscode.Descriptor, From: "route"}}
+	many := `{"tags":[` + strings.TrimSuffix(strings.Repeat(`"",`, 250_000), ",") + `]}`
+	r := policytest.Serve(t, chain, refused("PATCH", "/v1/shelves/1/books/2", "", many, ""))
+	if r.Forwarded || r.Reply.Code != contract.CodeRequestInvalid || !strings.Contains(r.Reply.Detail, "200000 values") {
+		t.Errorf("%+v", r.Reply)
+	}
+	books := string(grpcwire.Append(nil, 0, bytes.Repeat([]byte{1<<3 | 2, 0}, 300_000)))
+	r = policytest.Serve(t, chain, answers("/v1/shelves/1/books", grpc(books, ok), policytest.Want{}))
+	if r.Status != 502 || !strings.Contains(r.Reply.Detail, "too large") {
+		t.Errorf("%d %q", r.Status, r.Reply.Detail)
+	}
 }

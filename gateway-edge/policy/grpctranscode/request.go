@@ -16,6 +16,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpcwire"
+	"github.com/tollgate/tollgate/gateway-edge/policy/protodesc"
 )
 
 // maxParameters bounds the parameters of a query.
@@ -86,6 +87,9 @@ func (p *transcoder) readBody(x *policy.Exchange, b *binding, m protoreflect.Mes
 	}
 	if !isJSON(ct.Clone()) {
 		return errors.New("is sent as Content-Type: application/json")
+	}
+	if err := protodesc.CheckJSON(body); err != nil {
+		return err
 	}
 	if b.whole {
 		return readable(p.in.Unmarshal(body, m.Interface()))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpcwire"
+	"github.com/tollgate/tollgate/gateway-edge/policy/protodesc"
 	"github.com/tollgate/tollgate/services/contract"
 
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
@@ -65,7 +66,7 @@ func (p *transcoder) end(x *policy.Exchange, ex *exchange, st grpcwire.Status, m
 	}
 	body, kind, err := p.json(ex.rule, message)
 	if err != nil {
-		return x.RejectDetail(contract.CodeUpstreamProtocol, 0, "the backend's message is not of its type")
+		return x.RejectDetail(contract.CodeUpstreamProtocol, 0, unwritten(err))
 	}
 	if kind == "" || !legal(kind) {
 		kind = "application/octet-stream"
@@ -105,6 +106,9 @@ func legal(s string) bool {
 // json writes a message, or the field of it that is the answer.
 func (p *transcoder) json(b *binding, message []byte) (body []byte, contentType string, err error) {
 	m := b.call.output.New()
+	if err := protodesc.CheckMessage(m.Descriptor(), message, p.types, p.out); err != nil {
+		return nil, "", err
+	}
 	if err := (proto.UnmarshalOptions{Resolver: p.types, RecursionLimit: maxDepth}).Unmarshal(message, m.Interface()); err != nil {
 		return nil, "", err
 	}
@@ -122,6 +126,14 @@ func (p *transcoder) json(b *binding, message []byte) (body []byte, contentType 
 	}
 	body, err = p.marshal(part)
 	return body, "application/json", err
+}
+
+// unwritten says why a backend's message could not be written.
+func unwritten(err error) string {
+	if errors.Is(err, protodesc.ErrHeavy) {
+		return "the backend's answer: " + err.Error()
+	}
+	return "the backend's message is not of its type"
 }
 
 // marshal writes ProtoJSON in its shortest form: the library varies its spaces.
@@ -180,7 +192,7 @@ const maxDetails = 50
 // nobody has uploaded stands there as bytes.
 func (p *transcoder) details(raw []byte) (out []json.RawMessage) {
 	var st rpcstatus.Status
-	if len(raw) == 0 || proto.Unmarshal(raw, &st) != nil {
+	if len(raw) == 0 || protodesc.CheckMessage(st.ProtoReflect().Descriptor(), raw, p.types, p.out) != nil || proto.Unmarshal(raw, &st) != nil {
 		return nil
 	}
 	for _, d := range st.GetDetails() {

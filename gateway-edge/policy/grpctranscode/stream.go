@@ -9,6 +9,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpcwire"
+	"github.com/tollgate/tollgate/gateway-edge/policy/protodesc"
 )
 
 // lines turns a request of lines of JSON into messages, one for each.
@@ -45,6 +46,9 @@ func (l *lines) Filter(_ *policy.Exchange, in []byte, last bool, out *policy.Out
 func (l *lines) line(text []byte, out *policy.Out) error {
 	if text = bytes.TrimSpace(text); len(text) == 0 {
 		return nil
+	}
+	if err := protodesc.CheckJSON(text); err != nil {
+		return err
 	}
 	m := l.call.input.New()
 	if err := l.p.in.Unmarshal(text, m.Interface()); err != nil {
@@ -107,7 +111,7 @@ func (f *events) event(flags byte, payload []byte, out *policy.Out) error {
 	}
 	text, _, err := f.p.json(f.rule, payload)
 	if err != nil {
-		return errors.New("the backend's message is not of its type")
+		return errors.New(unwritten(err))
 	}
 	f.line = f.line[:0]
 	switch {
