@@ -43,6 +43,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/validaterequest"
 	"github.com/tollgate/tollgate/gateway-edge/policy/validateresponse"
 	"github.com/tollgate/tollgate/gateway-edge/policy/waf"
+	"github.com/tollgate/tollgate/gateway-edge/policy/websockethttp"
 )
 
 // ordered is every policy, by phase and then by type.
@@ -94,5 +95,6 @@ func ordered() []*policy.Descriptor {
 		&aggregate.Descriptor,
 		&sql.Descriptor,
 		&static.Descriptor,
+		&websockethttp.Descriptor,
 	}
 }

@@ -21,6 +21,9 @@ func check(t testing.TB, i int, st *Step, r *Result) {
 	if w.Rejected && (!r.Rejected || r.Reply.Code != w.Code) {
 		t.Fatalf("step %d: answered %d %s, want rejection %s", i, r.Status, r.Reply.Code, w.Code)
 	}
+	if w.Accepted != (r.Accepted != nil) {
+		t.Fatalf("step %d: the WebSocket is accepted: %v (%s %s)", i, r.Accepted != nil, r.Reply.Code, r.Reply.Detail)
+	}
 	if w.Answered && r.Rejected {
 		t.Fatalf("step %d: rejected with %s (%s), want an answer", i, r.Reply.Code, r.Reply.Detail)
 	}

@@ -71,7 +71,7 @@ func (p *player) serve(t testing.TB, st *Step) *Result {
 // fill makes the request's head and returns the buffer under it.
 func (p *player) fill(e *policy.EngineExchange, q *Request) []byte {
 	size := 64
-	for _, s := range append([]string{q.Method, q.Scheme, q.Host, q.Path, q.Query}, q.Header...) {
+	for _, s := range append([]string{q.Method, q.Scheme, q.Host, q.Path, q.Query, q.Socket}, q.Header...) {
 		size += len(s)
 	}
 	for _, v := range q.Params {
@@ -99,6 +99,7 @@ func (p *player) fill(e *policy.EngineExchange, q *Request) []byte {
 		e.Params[e.ParamCount] = policy.Param{Name: k, Value: put(v, "")}
 		e.ParamCount++
 	}
+	e.Socket = put(q.Socket, "")
 	e.ClientAddr, e.Port, e.Certificate = clientAddr(q.Client), q.Port, q.Certificate
 	if e.Route = q.Route; e.Route == nil {
 		e.Route = defaultRoute
@@ -133,6 +134,9 @@ func (p *player) request(t testing.TB, x *policy.Exchange, st *Step, r *Result) 
 			p.reply(e, r)
 			return
 		case policy.EngineStreamed:
+			return
+		case policy.EngineAccept:
+			r.Accepted, e.Resp.Status, e.Resp.Origin = e.Accepted, 101, policy.FromIntegration
 			return
 		default:
 			t.Fatalf("chain status %d", status)

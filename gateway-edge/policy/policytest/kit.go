@@ -57,6 +57,8 @@ type Request struct {
 	Body   string
 	Client string // 192.0.2.1 when empty
 	Params map[string]string
+	// Socket is the id of the WebSocket that the request asks for; "": it asks for none.
+	Socket string
 	// Principal is who calls, for policies behind authentication.
 	Principal *policy.Principal
 	// Certificate is the client's; nil: it showed none.
@@ -99,9 +101,9 @@ func (f Fields) All(name string) (out []string) {
 type Want struct {
 	Status int           // of the response
 	Code   contract.Code // of a rejection, when Rejected
-	// Rejected, Answered, Forwarded: exactly one is given.
-	Rejected, Answered, Forwarded bool
-	Retry                         time.Duration
+	// Rejected, Answered, Forwarded, Accepted: exactly one is given.
+	Rejected, Answered, Forwarded, Accepted bool
+	Retry                                   time.Duration
 	// Sent are fields of the request that is sent on: "" means absent.
 	Sent map[string]string
 	// Header are fields of the response: "" means absent.
@@ -118,6 +120,7 @@ type Result struct {
 	Driver    string
 	Forwarded bool
 	Rejected  bool
+	Accepted  *policy.EngineAccepted // what the integration does with the WebSocket; nil: nothing
 	Reply     policy.EngineReply
 	Sent      SentRequest
 	Status    int
