@@ -46,6 +46,9 @@ type Deps struct {
 	// State returns the value kept under key, made once by make: runtime state
 	// that outlives versions of the configuration. The tenant is part of the key.
 	State func(key string, make func() any) any
+	// OpenAPI is the gateway's own OpenAPI document, in JSON and cut down to what
+	// validation reads; nil: it has none.
+	OpenAPI *Document
 	// UsagePlans are the gateway's usage plans, their numbers by name.
 	UsagePlans map[string]uint64
 	// Country tells where an address is, as an ISO 3166-1 alpha-2 code, "" when it

@@ -64,6 +64,9 @@ func (x *Exchange) Params() iter.Seq2[string, Text] {
 	}
 }
 
+// Slot is the memory of the policy whose hook runs, for hooks that are not given it.
+func (x *Exchange) Slot() *Slot { return &x.e.slots[x.e.at()] }
+
 // Principal is who calls; nil before authentication and on public routes. It
 // may be kept.
 func (x *Exchange) Principal() *Principal { return x.e.principal }

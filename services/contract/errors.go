@@ -59,6 +59,7 @@ const (
 	CodeBotRefused
 	CodeCredentialsMissing
 	CodeCredentialsInvalid
+	CodeOperationUnknown
 	numCodes
 )
 
@@ -125,6 +126,7 @@ var codes = [numCodes]CodeInfo{
 	CodeAttackSuspected:          {"attack_suspected", 403, 7, "The request looks like an attack", false},
 	CodeCredentialsMissing:       {"credentials_missing", 401, 16, "This route needs the caller to sign in", false},
 	CodeCredentialsInvalid:       {"credentials_invalid", 401, 16, "The credentials are not valid here", false},
+	CodeOperationUnknown:         {"operation_unknown", 404, 12, "The API has no such operation", false},
 	CodeBotRefused:               {"bot_refused", 403, 7, "Automated clients of this kind are not served here", false},
 }
 

@@ -38,6 +38,9 @@ type Gateway struct {
 	ServerTiming bool              `json:"server_timing,omitempty"`
 	// ClientCertificates are asked for by hosts; none: no host asks for one.
 	ClientCertificates []ClientCertificates `json:"client_certificates,omitempty"`
+	// OpenAPI is the gateway's OpenAPI document in JSON, which policies refer to. An
+	// edge gets it only where one does, and cut down to what validation reads.
+	OpenAPI json.RawMessage `json:"openapi,omitempty"`
 	// LogSample is the share of successful requests that are logged, 0 to 1;
 	// refused and failed ones always are. Nil means 1.
 	LogSample *float64 `json:"log_sample,omitempty"`

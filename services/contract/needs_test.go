@@ -25,4 +25,7 @@ func TestDocumentNeeds(t *testing.T) {
 			t.Errorf("%s: schema %d", name, n)
 		}
 	}
+	if n := DocumentNeeds(&Gateway{OpenAPI: []byte("{}")}); n != 3 {
+		t.Errorf("an OpenAPI document: schema %d", n)
+	}
 }

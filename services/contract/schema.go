@@ -13,7 +13,7 @@ package contract
 //	   start, max_requests and queues, sessions, circuit breakers, more of checks (gRPC, UDP),
 //	   outlier detection and retries, SRV; routes: WebSockets;
 //	   streams, tcp:// and udp:// targets; client
-//	   certificates; server name, least version and client certificate to upstreams; what needs none of it is still version 1
+//	   certificates; a gateway's OpenAPI document; server name, least version and client certificate to upstreams; what needs none of it is still version 1
 const SchemaVersion = 3
 
 // DocumentSchema is what documents are marked with that need nothing newer

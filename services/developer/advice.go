@@ -23,6 +23,7 @@ var advice = map[contract.Code]string{
 	contract.CodeConcurrencyExceeded:  "Wait for the answer to one request before you send the next.",
 	contract.CodeRequestInvalid:       "The request is malformed: the answer's detail says where.",
 	contract.CodeValidationFailed:     "The request doesn't fit the API's description: the answer's errors name every field that is wrong.",
+	contract.CodeOperationUnknown:     "Check the path and the method against the API reference.",
 	contract.CodeMediaType:            "Send the body in a content type that the API takes: see its reference.",
 	contract.CodeAttackSuspected:      "Something in the request looks like an attack: if it is meant so, tell the API's owner the request's id.",
 	contract.CodeBotRefused:           "The API takes no automated clients of this kind: use one that says who it is.",

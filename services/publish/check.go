@@ -47,14 +47,18 @@ func (c *Checker) Check(doc *contract.Gateway) (errs contract.FieldErrors) {
 	for _, e := range match.Conflicts(doc.Routes, doc.Hosts) {
 		f.add("/routes"+e.Pointer, e.Detail)
 	}
+	var api *policy.Document
+	if len(doc.OpenAPI) > 0 {
+		api = policy.NewDocument(doc.OpenAPI)
+	}
 	for i := range doc.Policies {
 		at := contract.Pointer("policies", i)
-		_, err := builtin.New(doc.Policies[i].Type, doc.Policies[i].Config, dryDeps(doc, nil, compose.FromGateway))
+		_, err := builtin.New(doc.Policies[i].Type, doc.Policies[i].Config, dryDeps(doc, api, nil, compose.FromGateway))
 		f.addAt(at, err)
 	}
 	gatewayOK := len(f.errs) == 0
 	for i := range doc.Routes {
-		c.route(f, doc, i, gatewayOK)
+		c.route(f, doc, api, i, gatewayOK)
 	}
 	return f.errs
 }
@@ -101,7 +105,7 @@ const (
 	maxBody     = 10 << 30
 )
 
-func (c *Checker) route(f *findings, doc *contract.Gateway, n int, gatewayOK bool) {
+func (c *Checker) route(f *findings, doc *contract.Gateway, api *policy.Document, n int, gatewayOK bool) {
 	r := &doc.Routes[n]
 	at := contract.Pointer("routes", n)
 	if r.Priority < -maxPriority || r.Priority > maxPriority {
@@ -124,7 +128,7 @@ func (c *Checker) route(f *findings, doc *contract.Gateway, n int, gatewayOK boo
 		f.addAt("", err)
 		return
 	}
-	built, err := compose.Build(steps, dryDeps(doc, r, ""))
+	built, err := compose.Build(steps, dryDeps(doc, api, r, ""))
 	if err != nil {
 		f.addAt("", err)
 		return
@@ -204,14 +208,14 @@ func Policies(doc *contract.Gateway) []string {
 // constructor that needs more than its configuration would be a mistake.
 var errDry = errors.New("not available while a configuration is checked")
 
-// dryDeps are Deps that refuse use.
-func dryDeps(doc *contract.Gateway, r *contract.Route, from string) policy.Deps {
+// dryDeps are Deps that refuse use. All routes share api, the OpenAPI document.
+func dryDeps(doc *contract.Gateway, api *policy.Document, r *contract.Route, from string) policy.Deps {
 	d := policy.Deps{
 		Scope: policy.Scope{
 			Organization: doc.Organization, Gateway: doc.ID, OrganizationNum: doc.OrganizationNum, GatewayNum: doc.Num,
 			Test: doc.Mode == contract.ModeTest, From: from,
 		},
-		Keys: dry{}, Counters: dry{}, Fetch: dry{}, UsagePlans: doc.PlanNumbers(),
+		OpenAPI: api, Keys: dry{}, Counters: dry{}, Fetch: dry{}, UsagePlans: doc.PlanNumbers(),
 		State: func(_ string, make func() any) any { return make() },
 		Wall:  func() time.Time { return time.Time{} },
 		// The value is not known here, only that there is one.

@@ -104,7 +104,7 @@ func TestCheckTellsAnInheritedMistakeOnce(t *testing.T) {
 func TestSecretsHaveToExist(t *testing.T) {
 	t.Parallel()
 	doc := document()
-	deps := dryDeps(doc, nil, "")
+	deps := dryDeps(doc, nil, nil, "")
 	if _, err := deps.Secret("token"); err == nil || !strings.Contains(err.Error(), "token") {
 		t.Errorf("got %v", err)
 	}

@@ -57,6 +57,7 @@ var advice = map[contract.Code]string{
 	contract.CodeWebSocketVersion:         "Send `Sec-WebSocket-Version: 13`, as every WebSocket library of today does.",
 	contract.CodeValidationFailed:         "Correct the fields that `errors` names: a [JSON pointer](https://www.rfc-editor.org/rfc/rfc6901) and a reason for each.",
 	contract.CodeMediaType:                "Send the body in one of the content types that `detail` or the route's documentation names, with one `Content-Type`, in UTF-8, and without a `Content-Encoding` that the route does not take.",
+	contract.CodeOperationUnknown:         "Check path and method: the gateway's OpenAPI document has no such operation. A `base_path` of `validate_request` that does not fit is seen like this too.",
 	contract.CodeResponseInvalid:          "Look at the backend: its answer is not what `validate_response` or `transform_response` of the route can take.",
 	contract.CodeAttackSuspected:          "Look at the request's decision trace: it names the rules of the `waf` policy that matched. If the request is an honest one, exclude them there.",
 	contract.CodeCredentialsMissing:       "Send a user name and a password (`Authorization: Basic …`), or sign in with a browser where the route has `oidc_login`.",

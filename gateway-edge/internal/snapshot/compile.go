@@ -2,6 +2,8 @@ package snapshot
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -66,6 +68,7 @@ type builder struct {
 	keys    policy.Keys
 	callers policy.Identities
 	touched map[string]bool
+	api     *policy.Document
 	ups     map[string]*balance.Upstream
 }
 
@@ -134,6 +137,7 @@ func (b *builder) build() (*Compiled, error) {
 	var found contract.FieldErrors
 	c.ClientPolicies, found = match.CompileClientCertificates(doc.ClientCertificates, doc.Hosts)
 	errs.AddAt("/client_certificates", found.Err())
+	b.openAPI()
 	c.upstreams = b.upstreams(&errs)
 	c.Streams = b.streams(&errs)
 	if b.s.cfg.GatewayKeys != nil {
@@ -279,11 +283,23 @@ func (b *builder) deps(r *contract.Route) policy.Deps {
 		Test: b.doc.Mode == contract.ModeTest, Params: compose.Params(r), Upstream: r.Upstream,
 	}
 	d.Secret = b.secret
-	d.UsagePlans = b.doc.PlanNumbers()
+	d.UsagePlans, d.OpenAPI = b.doc.PlanNumbers(), b.api
 	d.State = func(key string, make func() any) any {
 		return b.e.runtime(key, make, b.touched)
 	}
 	return d
+}
+
+// openAPI takes the gateway's OpenAPI document out of the configuration. What is
+// made of it outlives versions that leave it as it was.
+func (b *builder) openAPI() {
+	text := b.doc.OpenAPI
+	if len(text) == 0 {
+		return
+	}
+	b.doc.OpenAPI = nil
+	sum := sha256.Sum256(text)
+	b.api = b.e.runtime("openapi "+hex.EncodeToString(sum[:]), func() any { return policy.NewDocument(text) }, b.touched).(*policy.Document)
 }
 
 // withClientPEM fills in the secret that an upstream shows to its targets.

@@ -2,11 +2,13 @@ package snapshot
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -360,6 +362,33 @@ func TestState(t *testing.T) {
 	b.put(doc(1, 7, `"keeps"`))
 	if got["gw_1"] == first {
 		t.Error("state was kept for ever")
+	}
+}
+
+// TestOpenAPI: policies of all routes and versions share what they made of a
+// gateway's document while it stays as it is.
+func TestOpenAPI(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	var texts []string
+	made := 0
+	b.probe = func(_ string, d policy.Deps) (policy.Policy, error) {
+		if d.OpenAPI == nil {
+			texts = append(texts, "none")
+			return always{}, nil
+		}
+		texts = append(texts, d.OpenAPI.Once("text", func(text []byte) any { made++; return string(text) }).(string))
+		return always{}, nil
+	}
+	b.org()
+	for i, text := range []string{`{"a":1}`, `{"a":1}`, `{"a":2}`, ""} {
+		d := doc(1, uint64(i+1), `{}`)
+		d.Schema, d.OpenAPI = contract.DocumentNeeds(d), json.RawMessage(text)
+		d.Routes = append(d.Routes, contract.Route{ID: "rt2", Num: 2, Name: "s", Public: true, Match: contract.Match{Path: "/b/{id}"}})
+		b.put(d)
+	}
+	if got := slices.Compact(texts); !slices.Equal(got, []string{`{"a":1}`, `{"a":2}`, "none"}) || made != 2 {
+		t.Errorf("policies saw %q, made %d", got, made)
 	}
 }
 

@@ -68,6 +68,8 @@ func TestCatalogue(t *testing.T) {
 // TestDocumentationExamples runs every example of every README through New.
 func TestDocumentationExamples(t *testing.T) {
 	t.Parallel()
+	deps := policytest.NewDeps()
+	deps.OpenAPI = policy.NewDocument([]byte(`{"openapi":"3.1.0","paths":{}}`))
 	for _, e := range builtin.Catalogue() {
 		n := 0
 		for i, part := range strings.Split(e.Documentation, "```json\n") {
@@ -84,7 +86,7 @@ func TestDocumentationExamples(t *testing.T) {
 				continue
 			}
 			n++
-			if _, err := builtin.New(p.Type, p.Config, policytest.NewDeps()); err != nil {
+			if _, err := builtin.New(p.Type, p.Config, deps); err != nil {
 				t.Errorf("%s: %v in %s", e.Type, err, text)
 			}
 		}

@@ -43,7 +43,7 @@ type Set struct {
 type Schema struct {
 	s    *js.Schema
 	cost []int // evaluations a value takes at most, by its depth
-	want []string
+	form *Shape
 }
 
 // root is where a schema stands for references: a place that nothing else has.
@@ -88,7 +88,7 @@ func (s *Set) Compile(pointer string) (*Schema, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
-	return &Schema{s: sch, cost: costs(sch), want: kinds(sch)}, nil
+	return &Schema{s: sch, cost: costs(sch), form: shape(sch)}, nil
 }
 
 // Compile compiles a schema that stands alone.
@@ -100,21 +100,8 @@ func Compile(doc any, o Options) (*Schema, error) {
 	return s.Compile("")
 }
 
-// Kinds are the types that the schema's own "type" allows; none: it does not say.
-func (s *Schema) Kinds() []string { return s.want }
-
-func kinds(s *js.Schema) []string {
-	for range 16 {
-		if s.Types != nil && !s.Types.IsEmpty() {
-			return s.Types.ToStrings()
-		}
-		if s.Ref == nil {
-			return nil
-		}
-		s = s.Ref
-	}
-	return nil
-}
+// Shape is what the schema says of types. It is immutable.
+func (s *Schema) Shape() *Shape { return s.form }
 
 // fragment escapes a pointer for a URL (RFC 6901 6).
 func fragment(pointer string) string {

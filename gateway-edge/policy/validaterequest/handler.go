@@ -14,29 +14,37 @@ func (p *rules) Needs() (request, response policy.Need) {
 	return request, response
 }
 
-// operation is what the request is held to; nil: nothing.
-func (p *rules) operation(x *policy.Exchange) *validation.Operation {
-	if p.api != nil {
-		return p.api.For(x.Route())
+// find finds what the request is held to.
+func (p *rules) find(x *policy.Exchange, hit *validation.Hit) {
+	if p.api == nil {
+		*hit = validation.Hit{Operation: &p.own}
+		return
 	}
-	return &p.own
+	p.api.Find(x, hit)
 }
 
 // WantsBody takes only bodies that are checked.
 func (p *rules) WantsBody(x *policy.Exchange, side policy.Side) bool {
-	op := p.operation(x)
-	return side == policy.OnTheRequest && op != nil && op.Body != nil && op.Body.Look(x.Request().Header) == validation.Check
+	if side != policy.OnTheRequest {
+		return false
+	}
+	var hit validation.Hit
+	p.find(x, &hit)
+	op := hit.Operation
+	return op != nil && op.Body != nil && op.Body.Look(x.Request().Header) == validation.Check
 }
 
 // OnRequest checks the request.
 func (p *rules) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
-	op := p.operation(x)
+	var hit validation.Hit
+	p.find(x, &hit)
+	op := hit.Operation
 	if op == nil {
-		return x.Next()
+		return p.unknown(x, &hit)
 	}
 	var errs contract.FieldErrors
 	for _, v := range op.Parameters {
-		v.Check(x, &errs)
+		v.Check(x, &hit, &errs)
 	}
 	if p.known {
 		op.CheckKnown(x, &errs)
@@ -58,6 +66,21 @@ func (p *rules) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 		errs = errs[:validation.MaxErrors]
 	}
 	return x.RejectFields(contract.CodeValidationFailed, "Each of errors names a part of the request and what is wrong with it", errs)
+}
+
+// unknown decides on a request that the document does not describe.
+func (p *rules) unknown(x *policy.Exchange, hit *validation.Hit) policy.Action {
+	switch {
+	case p.pass || hit.Miss == validation.NotMeant:
+		return x.Next()
+	case p.report:
+		x.TraceDetail("the document has no such operation")
+		return x.Next()
+	case hit.Miss == validation.NoMethod:
+		x.Response().Header.Set(policy.Allow, hit.Allow)
+		return x.RejectDetail(contract.CodeMethodNotAllowed, 0, "The API describes this path, but not this method")
+	}
+	return x.RejectDetail(contract.CodeOperationUnknown, 0, "")
 }
 
 // checkBody checks content type and body. Foreign: the content type is none of

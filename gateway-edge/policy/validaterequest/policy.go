@@ -43,7 +43,7 @@ func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 		case c.OpenAPI != nil && inline:
 			errs.Add("/openapi", "can't stand beside parameters and body")
 		case c.OpenAPI != nil:
-			p.api = c.CompileOpenAPI(false, errs)
+			p.api = c.CompileOpenAPI(false, d.OpenAPI, errs)
 		case !inline && c.UnknownQuery != "refuse":
 			errs.Add("", "parameters, body or openapi is needed: without one the policy does nothing")
 		}
@@ -52,6 +52,7 @@ func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 		return nil, err
 	}
 	p.report, p.known, p.max = c.Mode == "report", c.UnknownQuery == "refuse", c.MaxBytes
+	p.pass = c.OpenAPI != nil && c.OpenAPI.Unknown == "pass"
 	return p, nil
 }
 
@@ -61,6 +62,7 @@ type rules struct {
 	api    *validation.Operations // instead of own
 	report bool
 	known  bool // only described query parameters are taken
+	pass   bool // so do requests that the document does not describe
 	max    int64
 }
 

@@ -107,7 +107,7 @@ func TestPolicy(t *testing.T) {
 			request("tags=1,2", `{"sku":"a","note":null,"of":{"sku":"b"}}`),
 			request("tags=1,2,3", `{"note":7,"of":{}}`, "/query/tags", "/body/note", "/body/of/sku", "/body/sku"),
 		}},
-		{Name: "the operation of the route's name", Config: fmt.Sprintf(api, ""), Steps: []policytest.Step{
+		{Name: "the operation of the route's name", Config: strings.Replace(fmt.Sprintf(api, ""), `"operation":""`, `"find":"route"`, 1), Steps: []policytest.Step{
 			request("", `{}`, "/body/sku"),
 			{Request: policytest.Request{Method: "POST", Body: `{}`, Route: &policy.Route{Name: "another"}}, Want: policytest.Want{Forwarded: true}},
 		}},

@@ -11,30 +11,36 @@ func (p *rules) Needs() (request, response policy.Need) {
 	return request, policy.Need{Mode: policy.NeedWhole, Max: p.max}
 }
 
-// OnRequest asks the backend for a body that can be read: without a content
-// coding, and whole.
-func (p *rules) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
-	if p.operation(x) != nil {
-		h := x.Request().Header
-		h.Del(policy.AcceptEncoding)
-		h.Del(policy.Range)
-	}
-	return x.Next()
-}
+// unknown marks requests that the document does not describe.
+const unknown = 1
 
-// operation is what the answer is held to; nil: nothing.
-func (p *rules) operation(x *policy.Exchange) *validation.Operation {
+// OnRequest finds the operation, for whatever becomes of the request's path, and
+// asks the backend for a body that can be read: without a content coding, and whole.
+func (p *rules) OnRequest(x *policy.Exchange, s *policy.Slot) policy.Action {
+	op := &p.own
 	if p.api != nil {
-		return p.api.For(x.Route())
+		var hit validation.Hit
+		p.api.Find(x, &hit)
+		if op = hit.Operation; op == nil {
+			if hit.Miss != validation.NotMeant {
+				s.N[0] = unknown
+			}
+			return x.Next()
+		}
 	}
-	return &p.own
+	s.P = op
+	h := x.Request().Header
+	h.Del(policy.AcceptEncoding)
+	h.Del(policy.Range)
+	return x.Next()
 }
 
 // content is what the answer must be; meant is false for answers that are not
 // looked at: the edge's own, upgrades, partial ones and those that never end.
-func (p *rules) content(x *policy.Exchange) (c *validation.Content, meant bool) {
-	r, op := x.Response(), p.operation(x)
-	if op == nil || r.Origin == policy.FromEdge || r.Status < 200 || r.Status == 206 || r.Status == 304 {
+func (p *rules) content(x *policy.Exchange, s *policy.Slot) (c *validation.Content, meant bool) {
+	r := x.Response()
+	op, ok := s.P.(*validation.Operation)
+	if !ok || r.Origin == policy.FromEdge || r.Status < 200 || r.Status == 206 || r.Status == 304 {
 		return nil, false
 	}
 	ct, _ := r.Header.Get(policy.ContentType)
@@ -52,7 +58,7 @@ func (p *rules) WantsBody(x *policy.Exchange, side policy.Side) bool {
 	if side != policy.OnTheResponse || bodiless(x) {
 		return false
 	}
-	c, meant := p.content(x)
+	c, meant := p.content(x, x.Slot())
 	if !meant || c == nil || c.Look(x.Response().Header) != validation.Check {
 		return false
 	}
@@ -60,8 +66,11 @@ func (p *rules) WantsBody(x *policy.Exchange, side policy.Side) bool {
 }
 
 // OnResponse checks the answer.
-func (p *rules) OnResponse(x *policy.Exchange, _ *policy.Slot) policy.Action {
-	c, meant := p.content(x)
+func (p *rules) OnResponse(x *policy.Exchange, s *policy.Slot) policy.Action {
+	if p.strict && s.N[0] == unknown && x.Response().Origin != policy.FromEdge {
+		return p.judge(x, contract.FieldErrors{{Detail: "the document has no such operation"}})
+	}
+	c, meant := p.content(x, s)
 	if !meant {
 		return x.Next()
 	}
@@ -82,6 +91,11 @@ func (p *rules) OnResponse(x *policy.Exchange, _ *policy.Slot) policy.Action {
 	if len(errs) == 0 {
 		return x.Next()
 	}
+	return p.judge(x, errs)
+}
+
+// judge decides on an answer that is not what it must be.
+func (p *rules) judge(x *policy.Exchange, errs contract.FieldErrors) policy.Action {
 	x.TraceDetail(validation.Summary(errs))
 	if p.report {
 		return x.Next()

@@ -32,7 +32,7 @@ type Config struct {
 const maxResponses = 50
 
 // New makes the policy. Its error is a contract.FieldErrors.
-func New(raw json.RawMessage, _ policy.Deps) (policy.Policy, error) {
+func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 	c := Config{Common: validation.Common{Formats: true, Mode: "report"}}
 	p := &rules{}
 	err := policy.DecodeConfig(raw, &c, func(errs *contract.FieldErrors) {
@@ -44,7 +44,7 @@ func New(raw json.RawMessage, _ policy.Deps) (policy.Policy, error) {
 		case c.OpenAPI != nil && len(c.Responses) > 0:
 			errs.Add("/openapi", "can't stand beside responses")
 		case c.OpenAPI != nil:
-			p.api = c.CompileOpenAPI(true, errs)
+			p.api = c.CompileOpenAPI(true, d.OpenAPI, errs)
 		case len(c.Responses) == 0:
 			errs.Add("", "responses or openapi is needed: without one the policy does nothing")
 		case len(c.Responses) > maxResponses:
@@ -57,6 +57,7 @@ func New(raw json.RawMessage, _ policy.Deps) (policy.Policy, error) {
 		return nil, err
 	}
 	p.report, p.known, p.max = c.Mode != "refuse", c.UnknownStatuses == "refuse", c.MaxBytes
+	p.strict = c.OpenAPI != nil && c.OpenAPI.Unknown == "refuse"
 	return p, nil
 }
 
@@ -92,6 +93,7 @@ type rules struct {
 	api    *validation.Operations // instead of own
 	report bool
 	known  bool // only described statuses are taken
+	strict bool // answers to requests that the document does not describe are bad ones
 	max    int64
 }
 

@@ -21,6 +21,11 @@ func answer(status int, contentType, body string, want int) policytest.Step {
 	return s
 }
 
+func to(path string, s policytest.Step) policytest.Step {
+	s.Request.Path = path
+	return s
+}
+
 // traced holds the decision trace to a finding.
 func traced(s policytest.Step, want string) policytest.Step {
 	s.Check = func(t testing.TB, r *policytest.Result) {
@@ -51,8 +56,15 @@ func TestPolicy(t *testing.T) {
 			traced(answer(200, json, `{}`, 200), "/body/id: is missing"), answer(200, json, `{"id":1}`, 200), answer(200, "text/html", `<p>`, 200),
 		}},
 		{Name: "report does not refuse what is too large", Config: `{"max_bytes":4,"responses":{"200":{"schema":{"type":"object"}}}}`, Steps: []policytest.Step{answer(200, json, `[1,2,3]`, 200)}},
-		{Name: "a document's operation", Config: `{"mode":"refuse","openapi":{"document":{"openapi":"3.1.0","paths":{"/a":{"get":{"operationId":"test","responses":{"200":{"$ref":"#/components/responses/Ok"}}}}},"components":{"responses":{"Ok":{"description":"fine","content":{"application/json":{"schema":{"type":"object","required":["id","secret"],"properties":{"secret":{"writeOnly":true}}}}}}}}}}}`, Steps: []policytest.Step{
+		{Name: "a document's operation", Config: `{"mode":"refuse","openapi":{"find":"route","document":{"openapi":"3.1.0","paths":{"/a":{"get":{"operationId":"test","responses":{"200":{"$ref":"#/components/responses/Ok"}}}}},"components":{"responses":{"Ok":{"description":"fine","content":{"application/json":{"schema":{"type":"object","required":["id","secret"],"properties":{"secret":{"writeOnly":true}}}}}}}}}}}`, Steps: []policytest.Step{
 			answer(200, json, `{"id":1}`, 200), answer(200, json, `{}`, 502), answer(500, json, `{}`, 500),
+		}},
+		{Name: "by method and path", Config: `{"mode":"refuse","openapi":{"unknown":"refuse","base_path":"/v1","document":{"openapi":"3.1.0","paths":{"/a/{id}":{"get":{"responses":{"200":{"description":"fine","content":{"application/json":{"schema":{"type":"object","required":["id"]}}}}}}}}}}}`, Steps: []policytest.Step{
+			to("/v1/a/7", answer(200, json, `{"id":1}`, 200)), to("/v1/a/7", answer(200, json, `{}`, 502)),
+			{Request: policytest.Request{Path: "/v1/b"}, Backend: policytest.Response{Body: "{}"}, Want: policytest.Want{Forwarded: true, Status: 502}},
+		}},
+		{Name: "a path that is not described passes", Config: `{"mode":"refuse","openapi":{"document":{"openapi":"3.1.0","paths":{}}}}`, Steps: []policytest.Step{
+			{Request: policytest.Request{Path: "/b"}, Backend: policytest.Response{Body: "{}"}, Want: policytest.Want{Forwarded: true, Status: 200}},
 		}},
 		{Name: "HEAD", Config: `{"mode":"refuse",` + rules, Steps: []policytest.Step{{
 			Request: policytest.Request{Method: "HEAD"}, Backend: policytest.Response{Header: policytest.Fields{"Content-Type", json}}, Want: policytest.Want{Forwarded: true, Status: 200},

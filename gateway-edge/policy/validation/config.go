@@ -11,6 +11,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/document"
 	"github.com/tollgate/tollgate/gateway-edge/policy/jsonschema"
+	"github.com/tollgate/tollgate/gateway-edge/policy/openapi"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -26,7 +27,7 @@ type Common struct {
 	Mode string `json:"mode"`
 	// MaxBytes bounds the body that is looked at.
 	MaxBytes int64 `json:"max_bytes"`
-	// OpenAPI names an operation of an OpenAPI document.
+	// OpenAPI says that operations of an OpenAPI document are meant.
 	OpenAPI *OpenAPI `json:"openapi"`
 
 	others map[string]any
@@ -121,7 +122,7 @@ func (b *Body) Compile(c *Common, at string, errs *contract.FieldErrors) *Conten
 		raw := b.ContentTypes[name]
 		p := at + contract.Pointer("content_types", name)
 		mt := mediaType{name: strings.ToLower(name), kind: document.KindOf(policy.Static(name))}
-		if !validMedia(mt.name) {
+		if !openapi.ValidMedia(mt.name) {
 			errs.Add(p, `is a media type such as "application/json", "image/*" or "*/*"`)
 			continue
 		}
@@ -136,24 +137,6 @@ func (b *Body) Compile(c *Common, at string, errs *contract.FieldErrors) *Conten
 	}
 	out.sort()
 	return out
-}
-
-// validMedia reports whether s is a media type or a range of them, in lower case
-// and without parameters.
-func validMedia(s string) bool {
-	typ, sub, ok := strings.Cut(s, "/")
-	if !ok || len(s) > 256 || sub == "*" && typ == "*" {
-		return ok && len(s) <= 256
-	}
-	if sub == "*" {
-		sub = "x"
-	}
-	for _, part := range []string{typ, sub} {
-		if _, err := policy.HeaderName(part); err != nil || strings.Contains(part, "*") {
-			return false
-		}
-	}
-	return true
 }
 
 // inline compiles a schema of the configuration.
@@ -197,7 +180,7 @@ func CompileParameters(list []Parameter, c *Common, params []string, errs *contr
 	seen := map[string]bool{}
 	for i := range list {
 		p, at := &list[i], contract.Pointer("parameters", i)
-		v := &Value{in: p.In, name: p.Name, required: p.Required, commas: p.Style == "comma"}
+		v := &Value{in: p.In, name: p.Name, required: p.Required, explode: p.Style != "comma"}
 		if p.Style != "" && p.Style != "comma" && p.Style != "repeat" {
 			errs.Add(at+"/style", `is "comma" or "repeat"`)
 		}
@@ -237,6 +220,6 @@ func (v *Value) compile(at string, params []string, errs *contract.FieldErrors) 
 		errs.Add(at+"/in", `is "path", "query", "header" or "cookie"`)
 		return false
 	}
-	v.compileKinds()
+	v.complete()
 	return true
 }

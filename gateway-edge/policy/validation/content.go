@@ -20,6 +20,9 @@ type mediaType struct {
 	name   string // lower case; "image/*" and "*/*" are ranges
 	kind   document.Kind
 	schema *jsonschema.Schema // nil: anything is taken
+	// loose: only bodies that can be read are held to the schema, since the type is a
+	// range.
+	loose bool
 }
 
 // sort puts exact types before ranges.
@@ -67,7 +70,7 @@ func (c *Content) Look(h policy.Headers) Verdict {
 	switch {
 	case t == nil:
 		return Foreign
-	case t.schema == nil:
+	case t.schema == nil, t.loose && document.KindOf(ct) == document.None:
 		return Fine
 	case encoded(h) || document.KindOf(ct) == document.None:
 		return Foreign
@@ -100,10 +103,14 @@ func (c *Content) Check(x *policy.Exchange, h policy.Headers, errs *contract.Fie
 	if t == nil || t.schema == nil {
 		return
 	}
-	v, err := document.Parse(document.KindOf(ct), document.Whole(x.Body()))
+	kind := document.KindOf(ct)
+	v, err := document.Parse(kind, document.Whole(x.Body()))
 	if err != nil {
 		errs.Add("/body", "can't be read: "+err.Error())
 		return
+	}
+	if kind == document.Form {
+		v = convertForm(v, t.schema.Shape())
 	}
 	for _, e := range t.schema.Check(v) {
 		errs.Add("/body"+e.Pointer, e.Detail)

@@ -4,29 +4,33 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/document"
 	"github.com/tollgate/tollgate/gateway-edge/policy/jsonschema"
+	"github.com/tollgate/tollgate/gateway-edge/policy/openapi"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
-// OpenAPI is a document of version 3.0 or 3.1 in JSON, and the operation that is
-// meant: its operationId, or "POST /orders". Empty: the one whose operationId is
-// the route's name; a route that has none is not checked.
+// OpenAPI says which document and which operation of it are meant.
 type OpenAPI struct {
-	Document  json.RawMessage `json:"document"`
-	Operation string          `json:"operation"`
+	// Document is one of version 3.0 or 3.1 in JSON; none: the gateway's own.
+	Document json.RawMessage `json:"document"`
+	// Operation is an operationId, or "POST /orders"; empty: it is found by Find.
+	Operation string `json:"operation"`
+	// Find is "path" (method and path of the request; the default) or "route" (the
+	// operationId is the route's name; a route that has none is not checked).
+	Find string `json:"find"`
+	// BasePath stands before the document's paths; empty: that of its first server.
+	BasePath string `json:"base_path"`
+	// Unknown says what becomes of requests that the document does not describe:
+	// "pass" or "refuse".
+	Unknown string `json:"unknown"`
 }
-
-const (
-	maxOpenAPI    = 1 << 20
-	maxOperations = 1000
-)
-
-var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 // Operation is what a document says of one operation. It is immutable.
 type Operation struct {
@@ -35,80 +39,217 @@ type Operation struct {
 	Responses  map[string]*Content // by status, class ("2XX") and "default"
 }
 
-// Operations are the operations of a document by operationId and by method and
-// path.
+// Operations are the operations of a document. They are immutable.
 type Operations struct {
-	only *Operation // the one that the configuration names
-	all  map[string]*Operation
+	only    *Operation // the one that the configuration names
+	byRoute bool
+	base    string // without a slash at its end
+	all     *operations
 }
 
-// For is the operation of a route; nil: none.
-func (o *Operations) For(r *policy.Route) *Operation {
+// operations are what is made of a document, for all that use it.
+type operations struct {
+	byName map[string]*Operation // operationId, and "POST /orders"
+	paths  openapi.Paths[*methods]
+	base   string // of the first server
+}
+
+// methods are the operations of a path by method.
+type methods struct {
+	of    map[string]*Operation
+	allow string
+}
+
+// Miss says why no operation was found.
+type Miss uint8
+
+// Misses.
+const (
+	Found Miss = iota
+	NoPath
+	NoMethod
+	NotMeant // the route has none, which is no fault of the request
+)
+
+// Hit is the operation of a request, and the values of its path.
+type Hit struct {
+	Operation *Operation
+	Miss      Miss
+	Allow     string // with NoMethod: the methods that the path has
+	names     []string
+	vars      openapi.Vars
+}
+
+// param finds a value of the path: by the document's template, else by the route's.
+func (h *Hit) param(x *policy.Exchange, name string) (policy.Text, bool) {
+	if h != nil && h.names != nil {
+		if i := slices.Index(h.names, name); i >= 0 {
+			return h.vars[i], true
+		}
+	}
+	return x.Param(name)
+}
+
+// Find finds the operation of a request as it is now: a rewrite in front of the
+// policy counts.
+func (o *Operations) Find(x *policy.Exchange, hit *Hit) {
+	*hit = Hit{Operation: o.only}
 	if o.only != nil {
-		return o.only
+		return
 	}
-	if r == nil {
-		return nil
+	if o.byRoute {
+		hit.Miss = NotMeant
+		if r := x.Route(); r != nil {
+			if op := o.all.byName[r.Name]; op != nil {
+				hit.Operation, hit.Miss = op, Found
+			}
+		}
+		return
 	}
-	return o.all[r.Name]
+	hit.Miss = NoPath
+	path := x.Request().Path
+	if !path.HasPrefix(o.base) {
+		return
+	}
+	f := o.all.paths.Find(path.Slice(len(o.base), path.Len()), &hit.vars)
+	if f == nil {
+		return
+	}
+	hit.names = f.Names
+	op, ok := policy.Find(f.Value.of, x.Request().Method)
+	if !ok && x.Request().Method.Is("HEAD") {
+		op, ok = f.Value.of["GET"]
+	}
+	if !ok {
+		hit.Miss, hit.Allow = NoMethod, f.Value.allow
+		return
+	}
+	hit.Operation, hit.Miss = op, Found
 }
 
-// Compile reads the document. Bad fields are added to errs below /openapi. Answers
-// says that the responses are wanted, not the requests.
-func (c *Common) CompileOpenAPI(answers bool, errs *contract.FieldErrors) *Operations {
-	const at = "/openapi/document"
-	if len(c.OpenAPI.Document) > maxOpenAPI {
-		errs.Add(at, fmt.Sprintf("is %d bytes, at most %d are allowed", len(c.OpenAPI.Document), maxOpenAPI))
-		return nil
-	}
-	doc, err := document.ParseJSON(c.OpenAPI.Document)
-	if err != nil {
-		errs.Add(at, err.Error())
-		return nil
-	}
-	r := &reader{answers: answers, out: &Operations{all: map[string]*Operation{}}, at: at, errs: errs, only: c.OpenAPI.Operation}
-	root, _ := doc.(map[string]any)
-	version, _ := root["openapi"].(string)
-	switch {
-	case strings.HasPrefix(version, "3.0."):
-		translate(root, answers)
-	case strings.HasPrefix(version, "3.1."):
-		strip(root, answers)
-	default:
-		errs.Add(at+"/openapi", `is "3.0.x" or "3.1.x"`)
-		return nil
-	}
-	r.root = root
-	if r.set, err = jsonschema.NewSet(root, jsonschema.Options{Formats: c.Formats}); err != nil {
-		errs.Add(at, err.Error())
-		return nil
-	}
+// compiled is what is made of a document once.
+type compiled struct {
+	all  *operations
+	errs contract.FieldErrors
+}
+
+// CompileOpenAPI reads the document. Bad fields are added to errs below /openapi.
+// Answers says that the responses are wanted, not the requests; own is the
+// gateway's document, nil where it has none.
+func (c *Common) CompileOpenAPI(answers bool, own *policy.Document, errs *contract.FieldErrors) *Operations {
+	o := c.OpenAPI
+	oneOf(errs, "/openapi/find", o.Find, "path", "route")
+	oneOf(errs, "/openapi/unknown", o.Unknown, "pass", "refuse")
+	var got compiled
 	before := len(*errs)
-	r.paths()
-	if r.only != "" && r.out.only == nil && len(*errs) == before {
-		errs.Add("/openapi/operation", fmt.Sprintf("the document has no operation %.100q; it has %s", r.only, r.names()))
+	switch {
+	case len(o.Document) > 0:
+		r := &reader{answers: answers, formats: c.Formats, at: "/openapi/document", errs: errs, only: o.Operation}
+		got.all = r.read(o.Document)
+	case own == nil:
+		errs.Add("/openapi", "the gateway has no OpenAPI document: upload it first, or give one here as document")
+	default:
+		got = own.Once(fmt.Sprintf("validation %t %t", answers, c.Formats), func(text []byte) any {
+			var out compiled
+			r := &reader{answers: answers, formats: c.Formats, errs: &out.errs}
+			out.all = r.read(text)
+			return out
+		}).(compiled)
+		for _, e := range got.errs {
+			errs.Add("/openapi", "the gateway's document at "+e.Pointer+": "+e.Detail)
+		}
 	}
-	return r.out
+	if got.all == nil || len(*errs) > before {
+		return nil
+	}
+	out := &Operations{all: got.all, byRoute: o.Find == "route", base: got.all.base}
+	if o.Operation != "" {
+		if out.only = got.all.byName[o.Operation]; out.only == nil {
+			errs.Add("/openapi/operation", fmt.Sprintf("the document has no operation %.100q; it has %s", o.Operation, got.all.names()))
+		}
+	}
+	if o.BasePath != "" {
+		base, err := match.PathString(o.BasePath)
+		if err != nil || strings.ContainsAny(o.BasePath, "{}") {
+			errs.Add("/openapi/base_path", `is a path such as "/v1"`)
+		}
+		out.base = strings.TrimSuffix(base, "/")
+	}
+	return out
+}
+
+func oneOf(errs *contract.FieldErrors, at, v, a, b string) {
+	if v != "" && v != a && v != b {
+		errs.Add(at, fmt.Sprintf("is %q or %q", a, b))
+	}
+}
+
+func (o *operations) names() string {
+	names := slices.Sorted(maps.Keys(o.byName))
+	if len(names) > 10 {
+		names = append(names[:10], "…")
+	}
+	return strings.Join(names, ", ")
 }
 
 // reader walks through a document. An error stands at the place in it.
 type reader struct {
 	root    map[string]any
 	set     *jsonschema.Set
-	out     *Operations
+	out     *operations
 	answers bool
-	only    string
+	formats bool
+	only    string // nothing but this operation is compiled
 	at      string
 	errs    *contract.FieldErrors
 	count   int
 }
 
-func (r *reader) names() string {
-	names := slices.Sorted(maps.Keys(r.out.all))
-	if len(names) > 10 {
-		names = append(names[:10], "…")
+func (r *reader) read(text []byte) *operations {
+	root, err := openapi.Parse(text)
+	if err != nil {
+		r.errs.Add(r.at, err.Error())
+		return nil
 	}
-	return strings.Join(names, ", ")
+	version := openapi.Version(root)
+	if version == 0 {
+		r.errs.Add(r.at+"/openapi", `is "3.0.x" or "3.1.x"`)
+		return nil
+	}
+	openapi.Translate(root, version, r.answers)
+	r.root, r.out = root, &operations{byName: map[string]*Operation{}, base: basePath(root)}
+	if r.set, err = jsonschema.NewSet(root, jsonschema.Options{Formats: r.formats}); err != nil {
+		r.errs.Add(r.at, err.Error())
+		return nil
+	}
+	r.paths()
+	return r.out
+}
+
+// basePath is the path of the first server's address, without a slash at its end.
+// Variables have their defaults.
+func basePath(root map[string]any) string {
+	servers, _ := root["servers"].([]any)
+	if len(servers) == 0 {
+		return ""
+	}
+	s, _ := servers[0].(map[string]any)
+	text, _ := s["url"].(string)
+	variables, _ := s["variables"].(map[string]any)
+	for name, v := range variables {
+		m, _ := v.(map[string]any)
+		value, _ := m["default"].(string)
+		text = strings.ReplaceAll(text, "{"+name+"}", value)
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	path, err := match.PathString(u.EscapedPath())
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(path, "/")
 }
 
 func (r *reader) fail(pointer, detail string) {
@@ -148,37 +289,46 @@ func (r *reader) deref(v any, pointer string) (map[string]any, string) {
 func (r *reader) paths() {
 	paths, _ := r.root["paths"].(map[string]any)
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		item, at := r.deref(paths[path], contract.Pointer("paths", path))
-		shared, _ := item["parameters"].([]any)
-		for _, m := range methods {
-			op, ok := item[m].(map[string]any)
-			if !ok {
-				continue
-			}
-			id, _ := op["operationId"].(string)
-			line := strings.ToUpper(m) + " " + path
-			if r.only != "" && r.only != id && r.only != line {
-				r.note(id, line, nil)
-				continue
-			}
-			if r.count++; r.count > maxOperations {
-				r.fail("/paths", fmt.Sprintf("has more than %d operations", maxOperations))
-				return
-			}
-			o := r.operation(op, at+"/"+m, shared, at)
-			r.note(id, line, o)
-			if r.only != "" {
-				r.out.only = o
-			}
+		if strings.HasPrefix(path, "x-") {
+			continue
 		}
+		at := contract.Pointer("paths", path)
+		t, err := openapi.ParseTemplate(path)
+		if err != nil {
+			r.fail(at, err.Error())
+			continue
+		}
+		item, at := r.deref(paths[path], at)
+		found := r.out.paths.At(t)
+		found.Value = &methods{of: map[string]*Operation{}}
+		r.operations(item, at, path, found.Value)
+		found.Value.allow = strings.Join(slices.Sorted(maps.Keys(found.Value.of)), ", ")
 	}
 }
 
-func (r *reader) note(id, line string, o *Operation) {
-	if id != "" {
-		r.out.all[id] = o
+// operations reads those of one path.
+func (r *reader) operations(item map[string]any, at, path string, to *methods) {
+	shared, _ := item["parameters"].([]any)
+	for _, m := range openapi.Methods() {
+		op, ok := item[m].(map[string]any)
+		if !ok {
+			continue
+		}
+		id, _ := op["operationId"].(string)
+		line := strings.ToUpper(m) + " " + path
+		if r.only != "" && r.only != id && r.only != line {
+			continue
+		}
+		if r.count++; r.count > openapi.MaxOperations {
+			r.fail("/paths", fmt.Sprintf("has more than %d operations", openapi.MaxOperations))
+			return
+		}
+		o := r.operation(op, at+"/"+m, shared, at)
+		if id != "" {
+			r.out.byName[id] = o
+		}
+		r.out.byName[line], to.of[strings.ToUpper(m)] = o, o
 	}
-	r.out.all[line] = o
 }
 
 func (r *reader) operation(op map[string]any, at string, shared []any, sharedAt string) *Operation {
@@ -214,13 +364,18 @@ func (r *reader) parameter(p any, at string, seen map[string]bool, o *Operation)
 	v.in, _ = m["in"].(string)
 	v.name, _ = m["name"].(string)
 	v.required, _ = m["required"].(bool)
+	v.empty, _ = m["allowEmptyValue"].(bool)
+	v.style, _ = m["style"].(string)
 	if v.in == "header" && slices.Contains([]string{"accept", "content-type", "authorization"}, strings.ToLower(v.name)) {
 		return // OpenAPI 3.1 4.8.12.1: such parameters are ignored
 	}
 	explode, said := m["explode"].(bool)
-	v.commas = said && !explode
-	if _, there := m["schema"]; there {
+	v.explode = explode || !said && (v.style == "" && (v.in == "query" || v.in == "cookie") || v.style == "form")
+	switch content, _ := m["content"].(map[string]any); {
+	case m["schema"] != nil:
 		v.schema = r.schema(at + "/schema")
+	case len(content) == 1:
+		r.typed(v, content, at)
 	}
 	var found contract.FieldErrors
 	if v.compile("", nil, &found) && !seen[v.key()] {
@@ -232,73 +387,21 @@ func (r *reader) parameter(p any, at string, seen map[string]bool, o *Operation)
 	}
 }
 
+// typed is a parameter whose text is of a media type of its own: JSON is read, of
+// others nothing but their being there is checked.
+func (r *reader) typed(v *Value, content map[string]any, at string) {
+	for name, media := range content {
+		m, _ := media.(map[string]any)
+		if v.json = document.KindOf(policy.Static(name)) == document.JSON; v.json && m["schema"] != nil {
+			v.schema = r.schema(at + contract.Pointer("content", name, "schema"))
+		}
+	}
+}
+
 func (r *reader) schema(at string) *jsonschema.Schema {
 	s, err := r.set.Compile(at)
 	if err != nil {
 		r.fail(at, err.Error())
 	}
 	return s
-}
-
-// content reads "content"; nil: there is none.
-func (r *reader) content(m map[string]any, at string) *Content {
-	list, ok := m["content"].(map[string]any)
-	if !ok {
-		return nil
-	}
-	c := &Content{}
-	for name, v := range list {
-		media, _, _ := strings.Cut(name, ";")
-		t := mediaType{name: strings.ToLower(strings.TrimSpace(media))}
-		t.kind = document.KindOf(policy.Static(t.name))
-		p := at + contract.Pointer("content", name)
-		if !validMedia(t.name) {
-			r.fail(p, "is no media type")
-			continue
-		}
-		one, _ := v.(map[string]any)
-		if _, there := one["schema"]; there && t.kind == document.JSON {
-			t.schema = r.schema(p + "/schema")
-		}
-		c.types = append(c.types, t)
-	}
-	c.sort()
-	return c
-}
-
-func (r *reader) responses(op map[string]any, at string) map[string]*Content {
-	out := map[string]*Content{}
-	list, _ := op["responses"].(map[string]any)
-	for code, v := range list {
-		key := strings.ToUpper(code)
-		if key == "DEFAULT" {
-			key = "default"
-		}
-		m, p := r.deref(v, at+contract.Pointer("responses", code))
-		if m == nil {
-			continue
-		}
-		c := r.content(m, p)
-		if c == nil {
-			c = &Content{}
-		}
-		out[key] = c
-	}
-	return out
-}
-
-// Response is what the document says of answers with a status; nil: nothing.
-func (o *Operation) Response(status int) *Content {
-	if status < 100 || status > 599 {
-		return nil
-	}
-	b := [3]byte{byte('0' + status/100), byte('0' + status/10%10), byte('0' + status%10)}
-	if c, ok := o.Responses[string(b[:])]; ok {
-		return c
-	}
-	b[1], b[2] = 'X', 'X'
-	if c, ok := o.Responses[string(b[:])]; ok {
-		return c
-	}
-	return o.Responses["default"]
 }

@@ -1,8 +1,6 @@
 package validation
 
 import (
-	"encoding/json"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -18,10 +16,12 @@ type Value struct {
 	in, name string
 	field    policy.Name // of a header
 	required bool
-	commas   bool // several values stand in one, with commas
+	empty    bool   // an empty value is taken as it is
+	style    string // of OpenAPI 3.1 4.8.12.3
+	explode  bool
+	json     bool // its text is JSON, whatever the style
 	schema   *jsonschema.Schema
-	kinds    []string // types that the schema allows
-	array    bool
+	form     *jsonschema.Shape
 }
 
 func (v *Value) key() string {
@@ -31,122 +31,143 @@ func (v *Value) key() string {
 	return v.in + " " + v.name
 }
 
-func (v *Value) compileKinds() {
-	if v.schema != nil {
-		v.kinds = v.schema.Kinds()
+// complete fills in what follows from the rest.
+func (v *Value) complete() {
+	if v.style == "" {
+		switch v.in {
+		case "path", "header":
+			v.style = "simple"
+		default:
+			v.style = "form"
+		}
 	}
-	v.array = slices.Contains(v.kinds, "array")
+	if v.schema != nil {
+		v.form = v.schema.Shape()
+	} else {
+		v.form = &jsonschema.Shape{}
+	}
 }
+
+func (v *Value) array() bool  { return v.form.Is("array") && !v.json }
+func (v *Value) object() bool { return v.form.Is("object") && !v.form.Is("array") && !v.json }
 
 // maxValues bounds how many values of one parameter are looked at.
 const maxValues = 1000
 
 // Check adds what is wrong with the parameter in a request. Pointers begin with
-// where it stands: "/query/limit".
-func (v *Value) Check(x *policy.Exchange, errs *contract.FieldErrors) {
+// where it stands: "/query/limit". Hit has the values of the path, if it was found
+// by its path.
+func (v *Value) Check(x *policy.Exchange, hit *Hit, errs *contract.FieldErrors) {
 	at := contract.Pointer(v.in, v.name)
-	texts, ok := v.find(x)
+	raw := v.find(x, hit)
+	doc, wrong := v.read(raw)
 	switch {
-	case !ok:
-		errs.Add(at, "is not readable: an escape is malformed, or the text is not UTF-8")
-		return
-	case len(texts) == 0:
+	case wrong != "":
+		errs.Add(at, wrong)
+	case raw.none():
 		if v.required {
 			errs.Add(at, "is missing")
 		}
-		return
-	case len(texts) > maxValues:
-		errs.Add(at, "has too many values")
-		return
-	case !v.array && len(texts) > 1:
-		errs.Add(at, "stands more than once")
-		return
-	case v.schema == nil:
-		return
-	}
-	var doc any
-	if v.array {
-		list := make([]any, 0, len(texts))
-		for _, t := range texts {
-			list = append(list, v.convert(t, nil))
+	case v.schema == nil || v.empty && raw.blank():
+	default:
+		found := v.schema.Check(doc)
+		if s, ok := raw.text(v); ok && len(found) > 0 && v.form.Is("string") && v.schema.Check(s) == nil {
+			return // it looks like another type that is allowed, but is fine as a text
 		}
-		doc = list
-	} else {
-		doc = v.convert(texts[0], v.kinds)
-	}
-	for _, e := range v.schema.Check(doc) {
-		errs.Add(at+e.Pointer, e.Detail)
+		for _, e := range found {
+			errs.Add(at+e.Pointer, e.Detail)
+		}
 	}
 }
 
-// convert makes of a text what the schema asks for. Items of an array, of which
-// the types are not told, are numbers or booleans where they look like it and the
-// schema does not take the text itself.
-func (v *Value) convert(s string, kinds []string) any {
-	for _, k := range kinds {
-		switch k {
-		case "integer", "number":
-			if n, err := document.ParseJSON([]byte(s)); err == nil {
-				if n, ok := n.(json.Number); ok {
-					return n
-				}
-			}
-		case "boolean":
-			if s == "true" || s == "false" {
-				return s == "true"
-			}
-		case "null":
-			if s == "" {
-				return nil
-			}
-		}
-	}
-	if kinds != nil || v.schema.Check([]any{s}) == nil {
-		return s
-	}
-	return v.convert(s, []string{"number", "boolean"})
+// found is what stands in a request of a parameter, escaped as it was sent.
+type found struct {
+	texts  []string
+	fields []field // of an object whose fields are parameters of their own
 }
 
-// find returns the texts of the parameter; ok is false when one can't be read.
-func (v *Value) find(x *policy.Exchange) (texts []string, ok bool) {
+type field struct{ name, text string }
+
+func (f *found) none() bool  { return len(f.texts) == 0 && len(f.fields) == 0 }
+func (f *found) blank() bool { return len(f.texts) == 1 && f.texts[0] == "" }
+
+// text is the one text of a parameter that has no parts.
+func (f *found) text(v *Value) (string, bool) {
+	if len(f.texts) != 1 || v.array() || v.object() || v.json {
+		return "", false
+	}
+	return v.unescape(f.texts[0])
+}
+
+// find collects the texts of the parameter.
+func (v *Value) find(x *policy.Exchange, hit *Hit) (out found) {
 	switch v.in {
 	case "path":
-		if t, has := x.Param(v.name); has {
-			s, err := url.PathUnescape(t.Clone())
-			if err != nil {
-				return nil, false
-			}
-			texts = append(texts, s)
+		if t, has := hit.param(x, v.name); has {
+			out.texts = append(out.texts, t.Clone())
 		}
 	case "query":
-		for name, value := range query.Each(x.Request().Query) {
-			if !query.NameIs(name, v.name) {
-				continue
-			}
-			s, err := url.QueryUnescape(value.Clone())
-			if err != nil {
-				return nil, false
-			}
-			if texts = append(texts, s); len(texts) > maxValues {
-				break
-			}
-		}
+		v.findQuery(x, &out)
 	case "header":
 		for t := range x.Request().Header.All(v.field) {
-			texts = append(texts, t.Trim().Clone())
+			out.texts = append(out.texts, t.Trim().Clone())
+		}
+		if (v.array() || v.object()) && len(out.texts) > 1 {
+			out.texts = []string{strings.Join(out.texts, ",")} // RFC 9110 5.3
 		}
 	case "cookie":
-		texts = cookies(x, v.name)
+		out.texts = cookies(x, v.name)
 	}
-	if v.array && (v.commas || v.in == "header" || v.in == "path") {
-		texts = splitAll(texts)
-	}
-	for _, s := range texts {
-		if !document.Readable(s) {
-			return nil, false
+	return out
+}
+
+// scattered reports that an object's fields are parameters of their own.
+func (v *Value) scattered() bool {
+	return v.in == "query" && v.object() && (v.style == "deepObject" || v.style == "form" && v.explode)
+}
+
+func (v *Value) findQuery(x *policy.Exchange, out *found) {
+	for name, value := range query.Each(x.Request().Query) {
+		if len(out.texts)+len(out.fields) > maxValues {
+			return
+		}
+		if !v.scattered() {
+			if query.NameIs(name, v.name) {
+				out.texts = append(out.texts, value.Clone())
+			}
+			continue
+		}
+		if prop, ok := v.prop(name); ok {
+			out.fields = append(out.fields, field{prop, value.Clone()})
 		}
 	}
-	return texts, true
+}
+
+// prop is the field of a scattered object that a parameter of the query is.
+func (v *Value) prop(name policy.Text) (string, bool) {
+	s, ok := unescapeQuery(name.Clone())
+	if !ok {
+		return "", false
+	}
+	if v.style == "deepObject" {
+		rest, ok := strings.CutPrefix(s, v.name+"[")
+		prop, closed := strings.CutSuffix(rest, "]")
+		return prop, ok && closed && !strings.ContainsAny(prop, "[]")
+	}
+	_, known := v.form.Props[s]
+	return s, known
+}
+
+// takes reports whether a parameter of the query is this one, or a part of it.
+func (v *Value) takes(name policy.Text) bool {
+	if v.in != "query" {
+		return false
+	}
+	if !v.scattered() {
+		return query.NameIs(name, v.name)
+	}
+	_, ok := v.prop(name)
+	return ok
 }
 
 func cookies(x *policy.Exchange, name string) (texts []string) {
@@ -161,15 +182,6 @@ func cookies(x *policy.Exchange, name string) (texts []string) {
 		}
 	}
 	return texts
-}
-
-func splitAll(texts []string) (out []string) {
-	for _, t := range texts {
-		for s := range strings.SplitSeq(t, ",") {
-			out = append(out, strings.TrimSpace(s))
-		}
-	}
-	return out
 }
 
 // MaxErrors bounds how many bad fields a refusal names.
@@ -190,21 +202,12 @@ func (o *Operation) CheckKnown(x *policy.Exchange, errs *contract.FieldErrors) {
 		if len(*errs) >= MaxErrors {
 			return
 		}
-		if !o.knows(name) {
-			s, err := url.QueryUnescape(name.Clone())
-			if err != nil || !document.Readable(s) {
+		if !slices.ContainsFunc(o.Parameters, func(v *Value) bool { return v.takes(name) }) {
+			s, ok := unescapeQuery(name.Clone())
+			if !ok || !document.Readable(s) {
 				s = "?"
 			}
 			errs.Add(contract.Pointer("query", s), "is not known here")
 		}
 	}
-}
-
-func (o *Operation) knows(name policy.Text) bool {
-	for _, v := range o.Parameters {
-		if v.in == "query" && query.NameIs(name, v.name) {
-			return true
-		}
-	}
-	return false
 }

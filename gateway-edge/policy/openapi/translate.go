@@ -1,13 +1,28 @@
-package validation
+package openapi
 
-// translate makes JSON Schema 2020-12 of the schemas of an OpenAPI 3.0 document:
-// what stands beside $ref does not count, nullable is a type, exclusive bounds are
-// numbers. It also strips what the other side's messages hold.
-func translate(v any, answers bool) {
+// Translate makes JSON Schema 2020-12 of the schemas of a document, in place. Of
+// version 3.0, what stands beside $ref does not count, nullable is a type, and
+// exclusive bounds are numbers. Of both, it takes from "required" what only the other
+// side's messages hold; answers says that responses are meant.
+func Translate(root map[string]any, version int, answers bool) {
+	t := &translator{root: root, answers: answers}
+	if version == 30 {
+		t.translate(root)
+	} else {
+		t.strip(root)
+	}
+}
+
+type translator struct {
+	root    map[string]any
+	answers bool
+}
+
+func (t *translator) translate(v any) {
 	switch v := v.(type) {
 	case []any:
 		for _, e := range v {
-			translate(e, answers)
+			t.translate(e)
 		}
 	case map[string]any:
 		if _, ref := v["$ref"].(string); ref {
@@ -21,9 +36,9 @@ func translate(v any, answers bool) {
 		nullable(v)
 		exclusive(v, "minimum", "exclusiveMinimum")
 		exclusive(v, "maximum", "exclusiveMaximum")
-		unrequire(v, answers)
+		t.unrequire(v)
 		for _, e := range v {
-			translate(e, answers)
+			t.translate(e)
 		}
 	}
 }
@@ -54,37 +69,37 @@ func exclusive(v map[string]any, bound, name string) {
 }
 
 // strip is translate for version 3.1, whose schemas are JSON Schemas.
-func strip(v any, answers bool) {
+func (t *translator) strip(v any) {
 	switch v := v.(type) {
 	case []any:
 		for _, e := range v {
-			strip(e, answers)
+			t.strip(e)
 		}
 	case map[string]any:
-		unrequire(v, answers)
+		t.unrequire(v)
 		for _, e := range v {
-			strip(e, answers)
+			t.strip(e)
 		}
 	}
 }
 
 // unrequire takes from "required" the properties that only the other side sends:
 // readOnly ones of a request, writeOnly ones of a response.
-func unrequire(v map[string]any, answers bool) {
+func (t *translator) unrequire(v map[string]any) {
 	required, ok := v["required"].([]any)
 	props, ok2 := v["properties"].(map[string]any)
 	if !ok || !ok2 {
 		return
 	}
 	mark := "readOnly"
-	if answers {
+	if t.answers {
 		mark = "writeOnly"
 	}
 	kept := make([]any, 0, len(required))
 	for _, name := range required {
 		s, _ := name.(string)
-		p, _ := props[s].(map[string]any)
-		if p[mark] != true {
+		own, _ := props[s].(map[string]any)
+		if p := Deref(t.root, props[s]); own[mark] != true && p[mark] != true {
 			kept = append(kept, name)
 		}
 	}
