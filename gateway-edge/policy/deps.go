@@ -21,6 +21,10 @@ type Scope struct {
 	// Params are the path parameters of the route that match one segment; nil
 	// where no one route is meant, as for a policy of a whole gateway.
 	Params []string
+	// Path is the route's path pattern, Methods its methods, none for all; both
+	// empty where no one route is meant.
+	Path    string
+	Methods []string
 }
 
 // Deps is what a policy may ask of the edge. The control plane passes a Deps

@@ -229,6 +229,7 @@ func dryDeps(doc *contract.Gateway, api *policy.Document, r *contract.Route, fro
 	}
 	if r != nil {
 		d.Scope.Route, d.Scope.RouteNum, d.Scope.Params = r.ID, r.Num, params(r)
+		d.Scope.Path, d.Scope.Methods = r.Match.Path, r.Match.Methods
 	}
 	return d
 }

@@ -68,7 +68,7 @@ func (b *blocking) Writer(o policy.Origin, status int) (io.WriteCloser, error) {
 	if st := j.chain.EngineRespond(j.x); st != policy.EngineGo {
 		return nil, errors.New("a policy does not let the answer pass")
 	}
-	j.streamed = true
+	j.streamed, j.unended = true, true
 	j.cl.begin(j, -1, !j.e.CameMethod().Is("HEAD") && status != 204 && status != 304)
 	return &answerWriter{j: j}, nil
 }
@@ -76,17 +76,20 @@ func (b *blocking) Writer(o policy.Origin, status int) (io.WriteCloser, error) {
 // answerWriter streams an answer's body; Close ends it.
 type answerWriter struct {
 	j      *job
+	begun  bool
 	closed bool
 }
 
-// Write waits until the client took p.
+// Write waits until the client took p. The first call writes the head too, and
+// may have nothing else to write.
 func (w *answerWriter) Write(p []byte) (int, error) {
 	if w.closed {
 		return 0, io.ErrClosedPipe
 	}
-	if len(p) == 0 {
+	if len(p) == 0 && w.begun {
 		return 0, nil
 	}
+	w.begun = true
 	if !w.j.put(p, false) {
 		return 0, errClientGone
 	}
@@ -98,7 +101,7 @@ func (w *answerWriter) Close() error {
 	if w.closed {
 		return nil
 	}
-	w.closed = true
+	w.closed, w.j.unended = true, false
 	if !w.j.put(nil, true) {
 		return errClientGone
 	}

@@ -244,6 +244,7 @@ func (j *job) run(ctx context.Context) bool {
 			st = j.await(ctx)
 		case policy.EngineStreamed:
 			j.attribute()
+			j.unfinished()
 			return false
 		case policy.EngineAccept:
 			j.attribute()
@@ -255,6 +256,18 @@ func (j *job) run(ctx context.Context) bool {
 			return false
 		}
 	}
+}
+
+// unfinished ends an answer that a policy began to stream and did not end.
+func (j *job) unfinished() {
+	if !j.unended {
+		return
+	}
+	j.unended = false
+	if j.ended == policy.EndedWell {
+		j.ended = policy.EndedByUpstream
+	}
+	j.cl.abort(j)
 }
 
 // integrate counts a request that the route's integration is about to be asked for,

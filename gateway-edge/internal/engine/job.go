@@ -79,6 +79,7 @@ type job struct {
 	target      *balance.Target
 	tries       int
 	streamed    bool   // a policy wrote the answer
+	unended     bool   // and has not ended it
 	accepted    bool   // the integration takes the WebSocket
 	preflighted bool   // a CORS preflight for the route, never sent on
 	shake       *shake // of a WebSocket; nil for every other request
@@ -142,7 +143,7 @@ func (j *job) reset() {
 	j.maxBody = 0
 	j.host, j.path, j.query = policy.Text{}, policy.Text{}, policy.Text{}
 	j.refused, j.code, j.detail = false, 0, ""
-	j.target, j.tries, j.streamed, j.preflighted, j.upErr = nil, 0, false, false, nil
+	j.target, j.tries, j.streamed, j.unended, j.preflighted, j.upErr = nil, 0, false, false, false, nil
 	j.hot, j.counts, j.admitted, j.ticket = nil, nil, false, meter.Ticket{}
 	j.call, j.payload = balance.Call{}, payload{}
 	j.began, j.sent, j.answered, j.committed = 0, 0, 0, 0

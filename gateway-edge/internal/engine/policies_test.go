@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -529,6 +530,59 @@ func TestStreamedAnswer(t *testing.T) {
 	}
 	if b.received() != "" {
 		t.Error("a backend was reached")
+	}
+}
+
+// breaker writes the head, waits, and then half of an answer that it does not end.
+type breaker struct{ begun, cut chan struct{} }
+
+func (breaker) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action { return x.Wait() }
+
+func (k breaker) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot) policy.Action {
+	w, err := b.Writer(policy.FromIntegration, 200)
+	if err != nil {
+		return x.Reject(contract.CodeInternal, 0)
+	}
+	if _, err = w.Write(nil); err == nil {
+		<-k.begun
+		_, err = io.WriteString(w, "half")
+	}
+	if err == nil {
+		<-k.cut
+	}
+	return x.Streamed()
+}
+
+// TestUnfinishedAnswer: the head goes out before anything of the body is there, and
+// a client sees that an answer was not finished.
+func TestUnfinishedAnswer(t *testing.T) {
+	k := breaker{make(chan struct{}, 1), make(chan struct{}, 1)}
+	d := &policy.Descriptor{
+		Type: "breaker", Phase: policy.PhaseTransform,
+		New: func(json.RawMessage, policy.Deps) (policy.Policy, error) { return k, nil },
+	}
+	e := newEdge(t, edgeOptions{policies: []*policy.Descriptor{d}})
+	g := plain(answers(t, okAnswer).url)
+	g.Routes[0].Policies = []contract.Policy{{Type: "breaker"}}
+	e.serve(g)
+	for name, c := range map[string]*http.Client{"conn": {Transport: &http.Transport{}, Timeout: 10 * time.Second}, "std": e.h2Client(false)} {
+		t.Run(name, func(t *testing.T) {
+			r, err := http.NewRequest("GET", "http://"+e.addr+"/", nil)
+			must(t, err)
+			r.Host = "demo.localhost"
+			resp, err := c.Do(r)
+			must(t, err)
+			defer resp.Body.Close()
+			k.begun <- struct{}{}
+			b := make([]byte, 4)
+			if _, err := io.ReadFull(resp.Body, b); err != nil || string(b) != "half" {
+				t.Fatalf("%q, %v", b, err)
+			}
+			k.cut <- struct{}{}
+			if rest, err := io.ReadAll(resp.Body); err == nil || len(rest) > 0 {
+				t.Errorf("%q ended well", rest)
+			}
+		})
 	}
 }
 

@@ -281,6 +281,7 @@ func (b *builder) deps(r *contract.Route) policy.Deps {
 		Organization: b.doc.Organization, Gateway: b.doc.ID, Route: r.ID,
 		OrganizationNum: b.doc.OrganizationNum, GatewayNum: b.doc.Num, RouteNum: r.Num,
 		Test: b.doc.Mode == contract.ModeTest, Params: compose.Params(r), Upstream: r.Upstream,
+		Path: r.Match.Path, Methods: r.Match.Methods,
 	}
 	d.Secret = b.secret
 	d.UsagePlans, d.OpenAPI = b.doc.PlanNumbers(), b.api

@@ -26,7 +26,7 @@ func TestOrder(t *testing.T) {
 		"limit body_limits", "limit concurrency", "limit graphql_limits", "limit quota", "limit rate_limit", "limit waf",
 		"transform connect", "transform graphql", "transform grpc_transcode", "transform grpc_web", "transform mock", "transform redirect", "transform release", "transform request_headers", "transform rewrite", "transform transform_request", "transform transform_response", "transform upstream_auth", "transform validate_request", "transform validate_response",
 		"cache cache", "cache mirror",
-		"integrate aggregate", "integrate sql", "integrate static", "integrate websocket_http",
+		"integrate aggregate", "integrate lambda", "integrate sql", "integrate static", "integrate websocket_http",
 	}
 	var got []string
 	for _, d := range builtin.Ordered() {

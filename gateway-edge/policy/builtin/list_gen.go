@@ -25,6 +25,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/introspection"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
 	"github.com/tollgate/tollgate/gateway-edge/policy/jwt"
+	"github.com/tollgate/tollgate/gateway-edge/policy/lambda"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mirror"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mock"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mtls"
@@ -93,6 +94,7 @@ func ordered() []*policy.Descriptor {
 		&mirror.Descriptor,
 		// integrate
 		&aggregate.Descriptor,
+		&lambda.Descriptor,
 		&sql.Descriptor,
 		&static.Descriptor,
 		&websockethttp.Descriptor,
