@@ -101,10 +101,10 @@ func (p *passwords) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot)
 // takes time: what others found meanwhile counts.
 func (p *passwords) decide(b policy.Blocking, x *policy.Exchange, v policy.Text, hash [32]byte, now int64) (*entry, contract.Code) {
 	if p.nobody != nil {
-		if !enter(b, p.state.turn) {
+		if !p.state.line.Enter(b) {
 			return nil, contract.CodeOverloaded
 		}
-		defer func() { <-p.state.turn }()
+		defer p.state.line.Leave()
 	}
 	if e := p.state.right.Get(&hash); e != nil && e.Good(now, 0) {
 		return e, 0
@@ -112,26 +112,11 @@ func (p *passwords) decide(b policy.Blocking, x *policy.Exchange, v policy.Text,
 	if p.state.clients.Held(x.Client(), now) {
 		return nil, contract.CodeRateLimited
 	}
-	if p.nobody != nil {
-		if !enter(b, hashing) {
-			return nil, contract.CodeOverloaded
-		}
-		defer func() { <-hashing }()
-	}
 	if e := p.compare(v, hash, now); e != nil {
 		return e, 0
 	}
 	p.state.clients.Failed(x.Client(), now)
 	return nil, contract.CodeCredentialsInvalid
-}
-
-func enter(b policy.Blocking, room chan struct{}) bool {
-	select {
-	case room <- struct{}{}:
-		return true
-	case <-b.Context().Done():
-		return false
-	}
 }
 
 // compare decides on a credential and remembers a right one; nil: it is wrong.

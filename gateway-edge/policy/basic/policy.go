@@ -15,6 +15,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/grant"
 	"github.com/tollgate/tollgate/gateway-edge/policy/memo"
 	"github.com/tollgate/tollgate/gateway-edge/policy/throttle"
+	"github.com/tollgate/tollgate/gateway-edge/policy/turn"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -45,10 +46,8 @@ const (
 	mostFailures = 10
 )
 
-// hashing is how many hashes the edge computes at once: each may take 64 MiB. A
-// gateway has one under way or in the queue, so that no other's flood of guesses takes
-// all turns.
-var hashing = make(chan struct{}, 2)
+// hashing is where the edge computes hashes: each may take 64 MiB.
+var hashing = turn.NewRoom(2)
 
 // New makes the policy. Its error is a contract.FieldErrors.
 func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
@@ -125,11 +124,11 @@ type state struct {
 	salt    [32]byte
 	right   memo.Table[entry, *entry]
 	clients *throttle.Table
-	turn    chan struct{} // the gateway's
+	line    *turn.Line // the gateway's
 }
 
 func newState() *state {
-	s := &state{clients: throttle.New(mostFailures), turn: make(chan struct{}, 1)}
+	s := &state{clients: throttle.New(mostFailures), line: hashing.Line(1)}
 	_, _ = rand.Read(s.salt[:]) // it never fails (crypto/rand)
 	return s
 }

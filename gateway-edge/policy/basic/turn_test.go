@@ -63,13 +63,30 @@ func newWaiting(t *testing.T, password string) *waiting {
 // resume waits, lets meanwhile happen once the gateway's turn is asked for, and
 // says how it ended.
 func (w *waiting) resume(ctx context.Context, meanwhile func()) (policy.EngineStatus, contract.Code) {
-	w.p.state.turn <- struct{}{}
+	if !w.p.state.line.Enter(policy.EngineMayBlock(waits{ctx})) {
+		return policy.EngineFailed, 0
+	}
 	done := make(chan policy.EngineStatus)
 	go func() { done <- w.chain.EngineResume(policy.EngineMayBlock(waits{ctx}), w.x) }()
 	meanwhile()
-	<-w.p.state.turn
+	w.p.state.line.Leave()
 	st := <-done
 	return st, policy.EngineOf(w.x).Reply.Code
+}
+
+// TestOverloaded: a request whose turn does not come is not compared.
+func TestOverloaded(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	w := newWaiting(t, "right")
+	if !w.p.state.line.Enter(policy.EngineMayBlock(waits{ctx})) {
+		t.Fatal("there is room")
+	}
+	defer w.p.state.line.Leave()
+	cancel()
+	st := w.chain.EngineResume(policy.EngineMayBlock(waits{ctx}), w.x)
+	if code := policy.EngineOf(w.x).Reply.Code; st != policy.EngineTurned || code != contract.CodeOverloaded {
+		t.Errorf("%d %s", st, code)
+	}
 }
 
 // TestTurn: what others found while a request waited for its turn counts: nobody
@@ -92,25 +109,5 @@ func TestTurn(t *testing.T) {
 	})
 	if st != policy.EngineTurned || code != contract.CodeRateLimited {
 		t.Errorf("held meanwhile: %d %s", st, code)
-	}
-}
-
-// TestHashing: all gateways of the edge together compute so many hashes.
-func TestHashing(t *testing.T) {
-	for range cap(hashing) {
-		hashing <- struct{}{}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	w := newWaiting(t, "right")
-	st, code := w.resume(ctx, cancel)
-	for range cap(hashing) {
-		<-hashing
-	}
-	if st != policy.EngineTurned || code != contract.CodeOverloaded {
-		t.Errorf("%d %s", st, code)
-	}
-	w = newWaiting(t, "right")
-	if st, code := w.resume(t.Context(), func() {}); st != policy.EngineGo {
-		t.Errorf("with room: %d %s", st, code)
 	}
 }

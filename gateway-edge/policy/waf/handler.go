@@ -1,7 +1,9 @@
 package waf
 
 import (
+	"context"
 	"errors"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -11,7 +13,15 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/coding"
 	"github.com/tollgate/tollgate/gateway-edge/policy/scan"
+	"github.com/tollgate/tollgate/gateway-edge/policy/turn"
 	"github.com/tollgate/tollgate/services/contract"
+)
+
+// cores are the processors that look through requests: a body that is made for it
+// takes seconds, and one is left for everything else that the edge does.
+var (
+	cores   = max(1, runtime.GOMAXPROCS(0)-1)
+	looking = turn.NewRoom(cores)
 )
 
 // firewall is immutable.
@@ -24,6 +34,7 @@ type firewall struct {
 	rules     map[int]bool
 	tags      []string
 	params    []Exclusion // names in lower case
+	line      *turn.Line  // the gateway's
 }
 
 var (
@@ -35,7 +46,7 @@ var (
 func newFirewall(c *Config, e *engine) *firewall {
 	w := &firewall{
 		engine: e, block: c.Mode == "block", threshold: c.Threshold, maxBody: c.MaxBody, pass: c.LargeBodies == "pass",
-		rules: map[int]bool{}, tags: c.ExcludeTags,
+		rules: map[int]bool{}, tags: c.ExcludeTags, line: looking.Line((cores + 1) / 2),
 	}
 	for _, id := range c.ExcludeRules {
 		w.rules[id] = true
@@ -79,7 +90,15 @@ func (w *firewall) WantsBody(x *policy.Exchange, _ policy.Side) bool {
 func (w *firewall) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action { return x.Wait() }
 
 // Await looks through the request.
-func (w *firewall) Await(_ policy.Blocking, x *policy.Exchange, _ *policy.Slot) policy.Action {
+func (w *firewall) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot) policy.Action {
+	if !w.line.Enter(b) {
+		if w.block || errors.Is(b.Context().Err(), context.Canceled) {
+			return x.Reject(contract.CodeOverloaded, 0)
+		}
+		x.Note("not looked at: too many others were")
+		return x.Next()
+	}
+	defer w.line.Leave()
 	v := w.look(x)
 	return w.decide(x, &v)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/turn"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -56,7 +57,7 @@ const (
 )
 
 // New makes the policy. Its error is a contract.FieldErrors where fields are wrong.
-func New(raw json.RawMessage, _ policy.Deps) (policy.Policy, error) {
+func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 	c := Config{
 		Mode: "block", Paranoia: 1, Threshold: 5, MaxBody: defaultBody, LargeBodies: "refuse",
 		ExcludeRules: []int{911100, 920420},
@@ -68,7 +69,11 @@ func New(raw json.RawMessage, _ policy.Deps) (policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newFirewall(&c, e), nil
+	w := newFirewall(&c, e)
+	if d.State != nil {
+		w.line = d.State("waf", func() any { return w.line }).(*turn.Line)
+	}
+	return w, nil
 }
 
 func (c *Config) check(errs *contract.FieldErrors) {
