@@ -44,6 +44,10 @@ type EngineExchange struct {
 	ReqHeader, ReqTrailer   EngineHeaders
 	RespHeader, RespTrailer EngineHeaders
 
+	// Target is the request's target and Head its head, as they came; the head is
+	// empty where it is no text, as in HTTP/2 and HTTP/3.
+	Target, Head Text
+
 	ClientAddr netip.Addr
 	// Port is the one behind the host in the request's head; 0: none.
 	Port  int
@@ -144,6 +148,7 @@ func (e *EngineExchange) Reset() {
 	if len(e.RespTrailer.f) > 0 {
 		e.RespTrailer.Reset()
 	}
+	e.Target, e.Head = Text{}, Text{}
 	e.ClientAddr, e.Port, e.Route, e.ParamCount = netip.Addr{}, 0, nil, 0
 	e.RequestID, e.Certificate, e.SentTo = Text{}, nil, nil
 	e.Socket, e.Accepted = Text{}, nil

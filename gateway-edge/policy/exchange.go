@@ -119,6 +119,17 @@ func (x *Exchange) Asked() Text {
 	return x.e.Req.Path
 }
 
+// Target is the request's target, byte for byte as the client sent it (RFC 9112
+// 3.2); empty where it is not known. It is for judging what somebody tries, and for
+// nothing else: what is routed and sent on is the canonical form.
+func (x *Exchange) Target() Text { return x.e.Target }
+
+// Head is the request's whole head, byte for byte as the client sent it over
+// HTTP/1.0 or HTTP/1.1, and well-formed: the request line, and fields that the gate
+// drops too, each line with its end, and the empty one. It is empty over other
+// versions. What is said of Target holds for it.
+func (x *Exchange) Head() Text { return x.e.Head }
+
 func queryBytes(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c == '#' || c == 0x7f {

@@ -57,6 +57,7 @@ func (h *Head) Begin(e *policy.EngineExchange) {
 	*h = Head{Trusted: h.Trusted, TLS: h.TLS, Minor: 1, e: e, scratch: scratch}
 	e.ReqHeader.Reset()
 	e.Req.Length = 0
+	e.Target, e.Head = policy.Text{}, policy.Text{}
 	if h.TLS {
 		e.Req.Scheme = policy.Static("https")
 	} else {
@@ -91,6 +92,7 @@ func (h *Head) SetTarget(t string) *Fault {
 	if t == "" {
 		return invalid(0, "the target is empty")
 	}
+	h.e.Target = policy.Static(t)
 	if t[0] != '/' {
 		if t == "*" && h.e.Req.Method.Is("OPTIONS") {
 			h.Star = true

@@ -17,9 +17,9 @@ import (
 // end, the answer is a Fault.
 func (h *Head) ParseRequest(e *policy.EngineExchange, b []byte) (n int, f *Fault) {
 	h.Begin(e)
-	i := 0
+	i, began := 0, 0
 	if len(b) >= 2 && b[0] == '\r' && b[1] == '\n' {
-		i = 2 // one empty line before a request is ignored (RFC 9112 2.2)
+		i, began = 2, 2 // one empty line before a request is ignored (RFC 9112 2.2)
 	}
 	i, incomplete, f := h.requestLine(b, i)
 	if incomplete || f != nil {
@@ -54,6 +54,7 @@ func (h *Head) ParseRequest(e *policy.EngineExchange, b []byte) (n int, f *Fault
 	if h.Size > MaxHead {
 		return 0, tooLong(b[:h.Size], false, nil)
 	}
+	e.Head = policy.Static(view(b[began:h.Size]))
 	return h.Size, h.Finish()
 }
 
