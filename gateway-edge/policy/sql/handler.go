@@ -51,6 +51,7 @@ type output struct {
 var (
 	errAnswer  = errors.New("the answer is longer than 4 MiB")
 	errColumns = errors.New("two columns have one name")
+	errMore    = errors.New("there are many more rows than are answered")
 )
 
 // run runs the statement. A kept connection that its server closed meanwhile is
@@ -63,7 +64,13 @@ func (p *statement) run(ctx context.Context, args []any) (*output, error) {
 		}
 		out, err := p.on(ctx, c, args)
 		var server *pgconn.PgError
+		if err != nil && c.in.over.Load() {
+			err = errLong // the library tells only what became of it
+		}
 		p.pool.put(c, err == nil || errors.As(err, &server))
+		if errors.Is(err, errMore) {
+			return out, nil
+		}
 		if err == nil || !kept || !pgconn.SafeToRetry(err) {
 			return out, err
 		}
@@ -71,7 +78,7 @@ func (p *statement) run(ctx context.Context, args []any) (*output, error) {
 }
 
 // on runs the statement in a transaction of its own.
-func (p *statement) on(ctx context.Context, c *pgx.Conn, args []any) (*output, error) {
+func (p *statement) on(ctx context.Context, c *conn, args []any) (*output, error) {
 	mode := pgx.ReadOnly
 	if p.write {
 		mode = pgx.ReadWrite
@@ -85,7 +92,7 @@ func (p *statement) on(ctx context.Context, c *pgx.Conn, args []any) (*output, e
 		return out, tx.Commit(ctx)
 	}
 	_ = tx.Rollback(ctx)
-	return nil, err
+	return out, err
 }
 
 func (p *statement) query(ctx context.Context, tx pgx.Tx, args []any, out *output) error {
@@ -107,7 +114,11 @@ func (p *statement) query(ctx context.Context, tx pgx.Tx, args []any, out *outpu
 	}
 	for rows.Next() {
 		if out.rows == most {
-			out.cut = p.result == "rows"
+			if out.cut = p.result == "rows"; p.more(rows) {
+				out.end(p.result)
+				_ = tx.Conn().Close(ctx) // first: rows read to their end when they are closed
+				return errMore
+			}
 			break
 		}
 		if out.rows++; out.rows > 1 {
@@ -118,10 +129,29 @@ func (p *statement) query(ctx context.Context, tx pgx.Tx, args []any, out *outpu
 		}
 	}
 	rows.Close()
-	if p.result == "rows" {
-		out.body.WriteByte(']')
-	}
+	out.end(p.result)
 	return rows.Err()
+}
+
+// maxSkipped is how many rows behind those that are answered are read, so that the
+// connection can be kept. A statement that writes is read to its end: else it
+// would not be committed.
+const maxSkipped = 1000
+
+// more reports whether there are more rows than are worth reading.
+func (p *statement) more(rows pgx.Rows) bool {
+	for n := 1; !p.write && rows.Next(); n++ {
+		if n == maxSkipped {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *output) end(result string) {
+	if result == "rows" {
+		o.body.WriteByte(']')
+	}
 }
 
 // row writes one row as an object.
@@ -201,6 +231,8 @@ func failure(ctx context.Context, err error) (contract.Code, string) {
 		return contract.CodeUpstreamBusy, "the database has no connection left"
 	case errors.As(err, &server):
 		return contract.CodeUpstreamProtocol, "the database refused (SQLSTATE " + server.Code + ")"
+	case errors.Is(err, errLong):
+		return contract.CodeUpstreamProtocol, errLong.Error()
 	case errors.Is(err, errAnswer), errors.Is(err, errColumns):
 		return contract.CodeUpstreamProtocol, err.Error()
 	}

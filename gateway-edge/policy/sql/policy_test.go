@@ -216,6 +216,66 @@ func TestConnections(t *testing.T) {
 }
 
 // TestAddress: what a secret may hold; an error quotes nothing of it.
+// TestManyRows: a table that is far larger than what is answered does not take the
+// statement's time.
+func TestManyRows(t *testing.T) {
+	d := newDatabase(t)
+	for _, result := range []string{"rows", "one"} {
+		p, err := sql.Descriptor.New([]byte(config("SELECT generate_series(1, 1000000000) AS i", "", `,"max_rows":2,"timeout":"10s","result":"`+result+`"`)), d.deps(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			r := policytest.Serve(t, []policy.Step{{Policy: p, Descriptor: &sql.Descriptor, From: "route"}}, policytest.Step{Request: policytest.Request{Path: "/x"}})
+			if want := map[string]string{"rows": `[{"i":1},{"i":2}]`, "one": `{"i":1}`}[result]; r.Status != 200 || r.Body != want {
+				t.Errorf("%s: %d %q %q", result, r.Status, r.Body, r.Reply.Detail)
+			}
+		}
+	}
+}
+
+// TestHostileServer: a server that says that it sends a gigabyte, or that never ends
+// to tell of itself, is hung up on.
+func TestHostileServer(t *testing.T) {
+	ready := []byte("R\x00\x00\x00\x08\x00\x00\x00\x00Z\x00\x00\x00\x05I")
+	for name, sends := range map[string][]byte{
+		"a long message": []byte("D\x40\x00\x00\x00"),
+		"many messages":  bytes.Repeat([]byte("S\x00\x00\x00\x08a\x00b\x00"), 100_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			deps := policytest.NewDeps()
+			deps.Secret = func(string) ([]byte, error) { return []byte("postgres://u:p@db.example/x?sslmode=disable"), nil }
+			deps.Dial = func(context.Context, string) (io.ReadWriteCloser, error) {
+				ours, theirs := net.Pipe()
+				go func() {
+					defer theirs.Close()
+					go func() { _, _ = io.Copy(io.Discard, theirs) }()
+					if _, err := theirs.Write(ready); err != nil {
+						return
+					}
+					for {
+						if _, err := theirs.Write(sends); err != nil {
+							return
+						}
+						if len(sends) < 10 {
+							_, _ = theirs.Read(make([]byte, 1))
+						}
+					}
+				}()
+				return ours, nil
+			}
+			p, err := sql.Descriptor.New([]byte(config("SELECT 1", "", `,"timeout":"20s"`)), deps)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := policytest.Serve(t, []policy.Step{{Policy: p, Descriptor: &sql.Descriptor, From: "route"}}, policytest.Step{Request: policytest.Request{Path: "/x"}})
+			if r.Reply.Code != contract.CodeUpstreamProtocol || !strings.Contains(r.Reply.Detail, "more than is read") {
+				t.Errorf("%s %q", r.Reply.Code, r.Reply.Detail)
+			}
+		})
+	}
+}
+
 func TestAddress(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{

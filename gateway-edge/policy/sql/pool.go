@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net"
 	"net/url"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
@@ -28,12 +30,19 @@ type pool struct {
 	err   error         // why there is no cfg; it quotes nothing
 	slots chan struct{} // one for each connection that is in use
 
-	mu   sync.Mutex // guards idle
-	idle []idle
+	mu    sync.Mutex // guards what follows
+	idle  []idle
+	armed bool // a timer will sweep
+}
+
+// conn is a connection with what bounds its server's answers.
+type conn struct {
+	*pgx.Conn
+	in *bounded
 }
 
 type idle struct {
-	c     *pgx.Conn
+	c     *conn
 	since time.Time
 }
 
@@ -109,7 +118,7 @@ func configOf(dsn string, dial policy.Dial) (*pgx.ConnConfig, error) {
 
 // get returns a connection and whether it was used before. It waits for one to be
 // free.
-func (p *pool) get(ctx context.Context) (c *pgx.Conn, kept bool, err error) {
+func (p *pool) get(ctx context.Context) (c *conn, kept bool, err error) {
 	if p.err != nil {
 		return nil, false, p.err
 	}
@@ -124,21 +133,37 @@ func (p *pool) get(ctx context.Context) (c *pgx.Conn, kept bool, err error) {
 	}
 	p.mu.Unlock()
 	if c != nil {
+		c.in.begin()
 		return c, true, nil
 	}
-	if c, err = pgx.ConnectConfig(ctx, p.cfg.Copy()); err != nil {
+	if c, err = connect(ctx, p.cfg.Copy()); err != nil {
 		<-p.slots
 	}
 	return c, false, err
 }
 
+// connect makes a connection whose server's answers are bounded.
+func connect(ctx context.Context, cfg *pgx.ConnConfig) (*conn, error) {
+	c := &conn{}
+	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		c.in = &bounded{r: r}
+		c.in.begin()
+		return pgproto3.NewFrontend(c.in, w)
+	}
+	var err error
+	if c.Conn, err = pgx.ConnectConfig(ctx, cfg); err != nil && c.in != nil && c.in.over.Load() {
+		err = errLong
+	}
+	return c, err
+}
+
 // put takes a connection back; one that is not sound is closed.
-func (p *pool) put(c *pgx.Conn, sound bool) {
+func (p *pool) put(c *conn, sound bool) {
 	if sound = sound && !c.IsClosed() && c.PgConn().TxStatus() == 'I'; sound {
 		p.mu.Lock()
 		p.idle = append(p.idle, idle{c, time.Now()})
+		p.arm()
 		p.mu.Unlock()
-		time.AfterFunc(idleTime+time.Second, p.sweep)
 	}
 	<-p.slots
 	if !sound {
@@ -146,20 +171,31 @@ func (p *pool) put(c *pgx.Conn, sound bool) {
 	}
 }
 
+// arm sets the one timer that sweeps, while there is something to be swept. The lock
+// is held.
+func (p *pool) arm() {
+	if !p.armed && len(p.idle) > 0 {
+		p.armed = true
+		time.AfterFunc(idleTime+time.Second-time.Since(p.idle[0].since), p.sweep)
+	}
+}
+
 // sweep closes what was idle too long.
 func (p *pool) sweep() {
 	p.mu.Lock()
+	p.armed = false
 	var old []idle
 	for len(p.idle) > 0 && time.Since(p.idle[0].since) > idleTime {
 		old, p.idle = append(old, p.idle[0]), p.idle[1:]
 	}
+	p.arm()
 	p.mu.Unlock()
 	for i := range old {
 		shut(old[i].c)
 	}
 }
 
-func shut(c *pgx.Conn) {
+func shut(c *conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = c.Close(ctx)
