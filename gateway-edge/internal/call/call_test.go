@@ -108,6 +108,22 @@ func TestCall(t *testing.T) {
 	}
 }
 
+// TestHead: what an answer says of a body that does not come is no body.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	url, conns := backend(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "5000") })
+	c := caller(t, private(), upstream(url))
+	for range 2 {
+		got, err := c.Call(context.Background(), &policy.CallRequest{Method: "HEAD", Limit: 100})
+		if err != nil || got.Status != 200 || len(got.Body) > 0 {
+			t.Fatalf("%+v %v", got, err)
+		}
+	}
+	if n := conns.Load(); n != 1 {
+		t.Errorf("%d connections for two calls", n)
+	}
+}
+
 // TestRefused: what would be another request on the wire is not sent.
 func TestRefused(t *testing.T) {
 	t.Parallel()

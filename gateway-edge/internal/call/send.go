@@ -171,7 +171,7 @@ func (o *one) final(br *bufio.Reader) (*http.Response, error) {
 
 // read reads a body within the bound.
 func (o *one) read(r *http.Response) (*policy.FetchResponse, error) {
-	if r.ContentLength > o.limit {
+	if r.ContentLength > o.limit && o.r.Method != http.MethodHead {
 		return nil, errTooLong
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, o.limit+1))
