@@ -333,9 +333,15 @@ func (j *job) await(ctx context.Context) policy.EngineStatus {
 	return j.chain.EngineResume(policy.EngineMayBlock(&blocking{j: j, ctx: ctx}), j.x)
 }
 
-// collect reads the whole request body into memory for a policy.
+// collect reads the whole request body into memory for a policy. Filters of those
+// before it come first: it sees what they let through, as does all that is behind it.
 func (j *job) collect(limit int64) bool {
-	if j.e.Req.Length > limit {
+	filtered, same := j.e.Filtered(policy.OnTheRequest)
+	most := limit // of what the client sends
+	if !same {
+		most = 2 * limit // a filter may take a coding off
+	}
+	if j.e.Req.Length > most {
 		j.refuse(contract.CodeBodyTooLarge, "")
 		return false
 	}
@@ -347,7 +353,14 @@ func (j *job) collect(limit int64) bool {
 			j.bodyFault(err)
 			return false
 		}
-		if body.Size()+int64(len(p)) > limit {
+		most -= int64(len(p))
+		if filtered && most >= 0 {
+			if p, err = j.e.Push(j.x, policy.OnTheRequest, p, last, limit); err != nil {
+				j.filterFault(err)
+				return false
+			}
+		}
+		if most < 0 || body.Size()+int64(len(p)) > limit {
 			j.refuse(contract.CodeBodyTooLarge, "")
 			return false
 		}
@@ -356,7 +369,10 @@ func (j *job) collect(limit int64) bool {
 			return false
 		}
 	}
-	j.e.ReqBody = body
+	if j.e.ReqBody = body; filtered {
+		j.e.Unfilter(policy.OnTheRequest)
+		j.e.Req.Length = body.Size()
+	}
 	return true
 }
 

@@ -395,6 +395,38 @@ func TestFilterOrder(t *testing.T) {
 	}
 }
 
+// TestFilteredBeforeCollected: a policy that collects the request's body gets it from
+// the filters of those before it, once, and they see nothing that it puts in its
+// place: limits on a body on its way hold for whoever takes it whole.
+func TestFilteredBeforeCollected(t *testing.T) {
+	d := &diary{}
+	stream, whole := policy.Need{Mode: policy.NeedStream}, policy.Need{Mode: policy.NeedWhole, Max: 10}
+	b := newBackend(t, func(_ *rawBackend, c net.Conn) { echo(c) })
+	e := newEdge(t, edgeOptions{policies: actors(d, map[string][2]policy.Need{"u": {stream, stream}, "w": {whole, {}}}, "u", "w")})
+	post := req("POST / HTTP/1.1", "Content-Length: 5\r\n") + "hello"
+	for _, c := range []struct {
+		name, do, send string
+		status         int
+		body, seen     string // the backend sends back what it got, and the filter doubles it
+	}{
+		{"seen", "whole", post, 200, strings.Repeat("HELLO", 4), "body=HELLOHELLO "},
+		{"in chunks", "whole", chunked("2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"), 200, strings.Repeat("HELLO", 4), "body=HEHELLOLLO "},
+		{"replaced", "replace-body", post, 200, "ANOTHER ONEANOTHER ONE", ""},
+		{"over the bound behind the filter", "whole", req("POST / HTTP/1.1", "Content-Length: 6\r\n") + "hello!", 413, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e.serve(acting(b.url, "u", "upper", "w", c.do))
+			m := e.once(c.send)
+			if c.name == "in chunks" { // what a filter gets at once is not fixed
+				m.body, c.seen = strings.Repeat("HELLO", len(m.body)/5), "body="
+			}
+			if seen := d.take(); m.status() != c.status || c.body != "" && m.body != c.body || !strings.Contains(seen, c.seen) {
+				t.Errorf("%s %q, seen %s", m.line, m.body, seen)
+			}
+		})
+	}
+}
+
 // TestRefusedBeforeCollected: what a policy answers in a backend's place is what one
 // further out collects: the backend's own body is never put under it.
 func TestRefusedBeforeCollected(t *testing.T) {
