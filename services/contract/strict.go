@@ -124,6 +124,13 @@ func (d *strictDecoder) object(b []byte, v reflect.Value, at string, depth int) 
 	})
 }
 
+// shallower keeps the field that embeds the fewest structs, where two have one name.
+func shallower(fields map[string][]int, name string, at []int) {
+	if old, ok := fields[name]; !ok || len(at) < len(old) {
+		fields[name] = at
+	}
+}
+
 // collectFields finds the fields that a struct has by their JSON names. Those of
 // an embedded struct stand among its own, as encoding/json has it.
 func collectFields(t reflect.Type, path []int, fields map[string][]int) {
@@ -137,9 +144,9 @@ func collectFields(t reflect.Type, path []int, fields map[string][]int) {
 			collectFields(f.Type, at, fields)
 		case !f.IsExported():
 		case name == "":
-			fields[f.Name] = at
+			shallower(fields, f.Name, at)
 		default:
-			fields[name] = at
+			shallower(fields, name, at)
 		}
 	}
 }

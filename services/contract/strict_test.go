@@ -157,3 +157,29 @@ func TestDecodeStrictTakesFieldsOfEmbeddedStructs(t *testing.T) {
 		t.Fatalf("an unknown field gave %v", err)
 	}
 }
+
+// TestStrictEmbedded: of two fields of one name the outer one is meant, as in
+// encoding/json.
+func TestStrictEmbedded(t *testing.T) {
+	t.Parallel()
+	type Inner struct {
+		A int `json:"a"`
+		B int `json:"b"`
+	}
+	var before struct {
+		A int `json:"a"`
+		Inner
+	}
+	var behind struct {
+		Inner
+		A int `json:"a"`
+	}
+	for _, v := range []any{&before, &behind} {
+		if err := DecodeStrict([]byte(`{"a":1,"b":2}`), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if before.A != 1 || before.Inner != (Inner{B: 2}) || behind.A != 1 || behind.Inner != (Inner{B: 2}) {
+		t.Errorf("%+v %+v", before, behind)
+	}
+}

@@ -21,7 +21,7 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"guard bot", "guard compress", "guard cors", "guard deprecation", "guard error_pages", "guard ip_filter", "guard response_headers",
-		"authenticate api_key", "authenticate basic", "authenticate introspection", "authenticate jwt", "authenticate mtls",
+		"authenticate api_key", "authenticate basic", "authenticate introspection", "authenticate jwt", "authenticate mtls", "authenticate oidc_login",
 		"authorize acl", "authorize ext_auth",
 		"limit body_limits", "limit concurrency", "limit graphql_limits", "limit quota", "limit rate_limit", "limit waf",
 		"transform connect", "transform graphql", "transform grpc_transcode", "transform grpc_web", "transform mock", "transform redirect", "transform release", "transform request_headers", "transform rewrite", "transform transform_request", "transform transform_response", "transform upstream_auth", "transform validate_request", "transform validate_response",
@@ -141,7 +141,7 @@ func TestDryRun(t *testing.T) {
 			continue
 		}
 		p, err := d.New(raw, policy.Deps{
-			Secret:   func(string) ([]byte, error) { return []byte("x"), nil },
+			Secret:   func(string) ([]byte, error) { return []byte(strings.Repeat("x", 32)), nil },
 			Upstream: func(string) (policy.Caller, error) { return policytest.Backend(nil), nil },
 		})
 		if err != nil {

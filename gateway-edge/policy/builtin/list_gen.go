@@ -29,6 +29,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/mirror"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mock"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mtls"
+	"github.com/tollgate/tollgate/gateway-edge/policy/oidclogin"
 	"github.com/tollgate/tollgate/gateway-edge/policy/quota"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ratelimit"
 	"github.com/tollgate/tollgate/gateway-edge/policy/redirect"
@@ -64,6 +65,7 @@ func ordered() []*policy.Descriptor {
 		&introspection.Descriptor,
 		&jwt.Descriptor,
 		&mtls.Descriptor,
+		&oidclogin.Descriptor,
 		// authorize
 		&acl.Descriptor,
 		&extauth.Descriptor,

@@ -34,6 +34,19 @@ func keyLarge(print *[32]byte, credential policy.Text) [32]byte {
 	return sha256.Sum256(credential.AppendTo(append(buf[:0], print[:]...)))
 }
 
+// KeyJoined is Key of a credential that stands in pieces: at most MaxSecret bytes of
+// them count.
+//
+//go:noinline
+func KeyJoined(print *[32]byte, pieces []policy.Text) [32]byte {
+	var buf [sha256.Size + MaxSecret]byte
+	b := append(buf[:0], print[:]...)
+	for _, t := range pieces {
+		b = t.Slice(0, min(t.Len(), len(buf)-len(b))).AppendTo(b)
+	}
+	return sha256.Sum256(b)
+}
+
 // Print is the hash of a configuration's parts, each with its length before it.
 func Print(parts ...string) [32]byte {
 	h := sha256.New()

@@ -22,6 +22,17 @@ func TestKeysAreApart(t *testing.T) {
 			seen[k] = true
 		}
 	}
+	long := strings.Repeat("abc", 1000)
+	whole := Key(&prints[0], policy.Static(long))
+	for _, at := range []int{0, 1, small, len(long)} {
+		if KeyJoined(&prints[0], []policy.Text{policy.Static(long[:at]), policy.Static(long[at:])}) != whole {
+			t.Errorf("cut at %d, another name", at)
+		}
+	}
+	over := policy.Static(strings.Repeat("x", MaxSecret+1))
+	if KeyJoined(&prints[0], []policy.Text{over, over}) != Key(&prints[0], over) {
+		t.Error("a credential over the bound has another name in pieces")
+	}
 	if got := Display("x_", &[32]byte{0xab, 0x01}); got != "x_ab0100000000" {
 		t.Errorf("shown as %q", got)
 	}

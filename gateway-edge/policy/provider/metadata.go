@@ -29,12 +29,23 @@ const freshFor = int64(30 * time.Second)
 // it can't be asked now.
 func (i *Provider) Metadata(b policy.Blocking, f policy.Fetch, now int64) (*Metadata, error) {
 	i.mu.Lock()
-	m, at := i.document, i.foundAt
+	m, at, resting := i.document, i.foundAt, now < i.restTill
 	i.mu.Unlock()
-	if m != nil && now-at < freshFor {
+	switch {
+	case m != nil && now-at < freshFor:
 		return m, nil
+	case resting:
+		return nil, errAway
 	}
-	return i.documents.Do(b, struct{}{}, func() (*Metadata, error) { return i.discover(b, f, now) })
+	return i.documents.Do(b, struct{}{}, func() (*Metadata, error) {
+		m, err := i.discover(b, f, now)
+		if err != nil && b.Context().Err() == nil {
+			i.mu.Lock()
+			i.restTill = now + int64(backoffMin)
+			i.mu.Unlock()
+		}
+		return m, err
+	})
 }
 
 // discover reads the document. The issuer in it must be the configured one: else

@@ -67,6 +67,7 @@ type Provider struct {
 	inflight *fetching
 	document *Metadata // the newest one, nil after a failed fetch
 	foundAt  int64     // CLOCK_BOOTTIME of document
+	restTill int64     // the document is not asked for before, after a failure
 	retryAt  int64     // no fetch before, after a failure
 	backoff  time.Duration
 	missedAt int64 // last fetch that did not bring the key it was made for
