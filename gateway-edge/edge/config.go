@@ -12,6 +12,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/shed"
 	"github.com/tollgate/tollgate/gateway-edge/match"
+	"github.com/tollgate/tollgate/gateway-edge/otlp"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/contract/settings"
 )
@@ -70,6 +71,8 @@ type Config struct {
 	MaxConns, MaxConnsPerIP, MaxConnsPerOrg, MaxOpenPerOrg int
 	// AccessLog has each access record written to standard output too.
 	AccessLog bool
+	// Telemetry is where the operator has traces and metrics sent; nil: nowhere.
+	Telemetry *otlp.Operator
 	Version   string // of the program
 	Logger    *slog.Logger
 }
@@ -87,7 +90,7 @@ var Settings = []string{
 	settings.EdgeHTTP3, settings.EdgeHTTP3Port, settings.EdgeAdminAddr, settings.EdgeDomain, settings.EdgeID, settings.TrustedProxies,
 	settings.AllowPrivateUpstreams, settings.DrainTimeout, settings.DrainDelay, settings.LogFormat,
 	settings.StreamPorts, settings.DNSResolver, settings.CountryDatabase, settings.MemoryLimit, settings.CacheMemory, settings.CacheMemoryPerOrg, settings.MaxConnections, settings.MaxConnectionsPerIP,
-	settings.MaxConnectionsPerOrg, settings.MaxRequestsPerOrg,
+	settings.MaxConnectionsPerOrg, settings.MaxRequestsPerOrg, settings.TraceSlow,
 }
 
 // CommandSettings are those of an edge that is a process of its own: it can be
@@ -153,6 +156,13 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 	} {
 		*to, err = v.Count(name)
 		note(err)
+	}
+	c.Telemetry, err = otlp.FromEnv(v.Environment, "tollgate-edge")
+	note(err)
+	if c.Telemetry != nil {
+		slow, err := v.Duration(settings.TraceSlow)
+		note(err)
+		c.Telemetry.Tracing.Slow = contract.Duration(slow)
 	}
 	c.FirstStreamPort, c.LastStreamPort, err = v.Ports(settings.StreamPorts)
 	note(err)

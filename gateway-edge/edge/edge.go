@@ -36,6 +36,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/snapshot"
 	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
 	"github.com/tollgate/tollgate/gateway-edge/match"
+	"github.com/tollgate/tollgate/gateway-edge/otlp"
 )
 
 // Edge is one data plane.
@@ -66,6 +67,7 @@ type Edge struct {
 	log       *observe.Log
 	metrics   *observe.Metrics
 	explain   *observe.Explainer
+	traces    *otlp.Exporter // nil: the operator has no collector
 	disk      *disklog.Log
 	marker    *snapshot.Marker
 	snapshot  *snapshot.Store

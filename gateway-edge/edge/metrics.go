@@ -53,6 +53,7 @@ func (e *Edge) registerMetrics() {
 	e.registerUsageMetrics()
 	e.registerOverloadMetrics()
 	e.registerCacheMetrics()
+	e.registerTelemetryMetrics()
 	e.gauge("tollgate_edge_degraded", "1 while a crash could lose more than it should: a disk is full or fails.", e.degraded)
 }
 

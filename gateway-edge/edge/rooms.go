@@ -81,6 +81,7 @@ func (e *Edge) openCounting() error {
 	if e.cfg.AccessLog {
 		lc.Out = os.Stdout
 	}
+	e.openTelemetry(&lc)
 	e.log = observe.NewLog(lc)
 	e.metrics = observe.NewMetrics()
 	e.explain = &observe.Explainer{Edge: e.id.Edge, Keys: e.cfg.Keys, Redis: e.blocking, Logger: e.cfg.Logger}
@@ -211,7 +212,7 @@ func (e *Edge) snapshotConfig() snapshot.Config {
 func (e *Edge) openServing() (err error) {
 	e.openShed()
 	e.engine, err = engine.New(engine.Config{
-		Edge: e.id.Edge, Domain: e.cfg.Domain, Table: e.snapshot.Table(), Meter: e.meter, Log: e.log, Metrics: e.metrics,
+		Edge: e.id.Edge, Domain: e.cfg.Domain, Table: e.snapshot.Table(), Meter: e.meter, Log: e.log, Metrics: e.metrics, Tracing: e.tracing(),
 		Clock: e.clock, Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger, Challenges: e.challenges, Guard: e.shed,
 	})
 	if err != nil {

@@ -65,6 +65,9 @@ func (e *Edge) Run(ctx context.Context) error {
 	l.start(work, "edges", e.countEdges)
 	l.start(work, "tickets", e.rotateTickets)
 	l.start(work, "edge domain certificate", e.wildcard.run)
+	for _, x := range e.exports() {
+		l.start(work, x.name, x.run)
+	}
 	if e.countries != nil {
 		l.start(work, "countries", e.countries.Run)
 	}

@@ -168,7 +168,13 @@ func (c *Chain) EngineRun(x *Exchange) (st EngineStatus) {
 		if s.request.Mode == NeedWhole && e.ReqBody != nil && e.ReqBody.size > s.request.Max {
 			return e.requestAction(s, x.Reject(contract.CodeBodyTooLarge, 0)) // another policy may take more
 		}
-		if st = e.requestAction(s, s.p.OnRequest(x, &e.slots[e.pc])); st != EngineGo {
+		var a Action
+		if e.timing() {
+			a = c.timedRequest(x, e.pc)
+		} else {
+			a = s.p.OnRequest(x, &e.slots[e.pc])
+		}
+		if st = e.requestAction(s, a); st != EngineGo {
 			return st
 		}
 	}
@@ -200,7 +206,7 @@ func (c *Chain) await(b Blocking, x *Exchange) (st EngineStatus) {
 	e := &x.e
 	defer e.caught(&st)
 	s := &c.steps[e.pc]
-	a := s.w.Await(b, x, &e.slots[e.pc])
+	a := c.timedAwait(b, x, e.pc)
 	if a.k == actWait {
 		a = Action{}
 	}
@@ -267,7 +273,13 @@ func (c *Chain) EngineRespond(x *Exchange) (st EngineStatus) {
 				return st
 			}
 		}
-		if st = e.responseAction(s, s.r.OnResponse(x, &e.slots[e.ri])); st != EngineGo {
+		var a Action
+		if e.timing() {
+			a = c.timedResponse(x, e.ri)
+		} else {
+			a = s.r.OnResponse(x, &e.slots[e.ri])
+		}
+		if st = e.responseAction(s, a); st != EngineGo {
 			return st
 		}
 	}
@@ -287,7 +299,7 @@ func (c *Chain) awaitResponse(b Blocking, x *Exchange) (st EngineStatus) {
 	e := &x.e
 	defer e.caught(&st)
 	s := &c.steps[e.ri]
-	a := s.w.Await(b, x, &e.slots[e.ri])
+	a := c.timedAwait(b, x, e.ri)
 	if a.k == actWait {
 		a = Action{}
 	}

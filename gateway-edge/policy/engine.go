@@ -84,6 +84,11 @@ type EngineExchange struct {
 	// be spent or sent.
 	Trace *contract.Trace
 	Dry   bool
+	// Times notes how long policies take; nil: nobody wants to know.
+	Times *EngineTimes
+	// Traced stands in for the caller's traceparent in requests that policies make on
+	// its behalf; zero: the caller's does.
+	Traced [55]byte
 	// Panic is what a hook panicked with; the engine logs it.
 	Panic any
 	Stack []byte
@@ -156,6 +161,7 @@ func (e *EngineExchange) Reset() {
 	e.ReqBody, e.RespBody = nil, nil
 	e.Outcome = Outcome{}
 	e.Trace, e.Dry, e.Panic, e.Stack = nil, false, nil, nil
+	e.Times, e.Traced = nil, [55]byte{}
 	e.principal, e.refused, e.now = nil, nil, 0
 	e.chain, e.pc, e.nexted, e.began, e.ri = nil, 0, 0, 0, 0
 	e.method, e.challenged = -1, false

@@ -87,7 +87,9 @@ func (x *Exchange) Forwarding() map[string][]string {
 	if !x.e.RequestID.Empty() {
 		out["X-Request-Id"] = []string{x.e.RequestID.Clone()}
 	}
-	if t, ok := x.e.Req.Header.Get(Traceparent); ok {
+	if x.e.Traced[0] != 0 {
+		out["Traceparent"] = []string{string(x.e.Traced[:])}
+	} else if t, ok := x.e.Req.Header.Get(Traceparent); ok {
 		out["Traceparent"] = []string{t.Clone()}
 	}
 	if p := x.e.principal; p != nil && p.ConsumerName != "" {

@@ -1415,6 +1415,24 @@ func (e StreamInputProxyProtocol) Valid() bool {
 	}
 }
 
+// Defines values for TracingParent.
+const (
+	Caller TracingParent = "caller"
+	Own    TracingParent = "own"
+)
+
+// Valid indicates whether the value is a known member of the TracingParent enum.
+func (e TracingParent) Valid() bool {
+	switch e {
+	case Caller:
+		return true
+	case Own:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UpstreamAlgorithm.
 const (
 	UpstreamAlgorithmConsistentHash UpstreamAlgorithm = "consistent_hash"
@@ -2610,8 +2628,11 @@ type Config struct {
 	Routes             *[]NamedRoute         `json:"routes,omitempty"`
 	ServerTiming       *bool                 `json:"server_timing,omitempty"`
 	Streams            *[]NamedStream        `json:"streams,omitempty"`
-	Upstreams          *[]NamedUpstream      `json:"upstreams,omitempty"`
-	UsagePlans         *[]NamedUsagePlan     `json:"usage_plans,omitempty"`
+
+	// Tracing Which requests are traced. Those that fail with a status of 500 or more or are cut off behind the edge always are; without it none
+	Tracing    *Tracing          `json:"tracing,omitempty"`
+	Upstreams  *[]NamedUpstream  `json:"upstreams,omitempty"`
+	UsagePlans *[]NamedUsagePlan `json:"usage_plans,omitempty"`
 }
 
 // Consumer defines model for Consumer.
@@ -3061,7 +3082,10 @@ type Gateway struct {
 	Mode         GatewayMode `json:"mode"`
 	Name         string      `json:"name"`
 	ServerTiming *bool       `json:"server_timing,omitempty"`
-	UpdatedAt    time.Time   `json:"updated_at"`
+
+	// Tracing Which requests are traced. Those that fail with a status of 500 or more or are cut off behind the edge always are; without it none
+	Tracing   *Tracing  `json:"tracing,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
 
 	// URL Where callers reach it
 	//
@@ -3089,6 +3113,9 @@ type GatewayInput struct {
 
 	// ServerTiming Send edge and upstream milliseconds in Server-Timing
 	ServerTiming *bool `json:"server_timing,omitempty"`
+
+	// Tracing Which requests are traced. Those that fail with a status of 500 or more or are cut off behind the edge always are; without it none
+	Tracing *Tracing `json:"tracing,omitempty"`
 }
 
 // GatewayList defines model for GatewayList.
@@ -4973,6 +5000,23 @@ type Trace struct {
 	TargetWhy *string `json:"target_why,omitempty"`
 	Version   int64   `json:"version"`
 }
+
+// Tracing Which requests are traced. Those that fail with a status of 500 or more or are cut off behind the edge always are; without it none
+type Tracing struct {
+	// Parent Whose decision counts: `own` (default), or that in the `traceparent` of `caller` where there is one, which lets callers cause the cost
+	Parent *TracingParent `json:"parent,omitempty"`
+
+	// Sample Share of requests that are traced whatever becomes of them
+	Sample float32 `json:"sample"`
+
+	// Slow Requests that take longer until their answer begins are traced too, such as 2s; default none
+	//
+	// Example: 2s
+	Slow *string `json:"slow,omitempty"`
+}
+
+// TracingParent Whose decision counts: `own` (default), or that in the `traceparent` of `caller` where there is one, which lets callers cause the cost
+type TracingParent string
 
 // Upstream defines model for Upstream.
 type Upstream struct {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/otlp"
 	"github.com/tollgate/tollgate/portal/internal/mail"
 	"github.com/tollgate/tollgate/portal/internal/signin"
 	"github.com/tollgate/tollgate/services/contract/settings"
@@ -44,8 +45,10 @@ type Config struct {
 	// DevMails serves GET /dev/mails: whoever reads a mail owns its account. Only
 	// for trials without a mail server.
 	DevMails bool
-	Version  string // of the program
-	Logger   *slog.Logger
+	// Telemetry is where the operator has traces and metrics sent; nil: nowhere.
+	Telemetry *otlp.Operator
+	Version   string // of the program
+	Logger    *slog.Logger
 }
 
 // Settings are the settings that FromSettings reads.
@@ -66,6 +69,9 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 		EchoAddr: v.String(settings.EchoAddr), EchoURL: v.String(settings.EchoURL),
 	}
 	if err := c.edges(v); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Telemetry, err = otlp.FromEnv(v.Environment, "tollgate-portal"); err != nil {
 		errs = append(errs, err)
 	}
 	if c.Drain, err = v.Duration(settings.DrainTimeout); err != nil {

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/otlp"
 	"github.com/tollgate/tollgate/gateway-edge/policy/builtin"
 	"github.com/tollgate/tollgate/portal/docs"
 	"github.com/tollgate/tollgate/portal/echo"
@@ -39,7 +40,8 @@ type Portal struct {
 	echo     *echo.Server // nil: there is none
 	ready    chan struct{}
 	metrics  *metrics
-	drain    chan struct{} // closed when the portal begins to drain: streams end
+	traces   *otlp.Exporter // nil: the operator has no collector
+	drain    chan struct{}  // closed when the portal begins to drain: streams end
 	draining atomic.Bool
 }
 
@@ -55,6 +57,7 @@ func New(a *app.App, c Config) (*Portal, error) {
 	p := &Portal{
 		config: c, app: a, log: c.Logger, ready: make(chan struct{}), drain: make(chan struct{}), metrics: newMetrics(c.Version),
 	}
+	p.openTelemetry()
 	m, box, err := c.mailer()
 	if err != nil {
 		return nil, err
@@ -113,7 +116,7 @@ func (p *Portal) api(public *url.URL) (*httpapi.Server, error) {
 		Providers: providers, TicketKey: tickets,
 		Policies: policies, Clock: clock, Logger: p.log, PublicURL: public,
 		EdgePublicURL: p.config.EdgePublicURL, Relay: through, EchoURL: p.config.EchoURL, Mail: p.config.SMTPURL != "",
-		TrustedProxies: p.config.TrustedProxies, Observe: p.metrics.observe, Draining: p.drain,
+		TrustedProxies: p.config.TrustedProxies, Observe: p.observe, Draining: p.drain,
 	})
 }
 
@@ -206,6 +209,9 @@ func (p *Portal) Run(ctx context.Context) error {
 				stop(err)
 			}
 		})
+	}
+	for _, run := range p.exports() {
+		all.Go(func() { _ = run(running) }) // they end with their context alone
 	}
 	all.Go(func() { p.becomeReady(running) })
 	<-running.Done()

@@ -15,6 +15,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tollgate/tollgate/gateway-edge/otlp"
 	"github.com/tollgate/tollgate/services/acme"
 	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/contract/settings"
@@ -30,6 +33,8 @@ type WorkerConfig struct {
 	Addr  string        // of health and metrics; empty: none
 	Drain time.Duration // how long the loops may take to end
 	Built string        // the program's version: documents are compiled anew under another one
+	// Telemetry is where the operator has metrics sent; nil: nowhere.
+	Telemetry *otlp.Operator
 }
 
 // WorkerSettings are the settings that WorkerFromSettings reads beside Settings.
@@ -38,10 +43,11 @@ var WorkerSettings = []string{settings.WorkerAddr, settings.DrainTimeout, settin
 // WorkerFromSettings makes a WorkerConfig of what the operator set.
 func WorkerFromSettings(v *settings.Values) (WorkerConfig, error) {
 	drain, err := v.Duration(settings.DrainTimeout)
-	if err != nil {
+	to, terr := otlp.FromEnv(v.Environment, "tollgate-worker")
+	if err := errors.Join(err, terr); err != nil {
 		return WorkerConfig{}, err
 	}
-	return WorkerConfig{Addr: v.String(settings.WorkerAddr), Drain: drain}, nil
+	return WorkerConfig{Addr: v.String(settings.WorkerAddr), Drain: drain, Telemetry: to}, nil
 }
 
 // Worker runs the control plane's loops. Several may run at once: one leads the
@@ -55,6 +61,7 @@ type Worker struct {
 	// certificates is nil where there is no ACME authority.
 	certificates *acme.Worker
 	loops        []loop
+	registry     *prometheus.Registry
 	listener     net.Listener
 	ready        chan struct{}
 	draining     atomic.Bool
@@ -106,6 +113,12 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 	}
 	if w.certificates = certificates; certificates != nil {
 		w.loops = append(w.loops, loop{"certificates", certificates.Run})
+	}
+	w.registry = w.metrics()
+	if o := c.Telemetry; o != nil {
+		o.Resource["service.version"], o.Resource["service.instance.id"] = c.Built, name
+		push := otlp.Pusher{Client: o.Client, Resource: o.Resource, From: w.registry, Every: o.Every, Logger: w.log}
+		w.loops = append(w.loops, loop{"metrics", push.Run})
 	}
 	if c.Addr != "" {
 		if w.listener, err = net.Listen("tcp", c.Addr); err != nil {

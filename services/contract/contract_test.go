@@ -56,7 +56,7 @@ func sampleRecords() map[int]*KeyRecord {
 	own := sampleRecord()
 	own.Limits = KeyLimits{RateLimit: &Rate{Rate: 5, Per: "minute", Burst: 7}, Quota: &Quota{Limit: 1 << 40, Period: "week"}, Concurrency: 3}
 	own.LimitsOf = 777
-	return map[int]*KeyRecord{1: sampleRecord(), 2: own, 3: own}
+	return map[int]*KeyRecord{1: sampleRecord(), 2: own, 3: own, 4: own}
 }
 
 func sampleBatch() *Batch {

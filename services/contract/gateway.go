@@ -44,6 +44,8 @@ type Gateway struct {
 	// LogSample is the share of successful requests that are logged, 0 to 1;
 	// refused and failed ones always are. Nil means 1.
 	LogSample *float64 `json:"log_sample,omitempty"`
+	// Tracing says which requests are traced; nil: none, unless the operator does.
+	Tracing *Tracing `json:"tracing,omitempty"`
 }
 
 // PlanNumbers returns the numbers of the usage plans by name; 0 for one that has

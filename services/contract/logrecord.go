@@ -36,6 +36,16 @@ type LogRecord struct {
 	Aborted    string  `json:"aborted,omitempty"` // client | upstream | timeout
 	// Trace is the decision, kept for refused and failed requests and the sample.
 	Trace *Trace `json:"trace,omitempty"`
+	// TraceID (32 hexadecimal digits), SpanID and ParentID (16; empty: the trace
+	// began here) are the request's place in a trace (W3C Trace Context).
+	TraceID  string `json:"trace_id,omitempty"`
+	SpanID   string `json:"span_id,omitempty"`
+	ParentID string `json:"parent_id,omitempty"`
+	// Traced says that the gateway's Tracing wants the request; Spans are its parts.
+	Traced bool   `json:"traced,omitempty"`
+	Spans  []Span `json:"spans,omitempty"`
+	// TookUS is a traced request's whole time in microseconds, its body included.
+	TookUS int64 `json:"took_us,omitempty"`
 }
 
 // Ask is an explain question to a live edge: what would happen to this request?

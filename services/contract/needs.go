@@ -4,6 +4,9 @@ package contract
 // what it uses: the capability gate holds back what a live edge could not read,
 // and nothing else. Whoever adds a field to a document adds a line here.
 func DocumentNeeds(g *Gateway) int {
+	if g.Tracing != nil {
+		return 4
+	}
 	if len(g.ClientCertificates) > 0 || len(g.OpenAPI) > 0 {
 		return 3
 	}

@@ -9,6 +9,9 @@ func TestDocumentNeeds(t *testing.T) {
 	if n := DocumentNeeds(sampleGateway()); n != DocumentSchema {
 		t.Errorf("the first version's document needs schema %d", n)
 	}
+	if n := DocumentNeeds(&Gateway{Tracing: &Tracing{}}); n != 4 {
+		t.Errorf("tracing needs schema %d", n)
+	}
 	for name, u := range map[string]Upstream{
 		"algorithm": {Algorithm: LeastTime},
 		"limit":     {MaxRequests: 1},

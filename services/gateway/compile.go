@@ -83,7 +83,7 @@ func head(g *Gateway, edgeDomain string) *contract.Gateway {
 }
 
 func fill(doc *contract.Gateway, c *Config) {
-	doc.ServerTiming, doc.LogSample, doc.ClientCertificates = c.ServerTiming, c.LogSample, c.ClientCertificates
+	doc.ServerTiming, doc.LogSample, doc.Tracing, doc.ClientCertificates = c.ServerTiming, c.LogSample, c.Tracing, c.ClientCertificates
 	doc.Policies, doc.Upstreams, doc.Routes, doc.UsagePlans, doc.Streams = c.Policies, c.Upstreams, c.Routes, c.UsagePlans, c.Streams
 }
 

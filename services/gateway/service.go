@@ -130,6 +130,9 @@ func (s *Settings) check() (errs contract.FieldErrors) {
 	if s.LogSample != nil && !(*s.LogSample >= 0 && *s.LogSample <= 1) {
 		errs.Add("/log_sample", "is a share: from 0 to 1")
 	}
+	if s.Tracing != nil {
+		errs.AddAt("/tracing", s.Tracing.Check().Err())
+	}
 	return errs
 }
 

@@ -30,6 +30,8 @@ type Settings struct {
 	ServerTiming bool `json:"server_timing,omitempty"`
 	// LogSample is the share of successful requests that are logged; nil: all.
 	LogSample *float64 `json:"log_sample,omitempty"`
+	// Tracing says which requests are traced; nil: none.
+	Tracing *contract.Tracing `json:"tracing,omitempty"`
 	// ClientCertificates are asked for by hosts of the gateway.
 	ClientCertificates []contract.ClientCertificates `json:"client_certificates,omitempty"`
 }

@@ -129,7 +129,9 @@ func (j *job) log(edge, upstream int64) {
 	}
 	status := j.e.Outcome.Status
 	bad := code != "" || status >= 500 || j.ended != policy.EndedWell
-	if !j.gw.LogShare.Wants(status, code, j.ended.String()) || l.Full(j.id.Gateway, bad) {
+	traced, export := j.wanted(edge + upstream)
+	logged := (traced || j.gw.LogShare.Wants(status, code, j.ended.String())) && !l.Full(j.id.Gateway, bad)
+	if !logged && !export {
 		return
 	}
 	r := observe.Record{
@@ -142,6 +144,10 @@ func (j *job) log(edge, upstream int64) {
 		Billed: j.e.Outcome.Billable && j.gw.Doc.Mode != contract.ModeTest, Tries: j.tries,
 		BytesIn: j.headIn + j.bodyIn, BytesOut: j.headOut + j.bodyOut,
 		EdgeMicros: edge, UpstreamMicros: upstream, Aborted: j.ended.String(),
+		Place: j.tracing.place, Traced: traced, Export: export, Unlogged: !logged,
+	}
+	if traced || export {
+		r.Parts, r.TookMicros = j.parts(), (j.eng.clock.Boot()-j.began)/1000
 	}
 	if ua, ok := j.e.Req.Header.Get(policy.UserAgent); ok {
 		r.UserAgent = policy.EngineString(ua)

@@ -81,6 +81,8 @@ type edgeOptions struct {
 	cache    *respcache.Store // nil: nothing is stored
 	log      io.Writer        // the access log's lines; nil: there is none
 	cert     *tls.Certificate // nil: one that signs itself
+	tracing  observe.Tracing  // the operator's
+	export   func([]byte)     // takes the records that it exports
 }
 
 func newEdge(t testing.TB, o edgeOptions) *testEdge {
@@ -115,10 +117,10 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 		CallerOf:  func(up *balance.Upstream) policy.Caller { return call.New(up, ck.Boot) },
 		OrgLimits: func(*contract.Organization) snapshot.OrgLimits { return noLimits{} },
 	})
-	access := accessLog(root, o.log, logger)
+	access := accessLog(root, o, logger)
 	eng, err := engine.New(engine.Config{
 		Edge: "edge-1", Domain: cmp.Or(o.domain, "localhost"), Table: store.Table(), Meter: m, Clock: ck,
-		Trusted: o.trusted, Limits: o.limits, Logger: logger, Guard: o.guard, Log: access,
+		Trusted: o.trusted, Limits: o.limits, Logger: logger, Guard: o.guard, Log: access, Tracing: o.tracing,
 	})
 	must(t, err)
 	store.Table().SetComplete()
@@ -168,11 +170,11 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 	return e
 }
 
-func accessLog(root *contract.RootKeys, out io.Writer, logger *slog.Logger) *observe.Log {
-	if out == nil {
+func accessLog(root *contract.RootKeys, o edgeOptions, logger *slog.Logger) *observe.Log {
+	if o.log == nil && o.export == nil {
 		return nil
 	}
-	return observe.NewLog(observe.LogConfig{Edge: "edge-1", Keys: &root.Edge, Out: out, Logger: logger})
+	return observe.NewLog(observe.LogConfig{Edge: "edge-1", Keys: &root.Edge, Out: o.log, Logger: logger, Export: o.export})
 }
 
 type noLimits struct{}

@@ -25,6 +25,7 @@ type Config struct {
 	Meter   *meter.Meter     // counts
 	Log     *observe.Log     // access log; nil: none
 	Metrics *observe.Metrics // nil: none
+	Tracing observe.Tracing  // the operator's, of all gateways
 	Clock   *clock.Clock     // shared with everybody who compares its readings
 	Trusted []netip.Prefix   // proxies whose forwarding fields are believed
 	// Challenges are answered before anything else; nil: none.

@@ -110,6 +110,9 @@ func (j *job) attempts(ctx context.Context, o origin) bool {
 		j.tries++
 		j.target = t
 		got := o.send(ctx, t)
+		if j.tracing.on {
+			j.traceTry(t, &got)
+		}
 		switch {
 		case got.kind == tryAnswered:
 			if t = j.another(ctx, o, got); t == nil {

@@ -123,6 +123,9 @@ func (j *job) pin(gw *snapshot.Compiled) {
 	j.id = contract.CounterID{
 		Organization: gw.Doc.OrganizationNum, Gateway: gw.Doc.Num, Plan: gw.Org.Facts().Doc.PlanNum,
 	}
+	if gw.Tracing.On || j.eng.cfg.Tracing.On {
+		j.beginTrace()
+	}
 }
 
 // route finds the route and checks what it bounds.

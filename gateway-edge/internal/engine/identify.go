@@ -40,53 +40,6 @@ func writeUUID(dst *[36]byte, u *[16]byte) {
 	}
 }
 
-// appendTraceparent appends a new trace context (W3C Trace Context 3.2) that is
-// not sampled.
-func appendTraceparent(b []byte) []byte {
-	b = append(b, "00-"...)
-	b = appendHex(b, rand.Uint64()|1)
-	b = appendHex(b, rand.Uint64())
-	b = append(b, '-')
-	b = appendHex(b, rand.Uint64()|1)
-	return append(b, "-00"...)
-}
-
-func appendHex(b []byte, v uint64) []byte {
-	for shift := 60; shift >= 0; shift -= 4 {
-		b = append(b, hexDigits[v>>shift&15])
-	}
-	return b
-}
-
-// validTraceparent checks the form of version 00 and accepts later versions that
-// begin alike.
-func validTraceparent(t policy.Text) bool {
-	if t.Len() < 55 || t.At(2) != '-' || t.At(35) != '-' || t.At(52) != '-' || t.Len() > 55 && t.At(55) != '-' {
-		return false
-	}
-	zero := true
-	for i := 0; i < 55; i++ {
-		c := t.At(i)
-		switch {
-		case i == 2 || i == 35 || i == 52:
-			if i == 35 && zero {
-				return false
-			}
-			zero = true
-		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f':
-			if i > 2 && c != '0' {
-				zero = false
-			}
-		default:
-			return false
-		}
-		if i == 51 && zero {
-			return false
-		}
-	}
-	return !(t.At(0) == 'f' && t.At(1) == 'f')
-}
-
 // trueClient finds the client in an X-Forwarded-For list that a trusted proxy
 // sent: the rightmost address that is not itself a trusted proxy. What stands to
 // the left of something that is no address is not believed.

@@ -107,6 +107,8 @@ type job struct {
 	headIn, headOut                  int64
 	ended                            policy.Ended
 
+	tracing tracing
+
 	reqID  [36]byte
 	idText policy.Text
 	random uint64
@@ -151,6 +153,7 @@ func (j *job) reset() {
 	j.charged, j.pump.charged, j.shed, j.alone = 0, 0, false, false
 	j.shake, j.accepted = nil, false
 	j.ended = policy.EndedWell
+	j.tracing.reset()
 	j.idText = policy.Text{}
 	j.body = requestBody{}
 	if j.held > 0 {

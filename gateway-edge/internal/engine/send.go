@@ -16,7 +16,7 @@ var ownFields = func() (t [policy.EngineKnown]bool) {
 		policy.Host, policy.ContentLength, policy.TransferEncoding, policy.Connection, policy.KeepAlive, policy.Upgrade,
 		policy.Expect, policy.ProxyConnection, policy.ProxyAuthorization, policy.HTTP2Settings, policy.TE,
 		policy.XForwardedFor, policy.XForwardedHost, policy.XForwardedProto, policy.Forwarded, policy.XRequestID,
-		policy.TollgateConsumer, policy.Traceparent, policy.ClientCert, policy.ClientCertChain,
+		policy.TollgateConsumer, policy.Traceparent, policy.Tracestate, policy.ClientCert, policy.ClientCertChain,
 	} {
 		t[policy.EngineNameID(n)] = true
 	}
@@ -107,9 +107,8 @@ func (j *job) appendForwarding(out []byte) []byte {
 	}
 	out = append(out, "X-Request-Id: "...)
 	out = j.idText.AppendTo(out)
-	out = append(out, "\r\nTraceparent: "...)
-	out = j.appendTrace(out)
 	out = append(out, "\r\n"...)
+	out = j.appendTrace(out)
 	if p := j.e.Principal(); p != nil && p.ConsumerName != "" {
 		out = append(out, "Tollgate-Consumer: "...)
 		out = policy.EngineAppendPercent(out, p.ConsumerName)
@@ -132,13 +131,6 @@ func (j *job) appendClient(out []byte) []byte {
 	out = append(out, "\r\nVia: "...)
 	out = append(out, protocols[j.cl.protocol()].via...)
 	return append(out, "\r\n"...)
-}
-
-func (j *job) appendTrace(out []byte) []byte {
-	if tp, ok := j.e.Req.Header.Get(policy.Traceparent); ok && validTraceparent(tp) && j.e.ReqHeader.Count(policy.Traceparent) == 1 {
-		return tp.AppendTo(out)
-	}
-	return appendTraceparent(out)
 }
 
 // appendForwardedFor appends the list of addresses that the request came

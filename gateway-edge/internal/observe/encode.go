@@ -70,6 +70,7 @@ func appendRecord(b []byte, edge string, r *Record) []byte {
 		e.millis("duration_ms", r.DurationMicros)
 	}
 	e.optional("aborted", r.Aborted, maxName)
+	e.place(r)
 	e.trace(r.Trace)
 	return append(e.b, '}')
 }

@@ -24,6 +24,9 @@ type LogConfig struct {
 	Redis  redis.UniversalClient // nil: nothing is shipped
 	Out    io.Writer             // one JSON line a record; nil: none
 	Logger *slog.Logger          // nil: slog.Default
+	// Export takes the record of a request that the operator traces, as one JSON
+	// object that is valid during the call only; nil: nobody does. It must not wait.
+	Export func(record []byte)
 	// Buffer bounds the records that wait to be shipped, in bytes; 0 is 8 MiB.
 	Buffer int
 	// Every is how often records are shipped; 0 is 500 ms.
@@ -37,9 +40,9 @@ type Log struct {
 	stripes [stripes]stripe
 	limit   int // bytes of one of a stripe's buffers
 
-	served, important budget
+	served, important, exports budget
 
-	written, dropped, limited, shipped, failed atomic.Uint64
+	written, dropped, limited, shipped, failed, unexported atomic.Uint64
 }
 
 // budget bounds how many records are taken between two flushes, and how many of
@@ -72,6 +75,9 @@ func (b *budget) refill() {
 const (
 	recordsEach = 1000
 	recordsAll  = 2000
+	// Traced requests that are exported each second: of one gateway, of all.
+	exportsEach = 200
+	exportsAll  = 500
 )
 
 // Bounds of the log.
@@ -113,6 +119,7 @@ func NewLog(c LogConfig) *Log {
 	per := func(n int64) int64 { return max(1, n*int64(c.Every)/int64(time.Second)) }
 	l.served.all, l.served.each = per(recordsAll), per(recordsEach)
 	l.important.all, l.important.each = per(2*recordsAll), per(2*recordsEach)
+	l.exports.all, l.exports.each = per(exportsAll), per(exportsEach)
 	l.pool.New = func() any { b := make([]byte, 0, 1024); return &b }
 	return l
 }
@@ -125,12 +132,34 @@ func (l *Log) Write(r *Record) {
 	if r.important() {
 		b = &l.important
 	}
-	if l.cfg.Out == nil && !b.take(r.Gateway) {
+	keep, export := !r.Unlogged, r.Export && l.cfg.Export != nil
+	if keep && l.cfg.Out == nil && !b.take(r.Gateway) {
 		l.limited.Add(1)
+		keep = false
+	}
+	if export && !l.exports.take(r.Gateway) {
+		l.unexported.Add(1)
+		export = false
+	}
+	if !keep && !export {
 		return
 	}
 	p := l.pool.Get().(*[]byte)
 	line := append(appendRecord((*p)[:0], l.cfg.Edge, r), '\n')
+	if export {
+		l.cfg.Export(line[:len(line)-1])
+	}
+	if keep {
+		l.put(r, line)
+	}
+	if cap(line) <= 16<<10 {
+		*p = line
+		l.pool.Put(p)
+	}
+}
+
+// put leaves a record's line to Run.
+func (l *Log) put(r *Record, line []byte) {
 	s := &l.stripes[rand.Uint32()%stripes]
 	s.mu.Lock()
 	buf := &s.served
@@ -146,10 +175,6 @@ func (l *Log) Write(r *Record) {
 		l.written.Add(1)
 	} else {
 		l.dropped.Add(1)
-	}
-	if cap(line) <= 16<<10 {
-		*p = line
-		l.pool.Put(p)
 	}
 }
 
@@ -174,11 +199,12 @@ type LogStats struct {
 	Limited    uint64 // left out by the bound on records a second
 	Shipped    uint64
 	ShipErrors uint64
+	Unexported uint64 // traced requests left out by the bound on exports a second
 }
 
 // Stats returns the log's totals.
 func (l *Log) Stats() LogStats {
-	return LogStats{l.written.Load(), l.dropped.Load(), l.limited.Load(), l.shipped.Load(), l.failed.Load()}
+	return LogStats{l.written.Load(), l.dropped.Load(), l.limited.Load(), l.shipped.Load(), l.failed.Load(), l.unexported.Load()}
 }
 
 // Run writes and ships records until ctx ends, then what is left.
@@ -210,6 +236,7 @@ func (l *Log) Run(ctx context.Context) error {
 func (l *Log) flush(ctx context.Context) error {
 	l.served.refill()
 	l.important.refill()
+	l.exports.refill()
 	var important, served []byte
 	for i := range l.stripes {
 		s := &l.stripes[i]

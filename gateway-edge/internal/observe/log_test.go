@@ -41,12 +41,19 @@ func TestRecordHasEveryFieldOfTheContract(t *testing.T) {
 	r := sample()
 	r.Code, r.Aborted, r.DurationMicros = "internal", "client", 1_500_000
 	r.Trace = &contract.Trace{Edge: "e", Route: "orders", Status: 200}
+	r.Place, r.Traced, r.TookMicros = Place{High: 1, Low: 2, Parent: 3, Span: 0xabc}, true, 1234
+	r.Parts = []Part{{Kind: contract.SpanTry, Name: "http://a", At: 5, Took: 6, ID: 7, Failed: true, Code: "upstream_reset"}, {Kind: contract.SpanPolicy, Name: "jwt"}}
 	got := decode(t, appendRecord(nil, "edge-a", r))
 	want := contract.LogRecord{
 		Time: r.Time, RequestID: r.RequestID, Edge: "edge-a", Organization: 1, Gateway: 2, Version: 3, RouteNum: 4, Route: "orders",
 		Method: "GET", Host: r.Host, Path: r.Path, Query: r.Query, Protocol: "HTTP/1.1", Client: "192.0.2.7", UserAgent: "curl/8.5",
 		Consumer: "acme", ConsumerNum: 5, Key: contract.FormatKID(77), Status: 200, Code: "internal", Billed: true, Target: r.Target, Tries: 1,
 		BytesIn: 300, BytesOut: 1200, EdgeMS: 0.085, UpstreamMS: 12.345, DurationMS: 1500, Aborted: "client", Trace: r.Trace,
+		TraceID: "00000000000000010000000000000002", SpanID: "0000000000000abc", ParentID: "0000000000000003", Traced: true, TookUS: 1234,
+		Spans: []contract.Span{
+			{Kind: contract.SpanTry, Name: "http://a", At: 5, Took: 6, ID: "0000000000000007", Failed: true, Code: "upstream_reset"},
+			{Kind: contract.SpanPolicy, Name: "jwt"},
+		},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -47,6 +47,16 @@ type Record struct {
 	// route's credential; common names are removed anyway.
 	Credential string
 	Trace      *contract.Trace
+	// Place is where the request stands in a trace. Traced says that its gateway
+	// wants it traced, Export that the operator does; then Parts say where its time
+	// went and TookMicros how long it took in all.
+	Place      Place
+	Traced     bool
+	Export     bool
+	Parts      []Part
+	TookMicros int64
+	// Unlogged: the record is made for Export alone.
+	Unlogged bool
 }
 
 // important reports whether the record is of a refused or failed request: always

@@ -122,7 +122,7 @@ func (b *builder) build() (*Compiled, error) {
 	}
 	doc := b.doc
 	c := &Compiled{
-		ID: doc.ID, Doc: doc, Org: b.org, LogShare: observe.ShareOf(doc.LogSample),
+		ID: doc.ID, Doc: doc, Org: b.org, LogShare: observe.ShareOf(doc.LogSample), Tracing: observe.TracingOf(doc.Tracing),
 		Meter:  meter.NewRoute(doc.OrganizationNum, doc.Num, 0, doc.Mode == contract.ModeTest),
 		Routes: make([]*Route, len(doc.Routes)),
 	}
@@ -138,6 +138,9 @@ func (b *builder) build() (*Compiled, error) {
 	c.ClientPolicies, found = match.CompileClientCertificates(doc.ClientCertificates, doc.Hosts)
 	errs.AddAt("/client_certificates", found.Err())
 	b.openAPI()
+	if doc.Tracing != nil {
+		errs.AddAt("/tracing", doc.Tracing.Check().Err())
+	}
 	c.upstreams = b.upstreams(&errs)
 	c.Streams = b.streams(&errs)
 	if b.s.cfg.GatewayKeys != nil {

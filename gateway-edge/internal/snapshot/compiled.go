@@ -27,6 +27,8 @@ type Compiled struct {
 	Meter *meter.Route
 	// LogShare says which requests are logged.
 	LogShare observe.Share
+	// Tracing says which requests are traced.
+	Tracing observe.Tracing
 
 	upstreams []*balance.Upstream
 

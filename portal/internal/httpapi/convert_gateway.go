@@ -23,6 +23,15 @@ func (s *Server) toGateway(g *gateway.Gateway) gen.Gateway {
 	if g.Settings.LogSample != nil {
 		out.LogSample = new(float32(*g.Settings.LogSample))
 	}
+	if t := g.Settings.Tracing; t != nil {
+		out.Tracing = &gen.Tracing{Sample: float32(t.Sample)}
+		if t.Parent != "" {
+			out.Tracing.Parent = new(gen.TracingParent(t.Parent))
+		}
+		if t.Slow != 0 {
+			out.Tracing.Slow = new(t.Slow.String())
+		}
+	}
 	return out
 }
 

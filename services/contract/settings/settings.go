@@ -19,6 +19,8 @@ type Values struct {
 	set map[string]bool
 	// oidc are the settings of sign-in providers, whose names the operator chooses.
 	oidc map[string]string
+	// otel are OpenTelemetry's own variables, which have its names.
+	otel map[string]string
 	// Args are the arguments that are no flags.
 	Args []string
 	// Help is true when -h or --help was given.
@@ -29,7 +31,7 @@ type Values struct {
 // (KEY=value lines, as os.Environ gives them), with more as settings of this one
 // process. Every mistake is reported at once.
 func Load(names []string, args, environ []string, more ...Setting) (*Values, error) {
-	v := &Values{m: map[string]string{}, set: map[string]bool{}, oidc: map[string]string{}}
+	v := &Values{m: map[string]string{}, set: map[string]bool{}, oidc: map[string]string{}, otel: map[string]string{}}
 	known := map[string]Setting{}
 	for _, n := range names {
 		s, ok := lookup(n)
@@ -52,6 +54,9 @@ func Load(names []string, args, environ []string, more ...Setting) (*Values, err
 func (v *Values) readEnv(known map[string]Setting, environ []string) (errs []error) {
 	for _, line := range environ {
 		key, value, _ := strings.Cut(line, "=")
+		if strings.HasPrefix(key, "OTEL_") {
+			v.otel[key] = value
+		}
 		name, ok := strings.CutPrefix(key, prefix)
 		if !ok || strings.HasPrefix(name, "TEST_") {
 			continue
@@ -123,6 +128,10 @@ func (v *Values) String(name string) string { return v.m[name] }
 
 // Set gives a setting another value, as `up` does for what it makes itself.
 func (v *Values) Set(name, value string) { v.m[name], v.set[name] = value, true }
+
+// Environment returns one of OpenTelemetry's variables, OTEL_…; "" where it is not
+// set.
+func (v *Values) Environment(name string) string { return v.otel[name] }
 
 // Given says whether the operator set it.
 func (v *Values) Given(name string) bool { return v.set[name] }

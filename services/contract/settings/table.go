@@ -70,6 +70,7 @@ const (
 	MaxConnectionsPerOrg  = "MAX_CONNECTIONS_PER_ORG"
 	MaxRequestsPerOrg     = "MAX_REQUESTS_PER_ORG"
 	LogFormat             = "LOG_FORMAT"
+	TraceSlow             = "TRACE_SLOW"
 	APIURL                = "API_URL"
 	APIToken              = "API_TOKEN"
 )
@@ -133,6 +134,7 @@ var table = []Setting{
 	{Name: ACMEDNSURL, Help: "webhook: URL that /present and /cleanup are added to; cloudflare: another base of its API"},
 	{Name: ACMEDNSToken, Help: "cloudflare: an API token; webhook: sent as Authorization: Bearer", Secret: true},
 	{Name: LogFormat, Default: "json", Help: "json or text"},
+	{Name: TraceSlow, Default: "2s", Help: "edges trace every request that took longer, where OTEL_EXPORTER_OTLP_ENDPOINT is set; 0s: none for that"},
 	{Name: APIURL, Help: "the portal that the command line talks to"},
 	{Name: APIToken, Help: "management token of the command line", Secret: true},
 }

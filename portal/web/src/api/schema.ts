@@ -3041,7 +3041,23 @@ export interface components {
             server_timing?: boolean;
             /** @description Share of successful requests that are logged; refused and failed ones always are */
             log_sample?: number;
+            tracing?: components["schemas"]["Tracing"];
             client_certificates?: components["schemas"]["ClientCertificates"][];
+        };
+        /** @description Which requests are traced. Those that fail with a status of 500 or more or are cut off behind the edge always are; without it none */
+        Tracing: {
+            /** @description Share of requests that are traced whatever becomes of them */
+            sample: number;
+            /**
+             * @description Whose decision counts: `own` (default), or that in the `traceparent` of `caller` where there is one, which lets callers cause the cost
+             * @enum {string}
+             */
+            parent?: "own" | "caller";
+            /**
+             * @description Requests that take longer until their answer begins are traced too, such as 2s; default none
+             * @example 2s
+             */
+            slow?: string;
         };
         /** @description Which certificates callers must show in the TLS handshake */
         ClientCertificates: {
@@ -3095,6 +3111,7 @@ export interface components {
             };
             server_timing?: boolean;
             log_sample?: number;
+            tracing?: components["schemas"]["Tracing"];
             client_certificates?: components["schemas"]["ClientCertificates"][];
             /** Format: date-time */
             created_at: string;
@@ -3958,6 +3975,7 @@ export interface components {
         Config: {
             server_timing?: boolean;
             log_sample?: number;
+            tracing?: components["schemas"]["Tracing"];
             client_certificates?: components["schemas"]["ClientCertificates"][];
             policies?: components["schemas"]["Policy"][];
             upstreams?: components["schemas"]["NamedUpstream"][];

@@ -34,7 +34,7 @@ function CallersForm({ gateway }: { gateway: Gateway }) {
       const { data } = await api.PUT('/v1/gateways/{gateway}', {
         params: { path: { gateway: from.id }, header: { 'If-Match': etagOf(from) } },
         // The settings are replaced as a whole: those of the settings page go along.
-        body: { name: from.name, server_timing: from.server_timing, log_sample: from.log_sample, client_certificates: client_certificates.map(rulesOf) },
+        body: { name: from.name, server_timing: from.server_timing, log_sample: from.log_sample, tracing: from.tracing, client_certificates: client_certificates.map(rulesOf) },
       });
       if (data) setFrom(data);
       form.resetDirty();

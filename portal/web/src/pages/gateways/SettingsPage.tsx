@@ -37,13 +37,23 @@ function SettingsForm({ gateway }: { gateway: Gateway }) {
   // The form keeps the state it was filled from: a change elsewhere meanwhile is a conflict, not lost.
   const [from] = useState(gateway);
   const { form, problem, rest, busy, submit } = useApiForm({
-    initialValues: { name: from.name, server_timing: from.server_timing ?? false, sample: (from.log_sample ?? 1) * 100 },
-    rename: { '/log_sample': 'sample' },
-    save: async ({ name, server_timing, sample }) => {
+    initialValues: {
+      name: from.name,
+      server_timing: from.server_timing ?? false,
+      sample: (from.log_sample ?? 1) * 100,
+      tracing: from.tracing !== undefined,
+      traced: (from.tracing?.sample ?? 0.01) * 100,
+      follow: from.tracing?.parent === 'caller',
+      slow: from.tracing?.slow ?? '',
+    },
+    rename: { '/log_sample': 'sample', '/tracing/sample': 'traced', '/tracing/slow': 'slow' },
+    save: async ({ name, server_timing, sample, tracing, traced, follow, slow }) => {
       await api.PUT('/v1/gateways/{gateway}', {
         params: { path: { gateway: from.id }, header: { 'If-Match': etagOf(from) } },
         // The settings are replaced as a whole: those of another page go along.
-        body: { name, server_timing, log_sample: sample / 100, client_certificates: from.client_certificates },
+        body: { name, server_timing, log_sample: sample / 100, client_certificates: from.client_certificates,
+          tracing: tracing ? { sample: traced / 100, parent: follow ? 'caller' : 'own', slow: slow.trim() || undefined } : undefined,
+        },
       });
       await refresh('/v1/gateways');
       done('The settings are saved.');
@@ -77,6 +87,13 @@ function SettingsForm({ gateway }: { gateway: Gateway }) {
           disabled={!may}
           {...form.getInputProps('sample')}
         />
+        <Switch
+          label="Trace requests"
+          description="Where the time of a request went: each policy that took some, and each try to reach a backend. Traces go to the organization’s telemetry destinations; requests that fail are always traced."
+          disabled={!may}
+          {...form.getInputProps('tracing', { type: 'checkbox' })}
+        />
+        {form.values.tracing && <TracingFields form={form} may={may} />}
         <ProblemNote problem={problem?.errors && rest.length === 0 ? undefined : problem} rest={rest} />
         {may ? (
           <Group>
@@ -91,6 +108,41 @@ function SettingsForm({ gateway }: { gateway: Gateway }) {
         )}
       </Stack>
     </form>
+  );
+}
+
+type Fields = { getInputProps: (name: 'traced' | 'slow' | 'follow', options?: { type: 'checkbox' }) => object };
+
+/** Which requests are traced beside those that fail. */
+function TracingFields({ form, may }: { form: Fields; may: boolean }) {
+  return (
+    <Stack gap="md" pl="lg">
+      <NumberInput
+        label="Requests that are traced"
+        suffix=" %"
+        min={0}
+        max={100}
+        decimalScale={2}
+        styles={{ input: { maxWidth: '10rem' }, wrapper: { maxWidth: '10rem' } }}
+        disabled={!may}
+        {...form.getInputProps('traced')}
+      />
+      <TextInput
+        label="And those slower than"
+        description="Until the answer begins, such as 2s. Empty: no request is traced for being slow."
+        placeholder="2s"
+        styles={{ input: { maxWidth: '10rem' }, wrapper: { maxWidth: '10rem' } }}
+        disabled={!may}
+        spellCheck={false}
+        {...form.getInputProps('slow')}
+      />
+      <Switch
+        label="Let callers decide"
+        description="A caller’s traceparent says whether its request is traced. Only for callers whom you trust with what that costs."
+        disabled={!may}
+        {...form.getInputProps('follow', { type: 'checkbox' })}
+      />
+    </Stack>
   );
 }
 
