@@ -14,6 +14,7 @@ type persisted struct {
 	only  bool              // registered ones alone
 	known map[string]string // by name and by hash
 	shown *store            // by clients; nil with only, and in a dry run
+	route string            // what is shown on a route, within its limits, is known there alone
 	max   int64
 }
 
@@ -77,11 +78,11 @@ func (p *persisted) operation(x *policy.Exchange, a *asked) policy.Action {
 		return x.RejectDetail(contract.CodeForbidden, 0, "only registered operations are let through")
 	case a.Query != "":
 		if text = a.Query; sum != "" && p.shown != nil {
-			p.shown.add(sum, text)
+			p.shown.add(p.route+sum, text)
 		}
 	default:
 		if p.shown != nil {
-			text = p.shown.get(sum)
+			text = p.shown.get(p.route + sum)
 		}
 		if text == "" {
 			return x.Answer(200, "application/json", notFound)

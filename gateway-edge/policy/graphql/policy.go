@@ -153,7 +153,7 @@ func (c *Config) pass(errs *contract.FieldErrors, d policy.Deps) policy.Policy {
 	if len(c.Operations) > maxOperations {
 		errs.Add("/operations", fmt.Sprintf("has at most %d operations", maxOperations))
 	}
-	p := &persisted{only: c.Persisted == "registered", known: map[string]string{}, max: c.MaxBytes}
+	p := &persisted{route: strconv.FormatUint(d.Scope.RouteNum, 10) + " ", only: c.Persisted == "registered", known: map[string]string{}, max: c.MaxBytes}
 	size := 0
 	for _, name := range slices.Sorted(maps.Keys(c.Operations)) {
 		text := c.Operations[name]

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/graphql"
 	"github.com/tollgate/tollgate/gateway-edge/policy/policytest"
 	"github.com/tollgate/tollgate/services/contract"
@@ -166,6 +167,35 @@ func TestPersisted(t *testing.T) {
 		}},
 		{Name: "others pass", Hot: true, Config: `{"persisted":"automatic"}`, Steps: []policytest.Step{{Request: policytest.Request{Method: "PUT"}, Want: policytest.Want{Forwarded: true}}}},
 	}})
+}
+
+// TestShownOnOneRoute: a query that one route has let pass is not known by its hash
+// on another one, which may have stricter limits.
+func TestShownOnOneRoute(t *testing.T) {
+	d, states := policytest.NewDeps(), map[string]any{}
+	d.State = func(key string, make func() any) any {
+		if states[key] == nil {
+			states[key] = make()
+		}
+		return states[key]
+	}
+	const deep = "{ a { b { c } } }"
+	extension := fmt.Sprintf(`{"persistedQuery":{"version":1,"sha256Hash":"%x"}}`, sha256.Sum256([]byte(deep)))
+	known := func(route uint64, body string) bool {
+		d.Scope.RouteNum = route
+		p, err := graphql.Descriptor.New([]byte(`{"persisted":"automatic"}`), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return policytest.Serve(t, []policy.Step{{Policy: p, Descriptor: &graphql.Descriptor, From: "route"}}, policytest.Step{Request: policytest.Request{Method: "POST", Body: body, Header: js()}}).Forwarded
+	}
+	hashed := `{"extensions":` + extension + `}`
+	if !known(1, fmt.Sprintf(`{"query":%q,"extensions":%s}`, deep, extension)) || !known(1, hashed) {
+		t.Error("the route itself does not know it")
+	}
+	if known(2, hashed) {
+		t.Error("another route knows it")
+	}
 }
 
 func FuzzConfig(f *testing.F) { policytest.FuzzConfig(f, &graphql.Descriptor) }
