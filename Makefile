@@ -143,6 +143,8 @@ browser-short: build browser-needs ## The same with each page once, by turns at 
 bench: services build ## CPU a request beside nginx and HAProxy in the same rounds, and the other figures
 	@tests/need.sh haproxy=haproxy wrk=wrk h2load=nghttp2-client
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 60m -v -run '^TestBench' ./bench
+	$(STEP) "the web application firewall beside stock Coraza"
+	@cd gateway-edge && TOLLGATE_BENCH=1 go test -count=1 -v -run '^TestBenchStock$$' ./policy/waf
 	$(STEP) 'holding every kind of usage question against a million requests'
 	@cd services && TOLLGATE_LONG=1 $(abspath $(BIN))/withservices go test -count=1 -v -run '^TestMillionRequests$$' ./usage
 
@@ -164,8 +166,9 @@ suites: ## Build the suites of others that conformance runs
 # JSON Schema's official test suite, as this module carries it.
 JSON_SCHEMA_SUITE = github.com/kaptinlin/jsonschema@v0.4.6
 
-conformance: services build suites ## The bad-input matrix, and the suites of HTTP/2, HTTP/3, gRPC, Connect and WebSocket
+conformance: services build suites ## The bad-input matrix, and the suites of HTTP/2, HTTP/3, gRPC, Connect, WebSocket, and of the OWASP Core Rule Set
 	@cd gateway-edge && TOLLGATE_CACHE_SUITE=$(abspath $(TOOLS))/cache-tests/package go test -tags suites -count=1 -timeout 10m -v -run '^TestCacheSuite$$' ./internal/engine
+	@cd gateway-edge && go test -tags suites -count=1 -timeout 10m -v -run '^(TestCoreRuleSet|TestFirewall)$$' ./internal/engine
 	@cd gateway-edge && TOLLGATE_CONNECT=$(abspath $(TOOLS)) go test -tags connect -count=1 -timeout 30m -v -run '^TestConnectConformance$$' ./internal/engine
 	@cd gateway-edge && TOLLGATE_JSON_SCHEMA=$$(go mod download -json $(JSON_SCHEMA_SUITE) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/testdata/JSON-Schema-Test-Suite go test -tags jsonschema -count=1 -v -run '^TestSuite$$' ./policy/jsonschema
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 30m -v ./conformance

@@ -17,7 +17,7 @@ type limits struct {
 	files      []scan.TypePattern
 	extensions []string
 	untyped    bool
-	gzip       bool
+	codings    [coding.Unknown + 1]bool // that bodies may have
 	streaming  bool
 	json       scan.JSONLimits
 	xml        scan.XMLLimits
@@ -34,7 +34,11 @@ var (
 
 func (p *limits) compile(c *Config) {
 	j, x, f, m := &c.JSON, &c.XML, &c.Form, &c.Multipart
-	p.max, p.untyped, p.gzip, p.streaming = c.MaxBytes, c.Untyped, len(c.Encodings) > 0, c.Streaming
+	p.max, p.untyped, p.streaming = c.MaxBytes, c.Untyped, c.Streaming
+	p.codings[coding.Plain] = true
+	for _, e := range c.Encodings {
+		p.codings[coding.Named(policy.Static(e))] = true
+	}
 	p.json = scan.JSONLimits{Depth: j.Depth, Keys: j.Keys, ArrayLength: j.ArrayLength, Values: j.Values, KeyLength: j.KeyLength, StringLength: j.StringLength, NumberLength: j.NumberLength, Duplicates: j.DuplicateKeys}
 	p.xml = scan.XMLLimits{Depth: x.Depth, Elements: x.Elements, Attributes: x.Attributes, NameLength: x.NameLength, ValueLength: x.ValueLength, TextLength: x.TextLength}
 	p.form = scan.FormLimits{Fields: f.Fields, NameLength: f.NameLength, ValueLength: f.ValueLength}
@@ -103,7 +107,7 @@ func (p *limits) head(x *policy.Exchange) (h head, code contract.Code, why strin
 	}
 	h.coding = coding.Of(q.Header)
 	h.looked = h.typ.Kind != scan.Other || h.coding != coding.Plain
-	if h.coding == coding.Unknown || h.coding == coding.Gzip && !p.gzip {
+	if h.coding == coding.Unknown || !p.codings[h.coding] {
 		return h, contract.CodeMediaType, "The Content-Encoding is not one that is accepted here"
 	}
 	if h.looked && h.typ.Kind != scan.KindMultipart && !h.typ.UTF8() {
@@ -189,25 +193,17 @@ func (w *work) judge(x *policy.Exchange, h *head, body policy.Body) policy.Actio
 	if !w.begin(h) {
 		return w.refuse(x)
 	}
-	if h.coding == coding.Gzip {
-		well := true
-		switch err := coding.Decode(body.Chunks(), w.p.max, func(p []byte) bool {
-			well = w.scanner == nil || w.scanner.Feed(p)
-			return well
-		}); {
-		case errors.Is(err, coding.ErrTooLarge):
-			return x.RejectDetail(contract.CodeBodyTooLarge, 0, "The decoded body is larger than allowed")
-		case err != nil:
-			return x.RejectDetail(contract.CodeRequestInvalid, 0, "The body is not what its Content-Encoding says")
-		case !well:
-			return w.refuse(x)
-		}
-	} else if w.scanner != nil {
-		for p := range body.Chunks() {
-			if !w.scanner.Feed(p) {
-				return w.refuse(x)
-			}
-		}
+	well := true
+	switch err := coding.Decode(h.coding, body.Chunks(), w.p.max, func(p []byte) bool {
+		well = w.scanner == nil || w.scanner.Feed(p)
+		return well
+	}); {
+	case errors.Is(err, coding.ErrTooLarge):
+		return x.RejectDetail(contract.CodeBodyTooLarge, 0, "The decoded body is larger than allowed")
+	case err != nil:
+		return x.RejectDetail(contract.CodeRequestInvalid, 0, "The body is not what its Content-Encoding says")
+	case !well:
+		return w.refuse(x)
 	}
 	if w.scanner != nil && !w.scanner.End() {
 		return w.refuse(x)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/coding"
 	"github.com/tollgate/tollgate/gateway-edge/policy/scan"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -158,8 +159,8 @@ func (c *Config) check(errs *contract.FieldErrors) {
 		errs.Add("/max_bytes", fmt.Sprintf("is at most %d unless streaming is set: the body is held in memory until it is judged", maxCollected))
 	}
 	for i, e := range c.Encodings {
-		if e != "gzip" {
-			errs.Add(fmt.Sprintf("/encodings/%d", i), fmt.Sprintf("%q is not an encoding that can be undone; there is gzip", e))
+		if c := coding.Named(policy.Static(e)); c == coding.Plain || c == coding.Unknown {
+			errs.Add(fmt.Sprintf("/encodings/%d", i), fmt.Sprintf("%.40q is not an encoding that can be undone; there are br, deflate, gzip and zstd", e))
 		}
 	}
 	if c.Streaming && len(c.Encodings) > 0 {

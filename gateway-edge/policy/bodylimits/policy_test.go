@@ -91,6 +91,12 @@ func TestPolicy(t *testing.T) {
 			refused(post("application/json", `[[]]`), invalid, "deeper than 1 levels"),
 			refused(post(form, upload), invalid, "more than 0 files"),
 		}},
+		{Name: "other codings", Config: `{"encodings":["br","zstd","deflate"]}`, Steps: []policytest.Step{
+			passes(post("application/json", "\x0b\x03\x80{\"a\":1}\x03", "Content-Encoding", "br")),
+			refused(post("application/json", "\x0b\x02\x80{\"a\":\x03", "Content-Encoding", "br"), invalid, "ends too early"),
+			refused(post("application/json", "{}", "Content-Encoding", "zstd"), invalid, "not what its Content-Encoding says"),
+			refused(post("application/json", zip(`{}`), "Content-Encoding", "gzip"), media, "Content-Encoding"),
+		}},
 		{Name: "gzip", Config: `{"encodings":["gzip"],"max_bytes":100000}`, Steps: []policytest.Step{
 			passes(post("application/json", zip(`{"a":1}`), "Content-Encoding", "gzip")),
 			passes(post("text/plain", zip(`x`), "Content-Encoding", "gzip")),

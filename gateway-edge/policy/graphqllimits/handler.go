@@ -87,17 +87,17 @@ func (p *limits) read(x *policy.Exchange, w *work) (list []request, why string) 
 	case inURL.Query != "" || inURL.Variables != nil || inURL.Extensions != nil:
 		return nil, "the operation stands in the body or in the query, not in both"
 	}
-	if coding.Of(q.Header) != coding.Plain {
-		return nil, "the body has a Content-Encoding, which is not accepted"
-	}
 	v, _ := q.Header.Get(policy.ContentType)
 	m, ok := scan.ReadMediaType(v)
 	if !ok || !m.UTF8() {
 		return nil, "the Content-Type is not one of GraphQL's"
 	}
 	body := make([]byte, 0, x.Body().Len())
-	for c := range x.Body().Chunks() {
-		body = append(body, c...)
+	if err := coding.Decode(coding.Of(q.Header), x.Body().Chunks(), p.MaxBody, func(b []byte) bool {
+		body = append(body, b...)
+		return true
+	}); err != nil {
+		return nil, err.Error()
 	}
 	switch {
 	case m.Type.Fold("application/graphql"):

@@ -100,6 +100,7 @@ func TestPolicy(t *testing.T) {
 			refused(post(`[{"query":"{a}"},{"query":"{a}"}]`), "batch has more than 1"),
 			refused(post(`{"extensions":{"persistedQuery":{"sha256Hash":"00"}}}`), "no operation"),
 			refused(post(`{"query":"{a}"}`, "Content-Encoding", "gzip"), "Content-Encoding"),
+			refused(post(`{"query":"{a}"}`, "Content-Encoding", "compress"), "Content-Encoding"),
 			refused(policytest.Request{Method: "POST", Header: policytest.Fields{"Content-Type", "text/plain"}, Body: `{"query":"{a}"}`}, "Content-Type"),
 			refused(policytest.Request{Method: "POST", Body: `{"query":"{a}"}`}, "Content-Type"),
 			{

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/types"
 	"github.com/tidwall/gjson"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
-	"github.com/tollgate/tollgate/gateway-edge/policy/coding"
 	"github.com/tollgate/tollgate/gateway-edge/policy/scan"
 	"github.com/tollgate/tollgate/gateway-edge/policy/turn"
 	"github.com/tollgate/tollgate/services/contract"
@@ -30,7 +28,8 @@ type firewall struct {
 	block     bool
 	threshold int
 	maxBody   int64
-	pass      bool // bodies that are too large
+	pass      bool       // bodies that are too large
+	responses *responses // nil: answers are not looked at
 	rules     map[int]bool
 	tags      []string
 	params    []Exclusion // names in lower case
@@ -38,14 +37,15 @@ type firewall struct {
 }
 
 var (
-	_ policy.Needer  = (*firewall)(nil)
-	_ policy.Chooser = (*firewall)(nil)
-	_ policy.Waiter  = (*firewall)(nil)
+	_ policy.Needer    = (*firewall)(nil)
+	_ policy.Chooser   = (*firewall)(nil)
+	_ policy.Waiter    = (*firewall)(nil)
+	_ policy.Responder = (*firewall)(nil)
 )
 
-func newFirewall(c *Config, e *engine) *firewall {
+func newFirewall(c *Config, e *engine, r *responses) *firewall {
 	w := &firewall{
-		engine: e, block: c.Mode == "block", threshold: c.Threshold, maxBody: c.MaxBody, pass: c.LargeBodies == "pass",
+		engine: e, block: c.Mode == "block", threshold: c.Threshold, maxBody: c.MaxBody, pass: c.LargeBodies == "pass", responses: r,
 		rules: map[int]bool{}, tags: c.ExcludeTags, line: looking.Line((cores + 1) / 2),
 	}
 	for _, id := range c.ExcludeRules {
@@ -58,14 +58,20 @@ func newFirewall(c *Config, e *engine) *firewall {
 	return w
 }
 
-// Needs is the request's whole body.
+// Needs is the request's whole body, and the answer's where that is looked at.
 func (w *firewall) Needs() (request, response policy.Need) {
-	return policy.Need{Mode: policy.NeedWhole, Max: w.maxBody}, policy.Need{}
+	if w.responses != nil {
+		response = policy.Need{Mode: policy.NeedWhole, Max: w.responses.max}
+	}
+	return policy.Need{Mode: policy.NeedWhole, Max: w.maxBody}, response
 }
 
 // WantsBody leaves alone what the rules do not read: media, archives and the like,
 // and with large_bodies "pass" what is too large.
-func (w *firewall) WantsBody(x *policy.Exchange, _ policy.Side) bool {
+func (w *firewall) WantsBody(x *policy.Exchange, side policy.Side) bool {
+	if side == policy.OnTheResponse {
+		return w.responses.wants(x)
+	}
 	if w.pass && x.Request().Length > w.maxBody {
 		return false
 	}
@@ -89,8 +95,13 @@ func (w *firewall) WantsBody(x *policy.Exchange, _ policy.Side) bool {
 // that carries other connections.
 func (w *firewall) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action { return x.Wait() }
 
-// Await looks through the request.
-func (w *firewall) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot) policy.Action {
+// Await looks through the request, and the second time through the answer, when
+// its turn has come.
+func (w *firewall) Await(b policy.Blocking, x *policy.Exchange, s *policy.Slot) policy.Action {
+	back := s.N[0] != 0
+	if !back {
+		w.responses.ask(x)
+	}
 	if !w.line.Enter(b) {
 		if w.block || errors.Is(b.Context().Err(), context.Canceled) {
 			return x.Reject(contract.CodeOverloaded, 0)
@@ -99,6 +110,10 @@ func (w *firewall) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot) 
 		return x.Next()
 	}
 	defer w.line.Leave()
+	if back {
+		v := w.lookBack(x)
+		return w.decideBack(x, &v)
+	}
 	v := w.look(x)
 	return w.decide(x, &v)
 }
@@ -107,9 +122,9 @@ func (w *firewall) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot) 
 func (w *firewall) look(x *policy.Exchange) (v verdict) {
 	tx := w.engine.waf.NewTransaction()
 	defer func() { _ = tx.Close() }()
-	w.head(tx, x)
+	head(tx, x)
 	tx.ProcessRequestHeaders()
-	body, why := w.readBody(x)
+	body, why := readAll(x.Request().Header, x.Body(), w.maxBody)
 	if why != "" {
 		v.note(why, w.block)
 	} else if !w.arguments(tx, x, body) {
@@ -119,83 +134,6 @@ func (w *firewall) look(x *policy.Exchange) (v verdict) {
 	_, _ = tx.ProcessRequestBody()
 	w.judge(tx, &v)
 	return v
-}
-
-// head hands the request's head to the rules, in strings of its own: the
-// transaction keeps them.
-func (w *firewall) head(tx types.Transaction, x *policy.Exchange) {
-	q := x.Request()
-	tx.ProcessConnection(x.Client().String(), 0, "", 0)
-	tx.ProcessURI(target(x.Asked(), q.Query), q.Method.Clone(), "HTTP/1.1")
-	decoded := coding.Of(q.Header) == coding.Gzip // the rules see the body without it
-	host := q.Host.Clone()
-	tx.SetServerName(host)
-	tx.AddRequestHeader("Host", host)
-	length := false
-	for name, value := range q.Header.Each() {
-		if name.Fold("Host") || decoded && name.Fold("Content-Encoding") {
-			continue
-		}
-		length = length || name.Fold("Content-Length") || name.Fold("Transfer-Encoding")
-		tx.AddRequestHeader(name.Clone(), value.Clone())
-	}
-	switch {
-	case length:
-	case q.Length > 0:
-		tx.AddRequestHeader("Content-Length", strconv.FormatInt(q.Length, 10))
-	case q.Length < 0:
-		tx.AddRequestHeader("Transfer-Encoding", "chunked")
-	default:
-		if q.Method.Is("POST") || q.Method.Is("PUT") || q.Method.Is("PATCH") {
-			tx.AddRequestHeader("Content-Length", "0")
-		}
-	}
-}
-
-// target puts path and query together. The path is the canonical one: what would
-// be read as something else in a target is escaped again.
-func target(path, query policy.Text) string {
-	b := make([]byte, 0, path.Len()+query.Len()+1)
-	for i := range path.Len() {
-		switch c := path.At(i); {
-		case c <= ' ' || c == '%' || c == '?' || c == '#' || c == 0x7F:
-			b = append(b, '%', "0123456789ABCDEF"[c>>4], "0123456789ABCDEF"[c&15])
-		default:
-			b = append(b, c)
-		}
-	}
-	if !query.Empty() {
-		b = query.AppendTo(append(b, '?'))
-	}
-	return string(b)
-}
-
-// readBody joins the body, decoded; why it can't be read.
-func (w *firewall) readBody(x *policy.Exchange) (body []byte, why string) {
-	b := x.Body()
-	if b.Len() == 0 {
-		return nil, ""
-	}
-	switch coding.Of(x.Request().Header) {
-	case coding.Plain:
-		body = make([]byte, 0, b.Len())
-		for p := range b.Chunks() {
-			body = append(body, p...)
-		}
-	case coding.Gzip:
-		switch err := coding.Decode(b.Chunks(), w.maxBody, func(p []byte) bool {
-			body = append(body, p...)
-			return true
-		}); {
-		case errors.Is(err, coding.ErrTooLarge):
-			return nil, "the decoded body is larger than max_body_bytes"
-		case err != nil:
-			return nil, "the body is not what its Content-Encoding says"
-		}
-	default:
-		return nil, "the body's Content-Encoding is not one that can be undone"
-	}
-	return body, ""
 }
 
 // arguments hands the body to the rules: JSON value by value without the plain
@@ -234,11 +172,10 @@ func wellFormed(body []byte) bool {
 
 // decide refuses what is an attack, and notes what matched for the tenant.
 func (w *firewall) decide(x *policy.Exchange, v *verdict) policy.Action {
-	bad := v.hard || v.score >= w.threshold
 	if len(v.notes) > 0 {
-		x.Note("score " + strconv.Itoa(v.score) + " of " + strconv.Itoa(w.threshold) + ": " + strings.Join(v.notes, ", "))
+		x.Note(v.summary(w.threshold))
 	}
-	if bad && w.block {
+	if w.block && v.bad(w.threshold) {
 		return x.Reject(contract.CodeAttackSuspected, 0)
 	}
 	return x.Next()

@@ -243,7 +243,7 @@ func TestFlatten(t *testing.T) {
 		`{"a":"\u003cscript\u003ealert(1)\u003c/script\u003e"}`, `{"a":1,"a":"` + injection + `"}`, `{"java.lang.Runtime":1}`, `[[[["` + injection + `"]]]]`, `{"a":`, ``, `7`, `{"a":"plain","b":[1,2,3]}`,
 	} {
 		q := jsonBody(body)
-		got, want := newFirewall(&c, fast).scoreOf(t, q), newFirewall(&c, slow).scoreOf(t, q)
+		got, want := newFirewall(&c, fast, nil).scoreOf(t, q), newFirewall(&c, slow, nil).scoreOf(t, q)
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %q, Coraza's own reader: %q", body, got, want)
 		}

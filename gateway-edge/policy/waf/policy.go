@@ -30,12 +30,24 @@ type Config struct {
 	// what becomes of larger ones: refuse or pass.
 	MaxBody     int64  `json:"max_body_bytes"`
 	LargeBodies string `json:"large_bodies"`
+	// Responses says whether and how answers are looked at.
+	Responses Responses `json:"responses"`
 	// Exclude are rules and tags that don't count.
 	ExcludeRules []int    `json:"exclude_rules"`
 	ExcludeTags  []string `json:"exclude_tags"`
 	// ExcludeParameters are arguments, cookies and header fields in which rules
 	// don't count.
 	ExcludeParameters []Exclusion `json:"exclude_parameters"`
+}
+
+// Responses is how answers are looked at.
+type Responses struct {
+	Inspect   bool `json:"inspect"`
+	Threshold int  `json:"threshold"`
+	// MaxBody bounds the bodies that are looked into, in bytes; LargeBodies says
+	// what becomes of larger ones: refuse or pass.
+	MaxBody     int64  `json:"max_body_bytes"`
+	LargeBodies string `json:"large_bodies"`
 }
 
 // Exclusion makes rules not count in one parameter.
@@ -60,7 +72,7 @@ const (
 func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 	c := Config{
 		Mode: "block", Paranoia: 1, Threshold: 5, MaxBody: defaultBody, LargeBodies: "refuse",
-		ExcludeRules: []int{911100, 920420},
+		ExcludeRules: []int{911100, 920420}, Responses: Responses{Threshold: 4, MaxBody: defaultBody, LargeBodies: "refuse"},
 	}
 	if err := policy.DecodeConfig(raw, &c, c.check); err != nil {
 		return nil, err
@@ -69,16 +81,33 @@ func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newFirewall(&c, e)
+	r, err := c.Responses.open(&c)
+	if err != nil {
+		return nil, err
+	}
+	w := newFirewall(&c, e, r)
 	if d.State != nil {
 		w.line = d.State("waf", func() any { return w.line }).(*turn.Line)
 	}
 	return w, nil
 }
 
+// open makes what looks at answers; nil: nothing does.
+func (r *Responses) open(c *Config) (*responses, error) {
+	if !r.Inspect {
+		return nil, nil
+	}
+	w, err := responseEngines[c.Paranoia]()
+	if err != nil {
+		return nil, err
+	}
+	return &responses{waf: w, threshold: r.Threshold, max: r.MaxBody, strict: c.Mode == "block" && r.LargeBodies == "refuse"}, nil
+}
+
 func (c *Config) check(errs *contract.FieldErrors) {
 	oneOf("/mode", c.Mode, errs, "block", "detect")
 	oneOf("/large_bodies", c.LargeBodies, errs, "refuse", "pass")
+	oneOf("/responses/large_bodies", c.Responses.LargeBodies, errs, "refuse", "pass")
 	for _, b := range []struct {
 		pointer          string
 		value, least, to int64
@@ -86,6 +115,8 @@ func (c *Config) check(errs *contract.FieldErrors) {
 		{"/paranoia", int64(c.Paranoia), 1, maxLevel},
 		{"/threshold", int64(c.Threshold), 1, maxScore},
 		{"/max_body_bytes", c.MaxBody, 1, maxBody},
+		{"/responses/threshold", int64(c.Responses.Threshold), 1, maxScore},
+		{"/responses/max_body_bytes", c.Responses.MaxBody, 1, maxBody},
 	} {
 		if b.value < b.least || b.value > b.to {
 			errs.Add(b.pointer, fmt.Sprintf("must be a number from %d to %d", b.least, b.to))

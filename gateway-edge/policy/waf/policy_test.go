@@ -67,6 +67,37 @@ func zip(s string) string {
 
 const injection = `1' OR '1'='1' -- `
 
+// leak is what a backend should not tell.
+const leak = `Fatal: Microsoft Access Driver: [Microsoft][ODBC Microsoft Access Driver] Syntax error (missing operator) in query expression`
+
+func answer(status int, typ, body string, more ...string) policytest.Response {
+	return policytest.Response{Status: status, Header: append(policytest.Fields{"Content-Type", typ}, more...), Body: body}
+}
+
+// answered wants a status for a backend's answer, which was asked for whole and
+// plain, and a trace that holds every word of notes.
+func answered(a policytest.Response, want int, notes ...string) policytest.Step {
+	s := policytest.Step{
+		Request: ask("GET", "/", "", "", "", "Accept-Encoding", "br", "Range", "bytes=0-1"), Backend: a,
+		Want: policytest.Want{Forwarded: true, Status: want, Sent: map[string]string{"Accept-Encoding": "", "Range": ""}},
+		Check: func(t testing.TB, r *policytest.Result) {
+			var all []string
+			for _, p := range r.Trace.Policies {
+				all = append(all, p.Detail)
+			}
+			for _, n := range notes {
+				if got := strings.Join(all, "|"); !strings.Contains(got, n) {
+					t.Errorf("noted: %q, without %q", got, n)
+				}
+			}
+		},
+	}
+	if want == a.Status {
+		s.Want.Body = &a.Body
+	}
+	return s
+}
+
 func TestPolicy(t *testing.T) {
 	policytest.Run(t, &Descriptor, policytest.Suite{Cases: []policytest.Case{
 		{Name: "blocks", Steps: []policytest.Step{
@@ -113,6 +144,22 @@ func TestPolicy(t *testing.T) {
 		}},
 		{Name: "large bodies", Config: `{"max_body_bytes":10}`, Steps: []policytest.Step{
 			blocked(ask("POST", "/", "", "application/json", zip(`{"a":"1234567"}`)[:5], "Content-Encoding", "gzip"), "Content-Encoding"),
+		}},
+		{Name: "answers", Config: `{"responses":{"inspect":true,"max_body_bytes":200}}`, Steps: []policytest.Step{
+			answered(answer(200, "text/html", leak), 502, "response score 10 of 4", "951110 Microsoft Access SQL Information Leakage at RESPONSE_BODY"),
+			answered(answer(200, "application/problem+json; charset=utf-8", leak), 502, "951"),
+			answered(answer(200, "text/html", zip(leak), "Content-Encoding", "gzip"), 502, "951"),
+			answered(answer(200, "text/html", "x", "Content-Encoding", "compress"), 502, "Content-Encoding"),
+			answered(answer(200, "text/html", "x", "Content-Encoding", "br"), 502, "Content-Encoding"),
+			answered(answer(200, "text/html", strings.Repeat("x", 201)), 502),
+			answered(answer(200, "text/html", "all is well"), 200),
+			answered(answer(200, "image/png", leak), 200),
+			answered(answer(200, "text/event-stream", leak), 200),
+			answered(answer(206, "text/html", leak), 206),
+		}},
+		{Name: "answers are noted", Config: `{"mode":"detect","responses":{"inspect":true,"max_body_bytes":200}}`, Steps: []policytest.Step{
+			answered(answer(200, "text/html", leak), 200, "response score 10 of 4", "951110"),
+			answered(answer(200, "text/html", leak+strings.Repeat("x", 200)), 200),
 		}},
 		{Name: "large bodies pass", Config: `{"max_body_bytes":10,"large_bodies":"pass"}`, Steps: []policytest.Step{
 			passes(jsonBody(`{"a":"` + injection + `"}`)),

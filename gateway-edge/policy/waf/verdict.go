@@ -16,13 +16,27 @@ type verdict struct {
 	notes []string
 }
 
-const maxNotes = 20
+// The first rules are noted with their message and where they matched, others by
+// number.
+const (
+	maxMessages = 20
+	maxNotes    = 200
+	maxPlaces   = 3
+	maxKey      = 64
+)
 
 func (v *verdict) note(text string, hard bool) {
 	v.hard = v.hard || hard
 	if len(v.notes) < maxNotes {
 		v.notes = append(v.notes, text)
 	}
+}
+
+func (v *verdict) bad(threshold int) bool { return v.hard || v.score >= threshold }
+
+// summary is the verdict in a line.
+func (v *verdict) summary(threshold int) string {
+	return "score " + strconv.Itoa(v.score) + " of " + strconv.Itoa(threshold) + ": " + strings.Join(v.notes, "; ")
 }
 
 // Rules of Coraza's own about bodies that can't be read, and ours.
@@ -42,11 +56,43 @@ func (w *firewall) judge(tx types.Transaction, v *verdict) {
 		}
 		v.score += score(m.Rule().Severity())
 		text := strconv.Itoa(id)
-		if msg := m.Message(); msg != "" {
-			text += " " + strings.Clone(msg)
+		if len(v.notes) < maxMessages {
+			text += " " + strings.Clone(m.Message()) + places(m)
 		}
 		v.note(text, id == ruleBodyUnreadable || id == ruleMultipart || id == ruleArguments)
 	}
+}
+
+// places says where a rule matched, by the names of what holds it and never its
+// value: what an exclusion needs.
+func places(m types.MatchedRule) string {
+	var seen []string
+	for _, d := range m.MatchedDatas() {
+		if placeOf(d.Variable()) == "" {
+			continue
+		}
+		at := d.Variable().Name()
+		if key := d.Key(); key != "" {
+			at += ":" + strings.Map(printable, key[:min(len(key), maxKey)])
+		}
+		if !slices.Contains(seen, at) {
+			if seen = append(seen, at); len(seen) == maxPlaces {
+				break
+			}
+		}
+	}
+	if len(seen) == 0 {
+		return ""
+	}
+	return " at " + strings.Join(seen, " and ")
+}
+
+// printable replaces what would not be one word in a note.
+func printable(r rune) rune {
+	if r <= ' ' || r >= 0x7F || r == ';' {
+		return '?'
+	}
+	return r
 }
 
 // counts tells rules about requests from those that set up and sum up, which have
@@ -55,7 +101,7 @@ func counts(id int, m types.MatchedRule) bool {
 	switch {
 	case id == ruleBodyUnreadable, id == ruleMultipart, id == ruleArguments:
 		return true
-	case id < 911_000, id >= 949_000:
+	case id < 911_000, id >= 949_000 && id < 950_000, id >= 959_000:
 		return false
 	}
 	return m.Message() != ""
@@ -117,6 +163,8 @@ func placeOf(v variables.RuleVariable) string {
 		return "cookies"
 	case variables.RequestHeaders, variables.RequestHeadersNames:
 		return "headers"
+	case variables.ResponseBody, variables.ResponseStatus:
+		return "response"
 	case variables.TX, variables.MatchedVar, variables.MatchedVars, variables.MatchedVarName, variables.MatchedVarsNames, variables.Unknown:
 		return ""
 	}
