@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export GOFLAGS ?= -buildvcs=false
 export GOTOOLCHAIN ?= local
 
-MODULES := services/contract gateway-edge migrations services portal/client portal infra/tollgate tests
+MODULES := services/contract gateway-edge migrations services portal/client portal infra/tollgate terraform tests
 BIN := bin
 ROLES := tollgate gateway-edge portal worker
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
@@ -16,7 +16,7 @@ WEB := portal/web
 NPM := npm --prefix $(WEB) --silent
 WEB_SOURCES := $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o -type f ! -name '*.test.ts*' ! -name '*.go' ! -name '*.md' -print 2>/dev/null)
 
-.PHONY: policies tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
+.PHONY: acceptance policies tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
 
 help: ## Print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,7 @@ build: web ## Build the one binary and the roles' small ones into bin/
 	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/gateway-edge ./gateway-edge/cmd/gateway-edge
 	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/portal ./portal/cmd/portal
 	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/worker ./services/cmd/worker
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN)/terraform-provider-tollgate ./terraform
 	@ls -l $(BIN) | awk 'NR>1{printf "  %-14s %.1f MB\n", $$NF, $$5/1048576}'
 
 services:
@@ -65,7 +66,7 @@ test: services build web-test ## Run the whole suite, on real Redis and PostgreS
 	$(STEP) 'testing the race-prone rooms with the race detector'
 	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -short $(RACE)
 	$(STEP) 'testing end to end'
-	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -timeout 10m ./arch ./deploy ./harness ./e2e/...
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -timeout 10m ./arch ./deploy ./harness ./e2e/... ./terraform
 	@$(MAKE) -s browser-short
 
 RACE := ./policy/... ./internal/...
@@ -80,6 +81,7 @@ gen: $(WEB)/node_modules/.installed ## Write all generated code, lists and pages
 	@cd portal && go generate ./... ./client/...
 	@$(NPM) run gen
 	@go run ./gateway-edge/internal/policygen
+	@cd terraform && go run ./internal/schemagen
 
 gen-check: ## Fail where generated files are not what `make gen` writes
 	@before=$$(git status --porcelain | sort); $(MAKE) -s gen; after=$$(git status --porcelain | sort); \
@@ -104,6 +106,11 @@ deadcode: tools ## Find functions that no program reaches (minutes: it looks at 
 
 lint-full: ## golangci-lint with .golangci.yml (must be installed: it takes long to build)
 	@for m in $(MODULES); do (cd $$m && golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+
+acceptance: build ## The Terraform provider with the real terraform: the complete example, and every policy applied and imported
+	$(STEP) 'testing the Terraform provider'
+	@tests/need.sh redis-server=redis-server postgres=postgresql
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -v -timeout 20m ./terraform
 
 arch: ## Check who imports whom
 	$(STEP) 'import graph'

@@ -25,9 +25,6 @@ type commit struct {
 	changes      []Change
 	whole        bool
 	restoredFrom uint64
-
-	release         bool
-	summary, reason string
 }
 
 // commit writes the version, the audit line and the outbox row.
@@ -43,9 +40,6 @@ func (s *Service) commit(ctx context.Context, tx Tx, c commit) error {
 	}
 	if g.Version == 1 {
 		h.Summary = "create gateway " + g.Name
-	}
-	if c.release {
-		h.Summary = c.summary
 	}
 	var err error
 	if h.Delta, err = pack(c.changes); err != nil {
@@ -69,14 +63,12 @@ func (s *Service) commit(ctx context.Context, tx Tx, c commit) error {
 	}
 	change := core.Change{
 		Action: c.action, ResourceType: "gateway", ResourceID: g.ID, ResourceName: g.Name, Gateway: g.ID,
-		Detail:  auditDetail{Version: g.Version, Summary: h.Summary, Reason: c.reason},
+		Detail:  auditDetail{Version: g.Version, Summary: h.Summary},
 		Publish: []core.Publish{{Kind: core.PublishGateway, ID: g.ID, Gateway: g.ID, Version: g.Version}},
 	}
 	if len(c.changes) == 1 && c.changes[0].ID != "" {
 		one := &c.changes[0]
-		if !c.release {
-			change.Action = one.Kind + "." + one.Verb()
-		}
+		change.Action = one.Kind + "." + one.Verb()
 		change.ResourceType, change.ResourceID, change.ResourceName = one.Kind, one.ID, one.Name
 	}
 	return tx.Record(ctx, g.Organization, change)
@@ -87,7 +79,6 @@ func (s *Service) commit(ctx context.Context, tx Tx, c commit) error {
 type auditDetail struct {
 	Version uint64 `json:"version"`
 	Summary string `json:"summary"`
-	Reason  string `json:"reason,omitempty"` // of what nobody asked for
 }
 
 // Versions returns a page of a gateway's history, newest first.

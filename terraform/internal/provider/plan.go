@@ -1,0 +1,142 @@
+package provider
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/tollgate/tollgate/terraform/internal/shape"
+)
+
+// plan plans a change of a kind's object: it takes out what means the same as the
+// state, says what replaces the object, and asks the API whether it would take it.
+func (r *kindResource) plan(ctx context.Context, d *diag.Diagnostics, proposed, config, state tftypes.Value) (plan tftypes.Value, replace []string) {
+	if state.IsNull() {
+		plan = r.unknown(r.k.shape.Plan(proposed, config, tftypes.Value{}), config, state)
+		r.note(state, plan)
+		r.ask(ctx, d, plan)
+		return plan, nil
+	}
+	plan, changed := r.settle(proposed, config, state)
+	r.note(state, plan)
+	if !changed {
+		return plan, nil
+	}
+	for _, name := range r.replacing() {
+		if !same(plan, state, name) && !r.moved(name, plan, state) {
+			replace = append(replace, name)
+		}
+	}
+	r.ask(ctx, d, plan)
+	return plan, replace
+}
+
+// unknown returns a plan in which what only the API can say is unknown; the id is
+// what it was.
+func (r *kindResource) unknown(plan, config, state tftypes.Value) tftypes.Value {
+	var now, said, was map[string]tftypes.Value
+	if plan.As(&now) != nil || config.As(&said) != nil {
+		return plan
+	}
+	if !state.IsNull() {
+		_ = state.As(&was)
+	}
+	for _, f := range r.k.shape.Fields {
+		switch {
+		case f.Name == attrID && f.Computed && was != nil:
+			now[f.Name] = was[f.Name]
+		case f.Computed, f.Filled && said[f.Name].IsNull():
+			now[f.Name] = tftypes.NewValue(f.Type.Terraform(), tftypes.UnknownValue)
+		}
+	}
+	return tftypes.NewValue(plan.Type(), now)
+}
+
+// settle returns the plan with what means the same as in the state taken from there,
+// and whether anything is left to change.
+func (r *kindResource) settle(plan, config, state tftypes.Value) (tftypes.Value, bool) {
+	plan = r.k.shape.Plan(plan, config, state)
+	var now, was map[string]tftypes.Value
+	if plan.As(&now) != nil || state.As(&was) != nil {
+		return plan, true
+	}
+	changed := false
+	for _, f := range r.k.shape.Fields {
+		left := f.Computed || f.Filled && !now[f.Name].IsKnown() || f.WriteOnly
+		changed = changed || !left && !now[f.Name].Equal(was[f.Name])
+	}
+	if !changed {
+		return state, false
+	}
+	return r.unknown(plan, config, state), true
+}
+
+// replacing are the attributes whose change makes another object.
+func (r *kindResource) replacing() []string {
+	out := slices.Clone(r.k.fixed)
+	if !r.k.global {
+		out = append(out, attrGateway)
+	}
+	if r.k.key != "" && !r.k.renamed {
+		out = append(out, r.k.key)
+	}
+	return out
+}
+
+func same(a, b tftypes.Value, name string) bool {
+	var x, y map[string]tftypes.Value
+	if a.As(&x) != nil || b.As(&y) != nil {
+		return false
+	}
+	return x[name].Equal(y[name])
+}
+
+// moved says that the gateway only gets another name.
+func (r *kindResource) moved(name string, plan, state tftypes.Value) bool {
+	return name == attrGateway && r.a != nil && r.a.plans.renamed(text(state, attrGateway), text(plan, attrGateway))
+}
+
+// note remembers what others of the same plan may refer to.
+func (r *kindResource) note(state, plan tftypes.Value) {
+	if r.a == nil {
+		return
+	}
+	key, gateway := r.key(plan), text(plan, attrGateway)
+	switch r.k.name {
+	case "gateway":
+		if from := text(state, attrName); !state.IsNull() && key != "" && from != key {
+			r.a.plans.rename(from, key)
+		}
+	case "secret":
+		if key != "" && gateway != "" {
+			r.a.plans.draft(gateway).secret(key)
+		}
+	case "domain":
+		if key != "" && gateway != "" {
+			r.a.plans.draft(gateway).domain(key)
+		}
+	}
+}
+
+// ask puts what the API says of a planned object at its attributes. What is not
+// known yet can't be asked for.
+func (r *kindResource) ask(ctx context.Context, d *diag.Diagnostics, plan tftypes.Value) {
+	gateway := text(plan, attrGateway)
+	if r.a == nil || r.k.field == "" || gateway == "" {
+		return
+	}
+	body, ok := r.sent(d, plan, plan)
+	if !ok || !shape.Known(body) {
+		return
+	}
+	wrong, err := r.a.plans.draft(gateway).put(ctx, r.k.field, r.key(plan), body)
+	if err != nil {
+		d.AddError("The plan can't be checked", err.Error())
+	}
+	for _, f := range wrong {
+		summary := "The management API would not take this tollgate_" + r.k.name
+		report(d, r.k.body.Path(any(body), f.pointer), summary, f.detail)
+	}
+}

@@ -1,0 +1,322 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/tollgate/tollgate/portal/client"
+	"github.com/tollgate/tollgate/terraform/internal/shape"
+)
+
+// kindResource is the resource of a kind.
+type kindResource struct {
+	k *kind
+	a *api
+}
+
+var (
+	_ resource.ResourceWithConfigure      = (*kindResource)(nil)
+	_ resource.ResourceWithImportState    = (*kindResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*kindResource)(nil)
+)
+
+func (r *kindResource) Metadata(_ context.Context, req resource.MetadataRequest, res *resource.MetadataResponse) {
+	res.TypeName = req.ProviderTypeName + "_" + r.k.name
+}
+
+func (r *kindResource) Schema(_ context.Context, _ resource.SchemaRequest, res *resource.SchemaResponse) {
+	res.Schema = schema.Schema{MarkdownDescription: r.k.doc, Attributes: r.k.shape.Attributes()}
+}
+
+func (r *kindResource) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
+	r.a, _ = req.ProviderData.(*api)
+}
+
+// Create makes the object. One that is there already and is what is wanted was made
+// by an apply that was cut off, and is taken over.
+func (r *kindResource) Create(ctx context.Context, req resource.CreateRequest, res *resource.CreateResponse) {
+	body, ok := r.sent(&res.Diagnostics, req.Plan.Raw, req.Config.Raw)
+	if !ok {
+		return
+	}
+	at := r.address(req.Plan.Raw)
+	at.key = r.key(req.Plan.Raw)
+	create := r.k.create
+	if create == nil {
+		create = r.k.put
+	}
+	got, err := r.make(ctx, at, create, body)
+	if isConflict(err) {
+		if was, ok := r.unfinished(ctx, at, req.Plan.Raw, body); ok {
+			got, err = was, nil
+		}
+	}
+	r.a.view.changed(at.gateway)
+	if err != nil {
+		r.fail(&res.Diagnostics, "create", body, err)
+		return
+	}
+	res.State.Raw = r.stored(&res.Diagnostics, got, req.Plan.Raw)
+	r.wait(ctx, &res.Diagnostics, r.gateway(res.State.Raw), got.version)
+}
+
+func (r *kindResource) make(ctx context.Context, at address, create call, body shape.Schema) (answer, error) {
+	if r.k.made != nil {
+		if got, ok, err := r.k.made(ctx, r.a.c, at, body); ok || err != nil {
+			return got, err
+		}
+	}
+	in, err := encode(body)
+	if err != nil {
+		return answer{}, err
+	}
+	return create(ctx, r.a.c, at, in)
+}
+
+// unfinished returns the object at an address if it is what body says.
+func (r *kindResource) unfinished(ctx context.Context, at address, plan tftypes.Value, body shape.Schema) (answer, bool) {
+	got, err := r.k.get(ctx, r.a.c, at, nil)
+	if err != nil {
+		return answer{}, false
+	}
+	var d diag.Diagnostics
+	state := r.stored(&d, got, plan)
+	if d.HasError() {
+		return answer{}, false
+	}
+	was, ok := r.sent(&d, state, state)
+	return got, ok && shape.Equal(was, body)
+}
+
+func (r *kindResource) Read(ctx context.Context, req resource.ReadRequest, res *resource.ReadResponse) {
+	at := r.address(req.State.Raw)
+	at.key = r.key(req.State.Raw)
+	got, err := r.read(ctx, at)
+	if client.Code(err) == codeNotFound || err == nil && r.k.gone != nil && r.k.gone(got.body) {
+		res.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil {
+		r.fail(&res.Diagnostics, "read", nil, err)
+		return
+	}
+	res.State.Raw = r.stored(&res.Diagnostics, got, req.State.Raw)
+}
+
+func (r *kindResource) read(ctx context.Context, at address) (answer, error) {
+	if r.k.list != nil {
+		return r.a.view.get(ctx, r.k, at)
+	}
+	return r.k.get(ctx, r.a.c, at, nil)
+}
+
+func (r *kindResource) Update(ctx context.Context, req resource.UpdateRequest, res *resource.UpdateResponse) {
+	body, ok := r.sent(&res.Diagnostics, req.Plan.Raw, req.Config.Raw)
+	if !ok {
+		return
+	}
+	at := r.address(req.Plan.Raw)
+	at.key = r.key(req.State.Raw) // the name that it still has
+	for _, name := range r.k.left {
+		delete(body, name)
+	}
+	in, err := encode(body)
+	if err != nil {
+		res.Diagnostics.AddError("The configuration can't be sent", err.Error())
+		return
+	}
+	got, err := r.k.put(ctx, r.a.c, at, in)
+	r.a.view.changed(at.gateway)
+	if err != nil {
+		r.fail(&res.Diagnostics, "update", body, err)
+		return
+	}
+	res.State.Raw = r.stored(&res.Diagnostics, got, req.Plan.Raw)
+	r.wait(ctx, &res.Diagnostics, r.gateway(res.State.Raw), got.version)
+}
+
+func (r *kindResource) Delete(ctx context.Context, req resource.DeleteRequest, res *resource.DeleteResponse) {
+	at := r.address(req.State.Raw)
+	at.key = r.key(req.State.Raw)
+	got, err := r.k.remove(ctx, r.a.c, at, nil)
+	r.a.view.changed(at.gateway)
+	if err != nil && client.Code(err) != codeNotFound {
+		r.fail(&res.Diagnostics, "delete", nil, err)
+		return
+	}
+	if !r.k.global { // a gateway that is gone has no edges
+		r.wait(ctx, &res.Diagnostics, at.gateway, got.version)
+	}
+}
+
+// ImportState takes "gateway/name", or what names it where it is no gateway's.
+func (r *kindResource) ImportState(ctx context.Context, req resource.ImportStateRequest, res *resource.ImportStateResponse) {
+	key := req.ID
+	if !r.k.global {
+		gateway, rest, _ := strings.Cut(req.ID, "/")
+		key = rest
+		if gateway == "" || (rest == "") != (r.k.key == "") {
+			want := "GATEWAY"
+			if r.k.key != "" {
+				want += "/" + strings.ToUpper(r.k.key)
+			}
+			res.Diagnostics.AddError("The import id is not understood", "Want "+want+", got "+req.ID+".")
+			return
+		}
+		res.Diagnostics.Append(res.State.SetAttribute(ctx, path.Root(attrGateway), gateway)...)
+	}
+	if r.k.key != "" {
+		res.Diagnostics.Append(res.State.SetAttribute(ctx, path.Root(r.k.key), key)...)
+	}
+	for name := range r.k.secret { // as if it had been sent: nobody can see whether it is the same
+		res.Diagnostics.Append(res.State.SetAttribute(ctx, path.Root(name+versionSuffix), int64(1))...)
+	}
+}
+
+// codes of the API's problems.
+const (
+	codeNotFound = "not_found"
+	codeConflict = "conflict"
+)
+
+func isConflict(err error) bool {
+	var e *client.Error
+	return errors.As(err, &e) && e.Status == 409
+}
+
+// sent returns what is sent for a planned value; write-only arguments stand only in
+// the configuration.
+func (r *kindResource) sent(d *diag.Diagnostics, plan, config tftypes.Value) (shape.Schema, bool) {
+	return sent(d, r.k.body, plan, config)
+}
+
+func sent(d *diag.Diagnostics, body *shape.Type, plan, config tftypes.Value) (shape.Schema, bool) {
+	var values, written map[string]tftypes.Value
+	err := errors.Join(plan.As(&values), config.As(&written))
+	if err != nil {
+		d.AddError("The plan can't be read", err.Error())
+		return nil, false
+	}
+	only := map[string]tftypes.Value{}
+	types := map[string]tftypes.Type{}
+	for _, f := range body.Fields {
+		only[f.Name] = values[f.Name]
+		if f.WriteOnly {
+			only[f.Name] = written[f.Name]
+		}
+		if only[f.Name].Type() == nil || f.Filled && !only[f.Name].IsKnown() {
+			only[f.Name] = tftypes.NewValue(f.Type.Terraform(), nil)
+		}
+		types[f.Name] = f.Type.Terraform()
+	}
+	out, _, err := body.ToJSON(tftypes.NewValue(tftypes.Object{AttributeTypes: types}, only))
+	if err != nil {
+		var p *shape.PathError
+		if errors.As(err, &p) {
+			report(d, shape.Attribute(p.Path), "The value is not valid", p.Err.Error())
+			return nil, false
+		}
+		d.AddError("The configuration can't be read", err.Error())
+		return nil, false
+	}
+	m, _ := out.(shape.Schema)
+	return m, true
+}
+
+// stored is the state after an answer; prior is what was planned or stored.
+func (r *kindResource) stored(d *diag.Diagnostics, got answer, prior tftypes.Value) tftypes.Value {
+	if r.k.found != nil {
+		r.k.found(got.body)
+	}
+	v, err := r.k.shape.FromJSON(got.body, true, imported(r.k.shape, prior))
+	if err != nil {
+		d.AddError("The management API's answer is not understood", err.Error()+"\n\nA newer release of the provider may know it.")
+		return prior
+	}
+	return v
+}
+
+// imported takes from a state that an import began what no answer can fill: only
+// then are defaults spelt out, so that a configuration that does so agrees.
+func imported(t *shape.Type, state tftypes.Value) tftypes.Value {
+	var m map[string]tftypes.Value
+	if state.As(&m) != nil {
+		return state
+	}
+	for _, f := range t.Fields { // an import knows no more than what it was asked for
+		asked := f.Local || f.Required && m[f.Name].Type() != nil && f.Type.Kind == shape.String
+		if !asked && m[f.Name].Type() != nil && !m[f.Name].IsNull() {
+			return state
+		}
+	}
+	return shape.OnlyLocal(t, m)
+}
+
+func text(v tftypes.Value, name string) string {
+	var m map[string]tftypes.Value
+	var s string
+	if v.As(&m) == nil && m[name].Type() != nil && m[name].IsKnown() && !m[name].IsNull() {
+		_ = m[name].As(&s)
+	}
+	return s
+}
+
+func (r *kindResource) address(v tftypes.Value) address {
+	if r.k.global {
+		return address{}
+	}
+	return address{gateway: text(v, attrGateway)}
+}
+
+// gateway is the gateway whose versions a change makes.
+func (r *kindResource) gateway(v tftypes.Value) string {
+	if r.k.global {
+		return r.key(v)
+	}
+	return text(v, attrGateway)
+}
+
+func (r *kindResource) key(v tftypes.Value) string {
+	if r.k.key == "" {
+		return ""
+	}
+	return text(v, r.k.key)
+}
+
+// wait waits for the edges where the provider is told to.
+func (r *kindResource) wait(ctx context.Context, d *diag.Diagnostics, gateway string, version int64) {
+	if !r.k.versioned || !r.a.waitUntilLive {
+		return
+	}
+	if err := r.a.live(ctx, gateway, version); err != nil {
+		d.AddWarning("The change is saved, but not yet served everywhere", err.Error())
+	}
+}
+
+// fail puts an error of the API at the attributes that it is about.
+func (r *kindResource) fail(d *diag.Diagnostics, verb string, body shape.Schema, err error) {
+	fail(d, r.k.body, "tollgate_"+r.k.name, verb, body, err)
+}
+
+func fail(d *diag.Diagnostics, t *shape.Type, name, verb string, body shape.Schema, err error) {
+	summary := "Could not " + verb + " " + name
+	var e *client.Error
+	if !errors.As(err, &e) || e.Errors == nil || len(*e.Errors) == 0 {
+		d.AddError(summary, err.Error())
+		return
+	}
+	for _, f := range *e.Errors {
+		detail := f.Detail
+		if e.RequestID != "" {
+			detail += " [request " + e.RequestID + "]"
+		}
+		report(d, t.Path(any(body), f.Pointer), summary, detail)
+	}
+}
