@@ -499,6 +499,7 @@ func (e ClientCertificatesMode) Valid() bool {
 
 // Defines values for CopyInputParts.
 const (
+	CopyInputPartsOpenapi    CopyInputParts = "openapi"
 	CopyInputPartsPolicies   CopyInputParts = "policies"
 	CopyInputPartsRoutes     CopyInputParts = "routes"
 	CopyInputPartsSettings   CopyInputParts = "settings"
@@ -510,6 +511,8 @@ const (
 // Valid indicates whether the value is a known member of the CopyInputParts enum.
 func (e CopyInputParts) Valid() bool {
 	switch e {
+	case CopyInputPartsOpenapi:
+		return true
 	case CopyInputPartsPolicies:
 		return true
 	case CopyInputPartsRoutes:
@@ -571,6 +574,7 @@ const (
 	DifferenceKindCertificate DifferenceKind = "certificate"
 	DifferenceKindDomain      DifferenceKind = "domain"
 	DifferenceKindGateway     DifferenceKind = "gateway"
+	DifferenceKindOpenapi     DifferenceKind = "openapi"
 	DifferenceKindPolicies    DifferenceKind = "policies"
 	DifferenceKindRoute       DifferenceKind = "route"
 	DifferenceKindSecret      DifferenceKind = "secret"
@@ -588,6 +592,8 @@ func (e DifferenceKind) Valid() bool {
 	case DifferenceKindDomain:
 		return true
 	case DifferenceKindGateway:
+		return true
+	case DifferenceKindOpenapi:
 		return true
 	case DifferenceKindPolicies:
 		return true
@@ -2624,10 +2630,13 @@ type Colour = string
 type Config struct {
 	ClientCertificates *[]ClientCertificates `json:"client_certificates,omitempty"`
 	LogSample          *float32              `json:"log_sample,omitempty"`
-	Policies           *[]Policy             `json:"policies,omitempty"`
-	Routes             *[]NamedRoute         `json:"routes,omitempty"`
-	ServerTiming       *bool                 `json:"server_timing,omitempty"`
-	Streams            *[]NamedStream        `json:"streams,omitempty"`
+
+	// Openapi The gateway's OpenAPI document of version 3.0 or 3.1
+	Openapi      *json.RawMessage `json:"openapi,omitempty"`
+	Policies     *[]Policy        `json:"policies,omitempty"`
+	Routes       *[]NamedRoute    `json:"routes,omitempty"`
+	ServerTiming *bool            `json:"server_timing,omitempty"`
+	Streams      *[]NamedStream   `json:"streams,omitempty"`
 
 	// Tracing Which requests are traced. Those that fail with a status of 500 or more or are cut off behind the edge always are; without it none
 	Tracing    *Tracing          `json:"tracing,omitempty"`
@@ -3131,6 +3140,39 @@ type GatewayMode string
 //
 // Example: production
 type GatewayName = string
+
+// GatewayOpenAPI defines model for GatewayOpenAPI.
+type GatewayOpenAPI struct {
+	Document json.RawMessage `json:"document"`
+
+	// Openapi Version of OpenAPI
+	Openapi    string `json:"openapi"`
+	Operations []struct {
+		Deprecated  *bool   `json:"deprecated,omitempty"`
+		Method      string  `json:"method"`
+		OperationID *string `json:"operation_id,omitempty"`
+		Path        string  `json:"path"`
+		Summary     *string `json:"summary,omitempty"`
+	} `json:"operations"`
+
+	// Release The document's own version
+	Release string `json:"release"`
+
+	// Size Bytes
+	Size   int    `json:"size"`
+	Title  string `json:"title"`
+	UsedBy []struct {
+		Mode      *string `json:"mode,omitempty"`
+		Operation *string `json:"operation,omitempty"`
+		Policy    string  `json:"policy"`
+
+		// Route Without it, a policy of the whole gateway
+		Route *string `json:"route,omitempty"`
+	} `json:"used_by"`
+
+	// Version The gateway's version
+	Version int64 `json:"version"`
+}
 
 // HashOn defines model for HashOn.
 type HashOn struct {
@@ -5485,6 +5527,9 @@ type NewKeyAnswer = NewKey
 // NewTokenAnswer defines model for NewTokenAnswer.
 type NewTokenAnswer = NewToken
 
+// OpenAPIAnswer defines model for OpenAPIAnswer.
+type OpenAPIAnswer = GatewayOpenAPI
+
 // OrganizationAnswer defines model for OrganizationAnswer.
 type OrganizationAnswer = Organization
 
@@ -5946,6 +5991,18 @@ type GetLogsParamsFormat string
 
 // GetLogsParamsOutcome defines parameters for GetLogs.
 type GetLogsParamsOutcome string
+
+// DeleteOpenAPIParams defines parameters for DeleteOpenAPI.
+type DeleteOpenAPIParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutOpenAPIParams defines parameters for PutOpenAPI.
+type PutOpenAPIParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
 
 // PutGatewayPoliciesParams defines parameters for PutGatewayPolicies.
 type PutGatewayPoliciesParams struct {
@@ -6442,6 +6499,9 @@ type UpdateKeyJSONRequestBody = KeyUpdate
 
 // RotateKeyJSONRequestBody defines body for RotateKey for application/json ContentType.
 type RotateKeyJSONRequestBody = RotateInput
+
+// PutOpenAPIJSONRequestBody defines body for PutOpenAPI for application/json ContentType.
+type PutOpenAPIJSONRequestBody = OpenAPIUpload
 
 // PutGatewayPoliciesJSONRequestBody defines body for PutGatewayPolicies for application/json ContentType.
 type PutGatewayPoliciesJSONRequestBody = Policies
@@ -7574,6 +7634,40 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/gateways/{gateway}/logs (the `GetLogs` operationId).
 	GetLogs(ctx context.Context, gateway GatewayParam, params *GetLogsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteOpenAPI Take the gateway's OpenAPI document away
+	//
+	// 409 `in_use` while a policy refers to it.
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/openapi (the `DeleteOpenAPI` operationId).
+	DeleteOpenAPI(ctx context.Context, gateway GatewayParam, params *DeleteOpenAPIParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOpenAPI The gateway's OpenAPI document, what is in it and who uses it
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/openapi (the `GetOpenAPI` operationId).
+	GetOpenAPI(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutOpenAPIWithBody Upload the gateway's OpenAPI document
+	//
+	// OpenAPI 3.0 or 3.1 in JSON or YAML, at most 1 MiB, without references to other documents. Policies such as
+	// `validate_request` hold requests to it. It is part of the gateway's configuration: it makes a version, and comes
+	// back with it. Every problem is named with its place below `/document`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/openapi (the `PutOpenAPI` operationId).
+	PutOpenAPIWithBody(ctx context.Context, gateway GatewayParam, params *PutOpenAPIParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutOpenAPI Upload the gateway's OpenAPI document
+	//
+	// OpenAPI 3.0 or 3.1 in JSON or YAML, at most 1 MiB, without references to other documents. Policies such as
+	// `validate_request` hold requests to it. It is part of the gateway's configuration: it makes a version, and comes
+	// back with it. Every problem is named with its place below `/document`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/openapi (the `PutOpenAPI` operationId).
+	PutOpenAPI(ctx context.Context, gateway GatewayParam, params *PutOpenAPIParams, body PutOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetGatewayPolicies Policies on the whole gateway, in order
 	//
@@ -10471,6 +10565,80 @@ func (c *Client) GetLive(ctx context.Context, gateway GatewayParam, params *GetL
 // Corresponds with GET /v1/gateways/{gateway}/logs (the `GetLogs` operationId).
 func (c *Client) GetLogs(ctx context.Context, gateway GatewayParam, params *GetLogsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetLogsRequest(c.Server, gateway, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteOpenAPI Take the gateway's OpenAPI document away
+//
+// 409 `in_use` while a policy refers to it.
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/openapi (the `DeleteOpenAPI` operationId).
+func (c *Client) DeleteOpenAPI(ctx context.Context, gateway GatewayParam, params *DeleteOpenAPIParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteOpenAPIRequest(c.Server, gateway, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOpenAPI The gateway's OpenAPI document, what is in it and who uses it
+//
+// Corresponds with GET /v1/gateways/{gateway}/openapi (the `GetOpenAPI` operationId).
+func (c *Client) GetOpenAPI(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOpenAPIRequest(c.Server, gateway)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutOpenAPIWithBody Upload the gateway's OpenAPI document
+//
+// OpenAPI 3.0 or 3.1 in JSON or YAML, at most 1 MiB, without references to other documents. Policies such as
+// `validate_request` hold requests to it. It is part of the gateway's configuration: it makes a version, and comes
+// back with it. Every problem is named with its place below `/document`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/openapi (the `PutOpenAPI` operationId).
+func (c *Client) PutOpenAPIWithBody(ctx context.Context, gateway GatewayParam, params *PutOpenAPIParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutOpenAPIRequestWithBody(c.Server, gateway, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutOpenAPI Upload the gateway's OpenAPI document
+//
+// OpenAPI 3.0 or 3.1 in JSON or YAML, at most 1 MiB, without references to other documents. Policies such as
+// `validate_request` hold requests to it. It is part of the gateway's configuration: it makes a version, and comes
+// back with it. Every problem is named with its place below `/document`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/openapi (the `PutOpenAPI` operationId).
+func (c *Client) PutOpenAPI(ctx context.Context, gateway GatewayParam, params *PutOpenAPIParams, body PutOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutOpenAPIRequest(c.Server, gateway, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -17452,6 +17620,151 @@ func NewGetLogsRequest(server string, gateway GatewayParam, params *GetLogsParam
 	return req, nil
 }
 
+// NewDeleteOpenAPIRequest constructs an http.Request for the DeleteOpenAPI method
+func NewDeleteOpenAPIRequest(server string, gateway GatewayParam, params *DeleteOpenAPIParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/openapi", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetOpenAPIRequest constructs an http.Request for the GetOpenAPI method
+func NewGetOpenAPIRequest(server string, gateway GatewayParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/openapi", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutOpenAPIRequest calls the generic PutOpenAPI builder with application/json body
+func NewPutOpenAPIRequest(server string, gateway GatewayParam, params *PutOpenAPIParams, body PutOpenAPIJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutOpenAPIRequestWithBody(server, gateway, params, "application/json", bodyReader)
+}
+
+// NewPutOpenAPIRequestWithBody constructs an http.Request for the PutOpenAPI method, with any body, and a specified content type
+func NewPutOpenAPIRequestWithBody(server string, gateway GatewayParam, params *PutOpenAPIParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/openapi", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetGatewayPoliciesRequest constructs an http.Request for the GetGatewayPolicies method
 func NewGetGatewayPoliciesRequest(server string, gateway GatewayParam) (*http.Request, error) {
 	var err error
@@ -22728,6 +23041,44 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/gateways/{gateway}/logs (the `GetLogs` operationId).
 	GetLogsWithResponse(ctx context.Context, gateway GatewayParam, params *GetLogsParams, reqEditors ...RequestEditorFn) (*GetLogsResponse, error)
 
+	// DeleteOpenAPIWithResponse Take the gateway's OpenAPI document away
+	//
+	// 409 `in_use` while a policy refers to it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/openapi (the `DeleteOpenAPI` operationId).
+	DeleteOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, params *DeleteOpenAPIParams, reqEditors ...RequestEditorFn) (*DeleteOpenAPIResponse, error)
+
+	// GetOpenAPIWithResponse The gateway's OpenAPI document, what is in it and who uses it
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/openapi (the `GetOpenAPI` operationId).
+	GetOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*GetOpenAPIResponse, error)
+
+	// PutOpenAPIWithBodyWithResponse Upload the gateway's OpenAPI document
+	//
+	// OpenAPI 3.0 or 3.1 in JSON or YAML, at most 1 MiB, without references to other documents. Policies such as
+	// `validate_request` hold requests to it. It is part of the gateway's configuration: it makes a version, and comes
+	// back with it. Every problem is named with its place below `/document`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/openapi (the `PutOpenAPI` operationId).
+	PutOpenAPIWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *PutOpenAPIParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutOpenAPIResponse, error)
+
+	// PutOpenAPIWithResponse Upload the gateway's OpenAPI document
+	//
+	// OpenAPI 3.0 or 3.1 in JSON or YAML, at most 1 MiB, without references to other documents. Policies such as
+	// `validate_request` hold requests to it. It is part of the gateway's configuration: it makes a version, and comes
+	// back with it. Every problem is named with its place below `/document`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/openapi (the `PutOpenAPI` operationId).
+	PutOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, params *PutOpenAPIParams, body PutOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*PutOpenAPIResponse, error)
+
 	// GetGatewayPoliciesWithResponse Policies on the whole gateway, in order
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -27922,6 +28273,166 @@ func (r GetLogsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetLogsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteOpenAPIResponse204Headers the declared response headers of an HTTP 204 response for DeleteOpenAPI
+type DeleteOpenAPIResponse204Headers struct {
+	TollgateVersion *string
+}
+
+type DeleteOpenAPIResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteOpenAPIResponse204Headers
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteOpenAPIResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteOpenAPIResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteOpenAPIResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteOpenAPIResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteOpenAPIResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetOpenAPIResponse200Headers the declared response headers of an HTTP 200 response for GetOpenAPI
+type GetOpenAPIResponse200Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type GetOpenAPIResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OpenAPIAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetOpenAPIResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOpenAPIResponse) GetJSON200() *OpenAPIAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetOpenAPIResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOpenAPIResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOpenAPIResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOpenAPIResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOpenAPIResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutOpenAPIResponse200Headers the declared response headers of an HTTP 200 response for PutOpenAPI
+type PutOpenAPIResponse200Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type PutOpenAPIResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OpenAPIAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutOpenAPIResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutOpenAPIResponse) GetJSON200() *OpenAPIAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutOpenAPIResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutOpenAPIResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutOpenAPIResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutOpenAPIResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutOpenAPIResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -33676,6 +34187,68 @@ func (c *ClientWithResponses) GetLogsWithResponse(ctx context.Context, gateway G
 	return ParseGetLogsResponse(rsp)
 }
 
+// DeleteOpenAPIWithResponse Take the gateway's OpenAPI document away
+//
+// 409 `in_use` while a policy refers to it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/openapi (the `DeleteOpenAPI` operationId).
+func (c *ClientWithResponses) DeleteOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, params *DeleteOpenAPIParams, reqEditors ...RequestEditorFn) (*DeleteOpenAPIResponse, error) {
+	rsp, err := c.DeleteOpenAPI(ctx, gateway, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteOpenAPIResponse(rsp)
+}
+
+// GetOpenAPIWithResponse The gateway's OpenAPI document, what is in it and who uses it
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/openapi (the `GetOpenAPI` operationId).
+func (c *ClientWithResponses) GetOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*GetOpenAPIResponse, error) {
+	rsp, err := c.GetOpenAPI(ctx, gateway, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOpenAPIResponse(rsp)
+}
+
+// PutOpenAPIWithBodyWithResponse Upload the gateway's OpenAPI document
+//
+// OpenAPI 3.0 or 3.1 in JSON or YAML, at most 1 MiB, without references to other documents. Policies such as
+// `validate_request` hold requests to it. It is part of the gateway's configuration: it makes a version, and comes
+// back with it. Every problem is named with its place below `/document`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/openapi (the `PutOpenAPI` operationId).
+func (c *ClientWithResponses) PutOpenAPIWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *PutOpenAPIParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutOpenAPIResponse, error) {
+	rsp, err := c.PutOpenAPIWithBody(ctx, gateway, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutOpenAPIResponse(rsp)
+}
+
+// PutOpenAPIWithResponse Upload the gateway's OpenAPI document
+//
+// OpenAPI 3.0 or 3.1 in JSON or YAML, at most 1 MiB, without references to other documents. Policies such as
+// `validate_request` hold requests to it. It is part of the gateway's configuration: it makes a version, and comes
+// back with it. Every problem is named with its place below `/document`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/openapi (the `PutOpenAPI` operationId).
+func (c *ClientWithResponses) PutOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, params *PutOpenAPIParams, body PutOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*PutOpenAPIResponse, error) {
+	rsp, err := c.PutOpenAPI(ctx, gateway, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutOpenAPIResponse(rsp)
+}
+
 // GetGatewayPoliciesWithResponse Policies on the whole gateway, in order
 //
 // Returns a wrapper object for the known response body format(s).
@@ -38493,6 +39066,154 @@ func ParseGetLogsResponse(rsp *http.Response) (*GetLogsResponse, error) {
 	case rsp.StatusCode == 200:
 		// Content-type (text/event-stream) unsupported
 
+	}
+
+	return response, nil
+}
+
+// ParseDeleteOpenAPIResponse parses an HTTP response from a DeleteOpenAPIWithResponse call
+func ParseDeleteOpenAPIResponse(rsp *http.Response) (*DeleteOpenAPIResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteOpenAPIResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteOpenAPIResponse204Headers
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetOpenAPIResponse parses an HTTP response from a GetOpenAPIWithResponse call
+func ParseGetOpenAPIResponse(rsp *http.Response) (*GetOpenAPIResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOpenAPIResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OpenAPIAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetOpenAPIResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutOpenAPIResponse parses an HTTP response from a PutOpenAPIWithResponse call
+func ParsePutOpenAPIResponse(rsp *http.Response) (*PutOpenAPIResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutOpenAPIResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OpenAPIAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutOpenAPIResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -108,6 +109,7 @@ func (s *Service) review(e edit, g *Gateway, before *Config, d *draft) ([]Change
 	}
 	errs = append(errs, portErrs...)
 	errs = append(errs, d.config.check()...)
+	errs = append(errs, d.config.checkOpenAPI(before)...)
 	if len(errs) == 0 {
 		doc := s.document(g, d)
 		if n := size(doc); n > contract.MaxDocument {
@@ -169,6 +171,11 @@ func (s *Service) write(ctx context.Context, tx Tx, e edit, d *draft, out *done)
 	}
 	if err := d.domains.write(tx, g); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(out.changes, func(c Change) bool { return c.Kind == ChangeOpenAPI }) {
+		if err := tx.SaveOpenAPI(g.Organization, g.ID, d.config.OpenAPI); err != nil {
+			return err
+		}
 	}
 	policies, err := json.Marshal(nonNil(d.config.Policies))
 	if err != nil {

@@ -30,6 +30,7 @@ func (src *Source) Config() (*Config, error) {
 	if c.Streams, err = streams.items(src.Entries[KindStream]); err != nil {
 		return nil, err
 	}
+	c.OpenAPI = src.OpenAPI
 	return c, nil
 }
 
@@ -58,6 +59,9 @@ func Compile(src *Source, edgeDomain string) (*contract.Gateway, error) {
 		return nil, err
 	}
 	fill(doc, c)
+	if doc.OpenAPI, err = c.edgeOpenAPI(); err != nil {
+		return nil, err
+	}
 	doc.Hosts = servedHosts(doc.Hosts[0], src.Domains)
 	dropLapsed(doc, src.Domains)
 	dropLapsedNames(doc)
@@ -84,6 +88,7 @@ func head(g *Gateway, edgeDomain string) *contract.Gateway {
 
 func fill(doc *contract.Gateway, c *Config) {
 	doc.ServerTiming, doc.LogSample, doc.Tracing, doc.ClientCertificates = c.ServerTiming, c.LogSample, c.Tracing, c.ClientCertificates
+	doc.OpenAPI = c.OpenAPI
 	doc.Policies, doc.Upstreams, doc.Routes, doc.UsagePlans, doc.Streams = c.Policies, c.Upstreams, c.Routes, c.UsagePlans, c.Streams
 }
 

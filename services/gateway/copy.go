@@ -19,10 +19,11 @@ const (
 	PartRoutes     = "routes"
 	PartUsagePlans = "usage_plans"
 	PartStreams    = "streams"
+	PartOpenAPI    = "openapi"
 )
 
 // Parts lists them all.
-var Parts = []string{PartSettings, PartPolicies, PartUpstreams, PartRoutes, PartUsagePlans, PartStreams}
+var Parts = []string{PartSettings, PartPolicies, PartUpstreams, PartRoutes, PartUsagePlans, PartStreams, PartOpenAPI}
 
 // Copy is the input of Service.Copy. Both gateways are of one organization.
 type Copy struct {
@@ -269,6 +270,8 @@ func (s *Service) copyParts(d *draft, in Copy, from *Config, out *Copied) error 
 			d.config.Routes = s.movedRoutes(now.Routes, in.fromHost, d)
 		case PartUsagePlans:
 			d.config.UsagePlans = now.UsagePlans
+		case PartOpenAPI:
+			d.config.OpenAPI = now.OpenAPI
 		case PartStreams:
 			d.config.Streams = s.movedStreams(now.Streams, in.fromHost, d)
 		}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -58,6 +59,9 @@ func diffConfig(wasName string, before *Config, isName string, now *Config) ([]C
 			out = append(out, Change{Kind: v.kind, Before: was, After: is})
 		}
 	}
+	if !bytes.Equal(before.OpenAPI, now.OpenAPI) {
+		out = append(out, Change{Kind: ChangeOpenAPI, Before: before.OpenAPI, After: now.OpenAPI})
+	}
 	for _, part := range []func(*Config, *Config) ([]Change, error){upstreams.diff, routes.diff, usagePlans.diff, streams.diff} {
 		c, err := part(before, now)
 		if err != nil {
@@ -97,7 +101,7 @@ func summary(changes []Change) string {
 	parts := make([]string, 0, len(order))
 	for _, g := range order {
 		switch n := count[g]; {
-		case g.kind == ChangePolicies || g.kind == ChangeSettings || g.kind == ChangeGateway:
+		case g.kind == ChangePolicies || g.kind == ChangeSettings || g.kind == ChangeGateway || g.kind == ChangeOpenAPI:
 			parts = append(parts, g.verb+" "+g.kind)
 		case n == 1:
 			parts = append(parts, g.verb+" 1 "+g.kind)

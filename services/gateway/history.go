@@ -157,6 +157,9 @@ func (c *Config) redo(ch *Change) error {
 	case ChangeSettings:
 		c.Settings = Settings{}
 		return unmarshal(ch, &c.Settings)
+	case ChangeOpenAPI:
+		c.OpenAPI = ch.After
+		return nil
 	case ChangePolicies:
 		c.Policies = nil
 		return unmarshal(ch, &c.Policies)

@@ -104,7 +104,8 @@ type EntryList struct {
 type Source struct {
 	Gateway  Gateway
 	Policies json.RawMessage
-	Entries  [kinds][]Entry // by Kind, in the order of names
+	OpenAPI  json.RawMessage // nil: none
+	Entries  [kinds][]Entry  // by Kind, in the order of names
 	Secrets  []SecretValue
 	// Certificates are in the order of names, Domains in that of hosts.
 	Certificates []CertificateValue
@@ -129,6 +130,9 @@ type Tx interface {
 	// CreateGateway sets the gateway's Num, OrganizationNum and times.
 	CreateGateway(org core.OrganizationID, g *Gateway) error
 	SaveGateway(org core.OrganizationID, g *Gateway, policies json.RawMessage) error
+
+	// SaveOpenAPI replaces the gateway's OpenAPI document; nil removes it.
+	SaveOpenAPI(org core.OrganizationID, gateway string, doc json.RawMessage) error
 
 	Source(org core.OrganizationID, gateway string) (*Source, error)
 	// PutEntries creates (Num 0) or replaces by id; it sets num, revision and times.

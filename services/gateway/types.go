@@ -47,6 +47,8 @@ type Config struct {
 	Routes     []contract.Route     `json:"routes,omitempty"`
 	UsagePlans []contract.UsagePlan `json:"usage_plans,omitempty"`
 	Streams    []contract.Stream    `json:"streams,omitempty"`
+	// OpenAPI is the gateway's OpenAPI document, which policies can refer to.
+	OpenAPI json.RawMessage `json:"openapi,omitempty"`
 }
 
 // Limits of one gateway's configuration.
@@ -112,6 +114,7 @@ const (
 	ChangeRoute     = "route"
 	ChangeUsagePlan = "usage_plan"
 	ChangeStream    = "stream"
+	ChangeOpenAPI   = "openapi"
 	ChangeSecret    = "secret" // that it changed, never to what
 
 	ChangeCertificate = "certificate" // hosts, fingerprint and end

@@ -3,6 +3,7 @@ package cache
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -20,15 +21,16 @@ const (
 
 // flight is a request to the origin that others for the same key wait for.
 type flight struct {
-	done    chan struct{}
-	how     landing // set before done is closed
-	waiting int     // guarded by its shard's mutex
+	done chan struct{}
+	how  landing // set before done is closed
 }
 
-// maxWaiting bounds those who wait for one flight, maxFlights the flights of a
-// gateway: past them each asks for his own.
+// maxWaiting bounds the memory of those who wait at a gateway, whatever they wait
+// for, and maxFlights its flights: past them each asks for his own. Ten thousand
+// who wait for one short address are some 11 MiB.
 const (
-	maxWaiting = 256
+	maxWaiting = 32 << 20 // bytes
+	waiter     = 1 << 10  // of one who waits, beside his key
 	maxFlights = 4096
 )
 
@@ -36,6 +38,7 @@ const flightShards = 16
 
 // flights are a gateway's requests under way, by key.
 type flights struct {
+	waiting atomic.Int64 // bytes of those who wait
 	shards [flightShards]struct {
 		mu sync.Mutex
 		m  map[string]*flight // guarded by mu
@@ -49,10 +52,10 @@ func (f *flights) join(key []byte) (fl *flight, leads bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if fl = s.m[string(key)]; fl != nil {
-		if fl.waiting >= maxWaiting {
+		if n := int64(waiter + len(key)); f.waiting.Add(n) > maxWaiting {
+			f.waiting.Add(-n)
 			return nil, false
 		}
-		fl.waiting++
 		return fl, false
 	}
 	if len(s.m) >= maxFlights/flightShards {
@@ -66,13 +69,8 @@ func (f *flights) join(key []byte) (fl *flight, leads bool) {
 	return fl, true
 }
 
-// leave ends a wait before the flight did.
-func (f *flights) leave(key []byte, fl *flight) {
-	s := &f.shards[maphash.Bytes(baseSeed, key)%flightShards]
-	s.mu.Lock()
-	fl.waiting--
-	s.mu.Unlock()
-}
+// leave ends a wait that join began.
+func (f *flights) leave(key []byte) { f.waiting.Add(-int64(waiter + len(key))) }
 
 // land ends a flight, once.
 func (f *flights) land(key []byte, fl *flight, how landing) {
@@ -99,13 +97,19 @@ func (p *cache) Await(b policy.Blocking, x *policy.Exchange, s *policy.Slot) pol
 	t := time.NewTimer(p.c.CollapseWait.Std())
 	defer t.Stop()
 	for {
+		late, gone := false, false
 		select {
 		case <-c.flight.done:
 		case <-t.C:
-			p.flights.leave(c.key, c.flight)
-			return c.alone(x, "collapse timeout")
+			late = true
 		case <-b.Context().Done():
-			p.flights.leave(c.key, c.flight)
+			gone = true
+		}
+		p.flights.leave(c.key)
+		switch {
+		case late:
+			return c.alone(x, "collapse timeout")
+		case gone:
 			return c.alone(x, "")
 		}
 		how := c.flight.how

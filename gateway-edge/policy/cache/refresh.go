@@ -27,7 +27,7 @@ func (c *call) refresh(x *policy.Exchange) policy.Action {
 		c.flight, c.leads, c.why = fl, true, "stale"
 		return c.ask(x)
 	} else if fl != nil {
-		c.p.flights.leave(c.key, fl)
+		c.p.flights.leave(c.key)
 	}
 	return c.serve(x, c.have)
 }

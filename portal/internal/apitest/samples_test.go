@@ -70,6 +70,7 @@ var samples = map[string]any{
 	// Developer portals.
 	"putDeveloperPortal":         object{"name": "Demo", "published": true, "accent": "#1c64b0", "plans": []object{{"usage_plan": "p", "approval": true}}},
 	"putDeveloperPortalLogo":     object{"image": logo},
+	"putOpenAPI":                 object{"document": "openapi: 3.0.3\ninfo: {title: T, version: '1'}\npaths: {}\n"},
 	"putDeveloperPortalOpenAPI":  object{"document": "openapi: 3.0.3\ninfo: {title: T, version: '1'}\npaths: {}\n"},
 	"refuseDeveloperApplication": object{"reason": "no"},
 	"portalSignup":               object{"email": "new@dev.example", "password": password, "name": "New"},

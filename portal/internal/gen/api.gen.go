@@ -499,6 +499,7 @@ func (e ClientCertificatesMode) Valid() bool {
 
 // Defines values for CopyInputParts.
 const (
+	CopyInputPartsOpenapi    CopyInputParts = "openapi"
 	CopyInputPartsPolicies   CopyInputParts = "policies"
 	CopyInputPartsRoutes     CopyInputParts = "routes"
 	CopyInputPartsSettings   CopyInputParts = "settings"
@@ -510,6 +511,8 @@ const (
 // Valid indicates whether the value is a known member of the CopyInputParts enum.
 func (e CopyInputParts) Valid() bool {
 	switch e {
+	case CopyInputPartsOpenapi:
+		return true
 	case CopyInputPartsPolicies:
 		return true
 	case CopyInputPartsRoutes:
@@ -571,6 +574,7 @@ const (
 	DifferenceKindCertificate DifferenceKind = "certificate"
 	DifferenceKindDomain      DifferenceKind = "domain"
 	DifferenceKindGateway     DifferenceKind = "gateway"
+	DifferenceKindOpenapi     DifferenceKind = "openapi"
 	DifferenceKindPolicies    DifferenceKind = "policies"
 	DifferenceKindRoute       DifferenceKind = "route"
 	DifferenceKindSecret      DifferenceKind = "secret"
@@ -588,6 +592,8 @@ func (e DifferenceKind) Valid() bool {
 	case DifferenceKindDomain:
 		return true
 	case DifferenceKindGateway:
+		return true
+	case DifferenceKindOpenapi:
 		return true
 	case DifferenceKindPolicies:
 		return true
@@ -2624,10 +2630,13 @@ type Colour = string
 type Config struct {
 	ClientCertificates *[]ClientCertificates `json:"client_certificates,omitempty"`
 	LogSample          *float32              `json:"log_sample,omitempty"`
-	Policies           *[]Policy             `json:"policies,omitempty"`
-	Routes             *[]NamedRoute         `json:"routes,omitempty"`
-	ServerTiming       *bool                 `json:"server_timing,omitempty"`
-	Streams            *[]NamedStream        `json:"streams,omitempty"`
+
+	// Openapi The gateway's OpenAPI document of version 3.0 or 3.1
+	Openapi      *json.RawMessage `json:"openapi,omitempty"`
+	Policies     *[]Policy        `json:"policies,omitempty"`
+	Routes       *[]NamedRoute    `json:"routes,omitempty"`
+	ServerTiming *bool            `json:"server_timing,omitempty"`
+	Streams      *[]NamedStream   `json:"streams,omitempty"`
 
 	// Tracing Which requests are traced. Those that fail with a status of 500 or more or are cut off behind the edge always are; without it none
 	Tracing    *Tracing          `json:"tracing,omitempty"`
@@ -3131,6 +3140,39 @@ type GatewayMode string
 //
 // Example: production
 type GatewayName = string
+
+// GatewayOpenAPI defines model for GatewayOpenAPI.
+type GatewayOpenAPI struct {
+	Document json.RawMessage `json:"document"`
+
+	// Openapi Version of OpenAPI
+	Openapi    string `json:"openapi"`
+	Operations []struct {
+		Deprecated  *bool   `json:"deprecated,omitempty"`
+		Method      string  `json:"method"`
+		OperationID *string `json:"operation_id,omitempty"`
+		Path        string  `json:"path"`
+		Summary     *string `json:"summary,omitempty"`
+	} `json:"operations"`
+
+	// Release The document's own version
+	Release string `json:"release"`
+
+	// Size Bytes
+	Size   int    `json:"size"`
+	Title  string `json:"title"`
+	UsedBy []struct {
+		Mode      *string `json:"mode,omitempty"`
+		Operation *string `json:"operation,omitempty"`
+		Policy    string  `json:"policy"`
+
+		// Route Without it, a policy of the whole gateway
+		Route *string `json:"route,omitempty"`
+	} `json:"used_by"`
+
+	// Version The gateway's version
+	Version int64 `json:"version"`
+}
 
 // HashOn defines model for HashOn.
 type HashOn struct {
@@ -5485,6 +5527,9 @@ type NewKeyAnswer = NewKey
 // NewTokenAnswer defines model for NewTokenAnswer.
 type NewTokenAnswer = NewToken
 
+// OpenAPIAnswer defines model for OpenAPIAnswer.
+type OpenAPIAnswer = GatewayOpenAPI
+
 // OrganizationAnswer defines model for OrganizationAnswer.
 type OrganizationAnswer = Organization
 
@@ -5946,6 +5991,18 @@ type GetLogsParamsFormat string
 
 // GetLogsParamsOutcome defines parameters for GetLogs.
 type GetLogsParamsOutcome string
+
+// DeleteOpenAPIParams defines parameters for DeleteOpenAPI.
+type DeleteOpenAPIParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutOpenAPIParams defines parameters for PutOpenAPI.
+type PutOpenAPIParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
 
 // PutGatewayPoliciesParams defines parameters for PutGatewayPolicies.
 type PutGatewayPoliciesParams struct {
@@ -6443,6 +6500,9 @@ type UpdateKeyJSONRequestBody = KeyUpdate
 // RotateKeyJSONRequestBody defines body for RotateKey for application/json ContentType.
 type RotateKeyJSONRequestBody = RotateInput
 
+// PutOpenAPIJSONRequestBody defines body for PutOpenAPI for application/json ContentType.
+type PutOpenAPIJSONRequestBody = OpenAPIUpload
+
 // PutGatewayPoliciesJSONRequestBody defines body for PutGatewayPolicies for application/json ContentType.
 type PutGatewayPoliciesJSONRequestBody = Policies
 
@@ -6881,6 +6941,15 @@ type ServerInterface interface {
 	// GetLogs Access log, newest first; `follow=true` streams it as server-sent events
 	// (GET /v1/gateways/{gateway}/logs)
 	GetLogs(ctx echo.Context, gateway GatewayParam, params GetLogsParams) error
+	// DeleteOpenAPI Take the gateway's OpenAPI document away
+	// (DELETE /v1/gateways/{gateway}/openapi)
+	DeleteOpenAPI(ctx echo.Context, gateway GatewayParam, params DeleteOpenAPIParams) error
+	// GetOpenAPI The gateway's OpenAPI document, what is in it and who uses it
+	// (GET /v1/gateways/{gateway}/openapi)
+	GetOpenAPI(ctx echo.Context, gateway GatewayParam) error
+	// PutOpenAPI Upload the gateway's OpenAPI document
+	// (PUT /v1/gateways/{gateway}/openapi)
+	PutOpenAPI(ctx echo.Context, gateway GatewayParam, params PutOpenAPIParams) error
 	// GetGatewayPolicies Policies on the whole gateway, in order
 	// (GET /v1/gateways/{gateway}/policies)
 	GetGatewayPolicies(ctx echo.Context, gateway GatewayParam) error
@@ -9702,6 +9771,94 @@ func (w *ServerInterfaceWrapper) GetLogs(ctx echo.Context) error {
 	return err
 }
 
+// DeleteOpenAPI converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteOpenAPI(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteOpenAPIParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteOpenAPI(ctx, gateway, params)
+	return err
+}
+
+// GetOpenAPI converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOpenAPI(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOpenAPI(ctx, gateway)
+	return err
+}
+
+// PutOpenAPI converts echo context to params.
+func (w *ServerInterfaceWrapper) PutOpenAPI(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutOpenAPIParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutOpenAPI(ctx, gateway, params)
+	return err
+}
+
 // GetGatewayPolicies converts echo context to params.
 func (w *ServerInterfaceWrapper) GetGatewayPolicies(ctx echo.Context) error {
 	var err error
@@ -11944,6 +12101,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/keys/:key", wrapper.UpdateKey, options.OperationMiddlewares["updateKey"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/keys/:key/rotate", wrapper.RotateKey, options.OperationMiddlewares["rotateKey"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/keys/:key/revoke", wrapper.RevokeKey, options.OperationMiddlewares["revokeKey"]...)
+	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/openapi", wrapper.DeleteOpenAPI, options.OperationMiddlewares["deleteOpenAPI"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/openapi", wrapper.GetOpenAPI, options.OperationMiddlewares["getOpenAPI"]...)
+	router.PUT(options.BaseURL+"/v1/gateways/:gateway/openapi", wrapper.PutOpenAPI, options.OperationMiddlewares["putOpenAPI"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/config", wrapper.GetConfig, options.OperationMiddlewares["getConfig"]...)
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/config", wrapper.PutConfig, options.OperationMiddlewares["putConfig"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/diff", wrapper.DiffConfig, options.OperationMiddlewares["diffConfig"]...)
@@ -12136,6 +12296,16 @@ type NewTokenAnswerJSONResponse struct {
 	Body NewToken
 
 	Headers NewTokenAnswerResponseHeaders
+}
+
+type OpenAPIAnswerResponseHeaders struct {
+	ETag            *string
+	TollgateVersion *string
+}
+type OpenAPIAnswerJSONResponse struct {
+	Body GatewayOpenAPI
+
+	Headers OpenAPIAnswerResponseHeaders
 }
 
 type OrganizationAnswerResponseHeaders struct {
@@ -15899,6 +16069,134 @@ func (response GetLogsdefaultApplicationProblemPlusJSONResponse) VisitGetLogsRes
 	return err
 }
 
+type DeleteOpenAPIRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  DeleteOpenAPIParams
+}
+
+type DeleteOpenAPIResponseObject interface {
+	VisitDeleteOpenAPIResponse(w http.ResponseWriter) error
+}
+
+type DeleteOpenAPI204Response = DeletedAnswerResponse
+
+func (response DeleteOpenAPI204Response) VisitDeleteOpenAPIResponse(w http.ResponseWriter) error {
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteOpenAPIdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteOpenAPIdefaultApplicationProblemPlusJSONResponse) VisitDeleteOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpenAPIRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+}
+
+type GetOpenAPIResponseObject interface {
+	VisitGetOpenAPIResponse(w http.ResponseWriter) error
+}
+
+type GetOpenAPI200JSONResponse struct{ OpenAPIAnswerJSONResponse }
+
+func (response GetOpenAPI200JSONResponse) VisitGetOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpenAPIdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOpenAPIdefaultApplicationProblemPlusJSONResponse) VisitGetOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutOpenAPIRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  PutOpenAPIParams
+	Body    *PutOpenAPIJSONRequestBody
+}
+
+type PutOpenAPIResponseObject interface {
+	VisitPutOpenAPIResponse(w http.ResponseWriter) error
+}
+
+type PutOpenAPI200JSONResponse struct{ OpenAPIAnswerJSONResponse }
+
+func (response PutOpenAPI200JSONResponse) VisitPutOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutOpenAPIdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutOpenAPIdefaultApplicationProblemPlusJSONResponse) VisitPutOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetGatewayPoliciesRequestObject struct {
 	Gateway GatewayParam `json:"gateway"`
 }
@@ -19557,6 +19855,15 @@ type StrictServerInterface interface {
 	// GetLogs Access log, newest first; `follow=true` streams it as server-sent events
 	// (GET /v1/gateways/{gateway}/logs)
 	GetLogs(ctx context.Context, request GetLogsRequestObject) (GetLogsResponseObject, error)
+	// DeleteOpenAPI Take the gateway's OpenAPI document away
+	// (DELETE /v1/gateways/{gateway}/openapi)
+	DeleteOpenAPI(ctx context.Context, request DeleteOpenAPIRequestObject) (DeleteOpenAPIResponseObject, error)
+	// GetOpenAPI The gateway's OpenAPI document, what is in it and who uses it
+	// (GET /v1/gateways/{gateway}/openapi)
+	GetOpenAPI(ctx context.Context, request GetOpenAPIRequestObject) (GetOpenAPIResponseObject, error)
+	// PutOpenAPI Upload the gateway's OpenAPI document
+	// (PUT /v1/gateways/{gateway}/openapi)
+	PutOpenAPI(ctx context.Context, request PutOpenAPIRequestObject) (PutOpenAPIResponseObject, error)
 	// GetGatewayPolicies Policies on the whole gateway, in order
 	// (GET /v1/gateways/{gateway}/policies)
 	GetGatewayPolicies(ctx context.Context, request GetGatewayPoliciesRequestObject) (GetGatewayPoliciesResponseObject, error)
@@ -22909,6 +23216,106 @@ func (sh *strictHandler) GetLogs(ctx echo.Context, gateway GatewayParam, params 
 		return err
 	} else if validResponse, ok := response.(GetLogsResponseObject); ok {
 		return validResponse.VisitGetLogsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteOpenAPI operation middleware
+func (sh *strictHandler) DeleteOpenAPI(ctx echo.Context, gateway GatewayParam, params DeleteOpenAPIParams) error {
+	var request DeleteOpenAPIRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteOpenAPI(ctx.Request().Context(), request.(DeleteOpenAPIRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteOpenAPI")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteOpenAPIResponseObject); ok {
+		return validResponse.VisitDeleteOpenAPIResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOpenAPI operation middleware
+func (sh *strictHandler) GetOpenAPI(ctx echo.Context, gateway GatewayParam) error {
+	var request GetOpenAPIRequestObject
+
+	request.Gateway = gateway
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOpenAPI(ctx.Request().Context(), request.(GetOpenAPIRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOpenAPI")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOpenAPIResponseObject); ok {
+		return validResponse.VisitGetOpenAPIResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutOpenAPI operation middleware
+func (sh *strictHandler) PutOpenAPI(ctx echo.Context, gateway GatewayParam, params PutOpenAPIParams) error {
+	var request PutOpenAPIRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	var body PutOpenAPIJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutOpenAPI(ctx.Request().Context(), request.(PutOpenAPIRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutOpenAPI")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutOpenAPIResponseObject); ok {
+		return validResponse.VisitPutOpenAPIResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

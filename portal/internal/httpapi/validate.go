@@ -78,7 +78,7 @@ func readBody(c *call) error {
 	if c.op.ID == "putConfig" || c.op.ID == "diffConfig" {
 		limit = maxConfig
 	}
-	if c.op.ID == "putDeveloperPortalOpenAPI" {
+	if c.op.ID == "putDeveloperPortalOpenAPI" || c.op.ID == "putOpenAPI" {
 		limit = maxUpload
 	}
 	r := c.request

@@ -137,6 +137,7 @@ const tree = root.addChildren([
       within('/new-stream', 'New stream', () => import('./pages/streams/NewStreamPage'), 'streams'),
       within('/streams/$name', named, () => import('./pages/streams/StreamPage'), 'streams'),
       within('/policies', 'Policies', () => import('./pages/policies/PoliciesPage')),
+      within('/openapi', 'OpenAPI', () => import('./pages/openapi/OpenAPIPage')),
       within('/consumers', 'Consumers', () => import('./pages/consumers/ConsumersPage')),
       within('/consumers/$name', named, () => import('./pages/consumers/ConsumerPage'), 'consumers'),
       within('/usage-plans', 'Usage plans', () => import('./pages/plans/UsagePlansPage')),

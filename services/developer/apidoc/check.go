@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -12,10 +11,11 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/openapi"
 )
 
 // MaxDocument bounds an uploaded document, in bytes.
-const MaxDocument = 1 << 20
+const MaxDocument = openapi.MaxBytes
 
 // Checked is an uploaded document that may be shown.
 type Checked struct {
@@ -24,11 +24,15 @@ type Checked struct {
 	Operations int
 }
 
-// Check reads an OpenAPI 3 document in JSON or YAML. It refuses what is not
-// valid, and references that leave the document.
+// Check reads an OpenAPI document (3.0, 3.1) in JSON or YAML. It refuses what is not
+// valid, each problem named with its place, and references that leave the document.
 func Check(ctx context.Context, text []byte, gatewayURL string) (*Checked, error) {
-	if len(text) > MaxDocument {
-		return nil, bad(fmt.Sprintf("is %d bytes, at most %d are allowed", len(text), MaxDocument))
+	read, errs := openapi.Read(text)
+	if len(errs) > 0 {
+		for i := range errs {
+			errs[i].Pointer = "/document" + errs[i].Pointer
+		}
+		return nil, core.Invalid(errs)
 	}
 	loader := openapi3.NewLoader()
 	loader.Context = ctx
@@ -36,12 +40,9 @@ func Check(ctx context.Context, text []byte, gatewayURL string) (*Checked, error
 	loader.ReadFromURIFunc = func(*openapi3.Loader, *url.URL) ([]byte, error) {
 		return nil, errors.New("references must stay inside the document")
 	}
-	doc, err := loader.LoadFromData(text)
+	doc, err := loader.LoadFromData(read.JSON)
 	if err != nil {
 		return nil, bad("can't be read: " + short(err))
-	}
-	if !strings.HasPrefix(doc.OpenAPI, "3.") {
-		return nil, bad("must be OpenAPI 3: it has no `openapi: 3.…`")
 	}
 	if err := doc.Validate(ctx, openapi3.DisableExamplesValidation()); err != nil {
 		return nil, bad("is not valid: " + short(err))

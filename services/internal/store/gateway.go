@@ -122,6 +122,9 @@ func readSource(db *gorm.DB, org core.OrganizationID, id string) (*gateway.Sourc
 			return nil, err
 		}
 	}
+	if src.OpenAPI, err = readOpenAPI(db, org, id); err != nil {
+		return nil, err
+	}
 	if src.Secrets, err = readSecrets(db, org, id); err != nil {
 		return nil, err
 	}

@@ -183,6 +183,9 @@ func writeTries(t *testing.T, db *store.DB, g *gateway.Gateway, src *gateway.Sou
 			c.Name = "stolen"
 			return nil, tx.SaveGateway(o, &c, nil)
 		}),
+		try("SaveOpenAPI", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.SaveOpenAPI(o, g.ID, []byte(`{}`))
+		}),
 		try("Source", func(tx gateway.Tx, o core.OrganizationID) (any, error) { return tx.Source(o, g.ID) }),
 		try("PutEntries", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
 			e := src.Entries[gateway.KindRoute][0]

@@ -1376,6 +1376,36 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/openapi": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        /** The gateway's OpenAPI document, what is in it and who uses it */
+        get: operations["getOpenAPI"];
+        /**
+         * Upload the gateway's OpenAPI document
+         * @description OpenAPI 3.0 or 3.1 in JSON or YAML, at most 1 MiB, without references to other documents. Policies such as
+         *     `validate_request` hold requests to it. It is part of the gateway's configuration: it makes a version, and comes
+         *     back with it. Every problem is named with its place below `/document`.
+         */
+        put: operations["putOpenAPI"];
+        post?: never;
+        /**
+         * Take the gateway's OpenAPI document away
+         * @description 409 `in_use` while a policy refers to it.
+         */
+        delete: operations["deleteOpenAPI"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/config": {
         parameters: {
             query?: never;
@@ -3989,6 +4019,10 @@ export interface components {
             routes?: components["schemas"]["NamedRoute"][];
             usage_plans?: components["schemas"]["NamedUsagePlan"][];
             streams?: components["schemas"]["NamedStream"][];
+            /** @description The gateway's OpenAPI document of version 3.0 or 3.1 */
+            openapi?: {
+                [key: string]: unknown;
+            };
         };
         NamedUpstream: {
             name: components["schemas"]["Name"];
@@ -4096,7 +4130,7 @@ export interface components {
         };
         Difference: {
             /** @enum {string} */
-            kind: "gateway" | "settings" | "policies" | "upstream" | "route" | "usage_plan" | "stream" | "secret" | "certificate" | "domain";
+            kind: "gateway" | "settings" | "policies" | "upstream" | "route" | "usage_plan" | "stream" | "openapi" | "secret" | "certificate" | "domain";
             /** @enum {string} */
             verb: "create" | "update" | "delete";
             id?: string;
@@ -4139,7 +4173,7 @@ export interface components {
             create?: boolean;
             mode?: components["schemas"]["GatewayMode"];
             /** @description What to copy; default everything */
-            parts?: ("settings" | "policies" | "upstreams" | "routes" | "usage_plans" | "streams")[];
+            parts?: ("settings" | "policies" | "upstreams" | "routes" | "usage_plans" | "streams" | "openapi")[];
             /** @description An upstream that the other gateway has already keeps its own targets */
             keep_targets?: boolean;
             /** @description Set in the other gateway together with the copy; needs secrets:write */
@@ -4313,6 +4347,37 @@ export interface components {
         LogoInfo: {
             width: number;
             height: number;
+        };
+        GatewayOpenAPI: {
+            /**
+             * Format: int64
+             * @description The gateway's version
+             */
+            version: number;
+            /** @description Version of OpenAPI */
+            openapi: string;
+            title: string;
+            /** @description The document's own version */
+            release: string;
+            /** @description Bytes */
+            size: number;
+            operations: {
+                method: string;
+                path: string;
+                operation_id?: string;
+                summary?: string;
+                deprecated?: boolean;
+            }[];
+            used_by: {
+                /** @description Without it, a policy of the whole gateway */
+                route?: string;
+                policy: string;
+                mode?: string;
+                operation?: string;
+            }[];
+            document: {
+                [key: string]: unknown;
+            };
         };
         OpenAPIUpload: {
             /** @description JSON or YAML */
@@ -5313,6 +5378,17 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Config"];
+            };
+        };
+        /** @description The document, what is in it and who uses it */
+        OpenAPIAnswer: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                "Tollgate-Version": components["headers"]["Version"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["GatewayOpenAPI"];
             };
         };
     };
@@ -7773,6 +7849,64 @@ export interface operations {
                     "application/json": components["schemas"]["RevokeReceipt"];
                 };
             };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getOpenAPI: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["OpenAPIAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    putOpenAPI: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAPIUpload"];
+            };
+        };
+        responses: {
+            200: components["responses"]["OpenAPIAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteOpenAPI: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["DeletedAnswer"];
             default: components["responses"]["ProblemAnswer"];
         };
     };

@@ -1,5 +1,5 @@
 import {
-  IconActivity, IconArrowsLeftRight, IconBell, IconBook2, IconCertificate, IconChartHistogram, IconCreditCard, IconGitBranch, IconHistory, IconKey,
+  IconActivity, IconArrowsLeftRight, IconBell, IconBook2, IconCertificate, IconChartHistogram, IconCreditCard, IconFileCode, IconGitBranch, IconHistory, IconKey,
   IconListDetails, IconLock, IconRoute, IconSearch, IconServer2, IconSettings, IconShieldCheck, IconTicket, IconUsers, IconUsersGroup, IconWorld, IconWorldWww,
 } from '@tabler/icons-react';
 import type { Permission } from '@/api/grants';
@@ -28,6 +28,7 @@ export const gatewayNav: NavGroup[] = [
       { to: 'upstreams', label: 'Upstreams', Icon: IconServer2 },
       { to: 'streams', label: 'Streams', Icon: IconArrowsLeftRight },
       { to: 'policies', label: 'Policies', Icon: IconShieldCheck },
+      { to: 'openapi', label: 'OpenAPI', Icon: IconFileCode },
       { to: 'explain', label: 'Explain', Icon: IconSearch, needs: 'logs:read' },
     ],
   },

@@ -16,6 +16,7 @@ const parts: { value: Parts[number]; label: string }[] = [
   { value: 'upstreams', label: 'Upstreams' },
   { value: 'streams', label: 'Streams' },
   { value: 'policies', label: 'Policies of the whole gateway' },
+  { value: 'openapi', label: 'OpenAPI document' },
   { value: 'usage_plans', label: 'Usage plans' },
   { value: 'settings', label: 'Settings' },
 ];
