@@ -39,7 +39,7 @@ const flightShards = 16
 // flights are a gateway's requests under way, by key.
 type flights struct {
 	waiting atomic.Int64 // bytes of those who wait
-	shards [flightShards]struct {
+	shards  [flightShards]struct {
 		mu sync.Mutex
 		m  map[string]*flight // guarded by mu
 	}
