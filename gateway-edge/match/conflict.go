@@ -17,7 +17,9 @@ import (
 // a wildcard before none; exact path, parameters, tail, prefix, regular
 // expression, with literal segments before parameters from the left, then the
 // longer path; given methods before none; more header conditions, then more query
-// conditions, then narrower ones. The order of declaration means nothing.
+// conditions, then narrower ones. The order of declaration means nothing. Routes
+// whose matches are alike but for claims are no conflict where these tell them
+// apart: more claims go first, then narrower ones (Forks).
 func Conflicts(routes []contract.Route, hosts []string) contract.FieldErrors {
 	_, errs := Compile(routes, hosts)
 	return errs
@@ -59,8 +61,12 @@ func conflicts(rules []*Rule, errs *contract.FieldErrors) {
 				if told[pair] || !r.meets(s) {
 					continue
 				}
+				why := r.quarrel(s)
+				if why == "" {
+					continue
+				}
 				told[pair] = true
-				tell(errs, r, s)
+				tell(errs, r, s, why)
 				if len(*errs) >= maxErrors {
 					return
 				}
@@ -108,9 +114,20 @@ func (r *Rule) meets(s *Rule) bool {
 	return !exclusive(r.Headers, s.Headers) && !exclusive(r.Query, s.Query)
 }
 
-func tell(errs *contract.FieldErrors, r, s *Rule) {
+// quarrel says why two rules that meet can't stand beside one another; "": their
+// claims tell them apart.
+func (r *Rule) quarrel(s *Rule) string {
+	switch {
+	case len(r.Claims)+len(s.Claims) > 0 && !r.same(s):
+		return "takes some of the same requests as route %s, and claims can't choose between them: routes that differ in claims have everything else of their match alike; or give one of them a higher priority"
+	case len(r.Claims)+len(s.Claims) > 0 && (r.compareClaims(s) != 0 || exclusive(r.Claims, s.Claims)):
+		return ""
+	}
+	return "takes the same requests as route %s with the same precedence; give one of them a higher priority or a narrower match"
+}
+
+func tell(errs *contract.FieldErrors, r, s *Rule, why string) {
 	for _, p := range [2][2]*Rule{{r, s}, {s, r}} {
-		errs.Add(contract.Pointer(p[0].Index, "match"),
-			"takes the same requests as route "+strconv.Quote(p[1].Name)+" with the same precedence; give one of them a higher priority or a narrower match")
+		errs.Add(contract.Pointer(p[0].Index, "match"), strings.Replace(why, "%s", strconv.Quote(p[1].Name), 1))
 	}
 }

@@ -41,6 +41,9 @@ type Rule struct {
 	Strict   bool // a trailing slash makes another path
 	Headers  []Cond
 	Query    []Cond
+	// Claims are looked at when it is known who calls: they choose among the rules
+	// that are the same otherwise (Forks).
+	Claims []Cond
 }
 
 // Compile parses every route's match. The rules are in order of precedence, best
@@ -67,7 +70,7 @@ func Compile(routes []contract.Route, hosts []string) (rules []*Rule, errs contr
 	slices.SortStableFunc(rules, func(a, b *Rule) int {
 		// A HEAD that is named goes before one that GET implies.
 		head := cmp.Compare(b.Methods&methodHEAD, a.Methods&methodHEAD)
-		return cmp.Or(a.compare(b), head, strings.Compare(a.Name, b.Name), a.Index-b.Index)
+		return cmp.Or(a.compare(b), head, a.compareClaims(b), strings.Compare(a.Name, b.Name), a.Index-b.Index)
 	})
 	conflicts(rules, &errs)
 	if len(errs) > 0 {
@@ -89,6 +92,7 @@ func compileRoute(r *contract.Route, gateway []string) (rules []*Rule, err error
 	}
 	base.Headers = parseConds(r.Match.Headers, true, "/match/headers", &errs)
 	base.Query = parseConds(r.Match.Query, false, "/match/query", &errs)
+	base.Claims = parseConds(r.Match.Claims, false, "/match/claims", &errs)
 	exact, wild := parseHosts(r.Match.Hosts, gateway, &errs)
 	if err := errs.Err(); err != nil {
 		return nil, err
@@ -165,8 +169,13 @@ func parseHosts(in, gateway []string, errs *contract.FieldErrors) (exact, wild [
 	return exact, wild
 }
 
-// compare orders rules by precedence; 0 means that neither goes before the other
-// for a request that both take.
+// compareClaims orders rules that are the same otherwise.
+func (r *Rule) compareClaims(s *Rule) int {
+	return cmp.Or(cmp.Compare(len(s.Claims), len(r.Claims)), cmp.Compare(narrow(s.Claims), narrow(r.Claims)))
+}
+
+// compare orders rules by precedence, whatever claims they want; 0 means that
+// neither goes before the other for a request that both take.
 func (r *Rule) compare(s *Rule) int {
 	return cmp.Or(
 		cmp.Compare(s.Priority, r.Priority),
@@ -175,7 +184,7 @@ func (r *Rule) compare(s *Rule) int {
 		cmp.Compare(anyMethod(r), anyMethod(s)),
 		cmp.Compare(len(s.Headers), len(r.Headers)),
 		cmp.Compare(len(s.Query), len(r.Query)),
-		cmp.Compare(s.narrow(), r.narrow()),
+		cmp.Compare(narrow(s.Headers)+narrow(s.Query), narrow(r.Headers)+narrow(r.Query)),
 	)
 }
 
@@ -186,13 +195,10 @@ func anyMethod(r *Rule) int {
 	return 0
 }
 
-// narrow sums how narrow the conditions are.
-func (r *Rule) narrow() (n int) {
-	for i := range r.Headers {
-		n += int(r.Headers[i].Kind)
-	}
-	for i := range r.Query {
-		n += int(r.Query[i].Kind)
+// narrow sums how narrow conditions are.
+func narrow(conds []Cond) (n int) {
+	for i := range conds {
+		n += int(conds[i].Kind)
 	}
 	return n
 }

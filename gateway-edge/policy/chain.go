@@ -25,6 +25,7 @@ type Chain struct {
 	request  Need
 	response Need
 	auth     methods
+	fork     int // where claims choose among chains that began alike; 0: nowhere
 }
 
 type chainStep struct {
@@ -138,6 +139,7 @@ const (
 	EngineSuspended                     // call Resume where blocking is allowed
 	EngineNeedBody                      // collect the side's body (EngineBodyMax), then run again
 	EngineStreamed                      // a policy wrote the answer through Blocking.Writer
+	EngineForked                        // it is known who calls: EngineChoose, then run again
 	EngineAccept                        // the integration takes the WebSocket: Accepted
 )
 
@@ -148,7 +150,11 @@ func (c *Chain) EngineRun(x *Exchange) (st EngineStatus) {
 		c.begin(e)
 	}
 	defer e.caught(&st)
-	for e.pc < len(c.steps) {
+	end := len(c.steps)
+	if c.fork > 0 && !e.chosen {
+		end = c.fork
+	}
+	for e.pc < end {
 		if e.pc < c.auth.to && e.pc >= c.auth.from {
 			if e.method < 0 && c.method(x) {
 				return EngineTurned
@@ -178,8 +184,30 @@ func (c *Chain) EngineRun(x *Exchange) (st EngineStatus) {
 			return st
 		}
 	}
+	if c.fork > 0 && !e.chosen {
+		return EngineForked
+	}
 	return EngineGo
 }
+
+// EngineFork makes the chain stop behind authentication: claims choose there which
+// of several chains, whose steps are the same that far, goes on.
+func (c *Chain) EngineFork() {
+	for c.fork = 0; c.fork < len(c.steps) && c.steps[c.fork].phase <= PhaseAuthenticate; c.fork++ {
+	}
+}
+
+// EngineChoose goes on with a chain whose steps are those that have run, and others
+// behind them.
+func (c *Chain) EngineChoose(x *Exchange) {
+	x.e.chain, x.e.chosen = c, true
+	if len(x.e.slots) < len(c.steps) {
+		x.e.slots = append(x.e.slots, make([]Slot, len(c.steps)-len(x.e.slots))...)
+	}
+}
+
+// Chosen reports whether claims have chosen the chain.
+func (e *EngineExchange) Chosen() bool { return e.chosen }
 
 func (c *Chain) begin(e *EngineExchange) {
 	e.chain = c

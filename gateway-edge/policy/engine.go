@@ -104,6 +104,7 @@ type EngineExchange struct {
 	responding bool
 	waiting    bool
 	method     int  // step of the authentication policy that decides, of several; -1: not chosen yet
+	chosen     bool // claims have chosen among chains that began alike
 	challenged bool // it was chosen for want of any credential
 	fault      bool
 	detail     string
@@ -164,7 +165,7 @@ func (e *EngineExchange) Reset() {
 	e.Times, e.Traced = nil, [55]byte{}
 	e.principal, e.refused, e.now = nil, nil, 0
 	e.chain, e.pc, e.nexted, e.began, e.ri = nil, 0, 0, 0, 0
-	e.method, e.challenged = -1, false
+	e.method, e.challenged, e.chosen = -1, false, false
 	e.responding, e.waiting, e.fault, e.detail = false, false, false, ""
 	e.replaced, e.asked = [2]bool{}, Text{}
 	clear(e.notes)

@@ -112,9 +112,13 @@ type Match struct {
 	Path    string       `json:"path"`              // see gateway-edge/match.ParsePath for the syntax
 	Headers []FieldMatch `json:"headers,omitempty"`
 	Query   []FieldMatch `json:"query,omitempty"`
+	// Claims are matched when it is known who calls, among routes that are equal
+	// otherwise: names, or JSON pointers to claims inside others. Of an array one
+	// element has to fit.
+	Claims []FieldMatch `json:"claims,omitempty"`
 }
 
-// FieldMatch is a condition on one header field or query parameter. Exactly one
+// FieldMatch is a condition on one header field, query parameter or claim. Exactly one
 // of Exact, Prefix, Regex and Present is given.
 type FieldMatch struct {
 	Name    string `json:"name"`

@@ -7,6 +7,11 @@ func DocumentNeeds(g *Gateway) int {
 	if g.Tracing != nil {
 		return 4
 	}
+	for i := range g.Routes {
+		if len(g.Routes[i].Match.Claims) > 0 {
+			return 4
+		}
+	}
 	if len(g.ClientCertificates) > 0 || len(g.OpenAPI) > 0 {
 		return 3
 	}

@@ -31,4 +31,8 @@ func TestDocumentNeeds(t *testing.T) {
 	if n := DocumentNeeds(&Gateway{OpenAPI: []byte("{}")}); n != 3 {
 		t.Errorf("an OpenAPI document: schema %d", n)
 	}
+	claims := Route{Match: Match{Path: "/", Claims: []FieldMatch{{Name: "tier", Exact: "gold"}}}}
+	if n := DocumentNeeds(&Gateway{Routes: []Route{claims}, Streams: []Stream{{}}}); n != 4 {
+		t.Errorf("claims: schema %d", n)
+	}
 }

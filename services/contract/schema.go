@@ -14,7 +14,7 @@ package contract
 //	   outlier detection and retries, SRV; routes: WebSockets;
 //	   streams, tcp:// and udp:// targets; client
 //	   certificates; a gateway's OpenAPI document; server name, least version and client certificate to upstreams; what needs none of it is still version 1
-//	4  2026-11-22  gateways: tracing; what has none is still an earlier version
+//	4  2026-11-22  gateways: tracing; routes: claims; what has none is still an earlier version
 const SchemaVersion = 4
 
 // DocumentSchema is what documents are marked with that need nothing newer

@@ -47,6 +47,9 @@ func (c *Checker) Check(doc *contract.Gateway) (errs contract.FieldErrors) {
 	for _, e := range match.Conflicts(doc.Routes, doc.Hosts) {
 		f.add("/routes"+e.Pointer, e.Detail)
 	}
+	if _, err := compose.Forks(doc, builtin.Lookup); err != nil {
+		f.addAt("", err)
+	}
 	var api *policy.Document
 	if len(doc.OpenAPI) > 0 {
 		api = policy.NewDocument(doc.OpenAPI)

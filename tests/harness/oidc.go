@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -60,6 +61,22 @@ func (o *OIDC) Token(t testing.TB, audience string, more ...string) string {
 		t.Fatalf("the provider gave no token: %s %s", resp.Status, out.Error)
 	}
 	return out.AccessToken
+}
+
+// Set tells the provider's control what sign-ins are to be like: "redirects",
+// "person", "manners".
+func (o *OIDC) Set(t testing.TB, what string, v any) {
+	t.Helper()
+	body, err := json.Marshal(v)
+	must(t, err)
+	req, err := http.NewRequest("PUT", o.control+"/"+what, bytes.NewReader(body))
+	must(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	must(t, err)
+	defer resp.Body.Close()
+	if resp.StatusCode != 200 {
+		t.Fatalf("%s: %s", what, resp.Status)
+	}
 }
 
 // Control calls the provider's control: "/keys/rotate", "/mode/hang", …

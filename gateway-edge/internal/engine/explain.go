@@ -56,15 +56,18 @@ func (e *Engine) explain(ctx context.Context, j *job, t *contract.Trace) bool {
 		t.Candidates = j.gw.Table.Explain(&j.e.Req)
 	}
 	forward := located && j.route()
-	if j.rt != nil {
-		t.Route = j.rt.Policy.Name
-	}
 	if forward {
 		forward = j.run(ctx)
 		if !forward && !j.streamed {
 			j.chain.EngineRespond(j.x)
 		}
 		j.chain.EngineDone(j.x)
+	}
+	if j.rt != nil {
+		t.Route = j.rt.Policy.Name
+		if j.chosen {
+			j.explainFork(t)
+		}
 	}
 	if p := j.e.Caller(); p != nil {
 		t.Consumer, t.Key = p.ConsumerName, p.KeyDisplay
@@ -80,6 +83,37 @@ func (e *Engine) explain(ctx context.Context, j *job, t *contract.Trace) bool {
 		}
 	}
 	return false
+}
+
+// explainFork tells which route the caller's claims led to, and why not to the others.
+func (j *job) explainFork(t *contract.Trace) {
+	f, taken := j.rt.Fork, -1
+	names := make(map[string]int, len(f.Routes))
+	for _, i := range f.Routes {
+		names[j.gw.Routes[i].Policy.Name] = i
+		if j.gw.Routes[i] == j.rt && j.e.Chosen() {
+			taken = i
+		}
+	}
+	for n := range t.Candidates {
+		c := &t.Candidates[n]
+		i, ok := names[c.Route]
+		if !ok {
+			continue
+		}
+		c.Matched = i == taken
+		switch why := f.Why(i, j.e.Principal()); {
+		case why != "":
+			c.Why = why
+		case c.Matched:
+			c.Why = "takes the request: the caller's claims are its own"
+		default:
+			c.Why = "the caller's claims are its own too, but another route goes before it: its claims are more, or narrower"
+		}
+	}
+	if taken < 0 {
+		t.Route = ""
+	}
 }
 
 // explainTarget tells which target the request would be sent to.

@@ -140,27 +140,67 @@ func (j *job) route() bool {
 		}
 	}
 	rt := j.gw.Routes[j.found.Index]
-	j.rt, j.chain, j.counts, j.hot = rt, rt.Chain, rt.Meter, &rt.Meter.Hot
-	j.id.Route = rt.Policy.Num
-	e.Route = rt.Policy
+	j.take(rt)
 	e.ParamCount = copy(e.Params[:], j.found.Params[:j.found.N])
-	j.maxBody = least(rt.Doc.MaxBodyBytes, j.gw.Org.Facts().Doc.MaxBodyBytes)
-	if j.maxBody > 0 && e.Req.Length > j.maxBody {
+	if detail, code := j.bounds(); code != 0 {
 		j.unrouted()
-		j.refuse(contract.CodeBodyTooLarge, "")
+		j.refuse(code, detail)
 		return false
 	}
-	for _, n := range j.chain.EngineSingle() {
-		if e.ReqHeader.Count(n) > 1 {
-			j.unrouted()
-			j.refuse(contract.CodeRequestInvalid, "a field that may stand only once is repeated")
-			return false
-		}
-	}
+	j.preflighted = preflight
+	return !j.head.WebSocket || rt.Fork != nil || j.handshake()
+}
+
+// take makes a route the request's.
+func (j *job) take(rt *snapshot.Route) {
+	j.rt, j.chain, j.counts, j.hot = rt, rt.Chain, rt.Meter, &rt.Meter.Hot
+	j.id.Route, j.e.Route = rt.Policy.Num, rt.Policy
 	if c, ok := j.cl.(*conn); ok && (rt.Doc.AbortOnFIN || c.abortFIN.Load()) {
 		c.abortFIN.Store(rt.Doc.AbortOnFIN)
 	}
-	j.preflighted = preflight
+}
+
+// bounds holds the request to what its route bounds; where claims have yet to choose
+// the route, to what any of them does.
+func (j *job) bounds() (detail string, code contract.Code) {
+	e := j.e
+	own := j.rt.Doc.MaxBodyBytes
+	if f := j.rt.Fork; f != nil && !j.chosen {
+		for _, i := range f.Routes {
+			if n := j.gw.Routes[i].Doc.MaxBodyBytes; own != 0 && (n == 0 || n > own) {
+				own = n
+			}
+		}
+	}
+	j.maxBody = least(own, j.gw.Org.Facts().Doc.MaxBodyBytes)
+	if j.maxBody > 0 && (e.Req.Length > j.maxBody || e.ReqBody != nil && e.ReqBody.Size() > j.maxBody) {
+		return "", contract.CodeBodyTooLarge
+	}
+	for _, n := range j.chain.EngineSingle() {
+		if e.ReqHeader.Count(n) > 1 {
+			return "a field that may stand only once is repeated", contract.CodeRequestInvalid
+		}
+	}
+	return "", 0
+}
+
+// branch finds the route that the caller's claims lead to, among those that are alike
+// but for them, and goes on with it.
+func (j *job) branch() bool {
+	j.chosen = true
+	i := j.rt.Fork.Choose(j.e.Principal())
+	if i < 0 {
+		j.refuse(contract.CodeNoRoute, "")
+		return false
+	}
+	if rt := j.gw.Routes[i]; rt != j.rt {
+		j.take(rt)
+	}
+	j.chain.EngineChoose(j.x)
+	if detail, code := j.bounds(); code != 0 {
+		j.refuse(code, detail)
+		return false
+	}
 	return !j.head.WebSocket || j.handshake()
 }
 
@@ -233,6 +273,12 @@ func (j *job) run(ctx context.Context) bool {
 			return true
 		case policy.EngineNeedBody:
 			if !j.collect(j.e.EngineBodyMax()) {
+				return false
+			}
+			st = j.chain.EngineRun(j.x)
+		case policy.EngineForked:
+			if !j.branch() {
+				j.attribute()
 				return false
 			}
 			st = j.chain.EngineRun(j.x)

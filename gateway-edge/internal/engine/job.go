@@ -81,6 +81,7 @@ type job struct {
 	streamed    bool   // a policy wrote the answer
 	unended     bool   // and has not ended it
 	accepted    bool   // the integration takes the WebSocket
+	chosen      bool   // the caller's claims have chosen the route, of several
 	preflighted bool   // a CORS preflight for the route, never sent on
 	shake       *shake // of a WebSocket; nil for every other request
 	upErr       error
@@ -145,7 +146,7 @@ func (j *job) reset() {
 	j.maxBody = 0
 	j.host, j.path, j.query = policy.Text{}, policy.Text{}, policy.Text{}
 	j.refused, j.code, j.detail = false, 0, ""
-	j.target, j.tries, j.streamed, j.unended, j.preflighted, j.upErr = nil, 0, false, false, false, nil
+	j.target, j.tries, j.streamed, j.unended, j.preflighted, j.chosen, j.upErr = nil, 0, false, false, false, false, nil
 	j.hot, j.counts, j.admitted, j.ticket = nil, nil, false, meter.Ticket{}
 	j.call, j.payload = balance.Call{}, payload{}
 	j.began, j.sent, j.answered, j.committed = 0, 0, 0, 0

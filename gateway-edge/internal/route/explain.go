@@ -54,6 +54,8 @@ func (t *Table) Explain(r *policy.Request) []contract.Candidate {
 		switch {
 		case c.Matched:
 			c.Why = "takes the request: " + j.e.rule.Path.Kind.String() + " " + j.e.rule.Path.String()
+		case j.near == nearTakes && t.forks[res.Index] != nil && t.forks[res.Index] == t.forks[j.e.index]:
+			c.Why = "takes the request too, if the caller's claims are its own"
 		case j.near == nearTakes:
 			c.Why = "takes the request too, but " + strconv.Quote(t.names[res.Index]) + " goes before it: " + before(t.rules, res.Index, j.e)
 		}

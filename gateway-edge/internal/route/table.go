@@ -12,9 +12,10 @@ import (
 type Table struct {
 	// Hosts with routes of their own: by name, and by what follows "*.".
 	exact, wild map[string]*tree
-	any         *tree    // routes for every host; nil if there are none
-	rules       []*entry // best first; an entry's rank is its position
-	names       []string // of the routes, by index
+	any         *tree         // routes for every host; nil if there are none
+	rules       []*entry      // best first; an entry's rank is its position
+	names       []string      // of the routes, by index
+	forks       map[int]*Fork // by route
 	// allow has the Allow value of every set of methods that one path has.
 	allow map[match.Methods]string
 }
@@ -51,6 +52,7 @@ func Build(routes []contract.Route, hosts []string) (*Table, error) {
 	for i := range routes {
 		t.names[i] = routes[i].Name
 	}
+	t.forks = forks(rules, len(routes))
 	for rank, r := range rules {
 		e, err := newEntry(r, rank)
 		if err != nil {

@@ -70,6 +70,9 @@ type builder struct {
 	touched map[string]bool
 	api     *policy.Document
 	ups     map[string]*balance.Upstream
+	// forks are the policies that routes have in common which claims choose among, by
+	// route; each is filled in by the first of its routes.
+	forks map[int]*[]policy.Step
 }
 
 // bounded runs build on a goroutine of its own under the marker and the time
@@ -152,9 +155,14 @@ func (b *builder) build() (*Compiled, error) {
 	if c.Unrouted, err = b.unrouted(); err != nil {
 		errs.AddAt("", err)
 	}
+	if b.forks, err = b.forked(); err != nil {
+		errs.AddAt("", err)
+	}
 	for i := range doc.Routes {
 		if c.Routes[i], err = b.route(i); err != nil {
 			errs.AddAt("", err)
+		} else if c.Table != nil {
+			c.Routes[i].Fork = c.Table.Fork(i)
 		}
 		if len(errs) > maxErrors {
 			break
@@ -217,11 +225,46 @@ func (b *builder) route(i int) (*Route, error) {
 	if err != nil {
 		return nil, err
 	}
+	common := b.forks[i]
+	if common != nil {
+		chain = share(chain, common)
+	}
 	if chain, err = b.addPlanLimits(chain, deps.Scope, r); err != nil {
 		return nil, err
 	}
-	out.Chain, err = policy.CompileChain(chain)
+	if out.Chain, err = policy.CompileChain(chain); err == nil && common != nil {
+		out.Chain.EngineFork()
+	}
 	return out, err
+}
+
+// forked finds the routes that claims choose among.
+func (b *builder) forked() (map[int]*[]policy.Step, error) {
+	lists, err := compose.Forks(b.doc, b.s.cfg.Lookup)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[int]*[]policy.Step)
+	for _, list := range lists {
+		common := new([]policy.Step)
+		for _, i := range list {
+			out[i] = common
+		}
+	}
+	return out, nil
+}
+
+// share puts what the routes of a fork have in common in the place of the chain's
+// own: a request that is on its way through one goes on in another.
+func share(chain []policy.Step, common *[]policy.Step) []policy.Step {
+	n := 0
+	for n < len(chain) && chain[n].Descriptor.Phase <= policy.PhaseAuthenticate {
+		n++
+	}
+	if *common == nil {
+		*common = chain[:n:n]
+	}
+	return append((*common)[:len(*common):len(*common)], chain[n:]...)
 }
 
 // upstream finds an upstream that requests can be sent to.

@@ -43,6 +43,8 @@ type Route struct {
 	Policy *policy.Route
 	Doc    *contract.Route
 	Chain  *policy.Chain
+	// Fork is what the caller's claims choose among; nil: nothing.
+	Fork *route.Fork
 	// Upstream is nil where a policy always answers.
 	Upstream *balance.Upstream
 	Meter    *meter.Route

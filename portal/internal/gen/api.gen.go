@@ -3578,6 +3578,8 @@ type LogoInput struct {
 
 // Match defines model for Match.
 type Match struct {
+	// Claims Claims of the caller's token or session, by name or JSON pointer, matched after authentication among routes that are alike otherwise and have the same policies of the phases guard and authenticate
+	Claims  *[]FieldMatch `json:"claims,omitempty"`
 	Headers *[]FieldMatch `json:"headers,omitempty"`
 
 	// Hosts Default every host of the gateway

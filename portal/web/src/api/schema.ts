@@ -3413,6 +3413,8 @@ export interface components {
             path: string;
             headers?: components["schemas"]["FieldMatch"][];
             query?: components["schemas"]["FieldMatch"][];
+            /** @description Claims of the caller's token or session, by name or JSON pointer, matched after authentication among routes that are alike otherwise and have the same policies of the phases guard and authenticate */
+            claims?: components["schemas"]["FieldMatch"][];
         };
         Policy: {
             /** @example rate_limit */

@@ -14,7 +14,7 @@ const tests: { value: Test; label: string }[] = [
 export interface FieldMatchesProps {
   label: string;
   description: string;
-  /** One of them: "header", "parameter". */
+  /** One of them: "header field", "parameter", "claim". */
   one: string;
   value: FieldMatch[];
   onChange: (value: FieldMatch[]) => void;
@@ -22,7 +22,7 @@ export interface FieldMatchesProps {
   disabled: boolean;
 }
 
-/** Conditions on header fields or query parameters; all of them must hold. */
+/** Conditions on header fields, query parameters or claims; all of them must hold. */
 export function FieldMatches({ label, description, one, value, onChange, errorAt, disabled }: FieldMatchesProps) {
   const id = useId();
   const set = (i: number, field: FieldMatch) => onChange(value.map((f, j) => (j === i ? field : f)));

@@ -93,6 +93,15 @@ export function RouteFields({ gateway, catalogue, draft, onChange, errorAt, disa
           errorAt={(pointer) => errorAt(`/match/query${pointer}`)}
           disabled={disabled}
         />
+        <FieldMatches
+          label="Claims"
+          description="Only callers whose token or session passes all of these: they choose between routes that are alike otherwise."
+          one="claim"
+          value={match.claims ?? []}
+          onChange={(claims) => setMatch({ claims })}
+          errorAt={(pointer) => errorAt(`/match/claims${pointer}`)}
+          disabled={disabled}
+        />
       </Stack>
       <Stack gap="md" component="section">
         <Title order={2}>Where it goes</Title>

@@ -46,7 +46,7 @@ export function fieldWith(name: string, test: Test, value: string): FieldMatch {
 /** A match without what says nothing: empty lists. */
 export function tidy(match: Match): Match {
   const kept = <T>(list: T[] | undefined) => (list && list.length > 0 ? list : undefined);
-  const out: Match = { ...match, hosts: kept(match.hosts), methods: kept(match.methods), headers: kept(match.headers), query: kept(match.query) };
+  const out: Match = { ...match, hosts: kept(match.hosts), methods: kept(match.methods), headers: kept(match.headers), query: kept(match.query), claims: kept(match.claims) };
   return Object.fromEntries(Object.entries(out).filter(([, v]) => v !== undefined)) as Match;
 }
 
