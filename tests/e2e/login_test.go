@@ -244,7 +244,11 @@ func TestClaimsAndCertificates(t *testing.T) {
 		"again": {[]tls.Certificate{good}, 200, ""}, "none": {nil, 403, "client_certificate"},
 		"another authority": {[]tls.Certificate{foreign}, 0, ""}, "no consumer": {[]tls.Certificate{unknown}, 403, "forbidden"},
 	} {
-		status, code, err := get(s.partner(x.certs...), s.host, "/certs/x", "")
+		client := s.partner(x.certs...)
+		if len(x.certs) > 0 { // whomever the edge says it trusts
+			client.Transport.(*http.Transport).TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &x.certs[0], nil }
+		}
+		status, code, err := get(client, s.host, "/certs/x", "")
 		if status != x.status || code != x.code || (err == nil) != (x.status != 0) {
 			t.Errorf("%s: %d %s, %v; want %d %s", name, status, code, err, x.status, x.code)
 		}
