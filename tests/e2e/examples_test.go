@@ -22,6 +22,11 @@ import (
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
+// exampleSecrets are those that a document refers to.
+var exampleSecrets = map[string]map[string]string{
+	"bank": {"desk-client": "test-secret", "desk-session": "0123456789abcdef0123456789abcdef"},
+}
+
 // example signs up and applies the document of infra/examples/NAME, with pieces of
 // it replaced: addresses and what else differs from machine to machine.
 func example(t *testing.T, c *harness.Cluster, name string, replace ...string) *shop {
@@ -41,6 +46,9 @@ func example(t *testing.T, c *harness.Cluster, name string, replace ...string) *
 	}
 	s := &shop{Cluster: c, api: c.SignUp(name), name: name, call: harness.NewCaller(64), t: t}
 	s.host = s.api.Must("POST", "/v1/gateways", harness.Object{"name": name})["hostname"].(string)
+	for secret, value := range exampleSecrets[name] {
+		s.put("secrets/"+secret, harness.Object{"value": value})
+	}
 	s.api.Must("PUT", "/v1/gateways/"+name+"/config", config)
 	return s
 }
@@ -169,9 +177,9 @@ func TestExampleBank(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := harness.New(t, harness.Options{Edges: 2})
-	s := example(t, c, "bank", append(accounts.at(9201), "https://id.bank.example", o.Issuer, `"PARTNERS_CA"`, string(pem))...)
+	s := example(t, c, "bank", append(accounts.at(9201), "https://id.bank.example", o.Issuer, `"bank-desk"`, `"test"`, `"PARTNERS_CA"`, string(pem))...)
 	s.put("consumers/partner-a", harness.Object{
-		"usage_plan": "partner", "identities": []harness.Object{{"issuer": o.Issuer, "subject": "partner-a"}},
+		"usage_plan": "partner", "identities": []harness.Object{{"issuer": o.Issuer, "subject": "partner-a"}, {"issuer": o.Issuer, "subject": "clerk-a"}},
 	})
 	s.api.WaitLive("bank")
 	const api = "https://api.bank.example"
@@ -208,6 +216,19 @@ func TestExampleBank(t *testing.T) {
 	} {
 		if status, code, err := get(x.client, s.host, "/accounts/7", x.token); status != x.status || (err == nil) != (x.status != 0) {
 			t.Errorf("%s: %d %s, %v; want %d", name, status, code, err, x.status)
+		}
+	}
+
+	// A clerk signs in with a browser that has the partner's certificate; one whom nobody
+	// knows is let into nothing.
+	o.Set(t, "redirects", []string{"https://" + s.host + "/desk/callback"})
+	for subject, want := range map[string]int{"clerk-a": 200, "clerk-z": 403} {
+		o.Set(t, "person", harness.Object{"subject": subject, "email": subject + "@partner.example", "email_verified": true})
+		clerk := s.browser(cert)
+		for range 4 { // both edges
+			if at, status, body := s.open(clerk, "/desk/accounts"); status != want || at != "/desk/accounts" {
+				t.Errorf("%s: %s: %d %s", subject, at, status, body)
+			}
 		}
 	}
 
