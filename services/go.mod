@@ -16,6 +16,7 @@ require (
 	github.com/tollgate/tollgate/gateway-edge v0.0.0
 	github.com/tollgate/tollgate/migrations v0.0.0
 	github.com/tollgate/tollgate/services/contract v0.0.0
+	go.opentelemetry.io/proto/slim/otlp v1.10.0
 	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.28.0
 	golang.org/x/net v0.61.0
@@ -51,7 +52,6 @@ require (
 	github.com/tidwall/pretty v1.2.1 // indirect
 	github.com/valllabh/ocsf-schema-golang v1.0.3 // indirect
 	github.com/vektah/gqlparser/v2 v2.5.64 // indirect
-	go.opentelemetry.io/proto/slim/otlp v1.10.0 // indirect
 	rsc.io/binaryregexp v0.2.0 // indirect
 )
 

@@ -1421,6 +1421,186 @@ func (e StreamInputProxyProtocol) Valid() bool {
 	}
 }
 
+// Defines values for TelemetryDestinationFormat.
+const (
+	TelemetryDestinationFormatJSON   TelemetryDestinationFormat = "json"
+	TelemetryDestinationFormatNdjson TelemetryDestinationFormat = "ndjson"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationFormat enum.
+func (e TelemetryDestinationFormat) Valid() bool {
+	switch e {
+	case TelemetryDestinationFormatJSON:
+		return true
+	case TelemetryDestinationFormatNdjson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationOutcomes.
+const (
+	TelemetryDestinationOutcomesFailed  TelemetryDestinationOutcomes = "failed"
+	TelemetryDestinationOutcomesOk      TelemetryDestinationOutcomes = "ok"
+	TelemetryDestinationOutcomesRefused TelemetryDestinationOutcomes = "refused"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationOutcomes enum.
+func (e TelemetryDestinationOutcomes) Valid() bool {
+	switch e {
+	case TelemetryDestinationOutcomesFailed:
+		return true
+	case TelemetryDestinationOutcomesOk:
+		return true
+	case TelemetryDestinationOutcomesRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationSignals.
+const (
+	TelemetryDestinationSignalsLogs    TelemetryDestinationSignals = "logs"
+	TelemetryDestinationSignalsMetrics TelemetryDestinationSignals = "metrics"
+	TelemetryDestinationSignalsTraces  TelemetryDestinationSignals = "traces"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationSignals enum.
+func (e TelemetryDestinationSignals) Valid() bool {
+	switch e {
+	case TelemetryDestinationSignalsLogs:
+		return true
+	case TelemetryDestinationSignalsMetrics:
+		return true
+	case TelemetryDestinationSignalsTraces:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationType.
+const (
+	TelemetryDestinationTypeHTTP TelemetryDestinationType = "http"
+	TelemetryDestinationTypeOtlp TelemetryDestinationType = "otlp"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationType enum.
+func (e TelemetryDestinationType) Valid() bool {
+	switch e {
+	case TelemetryDestinationTypeHTTP:
+		return true
+	case TelemetryDestinationTypeOtlp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationInputFormat.
+const (
+	TelemetryDestinationInputFormatJSON   TelemetryDestinationInputFormat = "json"
+	TelemetryDestinationInputFormatNdjson TelemetryDestinationInputFormat = "ndjson"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationInputFormat enum.
+func (e TelemetryDestinationInputFormat) Valid() bool {
+	switch e {
+	case TelemetryDestinationInputFormatJSON:
+		return true
+	case TelemetryDestinationInputFormatNdjson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationInputOutcomes.
+const (
+	TelemetryDestinationInputOutcomesFailed  TelemetryDestinationInputOutcomes = "failed"
+	TelemetryDestinationInputOutcomesOk      TelemetryDestinationInputOutcomes = "ok"
+	TelemetryDestinationInputOutcomesRefused TelemetryDestinationInputOutcomes = "refused"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationInputOutcomes enum.
+func (e TelemetryDestinationInputOutcomes) Valid() bool {
+	switch e {
+	case TelemetryDestinationInputOutcomesFailed:
+		return true
+	case TelemetryDestinationInputOutcomesOk:
+		return true
+	case TelemetryDestinationInputOutcomesRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationInputSignals.
+const (
+	TelemetryDestinationInputSignalsLogs    TelemetryDestinationInputSignals = "logs"
+	TelemetryDestinationInputSignalsMetrics TelemetryDestinationInputSignals = "metrics"
+	TelemetryDestinationInputSignalsTraces  TelemetryDestinationInputSignals = "traces"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationInputSignals enum.
+func (e TelemetryDestinationInputSignals) Valid() bool {
+	switch e {
+	case TelemetryDestinationInputSignalsLogs:
+		return true
+	case TelemetryDestinationInputSignalsMetrics:
+		return true
+	case TelemetryDestinationInputSignalsTraces:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationInputType.
+const (
+	TelemetryDestinationInputTypeHTTP TelemetryDestinationInputType = "http"
+	TelemetryDestinationInputTypeOtlp TelemetryDestinationInputType = "otlp"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationInputType enum.
+func (e TelemetryDestinationInputType) Valid() bool {
+	switch e {
+	case TelemetryDestinationInputTypeHTTP:
+		return true
+	case TelemetryDestinationInputTypeOtlp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryStateStatus.
+const (
+	TelemetryStateStatusFailing TelemetryStateStatus = "failing"
+	TelemetryStateStatusOff     TelemetryStateStatus = "off"
+	TelemetryStateStatusOk      TelemetryStateStatus = "ok"
+	TelemetryStateStatusWaiting TelemetryStateStatus = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryStateStatus enum.
+func (e TelemetryStateStatus) Valid() bool {
+	switch e {
+	case TelemetryStateStatusFailing:
+		return true
+	case TelemetryStateStatusOff:
+		return true
+	case TelemetryStateStatusOk:
+		return true
+	case TelemetryStateStatusWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TracingParent.
 const (
 	Caller TracingParent = "caller"
@@ -2165,6 +2345,36 @@ func (e ListUsagePlansParamsSort) Valid() bool {
 	case ListUsagePlansParamsSortName:
 		return true
 	case ListUsagePlansParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTelemetryDestinationsParamsSort.
+const (
+	ListTelemetryDestinationsParamsSortCreatedAt      ListTelemetryDestinationsParamsSort = "created_at"
+	ListTelemetryDestinationsParamsSortMinusCreatedAt ListTelemetryDestinationsParamsSort = "-created_at"
+	ListTelemetryDestinationsParamsSortMinusName      ListTelemetryDestinationsParamsSort = "-name"
+	ListTelemetryDestinationsParamsSortMinusUpdatedAt ListTelemetryDestinationsParamsSort = "-updated_at"
+	ListTelemetryDestinationsParamsSortName           ListTelemetryDestinationsParamsSort = "name"
+	ListTelemetryDestinationsParamsSortUpdatedAt      ListTelemetryDestinationsParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListTelemetryDestinationsParamsSort enum.
+func (e ListTelemetryDestinationsParamsSort) Valid() bool {
+	switch e {
+	case ListTelemetryDestinationsParamsSortCreatedAt:
+		return true
+	case ListTelemetryDestinationsParamsSortMinusCreatedAt:
+		return true
+	case ListTelemetryDestinationsParamsSortMinusName:
+		return true
+	case ListTelemetryDestinationsParamsSortMinusUpdatedAt:
+		return true
+	case ListTelemetryDestinationsParamsSortName:
+		return true
+	case ListTelemetryDestinationsParamsSortUpdatedAt:
 		return true
 	default:
 		return false
@@ -4897,6 +5107,154 @@ type Target struct {
 	Weight *int `json:"weight,omitempty"`
 }
 
+// TelemetryDestination defines model for TelemetryDestination.
+type TelemetryDestination struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// Enabled Default true
+	Enabled bool `json:"enabled"`
+
+	// Format http: one array, or one object a line; default json
+	Format *TelemetryDestinationFormat `json:"format,omitempty"`
+
+	// Gateways Ids or names; default all
+	Gateways *[]string `json:"gateways,omitempty"`
+	Gzip     *bool     `json:"gzip,omitempty"`
+
+	// HeaderNames Names of the header fields whose values are kept
+	HeaderNames *[]string `json:"header_names,omitempty"`
+	ID          string    `json:"id"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name Name `json:"name"`
+
+	// Outcomes Of the requests whose log records are sent; default all
+	Outcomes *[]TelemetryDestinationOutcomes `json:"outcomes,omitempty"`
+
+	// Sample Share of the log records of requests that went well; default all
+	Sample *float64 `json:"sample,omitempty"`
+
+	// Signals What is sent; http: logs alone. Traces are of gateways with `tracing`
+	Signals []TelemetryDestinationSignals `json:"signals"`
+	State   TelemetryState                `json:"state"`
+
+	// Type `otlp`: OpenTelemetry's protocol over HTTP, binary; `http`: log records as JSON
+	Type      TelemetryDestinationType `json:"type"`
+	UpdatedAt time.Time                `json:"updated_at"`
+
+	// URL otlp: the base of `/v1/logs`, `/v1/traces` and `/v1/metrics`; http: the URL itself. Must be https
+	//
+	// Example: https://otel.example.com
+	URL string `json:"url"`
+}
+
+// TelemetryDestinationFormat http: one array, or one object a line; default json
+type TelemetryDestinationFormat string
+
+// TelemetryDestinationOutcomes defines model for TelemetryDestination.Outcomes.
+type TelemetryDestinationOutcomes string
+
+// TelemetryDestinationSignals defines model for TelemetryDestination.Signals.
+type TelemetryDestinationSignals string
+
+// TelemetryDestinationType `otlp`: OpenTelemetry's protocol over HTTP, binary; `http`: log records as JSON
+type TelemetryDestinationType string
+
+// TelemetryDestinationInput defines model for TelemetryDestinationInput.
+type TelemetryDestinationInput struct {
+	// Enabled Default true
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Format http: one array, or one object a line; default json
+	Format *TelemetryDestinationInputFormat `json:"format,omitempty"`
+
+	// Gateways Ids or names; default all
+	Gateways *[]string `json:"gateways,omitempty"`
+	Gzip     *bool     `json:"gzip,omitempty"`
+
+	// Headers Fields sent with every batch, such as Authorization. Write-only
+	Headers *map[string]string `json:"headers,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name *Name `json:"name,omitempty"`
+
+	// Outcomes Of the requests whose log records are sent; default all
+	Outcomes *[]TelemetryDestinationInputOutcomes `json:"outcomes,omitempty"`
+
+	// Sample Share of the log records of requests that went well; default all
+	Sample *float64 `json:"sample,omitempty"`
+
+	// Signals What is sent; http: logs alone. Traces are of gateways with `tracing`
+	Signals *[]TelemetryDestinationInputSignals `json:"signals,omitempty"`
+
+	// Type `otlp`: OpenTelemetry's protocol over HTTP, binary; `http`: log records as JSON
+	Type TelemetryDestinationInputType `json:"type"`
+
+	// URL otlp: the base of `/v1/logs`, `/v1/traces` and `/v1/metrics`; http: the URL itself. Must be https
+	//
+	// Example: https://otel.example.com
+	URL string `json:"url"`
+}
+
+// TelemetryDestinationInputFormat http: one array, or one object a line; default json
+type TelemetryDestinationInputFormat string
+
+// TelemetryDestinationInputOutcomes defines model for TelemetryDestinationInput.Outcomes.
+type TelemetryDestinationInputOutcomes string
+
+// TelemetryDestinationInputSignals defines model for TelemetryDestinationInput.Signals.
+type TelemetryDestinationInputSignals string
+
+// TelemetryDestinationInputType `otlp`: OpenTelemetry's protocol over HTTP, binary; `http`: log records as JSON
+type TelemetryDestinationInputType string
+
+// TelemetryDestinationList defines model for TelemetryDestinationList.
+type TelemetryDestinationList struct {
+	Items      []TelemetryDestination `json:"items"`
+	NextCursor *string                `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
+}
+
+// TelemetryState defines model for TelemetryState.
+type TelemetryState struct {
+	// Dropped Records that were skipped: too many waited, or they were refused
+	Dropped int64 `json:"dropped"`
+
+	// Error Of the last failure
+	Error *string `json:"error,omitempty"`
+
+	// Failures In a row
+	Failures    int        `json:"failures"`
+	LastFailure *time.Time `json:"last_failure,omitempty"`
+	LastSuccess *time.Time `json:"last_success,omitempty"`
+
+	// Sent Records that were taken
+	Sent   int64                `json:"sent"`
+	Status TelemetryStateStatus `json:"status"`
+
+	// StatusCode What was answered then; none: there was no answer
+	StatusCode *int `json:"status_code,omitempty"`
+}
+
+// TelemetryStateStatus defines model for TelemetryState.Status.
+type TelemetryStateStatus string
+
+// TelemetryTest defines model for TelemetryTest.
+type TelemetryTest struct {
+	Error *string `json:"error,omitempty"`
+	Ok    bool    `json:"ok"`
+
+	// StatusCode What was answered; none: there was no answer
+	StatusCode *int    `json:"status_code,omitempty"`
+	TookMs     float64 `json:"took_ms"`
+}
+
 // TestAnswer defines model for TestAnswer.
 type TestAnswer struct {
 	// Body Where it is UTF-8 text
@@ -5552,6 +5910,9 @@ type SecretAnswer = Secret
 
 // StreamAnswer defines model for StreamAnswer.
 type StreamAnswer = Stream
+
+// TelemetryDestinationAnswer defines model for TelemetryDestinationAnswer.
+type TelemetryDestinationAnswer = TelemetryDestination
 
 // TokenAnswer defines model for TokenAnswer.
 type TokenAnswer = Token
@@ -6376,6 +6737,51 @@ type SignupParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// ListTelemetryDestinationsParams defines parameters for ListTelemetryDestinations.
+type ListTelemetryDestinationsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListTelemetryDestinationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+}
+
+// ListTelemetryDestinationsParamsSort defines parameters for ListTelemetryDestinations.
+type ListTelemetryDestinationsParamsSort string
+
+// CreateTelemetryDestinationParams defines parameters for CreateTelemetryDestination.
+type CreateTelemetryDestinationParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteTelemetryDestinationParams defines parameters for DeleteTelemetryDestination.
+type DeleteTelemetryDestinationParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutTelemetryDestinationParams defines parameters for PutTelemetryDestination.
+type PutTelemetryDestinationParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// TestTelemetryDestinationParams defines parameters for TestTelemetryDestination.
+type TestTelemetryDestinationParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // ListTokensParams defines parameters for ListTokens.
 type ListTokensParams struct {
 	// Limit Items of a page
@@ -6582,6 +6988,12 @@ type ResetPasswordJSONRequestBody = PasswordResetInput
 
 // SignupJSONRequestBody defines body for Signup for application/json ContentType.
 type SignupJSONRequestBody = SignupInput
+
+// CreateTelemetryDestinationJSONRequestBody defines body for CreateTelemetryDestination for application/json ContentType.
+type CreateTelemetryDestinationJSONRequestBody = TelemetryDestinationInput
+
+// PutTelemetryDestinationJSONRequestBody defines body for PutTelemetryDestination for application/json ContentType.
+type PutTelemetryDestinationJSONRequestBody = TelemetryDestinationInput
 
 // CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
 type CreateTokenJSONRequestBody = TokenInput
@@ -8333,6 +8745,64 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/subscription (the `GetSubscription` operationId).
 	GetSubscription(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTelemetryDestinations Where the organization has its telemetry sent, and how that goes
+	//
+	// Corresponds with GET /v1/telemetry/destinations (the `ListTelemetryDestinations` operationId).
+	ListTelemetryDestinations(ctx context.Context, params *ListTelemetryDestinationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateTelemetryDestinationWithBody Send telemetry somewhere from now on
+	//
+	// Access log records arrive at least once, in batches; one that is sent again has the same
+	// `Tollgate-Batch` (type `http`). Metrics are totals of the day (UTC), sent each minute.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/telemetry/destinations (the `CreateTelemetryDestination` operationId).
+	CreateTelemetryDestinationWithBody(ctx context.Context, params *CreateTelemetryDestinationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateTelemetryDestination Send telemetry somewhere from now on
+	//
+	// Access log records arrive at least once, in batches; one that is sent again has the same
+	// `Tollgate-Batch` (type `http`). Metrics are totals of the day (UTC), sent each minute.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/telemetry/destinations (the `CreateTelemetryDestination` operationId).
+	CreateTelemetryDestination(ctx context.Context, params *CreateTelemetryDestinationParams, body CreateTelemetryDestinationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteTelemetryDestination Send nothing there any more
+	//
+	// Corresponds with DELETE /v1/telemetry/destinations/{name} (the `DeleteTelemetryDestination` operationId).
+	DeleteTelemetryDestination(ctx context.Context, name NameParam, params *DeleteTelemetryDestinationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTelemetryDestination One telemetry destination
+	//
+	// Corresponds with GET /v1/telemetry/destinations/{name} (the `GetTelemetryDestination` operationId).
+	GetTelemetryDestination(ctx context.Context, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutTelemetryDestinationWithBody Make or replace a telemetry destination
+	//
+	// Without `headers` those that there are stay, unless the URL leads to another host.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/telemetry/destinations/{name} (the `PutTelemetryDestination` operationId).
+	PutTelemetryDestinationWithBody(ctx context.Context, name NameParam, params *PutTelemetryDestinationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutTelemetryDestination Make or replace a telemetry destination
+	//
+	// Without `headers` those that there are stay, unless the URL leads to another host.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/telemetry/destinations/{name} (the `PutTelemetryDestination` operationId).
+	PutTelemetryDestination(ctx context.Context, name NameParam, params *PutTelemetryDestinationParams, body PutTelemetryDestinationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestTelemetryDestination Send one made-up record of each signal and say what came back
+	//
+	// Corresponds with POST /v1/telemetry/destinations/{name}/test (the `TestTelemetryDestination` operationId).
+	TestTelemetryDestination(ctx context.Context, name NameParam, params *TestTelemetryDestinationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTokens Management tokens of the organization, without their secrets
 	//
@@ -12264,6 +12734,144 @@ func (c *Client) Signup(ctx context.Context, params *SignupParams, body SignupJS
 // Corresponds with GET /v1/subscription (the `GetSubscription` operationId).
 func (c *Client) GetSubscription(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetSubscriptionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTelemetryDestinations Where the organization has its telemetry sent, and how that goes
+//
+// Corresponds with GET /v1/telemetry/destinations (the `ListTelemetryDestinations` operationId).
+func (c *Client) ListTelemetryDestinations(ctx context.Context, params *ListTelemetryDestinationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTelemetryDestinationsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateTelemetryDestinationWithBody Send telemetry somewhere from now on
+//
+// Access log records arrive at least once, in batches; one that is sent again has the same
+// `Tollgate-Batch` (type `http`). Metrics are totals of the day (UTC), sent each minute.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/telemetry/destinations (the `CreateTelemetryDestination` operationId).
+func (c *Client) CreateTelemetryDestinationWithBody(ctx context.Context, params *CreateTelemetryDestinationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTelemetryDestinationRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateTelemetryDestination Send telemetry somewhere from now on
+//
+// Access log records arrive at least once, in batches; one that is sent again has the same
+// `Tollgate-Batch` (type `http`). Metrics are totals of the day (UTC), sent each minute.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/telemetry/destinations (the `CreateTelemetryDestination` operationId).
+func (c *Client) CreateTelemetryDestination(ctx context.Context, params *CreateTelemetryDestinationParams, body CreateTelemetryDestinationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTelemetryDestinationRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteTelemetryDestination Send nothing there any more
+//
+// Corresponds with DELETE /v1/telemetry/destinations/{name} (the `DeleteTelemetryDestination` operationId).
+func (c *Client) DeleteTelemetryDestination(ctx context.Context, name NameParam, params *DeleteTelemetryDestinationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteTelemetryDestinationRequest(c.Server, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTelemetryDestination One telemetry destination
+//
+// Corresponds with GET /v1/telemetry/destinations/{name} (the `GetTelemetryDestination` operationId).
+func (c *Client) GetTelemetryDestination(ctx context.Context, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTelemetryDestinationRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutTelemetryDestinationWithBody Make or replace a telemetry destination
+//
+// Without `headers` those that there are stay, unless the URL leads to another host.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/telemetry/destinations/{name} (the `PutTelemetryDestination` operationId).
+func (c *Client) PutTelemetryDestinationWithBody(ctx context.Context, name NameParam, params *PutTelemetryDestinationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutTelemetryDestinationRequestWithBody(c.Server, name, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutTelemetryDestination Make or replace a telemetry destination
+//
+// Without `headers` those that there are stay, unless the URL leads to another host.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/telemetry/destinations/{name} (the `PutTelemetryDestination` operationId).
+func (c *Client) PutTelemetryDestination(ctx context.Context, name NameParam, params *PutTelemetryDestinationParams, body PutTelemetryDestinationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutTelemetryDestinationRequest(c.Server, name, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestTelemetryDestination Send one made-up record of each signal and say what came back
+//
+// Corresponds with POST /v1/telemetry/destinations/{name}/test (the `TestTelemetryDestination` operationId).
+func (c *Client) TestTelemetryDestination(ctx context.Context, name NameParam, params *TestTelemetryDestinationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestTelemetryDestinationRequest(c.Server, name, params)
 	if err != nil {
 		return nil, err
 	}
@@ -21635,6 +22243,357 @@ func NewGetSubscriptionRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListTelemetryDestinationsRequest constructs an http.Request for the ListTelemetryDestinations method
+func NewListTelemetryDestinationsRequest(server string, params *ListTelemetryDestinationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/telemetry/destinations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Count != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "count", *params.Count, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateTelemetryDestinationRequest calls the generic CreateTelemetryDestination builder with application/json body
+func NewCreateTelemetryDestinationRequest(server string, params *CreateTelemetryDestinationParams, body CreateTelemetryDestinationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateTelemetryDestinationRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateTelemetryDestinationRequestWithBody constructs an http.Request for the CreateTelemetryDestination method, with any body, and a specified content type
+func NewCreateTelemetryDestinationRequestWithBody(server string, params *CreateTelemetryDestinationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/telemetry/destinations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteTelemetryDestinationRequest constructs an http.Request for the DeleteTelemetryDestination method
+func NewDeleteTelemetryDestinationRequest(server string, name NameParam, params *DeleteTelemetryDestinationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/telemetry/destinations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetTelemetryDestinationRequest constructs an http.Request for the GetTelemetryDestination method
+func NewGetTelemetryDestinationRequest(server string, name NameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/telemetry/destinations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutTelemetryDestinationRequest calls the generic PutTelemetryDestination builder with application/json body
+func NewPutTelemetryDestinationRequest(server string, name NameParam, params *PutTelemetryDestinationParams, body PutTelemetryDestinationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutTelemetryDestinationRequestWithBody(server, name, params, "application/json", bodyReader)
+}
+
+// NewPutTelemetryDestinationRequestWithBody constructs an http.Request for the PutTelemetryDestination method, with any body, and a specified content type
+func NewPutTelemetryDestinationRequestWithBody(server string, name NameParam, params *PutTelemetryDestinationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/telemetry/destinations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewTestTelemetryDestinationRequest constructs an http.Request for the TestTelemetryDestination method
+func NewTestTelemetryDestinationRequest(server string, name NameParam, params *TestTelemetryDestinationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/telemetry/destinations/%s/test", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListTokensRequest constructs an http.Request for the ListTokens method
 func NewListTokensRequest(server string, params *ListTokensParams) (*http.Request, error) {
 	var err error
@@ -23831,6 +24790,72 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/subscription (the `GetSubscription` operationId).
 	GetSubscriptionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSubscriptionResponse, error)
+
+	// ListTelemetryDestinationsWithResponse Where the organization has its telemetry sent, and how that goes
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/telemetry/destinations (the `ListTelemetryDestinations` operationId).
+	ListTelemetryDestinationsWithResponse(ctx context.Context, params *ListTelemetryDestinationsParams, reqEditors ...RequestEditorFn) (*ListTelemetryDestinationsResponse, error)
+
+	// CreateTelemetryDestinationWithBodyWithResponse Send telemetry somewhere from now on
+	//
+	// Access log records arrive at least once, in batches; one that is sent again has the same
+	// `Tollgate-Batch` (type `http`). Metrics are totals of the day (UTC), sent each minute.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/telemetry/destinations (the `CreateTelemetryDestination` operationId).
+	CreateTelemetryDestinationWithBodyWithResponse(ctx context.Context, params *CreateTelemetryDestinationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTelemetryDestinationResponse, error)
+
+	// CreateTelemetryDestinationWithResponse Send telemetry somewhere from now on
+	//
+	// Access log records arrive at least once, in batches; one that is sent again has the same
+	// `Tollgate-Batch` (type `http`). Metrics are totals of the day (UTC), sent each minute.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/telemetry/destinations (the `CreateTelemetryDestination` operationId).
+	CreateTelemetryDestinationWithResponse(ctx context.Context, params *CreateTelemetryDestinationParams, body CreateTelemetryDestinationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTelemetryDestinationResponse, error)
+
+	// DeleteTelemetryDestinationWithResponse Send nothing there any more
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/telemetry/destinations/{name} (the `DeleteTelemetryDestination` operationId).
+	DeleteTelemetryDestinationWithResponse(ctx context.Context, name NameParam, params *DeleteTelemetryDestinationParams, reqEditors ...RequestEditorFn) (*DeleteTelemetryDestinationResponse, error)
+
+	// GetTelemetryDestinationWithResponse One telemetry destination
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/telemetry/destinations/{name} (the `GetTelemetryDestination` operationId).
+	GetTelemetryDestinationWithResponse(ctx context.Context, name NameParam, reqEditors ...RequestEditorFn) (*GetTelemetryDestinationResponse, error)
+
+	// PutTelemetryDestinationWithBodyWithResponse Make or replace a telemetry destination
+	//
+	// Without `headers` those that there are stay, unless the URL leads to another host.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/telemetry/destinations/{name} (the `PutTelemetryDestination` operationId).
+	PutTelemetryDestinationWithBodyWithResponse(ctx context.Context, name NameParam, params *PutTelemetryDestinationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutTelemetryDestinationResponse, error)
+
+	// PutTelemetryDestinationWithResponse Make or replace a telemetry destination
+	//
+	// Without `headers` those that there are stay, unless the URL leads to another host.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/telemetry/destinations/{name} (the `PutTelemetryDestination` operationId).
+	PutTelemetryDestinationWithResponse(ctx context.Context, name NameParam, params *PutTelemetryDestinationParams, body PutTelemetryDestinationJSONRequestBody, reqEditors ...RequestEditorFn) (*PutTelemetryDestinationResponse, error)
+
+	// TestTelemetryDestinationWithResponse Send one made-up record of each signal and say what came back
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/telemetry/destinations/{name}/test (the `TestTelemetryDestination` operationId).
+	TestTelemetryDestinationWithResponse(ctx context.Context, name NameParam, params *TestTelemetryDestinationParams, reqEditors ...RequestEditorFn) (*TestTelemetryDestinationResponse, error)
 
 	// ListTokensWithResponse Management tokens of the organization, without their secrets
 	//
@@ -32019,6 +33044,322 @@ func (r GetSubscriptionResponse) ContentType() string {
 	return ""
 }
 
+type ListTelemetryDestinationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TelemetryDestinationList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListTelemetryDestinationsResponse) GetJSON200() *TelemetryDestinationList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListTelemetryDestinationsResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListTelemetryDestinationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListTelemetryDestinationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListTelemetryDestinationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListTelemetryDestinationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateTelemetryDestinationResponse201Headers the declared response headers of an HTTP 201 response for CreateTelemetryDestination
+type CreateTelemetryDestinationResponse201Headers struct {
+	ETag *string
+}
+
+type CreateTelemetryDestinationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *TelemetryDestinationAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateTelemetryDestinationResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateTelemetryDestinationResponse) GetJSON201() *TelemetryDestinationAnswer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateTelemetryDestinationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateTelemetryDestinationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateTelemetryDestinationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateTelemetryDestinationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateTelemetryDestinationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteTelemetryDestinationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteTelemetryDestinationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteTelemetryDestinationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteTelemetryDestinationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteTelemetryDestinationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteTelemetryDestinationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetTelemetryDestinationResponse200Headers the declared response headers of an HTTP 200 response for GetTelemetryDestination
+type GetTelemetryDestinationResponse200Headers struct {
+	ETag *string
+}
+
+type GetTelemetryDestinationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TelemetryDestinationAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetTelemetryDestinationResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTelemetryDestinationResponse) GetJSON200() *TelemetryDestinationAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetTelemetryDestinationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTelemetryDestinationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTelemetryDestinationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTelemetryDestinationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTelemetryDestinationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutTelemetryDestinationResponse200Headers the declared response headers of an HTTP 200 response for PutTelemetryDestination
+type PutTelemetryDestinationResponse200Headers struct {
+	ETag *string
+}
+
+// PutTelemetryDestinationResponse201Headers the declared response headers of an HTTP 201 response for PutTelemetryDestination
+type PutTelemetryDestinationResponse201Headers struct {
+	ETag *string
+}
+
+type PutTelemetryDestinationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TelemetryDestinationAnswer
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *TelemetryDestinationAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutTelemetryDestinationResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutTelemetryDestinationResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutTelemetryDestinationResponse) GetJSON200() *TelemetryDestinationAnswer {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutTelemetryDestinationResponse) GetJSON201() *TelemetryDestinationAnswer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutTelemetryDestinationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutTelemetryDestinationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutTelemetryDestinationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutTelemetryDestinationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutTelemetryDestinationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TestTelemetryDestinationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TelemetryTest
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TestTelemetryDestinationResponse) GetJSON200() *TelemetryTest {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TestTelemetryDestinationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TestTelemetryDestinationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TestTelemetryDestinationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TestTelemetryDestinationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TestTelemetryDestinationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListTokensResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -35576,6 +36917,120 @@ func (c *ClientWithResponses) GetSubscriptionWithResponse(ctx context.Context, r
 		return nil, err
 	}
 	return ParseGetSubscriptionResponse(rsp)
+}
+
+// ListTelemetryDestinationsWithResponse Where the organization has its telemetry sent, and how that goes
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/telemetry/destinations (the `ListTelemetryDestinations` operationId).
+func (c *ClientWithResponses) ListTelemetryDestinationsWithResponse(ctx context.Context, params *ListTelemetryDestinationsParams, reqEditors ...RequestEditorFn) (*ListTelemetryDestinationsResponse, error) {
+	rsp, err := c.ListTelemetryDestinations(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListTelemetryDestinationsResponse(rsp)
+}
+
+// CreateTelemetryDestinationWithBodyWithResponse Send telemetry somewhere from now on
+//
+// Access log records arrive at least once, in batches; one that is sent again has the same
+// `Tollgate-Batch` (type `http`). Metrics are totals of the day (UTC), sent each minute.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/telemetry/destinations (the `CreateTelemetryDestination` operationId).
+func (c *ClientWithResponses) CreateTelemetryDestinationWithBodyWithResponse(ctx context.Context, params *CreateTelemetryDestinationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTelemetryDestinationResponse, error) {
+	rsp, err := c.CreateTelemetryDestinationWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateTelemetryDestinationResponse(rsp)
+}
+
+// CreateTelemetryDestinationWithResponse Send telemetry somewhere from now on
+//
+// Access log records arrive at least once, in batches; one that is sent again has the same
+// `Tollgate-Batch` (type `http`). Metrics are totals of the day (UTC), sent each minute.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/telemetry/destinations (the `CreateTelemetryDestination` operationId).
+func (c *ClientWithResponses) CreateTelemetryDestinationWithResponse(ctx context.Context, params *CreateTelemetryDestinationParams, body CreateTelemetryDestinationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTelemetryDestinationResponse, error) {
+	rsp, err := c.CreateTelemetryDestination(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateTelemetryDestinationResponse(rsp)
+}
+
+// DeleteTelemetryDestinationWithResponse Send nothing there any more
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/telemetry/destinations/{name} (the `DeleteTelemetryDestination` operationId).
+func (c *ClientWithResponses) DeleteTelemetryDestinationWithResponse(ctx context.Context, name NameParam, params *DeleteTelemetryDestinationParams, reqEditors ...RequestEditorFn) (*DeleteTelemetryDestinationResponse, error) {
+	rsp, err := c.DeleteTelemetryDestination(ctx, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteTelemetryDestinationResponse(rsp)
+}
+
+// GetTelemetryDestinationWithResponse One telemetry destination
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/telemetry/destinations/{name} (the `GetTelemetryDestination` operationId).
+func (c *ClientWithResponses) GetTelemetryDestinationWithResponse(ctx context.Context, name NameParam, reqEditors ...RequestEditorFn) (*GetTelemetryDestinationResponse, error) {
+	rsp, err := c.GetTelemetryDestination(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTelemetryDestinationResponse(rsp)
+}
+
+// PutTelemetryDestinationWithBodyWithResponse Make or replace a telemetry destination
+//
+// Without `headers` those that there are stay, unless the URL leads to another host.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/telemetry/destinations/{name} (the `PutTelemetryDestination` operationId).
+func (c *ClientWithResponses) PutTelemetryDestinationWithBodyWithResponse(ctx context.Context, name NameParam, params *PutTelemetryDestinationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutTelemetryDestinationResponse, error) {
+	rsp, err := c.PutTelemetryDestinationWithBody(ctx, name, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutTelemetryDestinationResponse(rsp)
+}
+
+// PutTelemetryDestinationWithResponse Make or replace a telemetry destination
+//
+// Without `headers` those that there are stay, unless the URL leads to another host.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/telemetry/destinations/{name} (the `PutTelemetryDestination` operationId).
+func (c *ClientWithResponses) PutTelemetryDestinationWithResponse(ctx context.Context, name NameParam, params *PutTelemetryDestinationParams, body PutTelemetryDestinationJSONRequestBody, reqEditors ...RequestEditorFn) (*PutTelemetryDestinationResponse, error) {
+	rsp, err := c.PutTelemetryDestination(ctx, name, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutTelemetryDestinationResponse(rsp)
+}
+
+// TestTelemetryDestinationWithResponse Send one made-up record of each signal and say what came back
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/telemetry/destinations/{name}/test (the `TestTelemetryDestination` operationId).
+func (c *ClientWithResponses) TestTelemetryDestinationWithResponse(ctx context.Context, name NameParam, params *TestTelemetryDestinationParams, reqEditors ...RequestEditorFn) (*TestTelemetryDestinationResponse, error) {
+	rsp, err := c.TestTelemetryDestination(ctx, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestTelemetryDestinationResponse(rsp)
 }
 
 // ListTokensWithResponse Management tokens of the organization, without their secrets
@@ -42134,6 +43589,256 @@ func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse,
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Subscription
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListTelemetryDestinationsResponse parses an HTTP response from a ListTelemetryDestinationsWithResponse call
+func ParseListTelemetryDestinationsResponse(rsp *http.Response) (*ListTelemetryDestinationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListTelemetryDestinationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TelemetryDestinationList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateTelemetryDestinationResponse parses an HTTP response from a CreateTelemetryDestinationWithResponse call
+func ParseCreateTelemetryDestinationResponse(rsp *http.Response) (*CreateTelemetryDestinationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateTelemetryDestinationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest TelemetryDestinationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateTelemetryDestinationResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteTelemetryDestinationResponse parses an HTTP response from a DeleteTelemetryDestinationWithResponse call
+func ParseDeleteTelemetryDestinationResponse(rsp *http.Response) (*DeleteTelemetryDestinationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteTelemetryDestinationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetTelemetryDestinationResponse parses an HTTP response from a GetTelemetryDestinationWithResponse call
+func ParseGetTelemetryDestinationResponse(rsp *http.Response) (*GetTelemetryDestinationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTelemetryDestinationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TelemetryDestinationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetTelemetryDestinationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutTelemetryDestinationResponse parses an HTTP response from a PutTelemetryDestinationWithResponse call
+func ParsePutTelemetryDestinationResponse(rsp *http.Response) (*PutTelemetryDestinationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutTelemetryDestinationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TelemetryDestinationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest TelemetryDestinationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutTelemetryDestinationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutTelemetryDestinationResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseTestTelemetryDestinationResponse parses an HTTP response from a TestTelemetryDestinationWithResponse call
+func ParseTestTelemetryDestinationResponse(rsp *http.Response) (*TestTelemetryDestinationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TestTelemetryDestinationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TelemetryTest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -111,7 +111,7 @@ func (p *Portal) api(public *url.URL) (*httpapi.Server, error) {
 		Services: httpapi.Services{
 			Tenants: p.app.Tenants, Plans: p.app.Plans, Audit: p.app.Audits, Gateways: p.app.Gateways,
 			Consumers: p.app.Consumers, Keys: p.app.Keys, Status: p.app.Status, Usage: p.app.Usage, Alerts: p.app.Alerts, Budgets: p.app.Budgets,
-			Developers: p.app.Developers,
+			Developers: p.app.Developers, Telemetry: p.app.Telemetry,
 		},
 		Providers: providers, TicketKey: tickets,
 		Policies: policies, Clock: clock, Logger: p.log, PublicURL: public,

@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
-	"syscall"
 	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/outbound"
 )
 
 // Timing of notices.
@@ -39,21 +37,7 @@ type Sender struct {
 // that leads somewhere else by then is refused. Redirects are not followed and no
 // proxy is used.
 func NewSender(s *Service, letters Letters, log *slog.Logger) *Sender {
-	d := &net.Dialer{Timeout: 5 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		addr, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return fmt.Errorf("dial %s: %w", address, err)
-		}
-		return s.guard.CheckDial(addr)
-	}}
-	return &Sender{Service: s, Letters: letters, Logger: log, client: &http.Client{
-		Timeout:       sendTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext: d.DialContext, TLSHandshakeTimeout: 5 * time.Second, MaxIdleConnsPerHost: 1,
-			IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 16 << 10,
-		},
-	}}
+	return &Sender{Service: s, Letters: letters, Logger: log, client: outbound.Client(s.guard, sendTimeout)}
 }
 
 // Run sends what is due until ctx ends.
@@ -145,7 +129,7 @@ func (n *Sender) post(ctx context.Context, d *Notice) (status int, err error) {
 	req.Header.Set(SignatureHeader, Sign(secret, n.Service.clock(), d.Body))
 	resp, err := n.client.Do(req)
 	if err != nil {
-		return 0, reason(err)
+		return 0, outbound.Reason(err)
 	}
 	defer resp.Body.Close()
 	// Read what is short, so that the connection can be used again.
@@ -154,21 +138,4 @@ func (n *Sender) post(ctx context.Context, d *Notice) (status int, err error) {
 		return resp.StatusCode, fmt.Errorf("the receiver answered %d", resp.StatusCode)
 	}
 	return resp.StatusCode, nil
-}
-
-// reason tells the tenant why no answer came, without addresses of ours.
-func reason(err error) error {
-	var op *net.OpError
-	var timeout net.Error
-	switch {
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return errors.New("the receiver did not answer in time")
-	case errors.As(err, &op) && op.Op == "dial":
-		return fmt.Errorf("the receiver can't be reached: %w", op.Err)
-	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
-		return errors.New("the receiver's name can't be resolved")
-	}
-	return errors.New("the receiver broke off or its TLS can't be verified")
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/tollgate/tollgate/services/plan"
 	"github.com/tollgate/tollgate/services/publish"
 	"github.com/tollgate/tollgate/services/resolver"
+	"github.com/tollgate/tollgate/services/telemetry"
 	"github.com/tollgate/tollgate/services/tenant"
 	"github.com/tollgate/tollgate/services/usage"
 )
@@ -40,6 +41,7 @@ type App struct {
 	Developers *developer.Service
 	Alerts     *alert.Service
 	Budgets    *budget.Service
+	Telemetry  *telemetry.Service
 	Status     *publish.Status
 	Checker    *publish.Checker
 
@@ -149,6 +151,10 @@ func (a *App) services() (err error) {
 	a.Alerts, err = alert.New(alert.Options{
 		Store: store.Alerts{DB: a.db}, Guard: webhookGuard{&guard}, Root: c.Root, PublicURL: strings.TrimRight(c.PublicURL, "/"), Clock: c.Clock,
 	})
+	if err != nil {
+		return err
+	}
+	a.Telemetry, err = telemetry.New(telemetry.Options{Store: store.Telemetry{DB: a.db}, Guard: webhookGuard{&guard}, Root: c.Root, Clock: c.Clock})
 	if err != nil {
 		return err
 	}

@@ -81,6 +81,7 @@ func (w *Worker) metrics() *prometheus.Registry {
 	counter("deposed_total", "Times that another worker took over.", func(s publish.Stats) uint64 { return s.Deposed })
 	w.usageMetrics(r)
 	w.certificateMetrics(r)
+	w.telemetryMetrics(r)
 	return r
 }
 

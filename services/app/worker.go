@@ -25,6 +25,7 @@ import (
 	"github.com/tollgate/tollgate/services/internal/redisbus"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/publish"
+	"github.com/tollgate/tollgate/services/telemetry"
 	"github.com/tollgate/tollgate/services/usage"
 )
 
@@ -60,6 +61,7 @@ type Worker struct {
 	usage     *redisbus.UsageReader
 	// certificates is nil where there is no ACME authority.
 	certificates *acme.Worker
+	shipper      *telemetry.Shipper
 	loops        []loop
 	registry     *prometheus.Registry
 	listener     net.Listener
@@ -94,6 +96,7 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 		return nil, err
 	}
 	w.usage = &redisbus.UsageReader{Redis: a.redis, Keys: edge, Ledger: a.ledger, Consumer: name, Logger: w.log}
+	w.shipper = &telemetry.Shipper{Service: a.Telemetry, Figures: telemetryFigures{a, store.AlertFigures{Usage: a.ledger}}, Logger: w.log}
 	w.loops = []loop{
 		{"publisher", w.publisher.Run},
 		{"usage", w.usage.Run},
@@ -102,6 +105,7 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 		{"budgets", (&redisbus.Budgets{Redis: a.redis, Ledger: a.ledger, Reports: redisbus.NewReports(a.redis, edge), Logger: w.log}).Run},
 		{"alerts", (&alert.Evaluator{Service: a.Alerts, Figures: figures{a, store.AlertFigures{Usage: a.ledger}}, Logger: w.log}).Run},
 		{"notices", alert.NewSender(a.Alerts, letters{a.Tenants}, w.log).Run},
+		{"telemetry", w.shipper.Run},
 		{"domains", w.every(domainsEvery, a.Gateways.RecheckDomains)},
 		{"periods", w.every(time.Second, w.periods)},
 		{"deletions", w.every(time.Second, w.clearDeleted)},

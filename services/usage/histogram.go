@@ -49,6 +49,26 @@ func (h *Histogram) quantile(n uint64, q float64) float64 {
 	return from / 1000
 }
 
+// octave is how many buckets make one: their bounds double from one to the next.
+const octave = 4
+
+// Octaves is the histogram with the buckets of each octave in one: counts between
+// bounds in seconds, the last above them all.
+func (h *Histogram) Octaves() (bounds []float64, counts []uint64) {
+	for i := 0; i < len(h); i += octave {
+		n := uint64(0)
+		for _, v := range h[i:min(i+octave, len(h))] {
+			n += v
+		}
+		counts = append(counts, n)
+		if i+octave < len(h) {
+			_, to := bucketBounds(i + octave - 1)
+			bounds = append(bounds, to/1e6)
+		}
+	}
+	return bounds, counts
+}
+
 // bucketBounds are a bucket's lower and upper bound in microseconds. The last
 // bucket is open; its upper bound is as far as its width would reach.
 func bucketBounds(i int) (from, to float64) {

@@ -1421,6 +1421,186 @@ func (e StreamInputProxyProtocol) Valid() bool {
 	}
 }
 
+// Defines values for TelemetryDestinationFormat.
+const (
+	TelemetryDestinationFormatJSON   TelemetryDestinationFormat = "json"
+	TelemetryDestinationFormatNdjson TelemetryDestinationFormat = "ndjson"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationFormat enum.
+func (e TelemetryDestinationFormat) Valid() bool {
+	switch e {
+	case TelemetryDestinationFormatJSON:
+		return true
+	case TelemetryDestinationFormatNdjson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationOutcomes.
+const (
+	TelemetryDestinationOutcomesFailed  TelemetryDestinationOutcomes = "failed"
+	TelemetryDestinationOutcomesOk      TelemetryDestinationOutcomes = "ok"
+	TelemetryDestinationOutcomesRefused TelemetryDestinationOutcomes = "refused"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationOutcomes enum.
+func (e TelemetryDestinationOutcomes) Valid() bool {
+	switch e {
+	case TelemetryDestinationOutcomesFailed:
+		return true
+	case TelemetryDestinationOutcomesOk:
+		return true
+	case TelemetryDestinationOutcomesRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationSignals.
+const (
+	TelemetryDestinationSignalsLogs    TelemetryDestinationSignals = "logs"
+	TelemetryDestinationSignalsMetrics TelemetryDestinationSignals = "metrics"
+	TelemetryDestinationSignalsTraces  TelemetryDestinationSignals = "traces"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationSignals enum.
+func (e TelemetryDestinationSignals) Valid() bool {
+	switch e {
+	case TelemetryDestinationSignalsLogs:
+		return true
+	case TelemetryDestinationSignalsMetrics:
+		return true
+	case TelemetryDestinationSignalsTraces:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationType.
+const (
+	TelemetryDestinationTypeHTTP TelemetryDestinationType = "http"
+	TelemetryDestinationTypeOtlp TelemetryDestinationType = "otlp"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationType enum.
+func (e TelemetryDestinationType) Valid() bool {
+	switch e {
+	case TelemetryDestinationTypeHTTP:
+		return true
+	case TelemetryDestinationTypeOtlp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationInputFormat.
+const (
+	TelemetryDestinationInputFormatJSON   TelemetryDestinationInputFormat = "json"
+	TelemetryDestinationInputFormatNdjson TelemetryDestinationInputFormat = "ndjson"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationInputFormat enum.
+func (e TelemetryDestinationInputFormat) Valid() bool {
+	switch e {
+	case TelemetryDestinationInputFormatJSON:
+		return true
+	case TelemetryDestinationInputFormatNdjson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationInputOutcomes.
+const (
+	TelemetryDestinationInputOutcomesFailed  TelemetryDestinationInputOutcomes = "failed"
+	TelemetryDestinationInputOutcomesOk      TelemetryDestinationInputOutcomes = "ok"
+	TelemetryDestinationInputOutcomesRefused TelemetryDestinationInputOutcomes = "refused"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationInputOutcomes enum.
+func (e TelemetryDestinationInputOutcomes) Valid() bool {
+	switch e {
+	case TelemetryDestinationInputOutcomesFailed:
+		return true
+	case TelemetryDestinationInputOutcomesOk:
+		return true
+	case TelemetryDestinationInputOutcomesRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationInputSignals.
+const (
+	TelemetryDestinationInputSignalsLogs    TelemetryDestinationInputSignals = "logs"
+	TelemetryDestinationInputSignalsMetrics TelemetryDestinationInputSignals = "metrics"
+	TelemetryDestinationInputSignalsTraces  TelemetryDestinationInputSignals = "traces"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationInputSignals enum.
+func (e TelemetryDestinationInputSignals) Valid() bool {
+	switch e {
+	case TelemetryDestinationInputSignalsLogs:
+		return true
+	case TelemetryDestinationInputSignalsMetrics:
+		return true
+	case TelemetryDestinationInputSignalsTraces:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryDestinationInputType.
+const (
+	TelemetryDestinationInputTypeHTTP TelemetryDestinationInputType = "http"
+	TelemetryDestinationInputTypeOtlp TelemetryDestinationInputType = "otlp"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryDestinationInputType enum.
+func (e TelemetryDestinationInputType) Valid() bool {
+	switch e {
+	case TelemetryDestinationInputTypeHTTP:
+		return true
+	case TelemetryDestinationInputTypeOtlp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TelemetryStateStatus.
+const (
+	TelemetryStateStatusFailing TelemetryStateStatus = "failing"
+	TelemetryStateStatusOff     TelemetryStateStatus = "off"
+	TelemetryStateStatusOk      TelemetryStateStatus = "ok"
+	TelemetryStateStatusWaiting TelemetryStateStatus = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the TelemetryStateStatus enum.
+func (e TelemetryStateStatus) Valid() bool {
+	switch e {
+	case TelemetryStateStatusFailing:
+		return true
+	case TelemetryStateStatusOff:
+		return true
+	case TelemetryStateStatusOk:
+		return true
+	case TelemetryStateStatusWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TracingParent.
 const (
 	Caller TracingParent = "caller"
@@ -2165,6 +2345,36 @@ func (e ListUsagePlansParamsSort) Valid() bool {
 	case ListUsagePlansParamsSortName:
 		return true
 	case ListUsagePlansParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTelemetryDestinationsParamsSort.
+const (
+	ListTelemetryDestinationsParamsSortCreatedAt      ListTelemetryDestinationsParamsSort = "created_at"
+	ListTelemetryDestinationsParamsSortMinusCreatedAt ListTelemetryDestinationsParamsSort = "-created_at"
+	ListTelemetryDestinationsParamsSortMinusName      ListTelemetryDestinationsParamsSort = "-name"
+	ListTelemetryDestinationsParamsSortMinusUpdatedAt ListTelemetryDestinationsParamsSort = "-updated_at"
+	ListTelemetryDestinationsParamsSortName           ListTelemetryDestinationsParamsSort = "name"
+	ListTelemetryDestinationsParamsSortUpdatedAt      ListTelemetryDestinationsParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListTelemetryDestinationsParamsSort enum.
+func (e ListTelemetryDestinationsParamsSort) Valid() bool {
+	switch e {
+	case ListTelemetryDestinationsParamsSortCreatedAt:
+		return true
+	case ListTelemetryDestinationsParamsSortMinusCreatedAt:
+		return true
+	case ListTelemetryDestinationsParamsSortMinusName:
+		return true
+	case ListTelemetryDestinationsParamsSortMinusUpdatedAt:
+		return true
+	case ListTelemetryDestinationsParamsSortName:
+		return true
+	case ListTelemetryDestinationsParamsSortUpdatedAt:
 		return true
 	default:
 		return false
@@ -4897,6 +5107,154 @@ type Target struct {
 	Weight *int `json:"weight,omitempty"`
 }
 
+// TelemetryDestination defines model for TelemetryDestination.
+type TelemetryDestination struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// Enabled Default true
+	Enabled bool `json:"enabled"`
+
+	// Format http: one array, or one object a line; default json
+	Format *TelemetryDestinationFormat `json:"format,omitempty"`
+
+	// Gateways Ids or names; default all
+	Gateways *[]string `json:"gateways,omitempty"`
+	Gzip     *bool     `json:"gzip,omitempty"`
+
+	// HeaderNames Names of the header fields whose values are kept
+	HeaderNames *[]string `json:"header_names,omitempty"`
+	ID          string    `json:"id"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name Name `json:"name"`
+
+	// Outcomes Of the requests whose log records are sent; default all
+	Outcomes *[]TelemetryDestinationOutcomes `json:"outcomes,omitempty"`
+
+	// Sample Share of the log records of requests that went well; default all
+	Sample *float64 `json:"sample,omitempty"`
+
+	// Signals What is sent; http: logs alone. Traces are of gateways with `tracing`
+	Signals []TelemetryDestinationSignals `json:"signals"`
+	State   TelemetryState                `json:"state"`
+
+	// Type `otlp`: OpenTelemetry's protocol over HTTP, binary; `http`: log records as JSON
+	Type      TelemetryDestinationType `json:"type"`
+	UpdatedAt time.Time                `json:"updated_at"`
+
+	// URL otlp: the base of `/v1/logs`, `/v1/traces` and `/v1/metrics`; http: the URL itself. Must be https
+	//
+	// Example: https://otel.example.com
+	URL string `json:"url"`
+}
+
+// TelemetryDestinationFormat http: one array, or one object a line; default json
+type TelemetryDestinationFormat string
+
+// TelemetryDestinationOutcomes defines model for TelemetryDestination.Outcomes.
+type TelemetryDestinationOutcomes string
+
+// TelemetryDestinationSignals defines model for TelemetryDestination.Signals.
+type TelemetryDestinationSignals string
+
+// TelemetryDestinationType `otlp`: OpenTelemetry's protocol over HTTP, binary; `http`: log records as JSON
+type TelemetryDestinationType string
+
+// TelemetryDestinationInput defines model for TelemetryDestinationInput.
+type TelemetryDestinationInput struct {
+	// Enabled Default true
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Format http: one array, or one object a line; default json
+	Format *TelemetryDestinationInputFormat `json:"format,omitempty"`
+
+	// Gateways Ids or names; default all
+	Gateways *[]string `json:"gateways,omitempty"`
+	Gzip     *bool     `json:"gzip,omitempty"`
+
+	// Headers Fields sent with every batch, such as Authorization. Write-only
+	Headers *map[string]string `json:"headers,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name *Name `json:"name,omitempty"`
+
+	// Outcomes Of the requests whose log records are sent; default all
+	Outcomes *[]TelemetryDestinationInputOutcomes `json:"outcomes,omitempty"`
+
+	// Sample Share of the log records of requests that went well; default all
+	Sample *float64 `json:"sample,omitempty"`
+
+	// Signals What is sent; http: logs alone. Traces are of gateways with `tracing`
+	Signals *[]TelemetryDestinationInputSignals `json:"signals,omitempty"`
+
+	// Type `otlp`: OpenTelemetry's protocol over HTTP, binary; `http`: log records as JSON
+	Type TelemetryDestinationInputType `json:"type"`
+
+	// URL otlp: the base of `/v1/logs`, `/v1/traces` and `/v1/metrics`; http: the URL itself. Must be https
+	//
+	// Example: https://otel.example.com
+	URL string `json:"url"`
+}
+
+// TelemetryDestinationInputFormat http: one array, or one object a line; default json
+type TelemetryDestinationInputFormat string
+
+// TelemetryDestinationInputOutcomes defines model for TelemetryDestinationInput.Outcomes.
+type TelemetryDestinationInputOutcomes string
+
+// TelemetryDestinationInputSignals defines model for TelemetryDestinationInput.Signals.
+type TelemetryDestinationInputSignals string
+
+// TelemetryDestinationInputType `otlp`: OpenTelemetry's protocol over HTTP, binary; `http`: log records as JSON
+type TelemetryDestinationInputType string
+
+// TelemetryDestinationList defines model for TelemetryDestinationList.
+type TelemetryDestinationList struct {
+	Items      []TelemetryDestination `json:"items"`
+	NextCursor *string                `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
+}
+
+// TelemetryState defines model for TelemetryState.
+type TelemetryState struct {
+	// Dropped Records that were skipped: too many waited, or they were refused
+	Dropped int64 `json:"dropped"`
+
+	// Error Of the last failure
+	Error *string `json:"error,omitempty"`
+
+	// Failures In a row
+	Failures    int        `json:"failures"`
+	LastFailure *time.Time `json:"last_failure,omitempty"`
+	LastSuccess *time.Time `json:"last_success,omitempty"`
+
+	// Sent Records that were taken
+	Sent   int64                `json:"sent"`
+	Status TelemetryStateStatus `json:"status"`
+
+	// StatusCode What was answered then; none: there was no answer
+	StatusCode *int `json:"status_code,omitempty"`
+}
+
+// TelemetryStateStatus defines model for TelemetryState.Status.
+type TelemetryStateStatus string
+
+// TelemetryTest defines model for TelemetryTest.
+type TelemetryTest struct {
+	Error *string `json:"error,omitempty"`
+	Ok    bool    `json:"ok"`
+
+	// StatusCode What was answered; none: there was no answer
+	StatusCode *int    `json:"status_code,omitempty"`
+	TookMs     float64 `json:"took_ms"`
+}
+
 // TestAnswer defines model for TestAnswer.
 type TestAnswer struct {
 	// Body Where it is UTF-8 text
@@ -5552,6 +5910,9 @@ type SecretAnswer = Secret
 
 // StreamAnswer defines model for StreamAnswer.
 type StreamAnswer = Stream
+
+// TelemetryDestinationAnswer defines model for TelemetryDestinationAnswer.
+type TelemetryDestinationAnswer = TelemetryDestination
 
 // TokenAnswer defines model for TokenAnswer.
 type TokenAnswer = Token
@@ -6376,6 +6737,51 @@ type SignupParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// ListTelemetryDestinationsParams defines parameters for ListTelemetryDestinations.
+type ListTelemetryDestinationsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListTelemetryDestinationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+}
+
+// ListTelemetryDestinationsParamsSort defines parameters for ListTelemetryDestinations.
+type ListTelemetryDestinationsParamsSort string
+
+// CreateTelemetryDestinationParams defines parameters for CreateTelemetryDestination.
+type CreateTelemetryDestinationParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteTelemetryDestinationParams defines parameters for DeleteTelemetryDestination.
+type DeleteTelemetryDestinationParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutTelemetryDestinationParams defines parameters for PutTelemetryDestination.
+type PutTelemetryDestinationParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// TestTelemetryDestinationParams defines parameters for TestTelemetryDestination.
+type TestTelemetryDestinationParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // ListTokensParams defines parameters for ListTokens.
 type ListTokensParams struct {
 	// Limit Items of a page
@@ -6582,6 +6988,12 @@ type ResetPasswordJSONRequestBody = PasswordResetInput
 
 // SignupJSONRequestBody defines body for Signup for application/json ContentType.
 type SignupJSONRequestBody = SignupInput
+
+// CreateTelemetryDestinationJSONRequestBody defines body for CreateTelemetryDestination for application/json ContentType.
+type CreateTelemetryDestinationJSONRequestBody = TelemetryDestinationInput
+
+// PutTelemetryDestinationJSONRequestBody defines body for PutTelemetryDestination for application/json ContentType.
+type PutTelemetryDestinationJSONRequestBody = TelemetryDestinationInput
 
 // CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
 type CreateTokenJSONRequestBody = TokenInput
@@ -7162,6 +7574,24 @@ type ServerInterface interface {
 	// GetSubscription The organization's plan and its current period
 	// (GET /v1/subscription)
 	GetSubscription(ctx echo.Context) error
+	// ListTelemetryDestinations Where the organization has its telemetry sent, and how that goes
+	// (GET /v1/telemetry/destinations)
+	ListTelemetryDestinations(ctx echo.Context, params ListTelemetryDestinationsParams) error
+	// CreateTelemetryDestination Send telemetry somewhere from now on
+	// (POST /v1/telemetry/destinations)
+	CreateTelemetryDestination(ctx echo.Context, params CreateTelemetryDestinationParams) error
+	// DeleteTelemetryDestination Send nothing there any more
+	// (DELETE /v1/telemetry/destinations/{name})
+	DeleteTelemetryDestination(ctx echo.Context, name NameParam, params DeleteTelemetryDestinationParams) error
+	// GetTelemetryDestination One telemetry destination
+	// (GET /v1/telemetry/destinations/{name})
+	GetTelemetryDestination(ctx echo.Context, name NameParam) error
+	// PutTelemetryDestination Make or replace a telemetry destination
+	// (PUT /v1/telemetry/destinations/{name})
+	PutTelemetryDestination(ctx echo.Context, name NameParam, params PutTelemetryDestinationParams) error
+	// TestTelemetryDestination Send one made-up record of each signal and say what came back
+	// (POST /v1/telemetry/destinations/{name}/test)
+	TestTelemetryDestination(ctx echo.Context, name NameParam, params TestTelemetryDestinationParams) error
 	// ListTokens Management tokens of the organization, without their secrets
 	// (GET /v1/tokens)
 	ListTokens(ctx echo.Context, params ListTokensParams) error
@@ -11820,6 +12250,205 @@ func (w *ServerInterfaceWrapper) GetSubscription(ctx echo.Context) error {
 	return err
 }
 
+// ListTelemetryDestinations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTelemetryDestinations(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTelemetryDestinationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTelemetryDestinations(ctx, params)
+	return err
+}
+
+// CreateTelemetryDestination converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateTelemetryDestination(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateTelemetryDestinationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateTelemetryDestination(ctx, params)
+	return err
+}
+
+// DeleteTelemetryDestination converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteTelemetryDestination(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteTelemetryDestinationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteTelemetryDestination(ctx, name, params)
+	return err
+}
+
+// GetTelemetryDestination converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTelemetryDestination(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTelemetryDestination(ctx, name)
+	return err
+}
+
+// PutTelemetryDestination converts echo context to params.
+func (w *ServerInterfaceWrapper) PutTelemetryDestination(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutTelemetryDestinationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutTelemetryDestination(ctx, name, params)
+	return err
+}
+
+// TestTelemetryDestination converts echo context to params.
+func (w *ServerInterfaceWrapper) TestTelemetryDestination(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TestTelemetryDestinationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TestTelemetryDestination(ctx, name, params)
+	return err
+}
+
 // ListTokens converts echo context to params.
 func (w *ServerInterfaceWrapper) ListTokens(ctx echo.Context) error {
 	var err error
@@ -12122,6 +12751,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/requests/:request_id", wrapper.GetRequest, options.OperationMiddlewares["getRequest"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/usage", wrapper.GetUsage, options.OperationMiddlewares["getUsage"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/logs", wrapper.GetLogs, options.OperationMiddlewares["getLogs"]...)
+	router.GET(options.BaseURL+"/v1/telemetry/destinations", wrapper.ListTelemetryDestinations, options.OperationMiddlewares["listTelemetryDestinations"]...)
+	router.POST(options.BaseURL+"/v1/telemetry/destinations", wrapper.CreateTelemetryDestination, options.OperationMiddlewares["createTelemetryDestination"]...)
+	router.DELETE(options.BaseURL+"/v1/telemetry/destinations/:name", wrapper.DeleteTelemetryDestination, options.OperationMiddlewares["deleteTelemetryDestination"]...)
+	router.GET(options.BaseURL+"/v1/telemetry/destinations/:name", wrapper.GetTelemetryDestination, options.OperationMiddlewares["getTelemetryDestination"]...)
+	router.PUT(options.BaseURL+"/v1/telemetry/destinations/:name", wrapper.PutTelemetryDestination, options.OperationMiddlewares["putTelemetryDestination"]...)
+	router.POST(options.BaseURL+"/v1/telemetry/destinations/:name/test", wrapper.TestTelemetryDestination, options.OperationMiddlewares["testTelemetryDestination"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/alerts", wrapper.ListAlerts, options.OperationMiddlewares["listAlerts"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/alerts", wrapper.CreateAlert, options.OperationMiddlewares["createAlert"]...)
 	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/alerts/:name", wrapper.DeleteAlert, options.OperationMiddlewares["deleteAlert"]...)
@@ -12361,6 +12996,15 @@ type StreamAnswerJSONResponse struct {
 	Body Stream
 
 	Headers StreamAnswerResponseHeaders
+}
+
+type TelemetryDestinationAnswerResponseHeaders struct {
+	ETag *string
+}
+type TelemetryDestinationAnswerJSONResponse struct {
+	Body TelemetryDestination
+
+	Headers TelemetryDestinationAnswerResponseHeaders
 }
 
 type TokenAnswerResponseHeaders struct {
@@ -19242,6 +19886,278 @@ func (response GetSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitGe
 	return err
 }
 
+type ListTelemetryDestinationsRequestObject struct {
+	Params ListTelemetryDestinationsParams
+}
+
+type ListTelemetryDestinationsResponseObject interface {
+	VisitListTelemetryDestinationsResponse(w http.ResponseWriter) error
+}
+
+type ListTelemetryDestinations200JSONResponse TelemetryDestinationList
+
+func (response ListTelemetryDestinations200JSONResponse) VisitListTelemetryDestinationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTelemetryDestinationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListTelemetryDestinationsdefaultApplicationProblemPlusJSONResponse) VisitListTelemetryDestinationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTelemetryDestinationRequestObject struct {
+	Params CreateTelemetryDestinationParams
+	Body   *CreateTelemetryDestinationJSONRequestBody
+}
+
+type CreateTelemetryDestinationResponseObject interface {
+	VisitCreateTelemetryDestinationResponse(w http.ResponseWriter) error
+}
+
+type CreateTelemetryDestination201JSONResponse struct {
+	TelemetryDestinationAnswerJSONResponse
+}
+
+func (response CreateTelemetryDestination201JSONResponse) VisitCreateTelemetryDestinationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTelemetryDestinationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateTelemetryDestinationdefaultApplicationProblemPlusJSONResponse) VisitCreateTelemetryDestinationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTelemetryDestinationRequestObject struct {
+	Name   NameParam `json:"name"`
+	Params DeleteTelemetryDestinationParams
+}
+
+type DeleteTelemetryDestinationResponseObject interface {
+	VisitDeleteTelemetryDestinationResponse(w http.ResponseWriter) error
+}
+
+type DeleteTelemetryDestination204Response struct {
+}
+
+func (response DeleteTelemetryDestination204Response) VisitDeleteTelemetryDestinationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteTelemetryDestinationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteTelemetryDestinationdefaultApplicationProblemPlusJSONResponse) VisitDeleteTelemetryDestinationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTelemetryDestinationRequestObject struct {
+	Name NameParam `json:"name"`
+}
+
+type GetTelemetryDestinationResponseObject interface {
+	VisitGetTelemetryDestinationResponse(w http.ResponseWriter) error
+}
+
+type GetTelemetryDestination200JSONResponse struct {
+	TelemetryDestinationAnswerJSONResponse
+}
+
+func (response GetTelemetryDestination200JSONResponse) VisitGetTelemetryDestinationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTelemetryDestinationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTelemetryDestinationdefaultApplicationProblemPlusJSONResponse) VisitGetTelemetryDestinationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutTelemetryDestinationRequestObject struct {
+	Name   NameParam `json:"name"`
+	Params PutTelemetryDestinationParams
+	Body   *PutTelemetryDestinationJSONRequestBody
+}
+
+type PutTelemetryDestinationResponseObject interface {
+	VisitPutTelemetryDestinationResponse(w http.ResponseWriter) error
+}
+
+type PutTelemetryDestination200JSONResponse struct {
+	TelemetryDestinationAnswerJSONResponse
+}
+
+func (response PutTelemetryDestination200JSONResponse) VisitPutTelemetryDestinationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutTelemetryDestination201ResponseHeaders struct {
+	ETag *string
+}
+
+type PutTelemetryDestination201JSONResponse struct {
+	Body    TelemetryDestination
+	Headers PutTelemetryDestination201ResponseHeaders
+}
+
+func (response PutTelemetryDestination201JSONResponse) VisitPutTelemetryDestinationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutTelemetryDestinationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutTelemetryDestinationdefaultApplicationProblemPlusJSONResponse) VisitPutTelemetryDestinationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestTelemetryDestinationRequestObject struct {
+	Name   NameParam `json:"name"`
+	Params TestTelemetryDestinationParams
+}
+
+type TestTelemetryDestinationResponseObject interface {
+	VisitTestTelemetryDestinationResponse(w http.ResponseWriter) error
+}
+
+type TestTelemetryDestination200JSONResponse TelemetryTest
+
+func (response TestTelemetryDestination200JSONResponse) VisitTestTelemetryDestinationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestTelemetryDestinationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestTelemetryDestinationdefaultApplicationProblemPlusJSONResponse) VisitTestTelemetryDestinationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListTokensRequestObject struct {
 	Params ListTokensParams
 }
@@ -20076,6 +20992,24 @@ type StrictServerInterface interface {
 	// GetSubscription The organization's plan and its current period
 	// (GET /v1/subscription)
 	GetSubscription(ctx context.Context, request GetSubscriptionRequestObject) (GetSubscriptionResponseObject, error)
+	// ListTelemetryDestinations Where the organization has its telemetry sent, and how that goes
+	// (GET /v1/telemetry/destinations)
+	ListTelemetryDestinations(ctx context.Context, request ListTelemetryDestinationsRequestObject) (ListTelemetryDestinationsResponseObject, error)
+	// CreateTelemetryDestination Send telemetry somewhere from now on
+	// (POST /v1/telemetry/destinations)
+	CreateTelemetryDestination(ctx context.Context, request CreateTelemetryDestinationRequestObject) (CreateTelemetryDestinationResponseObject, error)
+	// DeleteTelemetryDestination Send nothing there any more
+	// (DELETE /v1/telemetry/destinations/{name})
+	DeleteTelemetryDestination(ctx context.Context, request DeleteTelemetryDestinationRequestObject) (DeleteTelemetryDestinationResponseObject, error)
+	// GetTelemetryDestination One telemetry destination
+	// (GET /v1/telemetry/destinations/{name})
+	GetTelemetryDestination(ctx context.Context, request GetTelemetryDestinationRequestObject) (GetTelemetryDestinationResponseObject, error)
+	// PutTelemetryDestination Make or replace a telemetry destination
+	// (PUT /v1/telemetry/destinations/{name})
+	PutTelemetryDestination(ctx context.Context, request PutTelemetryDestinationRequestObject) (PutTelemetryDestinationResponseObject, error)
+	// TestTelemetryDestination Send one made-up record of each signal and say what came back
+	// (POST /v1/telemetry/destinations/{name}/test)
+	TestTelemetryDestination(ctx context.Context, request TestTelemetryDestinationRequestObject) (TestTelemetryDestinationResponseObject, error)
 	// ListTokens Management tokens of the organization, without their secrets
 	// (GET /v1/tokens)
 	ListTokens(ctx context.Context, request ListTokensRequestObject) (ListTokensResponseObject, error)
@@ -25672,6 +26606,205 @@ func (sh *strictHandler) GetSubscription(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetSubscriptionResponseObject); ok {
 		return validResponse.VisitGetSubscriptionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTelemetryDestinations operation middleware
+func (sh *strictHandler) ListTelemetryDestinations(ctx echo.Context, params ListTelemetryDestinationsParams) error {
+	var request ListTelemetryDestinationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTelemetryDestinations(ctx.Request().Context(), request.(ListTelemetryDestinationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTelemetryDestinations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTelemetryDestinationsResponseObject); ok {
+		return validResponse.VisitListTelemetryDestinationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateTelemetryDestination operation middleware
+func (sh *strictHandler) CreateTelemetryDestination(ctx echo.Context, params CreateTelemetryDestinationParams) error {
+	var request CreateTelemetryDestinationRequestObject
+
+	request.Params = params
+
+	var body CreateTelemetryDestinationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTelemetryDestination(ctx.Request().Context(), request.(CreateTelemetryDestinationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTelemetryDestination")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateTelemetryDestinationResponseObject); ok {
+		return validResponse.VisitCreateTelemetryDestinationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteTelemetryDestination operation middleware
+func (sh *strictHandler) DeleteTelemetryDestination(ctx echo.Context, name NameParam, params DeleteTelemetryDestinationParams) error {
+	var request DeleteTelemetryDestinationRequestObject
+
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTelemetryDestination(ctx.Request().Context(), request.(DeleteTelemetryDestinationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTelemetryDestination")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteTelemetryDestinationResponseObject); ok {
+		return validResponse.VisitDeleteTelemetryDestinationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTelemetryDestination operation middleware
+func (sh *strictHandler) GetTelemetryDestination(ctx echo.Context, name NameParam) error {
+	var request GetTelemetryDestinationRequestObject
+
+	request.Name = name
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTelemetryDestination(ctx.Request().Context(), request.(GetTelemetryDestinationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTelemetryDestination")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTelemetryDestinationResponseObject); ok {
+		return validResponse.VisitGetTelemetryDestinationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutTelemetryDestination operation middleware
+func (sh *strictHandler) PutTelemetryDestination(ctx echo.Context, name NameParam, params PutTelemetryDestinationParams) error {
+	var request PutTelemetryDestinationRequestObject
+
+	request.Name = name
+	request.Params = params
+
+	var body PutTelemetryDestinationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutTelemetryDestination(ctx.Request().Context(), request.(PutTelemetryDestinationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutTelemetryDestination")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutTelemetryDestinationResponseObject); ok {
+		return validResponse.VisitPutTelemetryDestinationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TestTelemetryDestination operation middleware
+func (sh *strictHandler) TestTelemetryDestination(ctx echo.Context, name NameParam, params TestTelemetryDestinationParams) error {
+	var request TestTelemetryDestinationRequestObject
+
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TestTelemetryDestination(ctx.Request().Context(), request.(TestTelemetryDestinationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestTelemetryDestination")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TestTelemetryDestinationResponseObject); ok {
+		return validResponse.VisitTestTelemetryDestinationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

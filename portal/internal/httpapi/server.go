@@ -27,6 +27,7 @@ import (
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/plan"
 	"github.com/tollgate/tollgate/services/publish"
+	"github.com/tollgate/tollgate/services/telemetry"
 	"github.com/tollgate/tollgate/services/tenant"
 	"github.com/tollgate/tollgate/services/usage"
 )
@@ -43,6 +44,7 @@ type Services struct {
 	Usage      *usage.Service
 	Developers *developer.Service
 	Alerts     *alert.Service
+	Telemetry  *telemetry.Service
 	Budgets    *budget.Service
 }
 
@@ -95,6 +97,7 @@ type Server struct {
 	edge       *url.URL
 	relay      *relay.Relay
 	relayPace  *pace.Limiter
+	testPace   *pace.Limiter // of telemetry destinations
 	echoURL    string
 	mail       bool
 	references references
@@ -113,7 +116,8 @@ func New(cfg Config) (*Server, error) {
 		clock: cfg.Clock, log: cfg.Logger, csrf: http.NewCrossOriginProtection(),
 		secure: cfg.PublicURL.Scheme == "https", trusted: cfg.TrustedProxies, draining: cfg.Draining, observe: cfg.Observe, echo: echo.New(),
 		edge: cfg.EdgePublicURL, relay: cfg.Relay, relayPace: pace.New(relayEvery, relayBurst, relayKeys, cfg.Clock),
-		echoURL: cfg.EchoURL, mail: cfg.Mail,
+		testPace: pace.New(testEvery, testBurst, testKeys, cfg.Clock),
+		echoURL:  cfg.EchoURL, mail: cfg.Mail,
 	}
 	if s.observe == nil {
 		s.observe = func(string, int, time.Duration) {}

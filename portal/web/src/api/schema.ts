@@ -1741,6 +1741,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/telemetry/destinations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the organization has its telemetry sent, and how that goes */
+        get: operations["listTelemetryDestinations"];
+        put?: never;
+        /**
+         * Send telemetry somewhere from now on
+         * @description Access log records arrive at least once, in batches; one that is sent again has the same
+         *     `Tollgate-Batch` (type `http`). Metrics are totals of the day (UTC), sent each minute.
+         */
+        post: operations["createTelemetryDestination"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/telemetry/destinations/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        /** One telemetry destination */
+        get: operations["getTelemetryDestination"];
+        /**
+         * Make or replace a telemetry destination
+         * @description Without `headers` those that there are stay, unless the URL leads to another host.
+         */
+        put: operations["putTelemetryDestination"];
+        post?: never;
+        /** Send nothing there any more */
+        delete: operations["deleteTelemetryDestination"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/telemetry/destinations/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send one made-up record of each signal and say what came back */
+        post: operations["testTelemetryDestination"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/alerts": {
         parameters: {
             query?: never;
@@ -5103,6 +5170,123 @@ export interface components {
             items: components["schemas"]["AlertDelivery"][];
             next_cursor?: string;
         };
+        TelemetryDestinationInput: {
+            name?: components["schemas"]["Name"];
+            /** @description Default true */
+            enabled?: boolean;
+            /**
+             * @description `otlp`: OpenTelemetry's protocol over HTTP, binary; `http`: log records as JSON
+             * @enum {string}
+             */
+            type: "otlp" | "http";
+            /**
+             * @description otlp: the base of `/v1/logs`, `/v1/traces` and `/v1/metrics`; http: the URL itself. Must be https
+             * @example https://otel.example.com
+             */
+            url: string;
+            /** @description What is sent; http: logs alone. Traces are of gateways with `tracing` */
+            signals?: ("logs" | "traces" | "metrics")[];
+            /**
+             * @description http: one array, or one object a line; default json
+             * @enum {string}
+             */
+            format?: "json" | "ndjson";
+            gzip?: boolean;
+            /** @description Ids or names; default all */
+            gateways?: string[];
+            /** @description Of the requests whose log records are sent; default all */
+            outcomes?: ("ok" | "refused" | "failed")[];
+            /**
+             * Format: double
+             * @description Share of the log records of requests that went well; default all
+             */
+            sample?: number;
+            /** @description Fields sent with every batch, such as Authorization. Write-only */
+            headers?: {
+                [key: string]: string;
+            };
+        };
+        TelemetryDestination: {
+            name: components["schemas"]["Name"];
+            /** @description Default true */
+            enabled: boolean;
+            /**
+             * @description `otlp`: OpenTelemetry's protocol over HTTP, binary; `http`: log records as JSON
+             * @enum {string}
+             */
+            type: "otlp" | "http";
+            /**
+             * @description otlp: the base of `/v1/logs`, `/v1/traces` and `/v1/metrics`; http: the URL itself. Must be https
+             * @example https://otel.example.com
+             */
+            url: string;
+            /** @description What is sent; http: logs alone. Traces are of gateways with `tracing` */
+            signals: ("logs" | "traces" | "metrics")[];
+            /**
+             * @description http: one array, or one object a line; default json
+             * @enum {string}
+             */
+            format?: "json" | "ndjson";
+            gzip?: boolean;
+            /** @description Ids or names; default all */
+            gateways?: string[];
+            /** @description Of the requests whose log records are sent; default all */
+            outcomes?: ("ok" | "refused" | "failed")[];
+            /**
+             * Format: double
+             * @description Share of the log records of requests that went well; default all
+             */
+            sample?: number;
+            id: string;
+            /** @description Names of the header fields whose values are kept */
+            header_names?: string[];
+            state: components["schemas"]["TelemetryState"];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        TelemetryState: {
+            /** @enum {string} */
+            status: "off" | "waiting" | "ok" | "failing";
+            /** Format: date-time */
+            last_success?: string;
+            /** Format: date-time */
+            last_failure?: string;
+            /** @description Of the last failure */
+            error?: string;
+            /** @description What was answered then; none: there was no answer */
+            status_code?: number;
+            /** @description In a row */
+            failures: number;
+            /**
+             * Format: int64
+             * @description Records that were taken
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @description Records that were skipped: too many waited, or they were refused
+             */
+            dropped: number;
+        };
+        TelemetryDestinationList: {
+            items: components["schemas"]["TelemetryDestination"][];
+            next_cursor?: string;
+            /**
+             * Format: int64
+             * @description What the whole list holds, where `count` asks for it
+             */
+            total?: number;
+        };
+        TelemetryTest: {
+            ok: boolean;
+            /** @description What was answered; none: there was no answer */
+            status_code?: number;
+            /** Format: double */
+            took_ms: number;
+            error?: string;
+        };
         HealthReport: {
             edges: {
                 edge: string;
@@ -5318,6 +5502,16 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Alert"];
+            };
+        };
+        /** @description The telemetry destination */
+        TelemetryDestinationAnswer: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["TelemetryDestination"];
             };
         };
         /** @description The usage plan */
@@ -8398,6 +8592,150 @@ export interface operations {
                     "application/json": components["schemas"]["LogList"];
                     "text/csv": string;
                     "text/event-stream": string;
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listTelemetryDestinations: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+                /** @description Only what holds this text, in upper or lower case */
+                q?: components["parameters"]["SearchParam"];
+                /** @description Order; `-` turns it round. A cursor belongs to the order and the filters it came from */
+                sort?: components["parameters"]["SortParam"];
+                /** @description Also count what the whole list holds, as `total` */
+                count?: components["parameters"]["CountParam"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Destinations */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TelemetryDestinationList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    createTelemetryDestination: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TelemetryDestinationInput"];
+            };
+        };
+        responses: {
+            201: components["responses"]["TelemetryDestinationAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getTelemetryDestination: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["TelemetryDestinationAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    putTelemetryDestination: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TelemetryDestinationInput"];
+            };
+        };
+        responses: {
+            200: components["responses"]["TelemetryDestinationAnswer"];
+            201: components["responses"]["TelemetryDestinationAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteTelemetryDestination: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The destination is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    testTelemetryDestination: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What came back */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TelemetryTest"];
                 };
             };
             default: components["responses"]["ProblemAnswer"];
