@@ -21,7 +21,7 @@ var rules = []rule{
 		why: "a policy is given nothing that can block or that belongs to one engine",
 	},
 	{
-		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/sql", "gateway-edge/policy/lambda", "gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/provider", "gateway-edge/policy/oidclogin", "gateway-edge/policy/expression", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpctranscode", "gateway-edge/policy/jq", "gateway-edge/policy/connect", "gateway-edge/policy/jsonschema", "gateway-edge/policy/graphql", "gateway-edge/policy/basic", "gateway-edge/policy/compress", "gateway-edge/policy/waf", "gateway-edge/policy/graphqllimits"},
+		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/sql", "gateway-edge/policy/lambda", "gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/provider", "gateway-edge/policy/oidclogin", "gateway-edge/policy/expression", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpctranscode", "gateway-edge/policy/jq", "gateway-edge/policy/connect", "gateway-edge/policy/jsonschema", "gateway-edge/policy/graphql", "gateway-edge/policy/basic", "gateway-edge/policy/coding", "gateway-edge/policy/compress", "gateway-edge/policy/waf", "gateway-edge/policy/graphqllimits"},
 		may:   append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, sharedByPolicies...),
 		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why:   "a policy knows the SDK only: neither another policy nor Redis nor a socket",
@@ -50,6 +50,11 @@ var rules = []rule{
 		room: "gateway-edge/policy/compress", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/klauspost/compress", "lib:github.com/andybalholm/brotli"}, sharedByPolicies...),
 		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why:   "encoders are given bytes",
+	},
+	{
+		room: "gateway-edge/policy/coding", may: []string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/klauspost/compress", "lib:github.com/andybalholm/brotli"},
+		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
+		why:   "decoders are given bytes",
 	},
 	{
 		room: "gateway-edge/policy/jq", may: append([]string{"std", "services/contract", "lib:github.com/itchyny/gojq"}, sharedByPolicies...),
