@@ -106,6 +106,7 @@ func TestPolicy(t *testing.T) {
 			passes(jsonBody(`{"name":"Anna Berg","items":[{"sku":"AB-1","n":2,"price":19.9,"gift":true,"note":null}]}`)),
 			passes(ask("POST", "/", "", "application/x-www-form-urlencoded", "a=1&b=two")),
 			blocked(ask("GET", "/orders", "id=1%27%20OR%20%271%27%3D%271%27%20--%20", "", ""), "942100", "score"),
+			blocked(ask("GET", "/orders", "id=2.2250738585072011e-308", "", ""), "942220 "),
 			blocked(jsonBody(`{"name":"`+injection+`"}`), "942100"),
 			blocked(jsonBody(`{"`+injection+`":1}`), "942100"),
 			blocked(ask("POST", "/", "", "application/x-www-form-urlencoded", "a=<script>alert(1)</script>"), "941100"),

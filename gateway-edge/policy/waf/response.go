@@ -41,7 +41,7 @@ Include @crs-setup.conf.example
 SecRuleEngine DetectionOnly
 SecAuditEngine Off
 SecDebugLogLevel 0
-SecRxPreFilter On
+SecRxPreFilter Off
 SecRequestBodyAccess Off
 SecResponseBodyAccess On
 SecResponseBodyMimeType %s
