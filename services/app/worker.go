@@ -25,6 +25,7 @@ import (
 	"github.com/tollgate/tollgate/services/internal/redisbus"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/publish"
+	"github.com/tollgate/tollgate/services/release"
 	"github.com/tollgate/tollgate/services/telemetry"
 	"github.com/tollgate/tollgate/services/usage"
 )
@@ -104,6 +105,7 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 		{"retention", (&usage.Keeper{Ledger: a.ledger, Logs: a.ledger, Retention: a.retention(), Clock: a.Config.Clock, Logger: w.log}).Run},
 		{"budgets", (&redisbus.Budgets{Redis: a.redis, Ledger: a.ledger, Reports: redisbus.NewReports(a.redis, edge), Logger: w.log}).Run},
 		{"alerts", (&alert.Evaluator{Service: a.Alerts, Figures: figures{a, store.AlertFigures{Usage: a.ledger}}, Logger: w.log}).Run},
+		{"releases", (&release.Runner{Gateways: releases{a.Gateways}, Figures: releaseFigures{a.Usage}, Clock: a.Config.Clock, Logger: w.log}).Run},
 		{"notices", alert.NewSender(a.Alerts, letters{a.Tenants}, w.log).Run},
 		{"telemetry", w.shipper.Run},
 		{"domains", w.every(domainsEvery, a.Gateways.RecheckDomains)},

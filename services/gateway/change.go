@@ -36,7 +36,11 @@ type edit struct {
 	action       string       // of the audit line; the resource is the gateway unless one item changed
 	restoredFrom uint64
 	whole        bool // store the whole document with the version
-	apply        func(*draft) error
+	// release is a worker's move of a release, with its own action, summary and reason
+	// in history and audit. Every other edit leaves releases where they are.
+	release         bool
+	summary, reason string
+	apply           func(*draft) error
 	// rebase turns pointers into the document into pointers into what was sent.
 	rebase func(contract.FieldErrors, *draft) contract.FieldErrors
 }
@@ -103,6 +107,11 @@ func (s *Service) review(e edit, g *Gateway, before *Config, d *draft) ([]Change
 	errs = append(errs, routes.identify(before, &d.config)...)
 	errs = append(errs, usagePlans.identify(before, &d.config)...)
 	errs = append(errs, streams.identify(before, &d.config)...)
+	if !e.release {
+		if err := keepReleases(before, &d.config); err != nil {
+			return nil, err
+		}
+	}
 	portErrs, err := s.choosePorts(before, d)
 	if err != nil {
 		return nil, err
@@ -188,7 +197,7 @@ func (s *Service) write(ctx context.Context, tx Tx, e edit, d *draft, out *done)
 	}
 	return s.commit(ctx, tx, commit{
 		gateway: g, action: e.action, config: &out.config, changes: out.changes,
-		whole: e.whole, restoredFrom: e.restoredFrom,
+		whole: e.whole, restoredFrom: e.restoredFrom, release: e.release, summary: e.summary, reason: e.reason,
 	})
 }
 

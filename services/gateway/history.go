@@ -25,6 +25,9 @@ type commit struct {
 	changes      []Change
 	whole        bool
 	restoredFrom uint64
+
+	release         bool
+	summary, reason string
 }
 
 // commit writes the version, the audit line and the outbox row.
@@ -40,6 +43,9 @@ func (s *Service) commit(ctx context.Context, tx Tx, c commit) error {
 	}
 	if g.Version == 1 {
 		h.Summary = "create gateway " + g.Name
+	}
+	if c.release {
+		h.Summary = c.summary
 	}
 	var err error
 	if h.Delta, err = pack(c.changes); err != nil {
@@ -63,12 +69,14 @@ func (s *Service) commit(ctx context.Context, tx Tx, c commit) error {
 	}
 	change := core.Change{
 		Action: c.action, ResourceType: "gateway", ResourceID: g.ID, ResourceName: g.Name, Gateway: g.ID,
-		Detail:  auditDetail{Version: g.Version, Summary: h.Summary},
+		Detail:  auditDetail{Version: g.Version, Summary: h.Summary, Reason: c.reason},
 		Publish: []core.Publish{{Kind: core.PublishGateway, ID: g.ID, Gateway: g.ID, Version: g.Version}},
 	}
 	if len(c.changes) == 1 && c.changes[0].ID != "" {
 		one := &c.changes[0]
-		change.Action = one.Kind + "." + one.Verb()
+		if !c.release {
+			change.Action = one.Kind + "." + one.Verb()
+		}
 		change.ResourceType, change.ResourceID, change.ResourceName = one.Kind, one.ID, one.Name
 	}
 	return tx.Record(ctx, g.Organization, change)
@@ -79,6 +87,7 @@ func (s *Service) commit(ctx context.Context, tx Tx, c commit) error {
 type auditDetail struct {
 	Version uint64 `json:"version"`
 	Summary string `json:"summary"`
+	Reason  string `json:"reason,omitempty"` // of what nobody asked for
 }
 
 // Versions returns a page of a gateway's history, newest first.

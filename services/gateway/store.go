@@ -78,6 +78,9 @@ type Store interface {
 	ClaimCertificates(ctx context.Context, q ClaimCertificates) ([]CertificateJob, error)
 	// ExtendCertificates prolongs all that a holder has taken.
 	ExtendCertificates(ctx context.Context, holder string, until time.Time) error
+	// Releasing reads releases, of all organizations, that are not at their end, by
+	// their routes' ids, behind one.
+	Releasing(ctx context.Context, after string, limit int) ([]Release, error)
 	// History reads versions from newest to oldest, without delta and document.
 	History(ctx context.Context, org core.OrganizationID, gateway string, limit int, before uint64) ([]HistoryEntry, error)
 	// Lineup reads what is needed to rebuild a version: the newest entry with a

@@ -17,6 +17,7 @@ func (p *Point) add(c *contract.Counts) {
 
 func (p *Point) split(c *contract.SplitCounts) {
 	p.add(&contract.Counts{C2xx: c.C2xx, C3xx: c.C3xx, C4xx: c.C4xx, C5xx: c.C5xx, BytesIn: c.BytesIn, BytesOut: c.BytesOut})
+	p.Failed += int64(c.Failed)
 }
 
 // plus adds another point's counts.
@@ -34,6 +35,7 @@ func (p *Point) combine(q *Point, sign int64) {
 	p.Status3xx += sign * q.Status3xx
 	p.Status4xx += sign * q.Status4xx
 	p.Status5xx += sign * q.Status5xx
+	p.Failed += sign * q.Failed
 	p.BytesIn += sign * q.BytesIn
 	p.BytesOut += sign * q.BytesOut
 }

@@ -116,6 +116,9 @@ type Point struct {
 	Errors                                     int64
 	Status2xx, Status3xx, Status4xx, Status5xx int64
 	BytesIn, BytesOut                          int64
+	// Failed are tries at a target that gave no answer which was passed on. Only
+	// targets have them.
+	Failed int64
 	// Edge is the time that the edge added, Upstream what it waited for the
 	// backend. They exist for a gateway, a route and (Upstream) a target; nil
 	// elsewhere, and where nothing passed.

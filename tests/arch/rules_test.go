@@ -172,6 +172,7 @@ var rules = []rule{
 	{room: "services/apikey", never: domainBans("apikey"), why: domainWhy},
 	{room: "services/gateway", never: domainBans("gateway"), why: domainWhy},
 	{room: "services/usage", never: domainBans("usage"), why: domainWhy},
+	{room: "services/release", never: domainBans("release"), why: domainWhy},
 	{room: "services/audit", never: domainBans("audit"), why: domainWhy},
 	{room: "services/developer/...", never: domainBans("developer"), why: domainWhy},
 	{
@@ -220,7 +221,7 @@ const domainWhy = "a domain declares a one-method interface for what it needs of
 // domainBans are all the other domains, and what no domain may know.
 func domainBans(own string) []string {
 	bans := []string{"services/internal/...", "services/app", "lib:gorm.io/", "lib:github.com/redis/", "lib:github.com/stripe/", "lib:github.com/labstack/"}
-	for _, d := range []string{"tenant", "plan", "apikey", "gateway", "usage", "billing", "audit", "developer"} {
+	for _, d := range []string{"tenant", "plan", "apikey", "gateway", "usage", "billing", "audit", "developer", "release"} {
 		if d != own {
 			bans = append(bans, "services/"+d)
 		}

@@ -26,6 +26,9 @@ type Variant struct {
 	Upstream string      `json:"upstream"`
 	Percent  float64     `json:"percent"`
 	When     []Condition `json:"when"`
+	// Schedule stands in the place of Percent: State says which share it is at.
+	Schedule *contract.ReleaseSchedule `json:"schedule"`
+	State    *contract.ReleaseState    `json:"state"`
 }
 
 // Condition is one way into a variant beside its share. Exactly one of Header,
@@ -105,6 +108,7 @@ func (p *release) compile(c *Config, d policy.Deps, errs *contract.FieldErrors) 
 		}
 		p.says = true
 	}
+	p.schedules(c, d, errs)
 	seen := map[string]bool{}
 	left := 100.0 // percent of all callers who reach the variant
 	for i := range c.Variants {
@@ -124,14 +128,15 @@ func (p *release) compile(c *Config, d policy.Deps, errs *contract.FieldErrors) 
 		} else if out.to, err = d.Upstream(v.Upstream); err != nil {
 			errs.Add(at+"/upstream", err.Error())
 		}
+		percent := v.percent()
 		switch {
-		case v.Percent < 0 || v.Percent > 100:
+		case percent < 0 || percent > 100:
 			errs.Add(at+"/percent", "is from 0 to 100")
-		case v.Percent > left+1e-9:
+		case percent > left+1e-9:
 			errs.Add(at+"/percent", fmt.Sprintf("all variants together have more than 100 percent: %g are left for this one", left))
 		case left > 0:
-			out.below = uint64(v.Percent / left * places)
-			left -= v.Percent
+			out.below = uint64(percent / left * places)
+			left -= percent
 		}
 		out.when = conditions(v.When, at+"/when", errs)
 		p.variants = append(p.variants, out)

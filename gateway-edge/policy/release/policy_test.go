@@ -18,7 +18,13 @@ func TestPolicy(t *testing.T) {
 		return policytest.Case{Name: name, Hot: true, Config: config(0), Steps: []policytest.Step{{Request: q, Want: policytest.Want{Forwarded: true, Header: map[string]string{"X-Variant": variant}}}}}
 	}
 	tester := &policy.Principal{ConsumerName: "x", Claims: map[string]any{"groups": []any{"all", "testers"}}}
+	scheduled := func(state string) string {
+		return `{"header":"X-Variant","variants":[{"name":"canary","upstream":"v2","schedule":{"steps":[{"percent":100}]}` + state + `}]}`
+	}
 	policytest.Run(t, &release.Descriptor, policytest.Suite{Cases: []policytest.Case{
+		{Name: "not begun", Hot: true, Config: scheduled(""), Steps: []policytest.Step{{Want: policytest.Want{Forwarded: true, Header: map[string]string{"X-Variant": ""}}}}},
+		{Name: "begun", Hot: true, Config: scheduled(`,"state":{"outcome":"running","percent":100}`), Steps: []policytest.Step{{Want: policytest.Want{Forwarded: true, Header: map[string]string{"X-Variant": "canary"}}}}},
+		{Name: "stopped", Hot: true, Config: scheduled(`,"state":{"outcome":"stopped","percent":0,"reason":"bad"}`), Steps: []policytest.Step{{Want: policytest.Want{Forwarded: true, Header: map[string]string{"X-Variant": ""}}}}},
 		is("nobody", policytest.Request{}, ""),
 		is("by a header", policytest.Request{Header: policytest.Fields{"X-Canary", "1"}}, "canary"),
 		is("by another value", policytest.Request{Header: policytest.Fields{"X-Canary", "0"}}, ""),

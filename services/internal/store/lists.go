@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
 )
@@ -84,7 +85,7 @@ func marksOf(kind gateway.Kind, e *gateway.Entry) (marks, error) {
 			Hosts, Methods []string
 			Path           string
 		}
-		Policies []struct{ Type string }
+		Policies []contract.Policy
 		Upstream string
 		Targets  []struct{ URL string }
 		SNI      []string
@@ -111,11 +112,17 @@ func marksOf(kind gateway.Kind, e *gateway.Entry) (marks, error) {
 	for _, p := range doc.Policies {
 		tags = append(tags, tag("policy", p.Type))
 	}
+	if gateway.ReleaseOf(doc.Policies).Running() {
+		tags = append(tags, releasing)
+	}
 	for _, t := range doc.Targets {
 		words = append(words, t.URL)
 	}
 	return marks{Search: strings.ToLower(strings.Join(words, "\n")), Tags: strings.Join(tags, "")}, nil
 }
+
+// releasing marks routes with a release that is not at its end.
+const releasing = " release:running "
 
 // tag is one exact word of a list's filter.
 func tag(kind, value string) string { return " " + kind + ":" + value + " " }
