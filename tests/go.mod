@@ -28,7 +28,7 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20261026165753-2ffab32bce7e
 )
 
-require github.com/aws/aws-lambda-go v1.55.1 // indirect
+require github.com/aws/aws-lambda-go v1.55.1
 
 require (
 	cloud.google.com/go/compute/metadata v0.9.0 // indirect

@@ -11,7 +11,7 @@ import (
 // destinations are the types of policies and integrations that send requests to
 // upstreams of the gateway. Each member "upstream" of their configuration that is a
 // string names one.
-var destinations = []string{"aggregate", "mirror", "release"}
+var destinations = []string{"aggregate", "mirror", "release", "websocket_http"}
 
 // anySendsTo reports whether one of the policies names an upstream.
 func anySendsTo(policies []contract.Policy, name string) (found bool) {
@@ -21,6 +21,22 @@ func anySendsTo(policies []contract.Policy, name string) (found bool) {
 		}
 	}
 	return found
+}
+
+// UpstreamsOf returns the names of the upstreams that a route sends to: its own, and
+// those in its policies and its integration, each once and in order.
+func UpstreamsOf(r *contract.Route) []string {
+	var names []string
+	if r.Upstream != "" {
+		names = append(names, r.Upstream)
+	}
+	for _, p := range r.Steps() {
+		if v, ok := destinationsOf(&p); ok {
+			eachUpstream(v, func(n string) string { names = append(names, n); return n })
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // renamed returns the policies with an upstream's new name.

@@ -85,11 +85,12 @@ func marksOf(kind gateway.Kind, e *gateway.Entry) (marks, error) {
 			Hosts, Methods []string
 			Path           string
 		}
-		Policies []contract.Policy
-		Upstream string
-		Targets  []struct{ URL string }
-		SNI      []string
-		Port     int
+		Policies    []contract.Policy
+		Integration *contract.Policy
+		Upstream    string
+		Targets     []struct{ URL string }
+		SNI         []string
+		Port        int
 	}
 	if kind == gateway.KindUsagePlan {
 		return marks{Search: strings.ToLower(e.Name)}, nil
@@ -103,8 +104,8 @@ func marksOf(kind gateway.Kind, e *gateway.Entry) (marks, error) {
 		words = append(words, strconv.Itoa(doc.Port))
 	}
 	tags := make([]string, 0, 8)
-	if doc.Upstream != "" {
-		tags = append(tags, tag("upstream", doc.Upstream))
+	for _, name := range gateway.UpstreamsOf(&contract.Route{Upstream: doc.Upstream, Policies: doc.Policies, Integration: doc.Integration}) {
+		tags = append(tags, tag("upstream", name))
 	}
 	for _, m := range doc.Match.Methods {
 		tags = append(tags, tag("method", m))
