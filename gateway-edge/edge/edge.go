@@ -84,6 +84,7 @@ type Edge struct {
 	admin     *admin.Server
 
 	draining atomic.Bool
+	behind   behind
 	handed   atomic.Bool   // another process has taken this one's place
 	left     chan struct{} // closed then
 	failed   atomic.Uint64 // hand-overs

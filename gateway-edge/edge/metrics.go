@@ -19,6 +19,8 @@ func (e *Edge) registerMetrics() {
 	e.gauge("tollgate_edge_open_requests", "Requests under way.", func() float64 { return float64(e.engine.Open()) })
 	e.gauge("tollgate_edge_connections", "HTTP/1.1 connections of clients.", func() float64 { return float64(e.engine.Connections()) })
 	e.gauge("tollgate_edge_http2_connections", "HTTP/2 connections of clients.", func() float64 { return float64(e.server.HTTP2Connections()) })
+	e.gauge("tollgate_edge_behind", "Copies of requests and the like under way behind their requests.", func() float64 { return float64(e.behind.open()) })
+	e.counter("tollgate_edge_behind_dropped_total", "Of those, how many were left undone for want of room.", e.behind.dropped.Load)
 	h3 := e.server.HTTP3Stats
 	e.gauge("tollgate_edge_http3_connections", "HTTP/3 connections of clients, handshakes included.", func() float64 { return float64(h3().Open) })
 	e.counter("tollgate_edge_http3_connections_total", "HTTP/3 connections whose handshake succeeded.", func() uint64 { return h3().Opened })

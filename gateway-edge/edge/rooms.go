@@ -183,7 +183,7 @@ func (e *Edge) openSync(pos confsync.Position, loc *disklog.Loc) error {
 func (e *Edge) snapshotConfig() snapshot.Config {
 	fetch := &fetchers{pools: e.pools, guard: e.guard}
 	step := plan.NewDescriptor()
-	deps := policy.Deps{Counters: e.limits, Wall: e.clock.Wall}
+	deps := policy.Deps{Counters: e.limits, Wall: e.clock.Wall, Behind: &e.behind}
 	if e.countries != nil {
 		deps.Country = e.countries.Country
 	}

@@ -134,6 +134,9 @@ func (e *Edge) drain(ctx context.Context) {
 		e.cfg.Logger.Warn("drain timeout is over, open requests are cut off", "open", e.engine.Open())
 	}
 	rest.Wait()
+	if !e.behind.wait(limit) {
+		e.cfg.Logger.Warn("drain timeout is over, what goes on behind requests is cut off")
+	}
 	if e.cfg.confirmTimeout() < 0 {
 		return // the meter's end sends what there is
 	}

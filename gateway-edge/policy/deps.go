@@ -39,6 +39,8 @@ type Deps struct {
 	Upstream func(name string) (Caller, error)
 	// Dial connects to the outside; nil: nothing can be connected to.
 	Dial Dial
+	// Behind runs what outlives its request; nil: nothing does.
+	Behind Behind
 	// Identities tells which consumer a token's caller is; nil: none.
 	Identities Identities
 	// Cache holds the gateway's stored responses; nil: none are stored.
@@ -121,6 +123,17 @@ type Keep interface {
 	Load(key string) (value []byte, saved time.Time)
 	// Save keeps a value, soon: it does not wait for the disk.
 	Save(key string, value []byte)
+}
+
+// Behind runs what goes on after its request has ended, so that a drain can wait
+// for it.
+type Behind interface {
+	// Go runs do on a goroutine of its own; a panic ends nothing but itself. Its
+	// context ends when a drain has waited long enough. It reports false where there
+	// is no room on the edge, or the edge drains: do is not run, and counted.
+	Go(do func(ctx context.Context)) bool
+	// Dropped counts what was left undone for want of the policy's own room.
+	Dropped()
 }
 
 // Dial makes a TCP connection to host:port for integrations that speak another

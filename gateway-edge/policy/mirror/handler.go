@@ -34,8 +34,11 @@ func (p *mirror) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 	select {
 	case p.slots <- struct{}{}:
 		r := p.copyOf(x)
-		go p.send(r)
+		if !p.behind.Go(func(ctx context.Context) { p.send(ctx, r) }) {
+			<-p.slots
+		}
 	default:
+		p.behind.Dropped()
 	}
 	return x.Next()
 }
@@ -64,12 +67,9 @@ func (p *mirror) copyOf(x *policy.Exchange) *policy.CallRequest {
 
 // send makes the call. Nobody hears how it went but the upstream's own health; the
 // copy outlives the request, and is bounded by its timeout.
-func (p *mirror) send(r *policy.CallRequest) {
-	defer func() {
-		<-p.slots
-		_ = recover() // a copy ends nothing but itself
-	}()
-	ctx, cancel := context.WithTimeout(context.Background(), p.timeout)
+func (p *mirror) send(ctx context.Context, r *policy.CallRequest) {
+	defer func() { <-p.slots }()
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	_, _ = p.to.Call(ctx, r)
 }

@@ -23,7 +23,7 @@ type Config struct {
 const (
 	maxMaxBytes = 1 << 20
 	maxTimeout  = time.Minute
-	// room is how many copies of a route may be under way on an edge.
+	// room is how many copies of a gateway may be under way on an edge.
 	room = 32
 )
 
@@ -54,7 +54,7 @@ func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.percent, p.methods, p.max, p.timeout = c.Percent, c.Methods, c.MaxBytes, c.Timeout.Std()
+	p.percent, p.methods, p.max, p.timeout, p.behind = c.Percent, c.Methods, c.MaxBytes, c.Timeout.Std(), d.Behind
 	if d.State != nil {
 		p.slots, _ = d.State("mirror", func() any { return make(chan struct{}, room) }).(chan struct{})
 	}
@@ -69,6 +69,7 @@ type mirror struct {
 	max     int64
 	timeout time.Duration
 	slots   chan struct{}
+	behind  policy.Behind
 }
 
 var (

@@ -105,6 +105,9 @@ func TestBounded(t *testing.T) {
 		t.Error("more copies than there is room for")
 	case <-time.After(20 * time.Millisecond):
 	}
+	if n := d.Behind.(*policytest.Background).Drops(); n != 28 {
+		t.Errorf("%d copies were counted as dropped, want 28", n)
+	}
 }
 
 func TestPolicy(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -25,10 +26,29 @@ func NewDeps() policy.Deps {
 		Fetch:    Pages{},
 		Upstream: func(string) (policy.Caller, error) { return Backend(nobody), nil },
 		Secret:   func(name string) ([]byte, error) { return []byte("secret:" + name), nil },
+		Behind:   &Background{},
 		State:    s.state,
 		Wall:     func() time.Time { return Noon },
 	}
 }
+
+// Background is a Behind with room for all.
+type Background struct{ dropped atomic.Int64 }
+
+// Go runs do.
+func (*Background) Go(do func(context.Context)) bool {
+	go func() {
+		defer func() { _ = recover() }() // as the edge does
+		do(context.Background())
+	}()
+	return true
+}
+
+// Dropped counts.
+func (b *Background) Dropped() { b.dropped.Add(1) }
+
+// Drops is how often something was dropped.
+func (b *Background) Drops() int64 { return b.dropped.Load() }
 
 // Noon is the wall clock of NewDeps.
 var Noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
