@@ -68,6 +68,7 @@ type Edge struct {
 	metrics   *observe.Metrics
 	explain   *observe.Explainer
 	traces    *otlp.Exporter // nil: the operator has no collector
+	pusher    *observe.Pusher
 	disk      *disklog.Log
 	marker    *snapshot.Marker
 	snapshot  *snapshot.Store

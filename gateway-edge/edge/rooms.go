@@ -49,7 +49,7 @@ func (e *Edge) openCounting() error {
 	if err != nil {
 		return err
 	}
-	if e.blocking, err = config.OpenRedis(e.cfg.RedisURL, e.dialing, 4); err != nil {
+	if e.blocking, err = config.OpenRedis(e.cfg.RedisURL, e.dialing, 6); err != nil {
 		return err
 	}
 	e.onClose(func() error { _ = e.blocking.Close(); return nil })
@@ -85,7 +85,7 @@ func (e *Edge) openCounting() error {
 	e.log = observe.NewLog(lc)
 	e.metrics = observe.NewMetrics()
 	e.explain = &observe.Explainer{Edge: e.id.Edge, Keys: e.cfg.Keys, Redis: e.blocking, Logger: e.cfg.Logger}
-	return nil
+	return e.openPusher()
 }
 
 // openConfiguration loads from disk what the edge held, and makes what keeps it in
@@ -212,7 +212,7 @@ func (e *Edge) snapshotConfig() snapshot.Config {
 func (e *Edge) openServing() (err error) {
 	e.openShed()
 	e.engine, err = engine.New(engine.Config{
-		Edge: e.id.Edge, Domain: e.cfg.Domain, Table: e.snapshot.Table(), Meter: e.meter, Log: e.log, Metrics: e.metrics, Tracing: e.tracing(),
+		Edge: e.id.Edge, EdgeTag: e.cfg.Keys.EdgeTag(e.id.Edge), Domain: e.cfg.Domain, Table: e.snapshot.Table(), Meter: e.meter, Log: e.log, Metrics: e.metrics, Tracing: e.tracing(),
 		Clock: e.clock, Trusted: e.cfg.TrustedProxies, Logger: e.cfg.Logger, Challenges: e.challenges, Guard: e.shed,
 	})
 	if err != nil {

@@ -74,6 +74,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	err := e.prepare(ctx, work)
 	if err == nil {
 		l.start(work, "explain", e.explain.Run)
+		l.start(work, "pushes", e.pusher.Run)
 		l.start(work, "admin", e.admin.Run)
 		l.start(work, "listeners", e.server.Run)
 		l.start(work, "streams", e.streams.Run)

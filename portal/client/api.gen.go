@@ -2854,6 +2854,39 @@ type Config struct {
 	UsagePlans *[]NamedUsagePlan `json:"usage_plans,omitempty"`
 }
 
+// Connection defines model for Connection.
+type Connection struct {
+	// Client The client's address
+	Client      string    `json:"client"`
+	ConnectedAt time.Time `json:"connected_at"`
+
+	// Consumer Whose credential it was opened with; missing on a public route
+	Consumer *string `json:"consumer,omitempty"`
+	ID       string  `json:"id"`
+
+	// MovedAt When something came or went last
+	MovedAt time.Time `json:"moved_at"`
+
+	// Protocol Example: HTTP/1.1
+	Protocol string `json:"protocol"`
+
+	// Received Messages of the client
+	Received int64  `json:"received"`
+	Route    string `json:"route"`
+
+	// Sent Messages to it
+	Sent int64 `json:"sent"`
+}
+
+// ConnectionMessage One of them is the message
+type ConnectionMessage struct {
+	// Binary In base64
+	Binary *[]byte `json:"binary,omitempty"`
+
+	// Text Example: {"hello":"world"}
+	Text *string `json:"text,omitempty"`
+}
+
 // Consumer defines model for Consumer.
 type Consumer struct {
 	// Budgets What is left of its limits: of one consumer always, in lists with budgets=true
@@ -4844,6 +4877,15 @@ type SecretList struct {
 	NextCursor *string  `json:"next_cursor,omitempty"`
 }
 
+// SentMessage defines model for SentMessage.
+type SentMessage struct {
+	// Bytes Of the message
+	Bytes int64 `json:"bytes"`
+
+	// TookMs Until the edge had written it, and said so
+	TookMs float64 `json:"took_ms"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	// Client Address at sign-in
@@ -5785,6 +5827,9 @@ type ApplicationParam = string
 // BudgetsParam defines model for BudgetsParam.
 type BudgetsParam = bool
 
+// ConnectionParam defines model for ConnectionParam.
+type ConnectionParam = string
+
 // CountParam defines model for CountParam.
 type CountParam = bool
 
@@ -6107,6 +6152,15 @@ type PutCertificateParams struct {
 type PutConfigParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// CloseConnectionParams defines parameters for CloseConnection.
+type CloseConnectionParams struct {
+	// Code Of the Close frame (RFC 6455, 7.4): 1000, or from 3000 to 4999
+	Code *int `form:"code,omitempty" json:"code,omitempty"`
+
+	// Reason At most 123 bytes
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
 // ListConsumersParams defines parameters for ListConsumers.
@@ -6871,6 +6925,9 @@ type CheckChangeJSONRequestBody = CheckInput
 
 // DiffConfigJSONRequestBody defines body for DiffConfig for application/json ContentType.
 type DiffConfigJSONRequestBody = Config
+
+// SendToConnectionJSONRequestBody defines body for SendToConnection for application/json ContentType.
+type SendToConnectionJSONRequestBody = ConnectionMessage
 
 // CreateConsumerJSONRequestBody defines body for CreateConsumer for application/json ContentType.
 type CreateConsumerJSONRequestBody = ConsumerInput
@@ -7735,6 +7792,44 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/gateways/{gateway}/config/diff (the `DiffConfig` operationId).
 	DiffConfig(ctx context.Context, gateway GatewayParam, body DiffConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CloseConnection Close a client's WebSocket behind what was sent to it
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/connections/{connection} (the `CloseConnection` operationId).
+	CloseConnection(ctx context.Context, gateway GatewayParam, connection ConnectionParam, params *CloseConnectionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetConnection A client's WebSocket on a route with the integration websocket_http
+	//
+	// It is asked of the edge that holds it. One that has ended is 410.
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/connections/{connection} (the `GetConnection` operationId).
+	GetConnection(ctx context.Context, gateway GatewayParam, connection ConnectionParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendToConnectionWithBody Send a message to a client's WebSocket, whichever edge holds it
+	//
+	// The id is what the backend got in `Tollgate-Connection-Id`. The answer comes once the message was
+	// written to the client's connection. A connection that has ended, and one that is not this gateway's,
+	// is 410; a message over the route's `max_message_bytes`, or over 256 KiB, is 413; a client that does
+	// not take it within 2 s is 503, and may still get it. At most 200 at once and then 100 each second for
+	// one organization; the audit log does not note them.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/connections/{connection} (the `SendToConnection` operationId).
+	SendToConnectionWithBody(ctx context.Context, gateway GatewayParam, connection ConnectionParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendToConnection Send a message to a client's WebSocket, whichever edge holds it
+	//
+	// The id is what the backend got in `Tollgate-Connection-Id`. The answer comes once the message was
+	// written to the client's connection. A connection that has ended, and one that is not this gateway's,
+	// is 410; a message over the route's `max_message_bytes`, or over 256 KiB, is 413; a client that does
+	// not take it within 2 s is 503, and may still get it. At most 200 at once and then 100 each second for
+	// one organization; the audit log does not note them.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/connections/{connection} (the `SendToConnection` operationId).
+	SendToConnection(ctx context.Context, gateway GatewayParam, connection ConnectionParam, body SendToConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListConsumers Consumers
 	//
@@ -10264,6 +10359,84 @@ func (c *Client) DiffConfigWithBody(ctx context.Context, gateway GatewayParam, c
 // Corresponds with POST /v1/gateways/{gateway}/config/diff (the `DiffConfig` operationId).
 func (c *Client) DiffConfig(ctx context.Context, gateway GatewayParam, body DiffConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDiffConfigRequest(c.Server, gateway, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CloseConnection Close a client's WebSocket behind what was sent to it
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/connections/{connection} (the `CloseConnection` operationId).
+func (c *Client) CloseConnection(ctx context.Context, gateway GatewayParam, connection ConnectionParam, params *CloseConnectionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloseConnectionRequest(c.Server, gateway, connection, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetConnection A client's WebSocket on a route with the integration websocket_http
+//
+// It is asked of the edge that holds it. One that has ended is 410.
+//
+// Corresponds with GET /v1/gateways/{gateway}/connections/{connection} (the `GetConnection` operationId).
+func (c *Client) GetConnection(ctx context.Context, gateway GatewayParam, connection ConnectionParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetConnectionRequest(c.Server, gateway, connection)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendToConnectionWithBody Send a message to a client's WebSocket, whichever edge holds it
+//
+// The id is what the backend got in `Tollgate-Connection-Id`. The answer comes once the message was
+// written to the client's connection. A connection that has ended, and one that is not this gateway's,
+// is 410; a message over the route's `max_message_bytes`, or over 256 KiB, is 413; a client that does
+// not take it within 2 s is 503, and may still get it. At most 200 at once and then 100 each second for
+// one organization; the audit log does not note them.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/connections/{connection} (the `SendToConnection` operationId).
+func (c *Client) SendToConnectionWithBody(ctx context.Context, gateway GatewayParam, connection ConnectionParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendToConnectionRequestWithBody(c.Server, gateway, connection, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendToConnection Send a message to a client's WebSocket, whichever edge holds it
+//
+// The id is what the backend got in `Tollgate-Connection-Id`. The answer comes once the message was
+// written to the client's connection. A connection that has ended, and one that is not this gateway's,
+// is 410; a message over the route's `max_message_bytes`, or over 256 KiB, is 413; a client that does
+// not take it within 2 s is 503, and may still get it. At most 200 at once and then 100 each second for
+// one organization; the audit log does not note them.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/connections/{connection} (the `SendToConnection` operationId).
+func (c *Client) SendToConnection(ctx context.Context, gateway GatewayParam, connection ConnectionParam, body SendToConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendToConnectionRequest(c.Server, gateway, connection, body)
 	if err != nil {
 		return nil, err
 	}
@@ -15943,6 +16116,181 @@ func NewDiffConfigRequestWithBody(server string, gateway GatewayParam, contentTy
 	}
 
 	operationPath := fmt.Sprintf("/v1/gateways/%s/config/diff", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCloseConnectionRequest constructs an http.Request for the CloseConnection method
+func NewCloseConnectionRequest(server string, gateway GatewayParam, connection ConnectionParam, params *CloseConnectionParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "connection", connection, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/connections/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetConnectionRequest constructs an http.Request for the GetConnection method
+func NewGetConnectionRequest(server string, gateway GatewayParam, connection ConnectionParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "connection", connection, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/connections/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSendToConnectionRequest calls the generic SendToConnection builder with application/json body
+func NewSendToConnectionRequest(server string, gateway GatewayParam, connection ConnectionParam, body SendToConnectionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSendToConnectionRequestWithBody(server, gateway, connection, "application/json", bodyReader)
+}
+
+// NewSendToConnectionRequestWithBody constructs an http.Request for the SendToConnection method, with any body, and a specified content type
+func NewSendToConnectionRequestWithBody(server string, gateway GatewayParam, connection ConnectionParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "connection", connection, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/connections/%s", pathParam0, pathParam1)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -23645,6 +23993,48 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/gateways/{gateway}/config/diff (the `DiffConfig` operationId).
 	DiffConfigWithResponse(ctx context.Context, gateway GatewayParam, body DiffConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*DiffConfigResponse, error)
 
+	// CloseConnectionWithResponse Close a client's WebSocket behind what was sent to it
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/connections/{connection} (the `CloseConnection` operationId).
+	CloseConnectionWithResponse(ctx context.Context, gateway GatewayParam, connection ConnectionParam, params *CloseConnectionParams, reqEditors ...RequestEditorFn) (*CloseConnectionResponse, error)
+
+	// GetConnectionWithResponse A client's WebSocket on a route with the integration websocket_http
+	//
+	// It is asked of the edge that holds it. One that has ended is 410.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/connections/{connection} (the `GetConnection` operationId).
+	GetConnectionWithResponse(ctx context.Context, gateway GatewayParam, connection ConnectionParam, reqEditors ...RequestEditorFn) (*GetConnectionResponse, error)
+
+	// SendToConnectionWithBodyWithResponse Send a message to a client's WebSocket, whichever edge holds it
+	//
+	// The id is what the backend got in `Tollgate-Connection-Id`. The answer comes once the message was
+	// written to the client's connection. A connection that has ended, and one that is not this gateway's,
+	// is 410; a message over the route's `max_message_bytes`, or over 256 KiB, is 413; a client that does
+	// not take it within 2 s is 503, and may still get it. At most 200 at once and then 100 each second for
+	// one organization; the audit log does not note them.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/connections/{connection} (the `SendToConnection` operationId).
+	SendToConnectionWithBodyWithResponse(ctx context.Context, gateway GatewayParam, connection ConnectionParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendToConnectionResponse, error)
+
+	// SendToConnectionWithResponse Send a message to a client's WebSocket, whichever edge holds it
+	//
+	// The id is what the backend got in `Tollgate-Connection-Id`. The answer comes once the message was
+	// written to the client's connection. A connection that has ended, and one that is not this gateway's,
+	// is 410; a message over the route's `max_message_bytes`, or over 256 KiB, is 413; a client that does
+	// not take it within 2 s is 503, and may still get it. At most 200 at once and then 100 each second for
+	// one organization; the audit log does not note them.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/connections/{connection} (the `SendToConnection` operationId).
+	SendToConnectionWithResponse(ctx context.Context, gateway GatewayParam, connection ConnectionParam, body SendToConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*SendToConnectionResponse, error)
+
 	// ListConsumersWithResponse Consumers
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -27570,6 +27960,143 @@ func (r DiffConfigResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r DiffConfigResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CloseConnectionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CloseConnectionResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CloseConnectionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CloseConnectionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CloseConnectionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CloseConnectionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetConnectionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Connection
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetConnectionResponse) GetJSON200() *Connection {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetConnectionResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetConnectionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetConnectionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetConnectionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetConnectionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SendToConnectionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SentMessage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SendToConnectionResponse) GetJSON200() *SentMessage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SendToConnectionResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SendToConnectionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SendToConnectionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SendToConnectionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SendToConnectionResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -34897,6 +35424,72 @@ func (c *ClientWithResponses) DiffConfigWithResponse(ctx context.Context, gatewa
 	return ParseDiffConfigResponse(rsp)
 }
 
+// CloseConnectionWithResponse Close a client's WebSocket behind what was sent to it
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/connections/{connection} (the `CloseConnection` operationId).
+func (c *ClientWithResponses) CloseConnectionWithResponse(ctx context.Context, gateway GatewayParam, connection ConnectionParam, params *CloseConnectionParams, reqEditors ...RequestEditorFn) (*CloseConnectionResponse, error) {
+	rsp, err := c.CloseConnection(ctx, gateway, connection, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCloseConnectionResponse(rsp)
+}
+
+// GetConnectionWithResponse A client's WebSocket on a route with the integration websocket_http
+//
+// It is asked of the edge that holds it. One that has ended is 410.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/connections/{connection} (the `GetConnection` operationId).
+func (c *ClientWithResponses) GetConnectionWithResponse(ctx context.Context, gateway GatewayParam, connection ConnectionParam, reqEditors ...RequestEditorFn) (*GetConnectionResponse, error) {
+	rsp, err := c.GetConnection(ctx, gateway, connection, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetConnectionResponse(rsp)
+}
+
+// SendToConnectionWithBodyWithResponse Send a message to a client's WebSocket, whichever edge holds it
+//
+// The id is what the backend got in `Tollgate-Connection-Id`. The answer comes once the message was
+// written to the client's connection. A connection that has ended, and one that is not this gateway's,
+// is 410; a message over the route's `max_message_bytes`, or over 256 KiB, is 413; a client that does
+// not take it within 2 s is 503, and may still get it. At most 200 at once and then 100 each second for
+// one organization; the audit log does not note them.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/connections/{connection} (the `SendToConnection` operationId).
+func (c *ClientWithResponses) SendToConnectionWithBodyWithResponse(ctx context.Context, gateway GatewayParam, connection ConnectionParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendToConnectionResponse, error) {
+	rsp, err := c.SendToConnectionWithBody(ctx, gateway, connection, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendToConnectionResponse(rsp)
+}
+
+// SendToConnectionWithResponse Send a message to a client's WebSocket, whichever edge holds it
+//
+// The id is what the backend got in `Tollgate-Connection-Id`. The answer comes once the message was
+// written to the client's connection. A connection that has ended, and one that is not this gateway's,
+// is 410; a message over the route's `max_message_bytes`, or over 256 KiB, is 413; a client that does
+// not take it within 2 s is 503, and may still get it. At most 200 at once and then 100 each second for
+// one organization; the audit log does not note them.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/connections/{connection} (the `SendToConnection` operationId).
+func (c *ClientWithResponses) SendToConnectionWithResponse(ctx context.Context, gateway GatewayParam, connection ConnectionParam, body SendToConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*SendToConnectionResponse, error) {
+	rsp, err := c.SendToConnection(ctx, gateway, connection, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendToConnectionResponse(rsp)
+}
+
 // ListConsumersWithResponse Consumers
 //
 // Returns a wrapper object for the known response body format(s).
@@ -39177,6 +39770,101 @@ func ParseDiffConfigResponse(rsp *http.Response) (*DiffConfigResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Diff
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCloseConnectionResponse parses an HTTP response from a CloseConnectionWithResponse call
+func ParseCloseConnectionResponse(rsp *http.Response) (*CloseConnectionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CloseConnectionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetConnectionResponse parses an HTTP response from a GetConnectionWithResponse call
+func ParseGetConnectionResponse(rsp *http.Response) (*GetConnectionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetConnectionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Connection
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSendToConnectionResponse parses an HTTP response from a SendToConnectionWithResponse call
+func ParseSendToConnectionResponse(rsp *http.Response) (*SendToConnectionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SendToConnectionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SentMessage
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -80,6 +80,8 @@ type Answer struct {
 	Trace *Trace `json:"trace,omitempty"`
 	// Purged is how many responses a purge removed; nil: there was none.
 	Purged *int64 `json:"purged,omitempty"`
+	// Pushed is what came of a Push; nil: there was none.
+	Pushed *Pushed `json:"pushed,omitempty"`
 }
 
 // Trace says why a request got the response it got.

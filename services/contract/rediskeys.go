@@ -108,5 +108,9 @@ const BatchField = "b"
 // RedisAsk is the list on which an edge waits for explain questions.
 func RedisAsk(edge string) string { return "tg:ask:" + edge }
 
+// RedisPush is the list on which an edge waits for what concerns the WebSockets that
+// it holds: questions that take long must not stand before it.
+func RedisPush(edge string) string { return "tg:push:" + edge }
+
 // RedisAnswer is the list that one answer is pushed to.
 func RedisAnswer(id string) string { return "tg:answer:" + id }

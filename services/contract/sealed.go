@@ -72,9 +72,10 @@ func DecodeSecretMessage(keys *EdgeKeys, purpose string, b []byte, v any) error 
 	return nil
 }
 
-// Purposes of messages; those of "ask", "challenge" and "certificate" are secret.
+// Purposes of messages; those of "ask", "push", "challenge" and "certificate" are secret.
 const (
 	MessageAsk       = "ask"
+	MessagePush      = "push"
 	MessageAnswer    = "answer"
 	MessageReport    = "report"
 	MessageLog       = "log"

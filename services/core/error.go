@@ -31,6 +31,7 @@ const (
 	CodeThrottled
 	CodeStoreUnavailable
 	CodeUnavailable
+	CodeGone
 	numCodes
 )
 
@@ -58,6 +59,7 @@ var codes = [numCodes]CodeInfo{
 	CodeThrottled:          {"throttled", http.StatusTooManyRequests, "Too many requests in a short time"},
 	CodeStoreUnavailable:   {"store_unavailable", http.StatusServiceUnavailable, "The database can't be reached at the moment"},
 	CodeUnavailable:        {"unavailable", http.StatusServiceUnavailable, "A part that is needed for this can't be reached at the moment"},
+	CodeGone:               {"gone", http.StatusGone, "The resource is no longer there"},
 }
 
 // Info returns what the code means; an unknown code is CodeInternal.

@@ -31,6 +31,9 @@ type Asker interface {
 	// AskAll asks every edge there is, and returns what they answered and the names
 	// of those that did not before ctx ended.
 	AskAll(ctx context.Context, ask contract.Ask) (answers []contract.Answer, silent []string, err error)
+	// Push asks the edge that holds a client's WebSocket. One that is gone took its
+	// connections with it: contract.PushGone.
+	Push(ctx context.Context, p contract.Push) (contract.Pushed, error)
 }
 
 // Config is what a service needs.
@@ -45,6 +48,7 @@ type Config struct {
 type Service struct {
 	cfg     Config
 	follows follows
+	pushes  pushes
 }
 
 // New makes a Service.

@@ -339,6 +339,8 @@ func TestLogFiltersAreChecked(t *testing.T) {
 type asker struct {
 	got    contract.Ask
 	answer contract.Answer
+	push   contract.Push
+	pushed contract.Pushed
 	err    error
 }
 
@@ -350,6 +352,88 @@ func (a *asker) AskAll(_ context.Context, ask contract.Ask) ([]contract.Answer, 
 func (a *asker) Ask(_ context.Context, ask contract.Ask) (contract.Answer, error) {
 	a.got = ask
 	return a.answer, a.err
+}
+
+func (a *asker) Push(_ context.Context, p contract.Push) (contract.Pushed, error) {
+	a.push = p
+	return a.pushed, a.err
+}
+
+// TestConnections: what is asked of a connection goes out with one's own gateway's
+// id, and every outcome has its error.
+func TestConnections(t *testing.T) {
+	t.Parallel()
+	a := &asker{pushed: contract.Pushed{Outcome: contract.PushDone, Found: &contract.ConnectionInfo{Route: "chat"}}}
+	w := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil), a)
+	send := func(text string) error {
+		return w.svc.SendToConnection(t.Context(), w.org, "shop", "ws_x", false, []byte(text))
+	}
+	if err := send("hello"); err != nil || a.push.Op != contract.PushSend || a.push.Gateway != w.gateway.ID || a.push.Connection != "ws_x" || len(a.push.ID) != 32 || a.push.Deadline <= now.UnixMilli() {
+		t.Errorf("%v; asked %+v", err, a.push)
+	}
+	if got, err := w.svc.Connection(t.Context(), w.org, "shop", "ws_x"); err != nil || got.Route != "chat" || a.push.Op != contract.PushGet {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := w.svc.CloseConnection(t.Context(), w.org, "shop", "ws_x", 4000, "enough"); err != nil || a.push.Op != contract.PushClose || a.push.Code != 4000 || a.push.Reason != "enough" {
+		t.Errorf("%v; asked %+v", err, a.push)
+	}
+	if err := w.svc.SendToConnection(t.Context(), w.other, w.gateway.ID, "ws_x", false, nil); core.CodeOf(err) != core.CodeNotFound {
+		t.Errorf("another organization: %v", err)
+	}
+	for code, err := range map[core.Code]error{
+		core.CodeTooLarge: send(strings.Repeat("x", contract.MaxPush+1)),
+		core.CodeInvalid:  errors.Join(send("\xff"), w.svc.CloseConnection(t.Context(), w.org, "shop", "ws_x", 1006, "")),
+	} {
+		if core.CodeOf(err) != code {
+			t.Errorf("%v, want %v", err, code)
+		}
+	}
+	for outcome, code := range map[string]core.Code{
+		contract.PushGone: core.CodeGone, contract.PushSlow: core.CodeUnavailable, contract.PushBusy: core.CodeUnavailable,
+		contract.PushTooLong: core.CodeTooLarge, "": core.CodeUnavailable,
+	} {
+		if a.pushed.Outcome = outcome; core.CodeOf(send("x")) != code {
+			t.Errorf("%q is %v, want %v", outcome, send("x"), code)
+		}
+	}
+}
+
+// TestConnectionsAtOnce: what waits for slow clients of one organization is bounded,
+// and no other's.
+func TestConnectionsAtOnce(t *testing.T) {
+	t.Parallel()
+	began, hold := make(chan struct{}, 8), make(chan struct{})
+	w := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil), &holding{began: began, hold: hold})
+	errs := make(chan error, 8)
+	for range 8 {
+		go func() {
+			errs <- w.svc.SendToConnection(t.Context(), w.org, "shop", "ws_x", false, nil)
+		}()
+	}
+	for range 8 {
+		<-began
+	}
+	if err := w.svc.SendToConnection(t.Context(), w.org, "shop", "ws_x", false, nil); core.CodeOf(err) != core.CodeThrottled {
+		t.Errorf("the ninth: %v", err)
+	}
+	close(hold)
+	for range 8 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// holding is an asker whose pushes begin and end when they are let.
+type holding struct {
+	asker
+	began, hold chan struct{}
+}
+
+func (h *holding) Push(context.Context, contract.Push) (contract.Pushed, error) {
+	h.began <- struct{}{}
+	<-h.hold
+	return contract.Pushed{Outcome: contract.PushDone}, nil
 }
 
 // TestPurge: one thing at a time is purged, of one's own gateway, and every edge's

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/netip"
+	"strconv"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
@@ -22,11 +23,15 @@ type SocketFacts struct {
 	In, Out  uint64 // messages
 }
 
-// Why a socket could not be served. What Send of policy.Socket says may come too.
-var (
-	ErrNoSocket      = errors.New("there is no such connection")
-	ErrSocketTooLong = errors.New("the message is larger than the route allows")
-)
+// ErrNoSocket is for an id that is no connection's of the gateway.
+var ErrNoSocket = errors.New("there is no such connection")
+
+// SocketTooLongError is a message that is larger than the route allows.
+type SocketTooLongError struct{ Limit int64 }
+
+func (e *SocketTooLongError) Error() string {
+	return "the message is larger than the route allows: " + strconv.FormatInt(e.Limit, 10) + " bytes"
+}
 
 // socketOf finds a connection of a gateway.
 func (e *Engine) socketOf(gateway, id string) (*bridge, error) {
@@ -48,7 +53,7 @@ func (e *Engine) SendSocket(ctx context.Context, gateway, id string, m policy.Me
 		return err
 	}
 	if int64(len(m.Data)) > b.max {
-		return ErrSocketTooLong
+		return &SocketTooLongError{b.max}
 	}
 	return b.Send(ctx, m)
 }

@@ -67,6 +67,7 @@ var samples = map[string]any{
 	"createAlert":                object{"name": "a2", "kind": "no_traffic", "channels": []object{{"type": "webhook", "url": "https://hooks.example.com/x"}}},
 	"putAlert":                   object{"kind": "latency", "percentile": "p99", "threshold": 250, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}},
 	"purgeCache":                 object{"tag": "product-7"},
+	"sendToConnection":           object{"text": "hello"},
 	"explain":                    object{"url": "/orders/1", "method": "GET", "headers": object{"x-a": []string{"b"}}},
 
 	// Developer portals.

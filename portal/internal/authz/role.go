@@ -36,6 +36,8 @@ const (
 	KeysWrite          Permission = "keys:write"
 	UsageRead          Permission = "usage:read"
 	LogsRead           Permission = "logs:read"
+	// ConnectionsWrite sends to clients' WebSockets and closes them.
+	ConnectionsWrite Permission = "connections:write"
 )
 
 // All is the scope of a token that may do whatever its maker may.
@@ -46,17 +48,17 @@ var grants = map[tenant.Role][]Permission{
 	tenant.RoleOwner: {
 		OrganizationRead, OrganizationWrite, OrganizationExport, OrganizationDelete, MembersRead, MembersWrite, TokensRead, TokensWrite, AuditRead,
 		BillingRead, BillingWrite, GatewaysRead, GatewaysWrite, SecretsWrite, ConsumersRead, ConsumersWrite,
-		KeysRead, KeysWrite, UsageRead, LogsRead,
+		KeysRead, KeysWrite, UsageRead, LogsRead, ConnectionsWrite,
 	},
 	tenant.RoleAdmin: {
 		OrganizationRead, OrganizationWrite, OrganizationExport, MembersRead, MembersWrite, TokensRead, TokensWrite, AuditRead,
 		BillingRead, GatewaysRead, GatewaysWrite, SecretsWrite, ConsumersRead, ConsumersWrite,
-		KeysRead, KeysWrite, UsageRead, LogsRead,
+		KeysRead, KeysWrite, UsageRead, LogsRead, ConnectionsWrite,
 	},
 	tenant.RoleDeveloper: {
 		OrganizationRead, MembersRead, TokensRead, TokensWrite, AuditRead,
 		GatewaysRead, GatewaysWrite, SecretsWrite, ConsumersRead, ConsumersWrite,
-		KeysRead, KeysWrite, UsageRead, LogsRead,
+		KeysRead, KeysWrite, UsageRead, LogsRead, ConnectionsWrite,
 	},
 	tenant.RoleBilling: {OrganizationRead, MembersRead, BillingRead, BillingWrite, UsageRead},
 	tenant.RoleViewer:  {OrganizationRead, MembersRead, GatewaysRead, ConsumersRead, KeysRead, UsageRead, LogsRead},

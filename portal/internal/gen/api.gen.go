@@ -2854,6 +2854,39 @@ type Config struct {
 	UsagePlans *[]NamedUsagePlan `json:"usage_plans,omitempty"`
 }
 
+// Connection defines model for Connection.
+type Connection struct {
+	// Client The client's address
+	Client      string    `json:"client"`
+	ConnectedAt time.Time `json:"connected_at"`
+
+	// Consumer Whose credential it was opened with; missing on a public route
+	Consumer *string `json:"consumer,omitempty"`
+	ID       string  `json:"id"`
+
+	// MovedAt When something came or went last
+	MovedAt time.Time `json:"moved_at"`
+
+	// Protocol Example: HTTP/1.1
+	Protocol string `json:"protocol"`
+
+	// Received Messages of the client
+	Received int64  `json:"received"`
+	Route    string `json:"route"`
+
+	// Sent Messages to it
+	Sent int64 `json:"sent"`
+}
+
+// ConnectionMessage One of them is the message
+type ConnectionMessage struct {
+	// Binary In base64
+	Binary *[]byte `json:"binary,omitempty"`
+
+	// Text Example: {"hello":"world"}
+	Text *string `json:"text,omitempty"`
+}
+
 // Consumer defines model for Consumer.
 type Consumer struct {
 	// Budgets What is left of its limits: of one consumer always, in lists with budgets=true
@@ -4844,6 +4877,15 @@ type SecretList struct {
 	NextCursor *string  `json:"next_cursor,omitempty"`
 }
 
+// SentMessage defines model for SentMessage.
+type SentMessage struct {
+	// Bytes Of the message
+	Bytes int64 `json:"bytes"`
+
+	// TookMs Until the edge had written it, and said so
+	TookMs float64 `json:"took_ms"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	// Client Address at sign-in
@@ -5785,6 +5827,9 @@ type ApplicationParam = string
 // BudgetsParam defines model for BudgetsParam.
 type BudgetsParam = bool
 
+// ConnectionParam defines model for ConnectionParam.
+type ConnectionParam = string
+
 // CountParam defines model for CountParam.
 type CountParam = bool
 
@@ -6107,6 +6152,15 @@ type PutCertificateParams struct {
 type PutConfigParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// CloseConnectionParams defines parameters for CloseConnection.
+type CloseConnectionParams struct {
+	// Code Of the Close frame (RFC 6455, 7.4): 1000, or from 3000 to 4999
+	Code *int `form:"code,omitempty" json:"code,omitempty"`
+
+	// Reason At most 123 bytes
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
 // ListConsumersParams defines parameters for ListConsumers.
@@ -6872,6 +6926,9 @@ type CheckChangeJSONRequestBody = CheckInput
 // DiffConfigJSONRequestBody defines body for DiffConfig for application/json ContentType.
 type DiffConfigJSONRequestBody = Config
 
+// SendToConnectionJSONRequestBody defines body for SendToConnection for application/json ContentType.
+type SendToConnectionJSONRequestBody = ConnectionMessage
+
 // CreateConsumerJSONRequestBody defines body for CreateConsumer for application/json ContentType.
 type CreateConsumerJSONRequestBody = ConsumerInput
 
@@ -7253,6 +7310,15 @@ type ServerInterface interface {
 	// DiffConfig What PUT config would change; changes nothing
 	// (POST /v1/gateways/{gateway}/config/diff)
 	DiffConfig(ctx echo.Context, gateway GatewayParam) error
+	// CloseConnection Close a client's WebSocket behind what was sent to it
+	// (DELETE /v1/gateways/{gateway}/connections/{connection})
+	CloseConnection(ctx echo.Context, gateway GatewayParam, connection ConnectionParam, params CloseConnectionParams) error
+	// GetConnection A client's WebSocket on a route with the integration websocket_http
+	// (GET /v1/gateways/{gateway}/connections/{connection})
+	GetConnection(ctx echo.Context, gateway GatewayParam, connection ConnectionParam) error
+	// SendToConnection Send a message to a client's WebSocket, whichever edge holds it
+	// (POST /v1/gateways/{gateway}/connections/{connection})
+	SendToConnection(ctx echo.Context, gateway GatewayParam, connection ConnectionParam) error
 	// ListConsumers Consumers
 	// (GET /v1/gateways/{gateway}/consumers)
 	ListConsumers(ctx echo.Context, gateway GatewayParam, params ListConsumersParams) error
@@ -8956,6 +9022,94 @@ func (w *ServerInterfaceWrapper) DiffConfig(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DiffConfig(ctx, gateway)
+	return err
+}
+
+// CloseConnection converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseConnection(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "connection" -------------
+	var connection ConnectionParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "connection", ctx.Param("connection"), &connection, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter connection: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CloseConnectionParams
+	// ------------- Optional query parameter "code" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code", ctx.QueryParams(), &params.Code, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter code: %s", err))
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", ctx.QueryParams(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reason: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseConnection(ctx, gateway, connection, params)
+	return err
+}
+
+// GetConnection converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConnection(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "connection" -------------
+	var connection ConnectionParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "connection", ctx.Param("connection"), &connection, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter connection: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConnection(ctx, gateway, connection)
+	return err
+}
+
+// SendToConnection converts echo context to params.
+func (w *ServerInterfaceWrapper) SendToConnection(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "connection" -------------
+	var connection ConnectionParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "connection", ctx.Param("connection"), &connection, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter connection: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendToConnection(ctx, gateway, connection)
 	return err
 }
 
@@ -12747,6 +12901,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/copy", wrapper.CopyGateway, options.OperationMiddlewares["copyGateway"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/explain", wrapper.Explain, options.OperationMiddlewares["explain"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/cache/purge", wrapper.PurgeCache, options.OperationMiddlewares["purgeCache"]...)
+	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/connections/:connection", wrapper.CloseConnection, options.OperationMiddlewares["closeConnection"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/connections/:connection", wrapper.GetConnection, options.OperationMiddlewares["getConnection"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/connections/:connection", wrapper.SendToConnection, options.OperationMiddlewares["sendToConnection"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/requests", wrapper.SendTestRequest, options.OperationMiddlewares["sendTestRequest"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/requests/:request_id", wrapper.GetRequest, options.OperationMiddlewares["getRequest"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/usage", wrapper.GetUsage, options.OperationMiddlewares["getUsage"]...)
@@ -15205,6 +15362,122 @@ type DiffConfigdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DiffConfigdefaultApplicationProblemPlusJSONResponse) VisitDiffConfigResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseConnectionRequestObject struct {
+	Gateway    GatewayParam    `json:"gateway"`
+	Connection ConnectionParam `json:"connection"`
+	Params     CloseConnectionParams
+}
+
+type CloseConnectionResponseObject interface {
+	VisitCloseConnectionResponse(w http.ResponseWriter) error
+}
+
+type CloseConnection204Response struct {
+}
+
+func (response CloseConnection204Response) VisitCloseConnectionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CloseConnectiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloseConnectiondefaultApplicationProblemPlusJSONResponse) VisitCloseConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnectionRequestObject struct {
+	Gateway    GatewayParam    `json:"gateway"`
+	Connection ConnectionParam `json:"connection"`
+}
+
+type GetConnectionResponseObject interface {
+	VisitGetConnectionResponse(w http.ResponseWriter) error
+}
+
+type GetConnection200JSONResponse Connection
+
+func (response GetConnection200JSONResponse) VisitGetConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnectiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetConnectiondefaultApplicationProblemPlusJSONResponse) VisitGetConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendToConnectionRequestObject struct {
+	Gateway    GatewayParam    `json:"gateway"`
+	Connection ConnectionParam `json:"connection"`
+	Body       *SendToConnectionJSONRequestBody
+}
+
+type SendToConnectionResponseObject interface {
+	VisitSendToConnectionResponse(w http.ResponseWriter) error
+}
+
+type SendToConnection200JSONResponse SentMessage
+
+func (response SendToConnection200JSONResponse) VisitSendToConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendToConnectiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SendToConnectiondefaultApplicationProblemPlusJSONResponse) VisitSendToConnectionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -20671,6 +20944,15 @@ type StrictServerInterface interface {
 	// DiffConfig What PUT config would change; changes nothing
 	// (POST /v1/gateways/{gateway}/config/diff)
 	DiffConfig(ctx context.Context, request DiffConfigRequestObject) (DiffConfigResponseObject, error)
+	// CloseConnection Close a client's WebSocket behind what was sent to it
+	// (DELETE /v1/gateways/{gateway}/connections/{connection})
+	CloseConnection(ctx context.Context, request CloseConnectionRequestObject) (CloseConnectionResponseObject, error)
+	// GetConnection A client's WebSocket on a route with the integration websocket_http
+	// (GET /v1/gateways/{gateway}/connections/{connection})
+	GetConnection(ctx context.Context, request GetConnectionRequestObject) (GetConnectionResponseObject, error)
+	// SendToConnection Send a message to a client's WebSocket, whichever edge holds it
+	// (POST /v1/gateways/{gateway}/connections/{connection})
+	SendToConnection(ctx context.Context, request SendToConnectionRequestObject) (SendToConnectionResponseObject, error)
 	// ListConsumers Consumers
 	// (GET /v1/gateways/{gateway}/consumers)
 	ListConsumers(ctx context.Context, request ListConsumersRequestObject) (ListConsumersResponseObject, error)
@@ -22987,6 +23269,108 @@ func (sh *strictHandler) DiffConfig(ctx echo.Context, gateway GatewayParam) erro
 		return err
 	} else if validResponse, ok := response.(DiffConfigResponseObject); ok {
 		return validResponse.VisitDiffConfigResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseConnection operation middleware
+func (sh *strictHandler) CloseConnection(ctx echo.Context, gateway GatewayParam, connection ConnectionParam, params CloseConnectionParams) error {
+	var request CloseConnectionRequestObject
+
+	request.Gateway = gateway
+	request.Connection = connection
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseConnection(ctx.Request().Context(), request.(CloseConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseConnection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseConnectionResponseObject); ok {
+		return validResponse.VisitCloseConnectionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConnection operation middleware
+func (sh *strictHandler) GetConnection(ctx echo.Context, gateway GatewayParam, connection ConnectionParam) error {
+	var request GetConnectionRequestObject
+
+	request.Gateway = gateway
+	request.Connection = connection
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConnection(ctx.Request().Context(), request.(GetConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConnection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConnectionResponseObject); ok {
+		return validResponse.VisitGetConnectionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SendToConnection operation middleware
+func (sh *strictHandler) SendToConnection(ctx echo.Context, gateway GatewayParam, connection ConnectionParam) error {
+	var request SendToConnectionRequestObject
+
+	request.Gateway = gateway
+	request.Connection = connection
+
+	var body SendToConnectionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendToConnection(ctx.Request().Context(), request.(SendToConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendToConnection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendToConnectionResponseObject); ok {
+		return validResponse.VisitSendToConnectionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -98,6 +98,7 @@ type Server struct {
 	relay      *relay.Relay
 	relayPace  *pace.Limiter
 	testPace   *pace.Limiter // of telemetry destinations
+	pushPace   *pace.Limiter
 	echoURL    string
 	mail       bool
 	references references
@@ -116,8 +117,8 @@ func New(cfg Config) (*Server, error) {
 		clock: cfg.Clock, log: cfg.Logger, csrf: http.NewCrossOriginProtection(),
 		secure: cfg.PublicURL.Scheme == "https", trusted: cfg.TrustedProxies, draining: cfg.Draining, observe: cfg.Observe, echo: echo.New(),
 		edge: cfg.EdgePublicURL, relay: cfg.Relay, relayPace: pace.New(relayEvery, relayBurst, relayKeys, cfg.Clock),
-		testPace: pace.New(testEvery, testBurst, testKeys, cfg.Clock),
-		echoURL:  cfg.EchoURL, mail: cfg.Mail,
+		pushPace: pace.New(pushEvery, pushBurst, relayKeys, cfg.Clock), testPace: pace.New(testEvery, testBurst, testKeys, cfg.Clock),
+		echoURL: cfg.EchoURL, mail: cfg.Mail,
 	}
 	if s.observe == nil {
 		s.observe = func(string, int, time.Duration) {}

@@ -19,6 +19,8 @@ type Asker struct {
 	Redis redis.UniversalClient
 	Keys  *contract.EdgeKeys
 	Clock core.Clock // nil: the system's
+
+	holders holders
 }
 
 // Timing of asking.

@@ -12,6 +12,7 @@ const developer = [
   'secrets:write',
   'consumers:write',
   'keys:write',
+  'connections:write',
 ] as const;
 const admin = [...developer, 'organization:write', 'organization:export', 'members:write', 'billing:read'] as const;
 const owner = [...admin, 'billing:write', 'organization:delete'] as const;

@@ -1648,6 +1648,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/connections/{connection}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description A connection's id (`ws_…`) */
+                connection: components["parameters"]["ConnectionParam"];
+            };
+            cookie?: never;
+        };
+        /**
+         * A client's WebSocket on a route with the integration websocket_http
+         * @description It is asked of the edge that holds it. One that has ended is 410.
+         */
+        get: operations["getConnection"];
+        put?: never;
+        /**
+         * Send a message to a client's WebSocket, whichever edge holds it
+         * @description The id is what the backend got in `Tollgate-Connection-Id`. The answer comes once the message was
+         *     written to the client's connection. A connection that has ended, and one that is not this gateway's,
+         *     is 410; a message over the route's `max_message_bytes`, or over 256 KiB, is 413; a client that does
+         *     not take it within 2 s is 503, and may still get it. At most 200 at once and then 100 each second for
+         *     one organization; the audit log does not note them.
+         */
+        post: operations["sendToConnection"];
+        /** Close a client's WebSocket behind what was sent to it */
+        delete: operations["closeConnection"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/requests": {
         parameters: {
             query?: never;
@@ -4721,6 +4755,55 @@ export interface components {
             /** Format: double */
             took_ms: number;
         };
+        Connection: {
+            id: string;
+            route: string;
+            /** @description Whose credential it was opened with; missing on a public route */
+            consumer?: string;
+            /** @description The client's address */
+            client: string;
+            /** @example HTTP/1.1 */
+            protocol: string;
+            /** Format: date-time */
+            connected_at: string;
+            /**
+             * Format: date-time
+             * @description When something came or went last
+             */
+            moved_at: string;
+            /**
+             * Format: int64
+             * @description Messages of the client
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Messages to it
+             */
+            sent: number;
+        };
+        /** @description One of them is the message */
+        ConnectionMessage: {
+            /** @example {"hello":"world"} */
+            text?: string;
+            /**
+             * Format: byte
+             * @description In base64
+             */
+            binary?: string;
+        };
+        SentMessage: {
+            /**
+             * Format: int64
+             * @description Of the message
+             */
+            bytes: number;
+            /**
+             * Format: double
+             * @description Until the edge had written it, and said so
+             */
+            took_ms: number;
+        };
         TestRequest: {
             /** @description Default GET */
             method?: string;
@@ -5623,6 +5706,8 @@ export interface components {
         ApplicationParam: string;
         DeveloperParam: string;
         VersionNumberParam: number;
+        /** @description A connection's id (`ws_…`) */
+        ConnectionParam: string;
         RequestIDParam: string;
     };
     requestBodies: never;
@@ -8414,6 +8499,91 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PurgeReport"];
                 };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getConnection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description A connection's id (`ws_…`) */
+                connection: components["parameters"]["ConnectionParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The connection */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connection"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    sendToConnection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description A connection's id (`ws_…`) */
+                connection: components["parameters"]["ConnectionParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConnectionMessage"];
+            };
+        };
+        responses: {
+            /** @description It was written */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentMessage"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    closeConnection: {
+        parameters: {
+            query?: {
+                /** @description Of the Close frame (RFC 6455, 7.4): 1000, or from 3000 to 4999 */
+                code?: number;
+                /** @description At most 123 bytes */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description A connection's id (`ws_…`) */
+                connection: components["parameters"]["ConnectionParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is being closed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["ProblemAnswer"];
         };

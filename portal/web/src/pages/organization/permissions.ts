@@ -18,6 +18,7 @@ export const permissionGroups: { title: string; permissions: { name: Permission;
     permissions: [
       { name: 'gateways:read', text: 'See gateways, routes, upstreams, policies and versions' },
       { name: 'gateways:write', text: 'Change them, restore a version, manage alerts' },
+      { name: 'connections:write', text: 'Send to WebSocket clients and close them' },
       { name: 'secrets:write', text: 'Set secrets and certificates' },
     ],
   },
