@@ -181,7 +181,7 @@ func (r *runtime) respond(w http.ResponseWriter, q *http.Request, id string) {
 	one := r.now
 	r.mu.Unlock()
 	if one == nil || one.id != id {
-		http.Error(w, "no such invocation", 403)
+		http.Error(w, "no such invocation", http.StatusForbidden)
 		return
 	}
 	out := result{}
