@@ -132,12 +132,12 @@ func (c *Compiler) field(name string, s Schema, at string) (*Field, error) {
 		return nil, err
 	}
 	f := &Field{Name: name, Type: t, Doc: t.Doc}
-	if d, ok := s["default"]; ok {
-		f.Absent = d
-	} else if d, ok := t.Schema["default"]; ok {
-		f.Absent = d
-	} else {
-		f.Absent = zero(t)
+	f.Absent = zero(t)
+	// An x-default is one that the web portal's types need not know of.
+	for _, d := range []any{t.Schema["x-default"], t.Schema["default"], s["default"]} {
+		if d != nil {
+			f.Absent = d
+		}
 	}
 	f.NoAbsent, _ = s["x-zero-differs"].(bool)
 	return f, nil

@@ -3170,11 +3170,8 @@ export interface components {
             mode?: components["schemas"]["GatewayMode"];
             /** @description Send edge and upstream milliseconds in Server-Timing */
             server_timing?: boolean;
-            /**
-             * @description Share of successful requests that are logged; refused and failed ones always are
-             * @default 1
-             */
-            log_sample: number;
+            /** @description Share of successful requests that are logged; refused and failed ones always are */
+            log_sample?: number;
             tracing?: components["schemas"]["Tracing"];
             client_certificates?: components["schemas"]["ClientCertificates"][];
         };
@@ -3262,11 +3259,8 @@ export interface components {
              * @example https://orders.internal.example:8443
              */
             url: string;
-            /**
-             * @description Share of requests; default 1, 0 takes no new ones
-             * @default 1
-             */
-            weight: number;
+            /** @description Share of requests; default 1, 0 takes no new ones */
+            weight?: number;
             /** @description Group: 0, the default, is used first, and another only while no target of a lower one is usable */
             priority?: number;
             /** @description Used only while no other target is usable */
@@ -4113,8 +4107,7 @@ export interface components {
         };
         Config: {
             server_timing?: boolean;
-            /** @default 1 */
-            log_sample: number;
+            log_sample?: number;
             tracing?: components["schemas"]["Tracing"];
             client_certificates?: components["schemas"]["ClientCertificates"][];
             policies?: components["schemas"]["Policy"][];
