@@ -124,7 +124,7 @@ func (o *one) on(ctx context.Context, pool *transport.Pool, c *transport.Conn, h
 	if rerr != nil {
 		return nil, true, rerr
 	}
-	keep = err == nil && !r.Close
+	keep = err == nil && !r.Close && !transport.Binds(transport.Value(http.Header(o.r.Header).Get("Authorization")))
 	return resp, true, nil
 }
 

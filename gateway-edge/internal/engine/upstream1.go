@@ -10,6 +10,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
 	"github.com/tollgate/tollgate/gateway-edge/internal/gate"
 	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -43,6 +44,7 @@ type upstream1 struct {
 	left   int64
 	done   bool // the answer was read to its end
 	sent   bool // the request was sent whole
+	bound  bool // the connection may belong to one client now
 
 	bbuf       []byte // a piece of the request's body with its framing
 	bodyBroken bool
@@ -139,6 +141,8 @@ func (u *upstream1) exchange(c *transport.Conn, t *balance.Target) (got try, unt
 func (u *upstream1) write(t *balance.Target) error {
 	j := u.j
 	u.toWrite = nil
+	credential, _ := j.e.Req.Header.Get(policy.Authorization)
+	u.bound = transport.Binds(credential)
 	out := j.appendRequest(j.wbuf[:0], t, j.payload.length)
 	j.wbuf = out
 	if !j.payload.memory {
@@ -293,7 +297,7 @@ func (u *upstream1) finish(whole bool) {
 		ok = j.timers.up.clear() && ok
 		j.timers.upConn.Store(nil)
 	}
-	ok = ok && !u.mayBeUnread()
+	ok = ok && !u.mayBeUnread() && !u.bound
 	u.c = nil
 	if u.own != nil {
 		j.eng.streams.Put(u.own)
