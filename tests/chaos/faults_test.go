@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -416,7 +415,7 @@ func unread(t *testing.T, s *names) {
 			}
 		}
 	}}), nil)
-	before := rss(t, p.Edges[0])
+	before := p.Edges[0].RSS(t)
 	for range readers {
 		c, err := net.Dial("tcp", p.Edges[0].Addr())
 		if err != nil {
@@ -427,20 +426,9 @@ func unread(t *testing.T, s *names) {
 		_, _ = fmt.Fprintf(c, "GET /long HTTP/1.1\r\nHost: %s\r\n\r\n", p.host)
 	}
 	time.Sleep(2 * time.Second)
-	each := (rss(t, p.Edges[0]) - before) / readers
+	each := (p.Edges[0].RSS(t) - before) / readers
 	t.Logf("%d clients that read nothing: %d KiB each", readers, each>>10)
 	if each > most {
 		t.Errorf("%d KiB are held for each", each>>10)
 	}
-}
-
-// rss is an edge's resident memory in bytes.
-func rss(t *testing.T, e *harness.Edge) int64 {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", e.PID()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, _ := strconv.ParseInt(strings.Fields(string(b))[1], 10, 64)
-	return pages * int64(os.Getpagesize())
 }

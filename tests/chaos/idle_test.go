@@ -120,7 +120,7 @@ func newIdleSite(t *testing.T) *idleSite {
 // memory is that of all edges.
 func (s *idleSite) memory() (all int64) {
 	for _, e := range s.Edges {
-		all += rss(s.t, e)
+		all += e.RSS(s.t)
 	}
 	return all
 }

@@ -6,9 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -27,18 +25,7 @@ const (
 )
 
 // rss is the resident memory of the edge in bytes.
-func (s *site) rss(t *testing.T) int64 {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.c.Edges[0].PID()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := strconv.ParseInt(strings.Fields(string(b))[1], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pages * int64(os.Getpagesize())
-}
+func (s *site) rss(t *testing.T) int64 { return s.c.Edges[0].RSS(t) }
 
 // during runs an attack while another client calls every 20 ms, and checks what
 // it cost: the other client's latency and the edge's memory.

@@ -8,8 +8,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -193,4 +196,14 @@ func Until(ctx context.Context, limit time.Duration, ok func() error) error {
 func cleanEnv(extra ...string) []string {
 	env := []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "HOME=" + os.Getenv("HOME"), "LANG=C.UTF-8", "TZ=UTC"}
 	return append(env, extra...)
+}
+
+// RSS is the process's resident memory in bytes.
+func (p *Process) RSS(t testing.TB) int64 {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.PID()))
+	must(t, err)
+	pages, err := strconv.ParseInt(strings.Fields(string(b))[1], 10, 64)
+	must(t, err)
+	return pages * int64(os.Getpagesize())
 }
