@@ -75,7 +75,7 @@ func (x *tenantSite) put(path string, body harness.Object) {
 // route makes a route /name/* with policies. Without an api_key among them it is
 // public.
 func (x *tenantSite) route(name string, more harness.Object, policies ...harness.Object) {
-	r := harness.Object{"match": harness.Object{"path": "/" + name + "/*"}, "upstream": "app", "policies": policies, "public": true}
+	r := harness.Object{"match": harness.Object{"path": "/" + name + "/*"}, "upstream": "app", "policies": append([]harness.Object{}, policies...), "public": true}
 	for _, p := range policies {
 		if p["type"] == "api_key" {
 			delete(r, "public")
