@@ -209,6 +209,7 @@ func TestBridgeEnds(t *testing.T) {
 			e.serve(p.gateway(spec))
 		})
 	})
+	e.serve(p.gateway(wsSpec)) // which has time to be drained
 	c1, c2 := e.wsDial("/chat", ""), e.wsDial2("/chat")
 	e.Engine.Drain()
 	c1.wantClose(t, 1001)
