@@ -94,7 +94,7 @@ func growing(t *testing.T, s *sharing) {
 
 func sameBytes(t *testing.T, s *sharing) {
 	x := s.a
-	x.route("judged", nil, policy("validate_request", harness.Object{"body": harness.Object{"schema": harness.Object{
+	x.route("judged", nil, policy("validate_request", harness.Object{"body": harness.Object{"required": true, "schema": harness.Object{
 		"type": "object", "required": []string{"role"}, "properties": harness.Object{"role": harness.Object{"const": "user"}},
 	}}}))
 	x.live(t, "", "")

@@ -16,7 +16,7 @@ import (
 // billed is what is billed of a route.
 func (x *tenantSite) billed(route string) int64 {
 	q := url.Values{
-		"group_by": {"route"}, "interval": {"hour"},
+		"group_by": {"route"}, "interval": {"hour"}, "limit": {"200"},
 		"from": {time.Now().Add(-2 * time.Hour).UTC().Format(time.RFC3339)}, "to": {time.Now().Add(time.Hour).UTC().Format(time.RFC3339)},
 	}
 	series, _ := x.api.Must("GET", "/v1/gateways/"+x.name+"/usage?"+q.Encode(), nil)["series"].([]any)
