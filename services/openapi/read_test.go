@@ -44,7 +44,7 @@ func TestYAML(t *testing.T) {
 	}
 }
 
-// TestRefused: what can't be read is refused quickly, with its place.
+// TestRefused is MSC07: what can't be read is refused quickly, with its place.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"

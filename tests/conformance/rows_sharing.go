@@ -3,7 +3,8 @@ package conformance
 // SharingRows are the rows on what tenants and callers share: caches, connections,
 // limits and what is billed, and the bodies that policies read. Each has a subtest of
 // TestSharingRows, which fails for a row that has none. MSC10, MSC14 and QTA07 are
-// elsewhere: with the Terraform provider, with peers, and with billing.
+// elsewhere, with the Terraform provider, with peers, and with billing; ISO09, MSC04,
+// MSC05, MSC07, MSC11, MSC12, MSC13 and MSC15 are beside the code that they are about.
 var SharingRows = []Row{
 	{"ISO01", "one path of two tenants has two answers"},
 	{"ISO02", "what one caller was answered is given to no other"},

@@ -154,7 +154,7 @@ func TestTornEnd(t *testing.T) {
 	}
 }
 
-// TestFileOfAnother is E09 and the binding to the edge: what can't be used is kept
+// TestFileOfAnother is E09, and MSC15, the binding to the edge: what can't be used is kept
 // aside, never overwritten.
 func TestFileOfAnother(t *testing.T) {
 	t.Parallel()
