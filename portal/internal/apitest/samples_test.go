@@ -147,7 +147,7 @@ func (c *caller) furnish() ids {
 	dev := c.e.developer(label, "dev@dev.example")
 	dev.put("/plan", object{"usage_plan": "p"}).want(200)
 	return ids{
-		"label": label, "developer": dev.get("/me").want(200).str("id"),
+		"connection": "ws_00000000000000000000000000000000", "label": label, "developer": dev.get("/me").want(200).str("id"),
 		"application": c.get(g + "/developer-portal/applications").want(200).list("items")[0].(object)["id"].(string),
 		"gateway":     strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef", "organization": c.org, "identity": "idn_00000000000000000000000000",
 		"key":        c.post(g+"/keys", object{"consumer": "c"}).want(201).str("id"),

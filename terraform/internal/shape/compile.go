@@ -116,6 +116,9 @@ func (c *Compiler) object(t *Type, at string) error {
 	required, _ := s["required"].([]any)
 	for _, name := range slices.Sorted(maps.Keys(props)) {
 		p, _ := props[name].(Schema)
+		if p["readOnly"] == true { // how it stands, not what is wanted
+			continue
+		}
 		f, err := c.field(name, p, at+"."+name)
 		if err != nil {
 			return err
@@ -138,6 +141,15 @@ func (c *Compiler) field(name string, s Schema, at string) (*Field, error) {
 		if d != nil {
 			f.Absent = d
 		}
+	}
+	if of, ok := f.Absent.(Schema); ok && t.Kind == Object { // a default may spell defaults out
+		less := Schema{}
+		for k, v := range of {
+			if in := t.Field(k); in == nil || !in.absent(v, true) {
+				less[k] = v
+			}
+		}
+		f.Absent = less
 	}
 	f.NoAbsent, _ = s["x-zero-differs"].(bool)
 	return f, nil
