@@ -2,12 +2,9 @@ package engine
 
 import (
 	"context"
-	"io"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/ws"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -68,13 +65,6 @@ type bridge struct {
 	waiting  int64 // bytes of pending
 	active   int
 	in, sent uint64 // messages
-}
-
-// outgoing is a frame that waits to be written. done gets the outcome; nil: nobody
-// waits for it.
-type outgoing struct {
-	raw  []byte
-	done chan error
 }
 
 // accept goes on behind an integration that takes the WebSocket: the response side
@@ -159,290 +149,14 @@ func (e *Engine) newBridge(ctx context.Context, j *job) *bridge {
 	return b
 }
 
-// Read is what waits for the client. That it is called again says that what it
-// returned before was written.
-func (b *bridge) Read(p []byte) (n int, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, o := range b.read {
-		o.tell(nil)
-	}
-	b.read = b.read[:0]
-	for n == 0 {
-		if b.ended {
-			return 0, io.EOF
-		}
-		if b.pong != nil && !b.mid { // p is as large as any pong here
-
-			n = copy(p, b.pong)
-			b.pong = nil
-			return n, nil
-		}
-		for n < len(p) && len(b.out) > 0 {
-			o := b.out[0]
-			m := copy(p[n:], o.raw)
-			n += m
-			b.outBytes -= int64(m)
-			o.raw = o.raw[m:]
-			if b.mid = len(o.raw) > 0; b.mid {
-				break
-			}
-			b.read = append(b.read, o)
-			b.out[0] = nil
-			b.out = b.out[1:]
-		}
-		if n == 0 {
-			b.mu.Unlock()
-			<-b.wake
-			b.mu.Lock()
-		}
-	}
-	return n, nil
-}
-
-func (o *outgoing) tell(err error) {
-	if o.done != nil {
-		o.done <- err
-	}
-}
-
-// write takes what the client sends: whole frames that were checked.
-func (b *bridge) write(p []byte) error {
-	b.heard.Store(b.eng.clock.Coarse())
-	for len(p) > 0 {
-		f, n := ws.Next(p)
-		if n == 0 {
-			return io.ErrUnexpectedEOF // a Stream gives whole frames
-		}
-		p = p[n:]
-		b.frame(&f)
-	}
-	return nil
-}
-
-func (b *bridge) frame(f *ws.Frame) {
-	switch f.Op {
-	case ws.OpPing:
-		b.mu.Lock()
-		if !b.ended && !b.last {
-			b.pong = ws.AppendFrame(nil, ws.OpPong, f.Payload, false, [4]byte{})
-			signal(b.wake)
-		}
-		b.mu.Unlock()
-	case ws.OpPong:
-	case ws.OpClose:
-		b.code, b.reason = ws.CloseOf(f.Payload)
-		b.closing(ws.AppendFrame(nil, ws.OpClose, f.Payload[:min(2, len(f.Payload))], false, [4]byte{}), 0, "")
-	default:
-		b.data(f)
-	}
-}
-
 // endBusy is for messages that the edge has no memory for.
 var (
 	endBusy  = &ending{ws.CodeTryAgain, ws.CodeTryAgain, "the gateway has too much to do, please connect again later", policy.EndedByEdge}
 	endRated = &ending{ws.CodePolicy, ws.CodePolicy, "too many messages in a short time", policy.EndedByEdge}
 )
 
-// data takes a piece of a message, and the message with its last.
-func (b *bridge) data(f *ws.Frame) {
-	if f.Op != ws.OpContinuation {
-		b.kind = f.Op
-		if !b.affords() {
-			b.t.stop(endRated)
-			return
-		}
-	}
-	n := int64(len(f.Payload))
-	if b.eng.collected.Add(n) > b.eng.cfg.Limits.Collected {
-		b.eng.collected.Add(-n)
-		b.t.stop(endBusy)
-		return
-	}
-	b.text = append(b.text, f.Payload...)
-	if !f.Fin {
-		return
-	}
-	m := policy.Message{Binary: b.kind == ws.OpBinary, Data: b.text}
-	b.kind, b.text = 0, nil
-	b.hand(m)
-}
-
-// affords takes a message from the connection's rate.
-func (b *bridge) affords() bool {
-	if b.opt.Rate <= 0 {
-		return true
-	}
-	now := b.eng.clock.Coarse()
-	each := int64(time.Second) / int64(b.opt.Rate)
-	b.tokens = max(0, b.tokens-(now-b.since)) + each
-	b.since = now
-	return b.tokens <= int64(b.opt.Burst)*each
-}
-
-// hand puts a message where workers find it, and waits while too many are there:
-// then the client is not read.
-func (b *bridge) hand(m policy.Message) {
-	n := int64(len(m.Data))
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for !b.ended && len(b.pending) > 0 && (len(b.pending) >= maxPending || b.waiting+n > b.max) {
-		b.mu.Unlock()
-		select {
-		case <-b.room:
-		case <-b.gone:
-		}
-		b.mu.Lock()
-	}
-	if b.dropped {
-		b.eng.collected.Add(-n)
-		return
-	}
-	b.in++
-	b.pending = append(b.pending, m)
-	b.waiting += n
-	if b.active < b.opt.Concurrency {
-		b.active++
-		b.workers.Add(1)
-		go b.work()
-	}
-}
-
-// work handles messages until none is left.
-func (b *bridge) work() {
-	defer b.workers.Done()
-	for {
-		b.mu.Lock()
-		if len(b.pending) == 0 {
-			b.active--
-			b.pending = nil
-			b.mu.Unlock()
-			return
-		}
-		m := b.pending[0]
-		b.pending[0] = policy.Message{}
-		b.pending = b.pending[1:]
-		b.waiting -= int64(len(m.Data))
-		b.mu.Unlock()
-		signal(b.room)
-		b.handle(m)
-	}
-}
-
-func (b *bridge) handle(m policy.Message) {
-	defer b.eng.collected.Add(-int64(len(m.Data)))
-	defer b.guard("handling a message", true)
-	b.eng.cfg.Guard.Charge(&b.t.gw.Org.Share, costOfRequest)
-	b.t.moved.Store(b.eng.clock.Coarse())
-	b.h.Message(b.ctx, b, m)
-}
-
-// guard holds a panic of the handler's back.
-func (b *bridge) guard(doing string, stop bool) {
-	if v := recover(); v != nil {
-		b.eng.cfg.Logger.Error("integration panicked", "doing", doing, "gateway", b.facts.gateway, "panic", v, "stack", string(debug.Stack()))
-		if stop {
-			b.t.stop(endPanicked)
-		}
-	}
-}
-
 // ID is policy.Socket's.
 func (b *bridge) ID() string { return b.id }
-
-// Send is policy.Socket's.
-func (b *bridge) Send(ctx context.Context, m policy.Message) error {
-	op := byte(ws.OpText)
-	if m.Binary || !utf8.Valid(m.Data) {
-		op = ws.OpBinary
-	}
-	o := &outgoing{raw: ws.AppendFrame(nil, op, m.Data, false, [4]byte{}), done: make(chan error, 1)}
-	b.mu.Lock()
-	switch {
-	case b.ended || b.last:
-		b.mu.Unlock()
-		return policy.ErrSocketClosed
-	case len(b.out) >= maxOutgoing || b.outBytes > 0 && b.outBytes+int64(len(o.raw)) > b.max:
-		b.mu.Unlock()
-		return policy.ErrSocketSlow
-	}
-	b.sent++
-	b.push(o)
-	b.mu.Unlock()
-	select {
-	case err := <-o.done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// push queues a frame; mu is held.
-func (b *bridge) push(o *outgoing) {
-	b.out = append(b.out, o)
-	b.outBytes += int64(len(o.raw))
-	signal(b.wake)
-}
-
-// Close is policy.Socket's.
-func (b *bridge) Close(code uint16, reason string) {
-	if !ws.ValidCode(code) {
-		code = ws.CodeNormal
-	}
-	b.closing(ws.AppendClose(nil, code, reason, false, [4]byte{}), code, reason)
-}
-
-// closing queues a Close frame, if it is the first.
-func (b *bridge) closing(frame []byte, code uint16, reason string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ended || b.last {
-		return
-	}
-	b.last, b.said, b.saidWhy = true, code, reason
-	b.push(&outgoing{raw: frame})
-}
-
-// silentPings is how many pings a client may leave without a sign of life.
-const silentPings = 2
-
-// ping is the sweeper's: it must not wait.
-func (b *bridge) ping(now int64) {
-	if b.opt.Ping <= 0 || now-b.pinged < int64(b.opt.Ping) {
-		return
-	}
-	if now-b.heard.Load() > (silentPings+1)*int64(b.opt.Ping) {
-		b.t.stop(endIdle)
-		return
-	}
-	b.pinged = now
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.ended && !b.last && len(b.out) == 0 {
-		b.push(&outgoing{raw: ws.AppendFrame(nil, ws.OpPing, nil, false, [4]byte{})})
-	}
-}
-
-// stopReading ends what the client gets, and lets nobody wait any more.
-func (b *bridge) stopReading() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ended {
-		return
-	}
-	b.ended = true
-	close(b.gone)
-	signal(b.wake)
-	for _, o := range append(b.read, b.out...) {
-		o.tell(policy.ErrSocketClosed)
-	}
-	b.read, b.out, b.pong = nil, nil, nil
-}
-
-// closeWrite and drain are farPeer's: there is nobody behind the bridge.
-func (b *bridge) closeWrite() {}
-
-func (b *bridge) drain(time.Duration) {}
 
 // begin gives the bridge its tunnel, before any of its goroutines runs.
 func (b *bridge) begin(t *tunnel) {
