@@ -11,7 +11,7 @@ type rule struct {
 	why    string
 }
 
-var rules = []rule{
+var rules = append(policyRules(), []rule{
 	{
 		room: "services/contract/...", may: []string{"std", "services/contract/..."},
 		why: "both sides of Redis import it: anything it drags in would be dragged into both",
@@ -19,97 +19,6 @@ var rules = []rule{
 	{
 		room: "gateway-edge/policy", may: []string{"std", "services/contract"}, never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
 		why: "a policy is given nothing that can block or that belongs to one engine",
-	},
-	{
-		room: "gateway-edge/policy/*", except: []string{"gateway-edge/policy/sql", "gateway-edge/policy/lambda", "gateway-edge/policy/builtin", "gateway-edge/policy/policytest", "gateway-edge/policy/compose", "gateway-edge/policy/jwt", "gateway-edge/policy/provider", "gateway-edge/policy/oidclogin", "gateway-edge/policy/expression", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpctranscode", "gateway-edge/policy/jq", "gateway-edge/policy/connect", "gateway-edge/policy/jsonschema", "gateway-edge/policy/graphql", "gateway-edge/policy/basic", "gateway-edge/policy/coding", "gateway-edge/policy/compress", "gateway-edge/policy/waf", "gateway-edge/policy/graphqllimits"},
-		may:   append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "a policy knows the SDK only: neither another policy nor Redis nor a socket",
-	},
-	{
-		room: "gateway-edge/policy/jwt", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:github.com/coreos/go-oidc"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "package provider verifies; its network goes only through Fetch",
-	},
-	{
-		room: "gateway-edge/policy/provider", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/coreos/go-oidc", "lib:github.com/go-jose/go-jose"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "go-oidc verifies; its network goes only through Fetch",
-	},
-	{
-		room: "gateway-edge/policy/oidclogin", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:golang.org/x/crypto"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "sessions are sealed by a library; the provider is asked through Fetch",
-	},
-	{
-		room: "gateway-edge/policy/jsonschema", may: append([]string{"std", "services/contract", "lib:github.com/santhosh-tekuri/jsonschema", "lib:golang.org/x/text"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "schemas of tenants reach nothing that is not part of them",
-	},
-	{
-		room: "gateway-edge/policy/compress", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/klauspost/compress", "lib:github.com/andybalholm/brotli"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "encoders are given bytes",
-	},
-	{
-		room: "gateway-edge/policy/coding", may: []string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/klauspost/compress", "lib:github.com/andybalholm/brotli"},
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "decoders are given bytes",
-	},
-	{
-		room: "gateway-edge/policy/jq", may: append([]string{"std", "services/contract", "lib:github.com/itchyny/gojq"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "programs of tenants reach their input and nothing else",
-	},
-	{
-		room: "gateway-edge/policy/basic", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:golang.org/x/crypto"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "passwords are compared with argon2id and bcrypt hashes",
-	},
-	{
-		room: "gateway-edge/policy/waf", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/corazawaf/", "lib:github.com/tidwall/gjson"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "the rules are Coraza's; they read the exchange and nothing else",
-	},
-	{
-		room: "gateway-edge/policy/graphqllimits", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/vektah/gqlparser"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "documents are parsed by gqlparser and judged without a schema",
-	},
-	{
-		room: "gateway-edge/policy/sql", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/jackc/pgx"}, sharedByPolicies...),
-		never: []string{"std:net/http", "std:os", "std:database/sql"},
-		why:   "pgx speaks to the database; its connections come only from Dial",
-	},
-	{
-		room: "gateway-edge/policy/lambda", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:github.com/aws/"}, sharedByPolicies...),
-		never: []string{"std:os", "std:database/sql"},
-		why:   "the SDK signs and encodes; its connections come only from Dial",
-	},
-	{
-		room: "gateway-edge/policy/expression", may: append([]string{"std", "services/contract", "gateway-edge/policy", "lib:cel.dev/cel-go"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "expressions are CEL's; they read the exchange and nothing else",
-	},
-	{
-		room: "gateway-edge/policy/protodesc", may: []string{"std", "lib:google.golang.org/protobuf", "lib:google.golang.org/genproto/googleapis", "lib:github.com/bufbuild/protocompile"},
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "schemas come from a configuration, never from a disk or a network",
-	},
-	{
-		room: "gateway-edge/policy/grpctranscode", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:google.golang.org/protobuf", "lib:google.golang.org/genproto/googleapis"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "it speaks Protocol Buffers; the engine speaks to the backend",
-	},
-	{
-		room: "gateway-edge/policy/connect", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:google.golang.org/protobuf", "lib:google.golang.org/genproto/googleapis"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "it speaks Protocol Buffers; the engine speaks to the backend",
-	},
-	{
-		room: "gateway-edge/policy/graphql", may: append([]string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match", "lib:github.com/vektah/gqlparser"}, sharedByPolicies...),
-		never: []string{"std:net", "std:net/http", "std:os", "std:database/sql"},
-		why:   "operations are parsed when a configuration is compiled",
 	},
 	{
 		room: "gateway-edge/internal/route", may: []string{"std", "services/contract", "gateway-edge/policy", "gateway-edge/match"}, never: []string{"std:net", "std:net/http", "std:time"},
@@ -207,14 +116,7 @@ var rules = []rule{
 		room: "tests/...", never: []string{"gateway-edge/internal/...", "services/internal/...", "portal/internal/...", "infra/tollgate/..."},
 		why: "tests use public surfaces and built binaries",
 	},
-}
-
-// sharedByPolicies are parts of the SDK that stand beside it, not policies: query
-// strings, templates of a fixed set of variables, edits of header fields, how a
-// limit is spent, looks into claims, lists of addresses, conditions in CEL, what is
-// remembered of credentials and callers, calls that many wait for, and checks of
-// what services a policy asks; scanners of bodies, and what undoes their encoding.
-var sharedByPolicies = []string{"gateway-edge/policy/query", "gateway-edge/policy/template", "gateway-edge/policy/fieldedit", "gateway-edge/policy/spend", "gateway-edge/policy/claim", "gateway-edge/policy/iprange", "gateway-edge/policy/expression", "gateway-edge/policy/memo", "gateway-edge/policy/caller", "gateway-edge/policy/flight", "gateway-edge/policy/endpoint", "gateway-edge/policy/scan", "gateway-edge/policy/coding", "gateway-edge/policy/grant", "gateway-edge/policy/throttle", "gateway-edge/policy/turn", "gateway-edge/policy/protodesc", "gateway-edge/policy/grpcwire", "gateway-edge/policy/target", "gateway-edge/policy/document", "gateway-edge/policy/jq", "gateway-edge/policy/jsonschema", "gateway-edge/policy/validation", "gateway-edge/policy/openapi", "gateway-edge/policy/quality", "gateway-edge/policy/reshape", "gateway-edge/policy/provider"}
+}...)
 
 const domainWhy = "a domain declares a one-method interface for what it needs of another; stores, Redis, Stripe and Echo are somebody else's"
 

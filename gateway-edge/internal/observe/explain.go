@@ -2,7 +2,6 @@ package observe
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -28,16 +27,13 @@ type Explainer struct {
 
 // Timing and bounds of explaining.
 const (
-	askBlock  = time.Second
-	answerTTL = 30 * time.Second
 	// askers bounds the questions answered at once: they must not take the
 	// processor from requests.
 	askers = 2
 	// askSlack is how far the asker's clock may be behind before a question
 	// counts as too old.
-	askSlack    = 2 * time.Second
-	maxAskTime  = 10 * time.Second
-	askPauseMax = 5 * time.Second
+	askSlack   = 2 * time.Second
+	maxAskTime = 10 * time.Second
 )
 
 // Run takes questions until ctx ends.
@@ -57,25 +53,11 @@ func (e *Explainer) Run(ctx context.Context) error {
 }
 
 func (e *Explainer) loop(ctx context.Context) {
-	failures := 0
-	for ctx.Err() == nil {
-		got, err := e.Redis.BLPop(ctx, askBlock, contract.RedisAsk(e.Edge)).Result()
-		switch {
-		case errors.Is(err, redis.Nil):
-			failures = 0
-		case err != nil:
-			failures++
-			select {
-			case <-ctx.Done():
-			case <-time.After(min(time.Duration(failures)*200*time.Millisecond, askPauseMax)):
-			}
-		default:
-			failures = 0
-			if err := e.take(ctx, []byte(got[1])); err != nil && ctx.Err() == nil {
-				e.Logger.Warn("observe: explain question", "error", err)
-			}
+	takeEach(ctx, e.Redis, contract.RedisAsk(e.Edge), func(msg []byte) {
+		if err := e.take(ctx, msg); err != nil && ctx.Err() == nil {
+			e.Logger.Warn("observe: explain question", "error", err)
 		}
-	}
+	})
 }
 
 // take answers one question. One that nobody with the edge secret asked, or that
@@ -93,16 +75,7 @@ func (e *Explainer) take(ctx context.Context, msg []byte) error {
 	defer cancel()
 	answer := e.answer(limited, ask)
 	answer.ID, answer.Edge = ask.ID, e.Edge
-	out, err := contract.EncodeMessage(e.Keys, contract.MessageAnswer, answer)
-	if err != nil {
-		return err
-	}
-	key := contract.RedisAnswer(ask.ID)
-	pipe := e.Redis.Pipeline()
-	pipe.RPush(ctx, key, out)
-	pipe.PExpire(ctx, key, answerTTL)
-	_, err = pipe.Exec(ctx)
-	return err
+	return giveAnswer(ctx, e.Redis, e.Keys, answer)
 }
 
 // answer shields the loop from a panic in the engine's run.

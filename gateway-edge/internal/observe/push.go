@@ -2,7 +2,6 @@ package observe
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -45,34 +44,20 @@ func (p *Pusher) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	places := make(chan struct{}, maxPushes)
-	failures := 0
-	for ctx.Err() == nil {
-		got, err := p.Blocking.BLPop(ctx, askBlock, contract.RedisPush(p.Edge)).Result()
-		switch {
-		case errors.Is(err, redis.Nil):
-			failures = 0
-		case err != nil:
-			failures++
-			select {
-			case <-ctx.Done():
-			case <-time.After(min(time.Duration(failures)*200*time.Millisecond, askPauseMax)):
-			}
+	takeEach(ctx, p.Blocking, contract.RedisPush(p.Edge), func(msg []byte) {
+		busy := false
+		select {
+		case places <- struct{}{}:
 		default:
-			failures = 0
-			busy := false
-			select {
-			case places <- struct{}{}:
-			default:
-				busy = true
-			}
-			all.Go(func() {
-				if !busy {
-					defer func() { <-places }()
-				}
-				p.take(ctx, []byte(got[1]), busy)
-			})
+			busy = true
 		}
-	}
+		all.Go(func() {
+			if !busy {
+				defer func() { <-places }()
+			}
+			p.take(ctx, msg, busy)
+		})
+	})
 	return nil
 }
 
@@ -94,15 +79,9 @@ func (p *Pusher) take(ctx context.Context, msg []byte, busy bool) {
 		done = p.do(limited, push)
 		cancel()
 	}
-	out, err := contract.EncodeMessage(p.Keys, contract.MessageAnswer, contract.Answer{ID: push.ID, Edge: p.Edge, Pushed: &done})
-	if err == nil {
-		answer, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
-		defer cancel()
-		pipe := p.Redis.Pipeline()
-		pipe.RPush(answer, contract.RedisAnswer(push.ID), out)
-		pipe.PExpire(answer, contract.RedisAnswer(push.ID), answerTTL)
-		_, err = pipe.Exec(answer)
-	}
+	answer, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	defer cancel()
+	err := giveAnswer(answer, p.Redis, p.Keys, contract.Answer{ID: push.ID, Edge: p.Edge, Pushed: &done})
 	if err != nil && ctx.Err() == nil {
 		p.Logger.Warn("observe: answer a push", "error", err)
 	}

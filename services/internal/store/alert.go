@@ -73,15 +73,7 @@ func readAlerts(q *gorm.DB) ([]alert.Alert, error) {
 	if err := q.Find(&rows).Error; err != nil {
 		return nil, err
 	}
-	out := make([]alert.Alert, len(rows))
-	for i := range rows {
-		a, err := rows[i].domain()
-		if err != nil {
-			return nil, err
-		}
-		out[i] = a
-	}
-	return out, nil
+	return converted(rows, (*alertRow).domain)
 }
 
 // Tx runs fn in one transaction.

@@ -47,13 +47,7 @@ func readCertificates(db *gorm.DB, org core.OrganizationID, id string) ([]gatewa
 	if err != nil {
 		return nil, err
 	}
-	out := make([]gateway.CertificateValue, len(rows))
-	for i := range rows {
-		if out[i], err = rows[i].domain(); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return converted(rows, (*certificateRow).domain)
 }
 
 // Certificates lists certificates without their keys.

@@ -62,12 +62,9 @@ func planDocument(num uint64, name, document string) (*contract.UsagePlan, error
 
 // domainConsumers makes consumers of rows, with their identities.
 func domainConsumers(db *gorm.DB, org core.OrganizationID, id string, rows []consumerRow) ([]gateway.Consumer, error) {
-	out := make([]gateway.Consumer, len(rows))
-	for i := range rows {
-		var err error
-		if out[i], err = rows[i].domain(); err != nil {
-			return nil, err
-		}
+	out, err := converted(rows, (*consumerRow).domain)
+	if err != nil {
+		return nil, err
 	}
 	return out, addIdentities(db, org, id, out)
 }

@@ -71,15 +71,9 @@ func (s Gateways) Gateways(ctx context.Context, org core.OrganizationID, limit i
 		if err := q.Find(&rows).Error; err != nil {
 			return err
 		}
-		out = make([]gateway.Gateway, len(rows))
-		for i := range rows {
-			g, err := rows[i].domain()
-			if err != nil {
-				return err
-			}
-			out[i] = g
-		}
-		return nil
+		var err error
+		out, err = converted(rows, (*gatewayRow).domain)
+		return err
 	})
 	return out, err
 }

@@ -72,15 +72,7 @@ func readDestinations(q *gorm.DB) ([]telemetry.Destination, error) {
 	if err := q.Find(&rows).Error; err != nil {
 		return nil, err
 	}
-	out := make([]telemetry.Destination, len(rows))
-	for i := range rows {
-		d, err := rows[i].domain()
-		if err != nil {
-			return nil, err
-		}
-		out[i] = d
-	}
-	return out, nil
+	return converted(rows, (*destinationRow).domain)
 }
 
 // Tx runs fn in one transaction.

@@ -69,6 +69,18 @@ func stale(q *gorm.DB) error {
 	return q.Error
 }
 
+// converted maps rows to the domain's type, where reading one may fail.
+func converted[R, T any](rows []R, to func(*R) (T, error)) ([]T, error) {
+	out := make([]T, len(rows))
+	for i := range rows {
+		var err error
+		if out[i], err = to(&rows[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // convert maps rows to the domain's type.
 func convert[R, T any](rows []R, to func(*R) T) []T {
 	out := make([]T, len(rows))

@@ -132,7 +132,6 @@ func (p *tollgate) DataSources(context.Context) []func() datasource.DataSource {
 
 func (p *tollgate) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	return []func() ephemeral.EphemeralResource{
-		func() ephemeral.EphemeralResource { return &freshKey{} },
-		func() ephemeral.EphemeralResource { return &freshToken{} },
+		freshKey, freshToken,
 	}
 }
