@@ -109,6 +109,11 @@ var rules = append(policyRules(), []rule{
 		why: "the one binary only joins what is public",
 	},
 	{
+		room: "infra/tollgate/cli/...", except: []string{"infra/tollgate/cli/offline"},
+		never: []string{"services", "services/core", "services/app", "services/publish/...", "services/gateway", "services/apikey", "services/tenant", "services/usage", "services/audit", "services/plan", "gateway-edge/...", "portal/portal", "portal/api", "migrations/...", "lib:github.com/redis/", "lib:gorm.io/"},
+		why:   "the command line does what the API does, by the client; only offline checks run the publisher's code",
+	},
+	{
 		room: "terraform/...", never: []string{"services", "services/...", "gateway-edge/...", "portal/internal/...", "portal/portal", "portal/api", "infra/...", "lib:github.com/redis/", "lib:gorm.io/"},
 		why: "the provider does what the API does, by the client",
 	},

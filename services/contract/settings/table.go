@@ -73,6 +73,10 @@ const (
 	TraceSlow             = "TRACE_SLOW"
 	APIURL                = "API_URL"
 	APIToken              = "API_TOKEN"
+	Config                = "CONFIG"
+	Profile               = "PROFILE"
+	Gateway               = "GATEWAY"
+	Owner                 = "OWNER"
 )
 
 // table lists every setting in the order in which help shows it.
@@ -137,6 +141,10 @@ var table = []Setting{
 	{Name: TraceSlow, Default: "2s", Help: "edges trace every request that took longer, where OTEL_EXPORTER_OTLP_ENDPOINT is set; 0s: none for that"},
 	{Name: APIURL, Help: "the portal that the command line talks to"},
 	{Name: APIToken, Help: "management token of the command line", Secret: true},
+	{Name: Config, Help: "file that the command line keeps its profiles in"},
+	{Name: Profile, Help: "profile that the command line uses"},
+	{Name: Gateway, Help: "gateway that the command line is about"},
+	{Name: Owner, Help: "whom the command line marks what it applies as managed by, such as git:shop"},
 }
 
 // All returns every known setting.

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tollgate/tollgate/infra/tollgate/cli/fault"
+	"github.com/tollgate/tollgate/infra/tollgate/cli/profile"
+	"github.com/tollgate/tollgate/portal/client"
+)
+
+// maxLine bounds a token as it is read, in bytes.
+const maxLine = 4096
+
+func (a *App) loginCommand() *cobra.Command {
+	var from string
+	c := &cobra.Command{
+		Use: "login", Short: "Sign in to a portal", GroupID: groupOwn, Args: cobra.NoArgs,
+		Long: "Signs in to a portal with a management token, which is made on the portal's page Tokens, and keeps it in a profile\n" +
+			"(~/.config/tollgate/config.yaml, readable by you alone).",
+		Example: "  tollgate login --api-url https://portal.example.com --token -  < token.txt",
+		RunE: a.do(func(ctx context.Context, _ *cobra.Command, _ []string) error {
+			portal, err := a.loginURL()
+			if err != nil {
+				return err
+			}
+			token, err := a.readToken(from)
+			if err != nil {
+				return err
+			}
+			return a.signIn(ctx, portal, token, "")
+		}),
+	}
+	c.Flags().StringVar(&from, "token", "-", "file that the management token stands in; -: standard input")
+	return c
+}
+
+// loginURL is the portal to sign in to: the one said, else the profile's.
+func (a *App) loginURL() (string, error) {
+	f, err := a.file()
+	if err != nil {
+		return "", err
+	}
+	portal := a.chosen.URL
+	if portal == "" {
+		name := a.chosen.Profile
+		if name == "" {
+			name = f.Current
+		}
+		if name == "" {
+			name = profile.Default
+		}
+		portal = f.Profiles[name].URL
+	}
+	if portal == "" {
+		return "", fault.New(fault.Usage, "say --api-url https://portal.example.com; `tollgate up` is at http://localhost:8080", "it is not said which portal to sign in to")
+	}
+	return strings.TrimRight(portal, "/"), nil
+}
+
+// readToken reads a token from a file or from standard input.
+func (a *App) readToken(from string) (string, error) {
+	in := a.cfg.In
+	if from != "-" {
+		f, err := os.Open(from)
+		if err != nil {
+			if strings.HasPrefix(from, "tgm_") {
+				// What was given is the token itself; the error must not print it.
+				return "", fault.New(fault.Usage, "write it into a file, or `--token -` and standard input", "--token takes a file's name: others can see what stands on a command line")
+			}
+			return "", fault.Mistake(fmt.Errorf("read the token: %w", err))
+		}
+		defer f.Close()
+		in = f
+	} else if terminal(a.cfg.In) {
+		fmt.Fprint(a.cfg.Err, "Management token: ")
+	}
+	line, err := bufio.NewReader(io.LimitReader(in, maxLine)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	token := strings.TrimSpace(line)
+	if !strings.HasPrefix(token, "tgm_") {
+		return "", fault.New(fault.Usage, "make one on the portal's page Tokens", "what was given is no management token: those begin with tgm_")
+	}
+	return token, nil
+}
+
+// signIn tries a token and keeps it in the profile chosen.
+func (a *App) signIn(ctx context.Context, portal, token, expires string) error {
+	name := a.chosen.Profile
+	f, err := a.file()
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		name = f.Current
+	}
+	if name == "" {
+		name = profile.Default
+	}
+	if err := profile.CheckName(name); err != nil {
+		return err
+	}
+	c, err := a.dial(portal, token)
+	if err != nil {
+		return err
+	}
+	p := f.Profiles[name]
+	if !profile.SamePortal(p.URL, portal) {
+		p = profile.Profile{}
+	}
+	p.URL, p.Token, p.Expires, p.Organization = portal, token, expires, ""
+	if a.chosen.Gateway != "" {
+		p.Gateway = a.chosen.Gateway
+	}
+	res, err := c.GetOrganizationWithResponse(ctx)
+	if err != nil {
+		return err
+	}
+	org, err := client.Result(res.JSON200, res.HTTPResponse, res.Body, nil)
+	switch {
+	case err == nil:
+		p.Organization = org.Name
+	case client.Code(err) == "forbidden": // its scopes are for something else
+	default:
+		return err
+	}
+	f.Set(name, p)
+	f.Current = name
+	if err := f.Write(); err != nil {
+		return err
+	}
+	where := portal
+	if p.Organization != "" {
+		where += ", organization " + p.Organization
+	}
+	a.out.Note("Signed in to %s. Profile %s is used now.", where, name)
+	return nil
+}
