@@ -76,6 +76,8 @@ func (b Blocking) Reader(s Side) io.Reader { return b.b.Reader(s) }
 // Writer streams an answer of an origin; FromEdge is the edge's own and never
 // billed. It runs the response side of the chain, writes the head and returns a
 // writer whose Write waits for the client; an empty first Write sends the head.
+// From then on Context has no time limit of the phase's: ask for it again. It ends
+// when the client goes away, the credential is revoked, or the edge's drain is over.
 // Return x.Streamed() after Close, or without it where the answer can't be
 // finished: the client then sees that it is not complete.
 func (b Blocking) Writer(o Origin, status int) (io.WriteCloser, error) { return b.b.Writer(o, status) }

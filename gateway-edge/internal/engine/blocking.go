@@ -10,11 +10,14 @@ import (
 
 // blocking is the right to wait that a policy's Await is given.
 type blocking struct {
-	j   *job
-	ctx context.Context
+	j       *job
+	ctx     context.Context
+	long    context.Context // ctx without the phase's time limit
+	release func()          // gives back the place among those who wait; may be called again
 }
 
-// Context ends with the client, the phase's time limit, or the edge's drain.
+// Context ends with the client, the phase's time limit, or the edge's drain. Once an
+// answer streams it has no time limit.
 func (b *blocking) Context() context.Context { return b.ctx }
 
 // Reader reads the request's body; the response's is not at hand before its
@@ -57,7 +60,10 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 }
 
 // Writer begins an answer: it runs the response side and returns a writer for the
-// body.
+// body. From then on the request is a stream like one that a backend answers: no
+// longer counted among those who wait, and ended when its caller's credential is
+// revoked. Who closes their half of a stream of events has gone away: nobody reads
+// one and means to say more.
 func (b *blocking) Writer(o policy.Origin, status int) (io.WriteCloser, error) {
 	j := b.j
 	if status < 200 || status > 599 {
@@ -69,15 +75,45 @@ func (b *blocking) Writer(o policy.Origin, status int) (io.WriteCloser, error) {
 		return nil, errors.New("a policy does not let the answer pass")
 	}
 	j.streamed, j.unended = true, true
-	j.cl.begin(j, -1, !j.e.CameMethod().Is("HEAD") && status != 204 && status != 304)
-	return &answerWriter{j: j}, nil
+	b.release()
+	b.ctx = b.long
+	if ct, _ := j.e.Resp.Header.Get(policy.ContentType); ct.HasPrefixFold("text/event-stream") {
+		if c, ok := j.cl.(*conn); ok {
+			c.abortFIN.Store(true) // until the connection's next request
+		}
+	}
+	j.watch()
+	has := !j.e.CameMethod().Is("HEAD") && status != 204 && status != 304
+	on, _ := j.e.Filtered(policy.OnTheResponse)
+	j.cl.begin(j, -1, has)
+	return &answerWriter{j: j, filtered: on && has}, nil
 }
 
 // answerWriter streams an answer's body; Close ends it.
 type answerWriter struct {
-	j      *job
-	begun  bool
-	closed bool
+	j        *job
+	begun    bool
+	closed   bool
+	filtered bool // through the response's filters
+}
+
+// put sends a piece on, through the filters.
+func (w *answerWriter) put(p []byte, last bool) error {
+	j := w.j
+	if w.filtered && (len(p) > 0 || last) {
+		var err error
+		if p, err = j.e.Push(j.x, policy.OnTheResponse, p, last, maxFiltered); err != nil {
+			j.panicked()
+			j.ended = policy.EndedByEdge
+			j.cl.abort(j)
+			return err
+		}
+	}
+	if !j.put(p, last) {
+		return errClientGone
+	}
+	j.charge()
+	return nil
 }
 
 // Write waits until the client took p. The first call writes the head too, and
@@ -90,8 +126,8 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 		return 0, nil
 	}
 	w.begun = true
-	if !w.j.put(p, false) {
-		return 0, errClientGone
+	if err := w.put(p, false); err != nil {
+		return 0, err
 	}
 	return len(p), nil
 }
@@ -102,8 +138,5 @@ func (w *answerWriter) Close() error {
 		return nil
 	}
 	w.closed, w.j.unended = true, false
-	if !w.j.put(nil, true) {
-		return errClientGone
-	}
-	return nil
+	return w.put(nil, true)
 }

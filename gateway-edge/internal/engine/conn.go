@@ -55,6 +55,7 @@ type conn struct {
 	peekBuf  [1]byte
 	peeked   int
 	peekErr  error
+	hungUp   bool
 	abortFIN atomic.Bool
 
 	// Of the present answer.
@@ -395,7 +396,7 @@ func (c *conn) away() bool {
 	}
 	switch {
 	case c.peekErr == nil:
-		return c.peeked == 0 && c.abortFIN.Load()
+		return c.abortFIN.Load() && (c.peeked == 0 || c.hungUp)
 	case errors.Is(c.peekErr, syscall.EAGAIN), errors.Is(c.peekErr, syscall.EINTR):
 		return false
 	}
@@ -404,6 +405,8 @@ func (c *conn) away() bool {
 
 func (c *conn) peekReady(fd uintptr) {
 	c.peeked, c.peekErr = peek(fd, c.peekBuf[:])
+	// What TLS says at its end stands before the end itself.
+	c.hungUp = c.peeked > 0 && c.abortFIN.Load() && hungUp(fd)
 }
 
 // closeIdle wakes a connection that has waited for a request for d.

@@ -371,15 +371,19 @@ func (j *job) await(ctx context.Context) policy.EngineStatus {
 		return policy.EngineTurned
 	}
 	defer release()
-	ctx, stop := context.WithTimeout(ctx, j.patience())
-	defer stop()
-	ctx, cancel := context.WithCancelCause(ctx)
+	long, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	ctx, stop := context.WithTimeout(long, j.patience())
+	defer stop()
 	if j.timers != nil {
 		j.timers.cancel.Store(&cancel)
 		defer j.timers.cancel.Store(nil)
 	}
-	return j.chain.EngineResume(policy.EngineMayBlock(&blocking{j: j, ctx: ctx}), j.x)
+	st := j.chain.EngineResume(policy.EngineMayBlock(&blocking{j: j, ctx: ctx, long: long, release: release}), j.x)
+	if st == policy.EngineStreamed {
+		j.unwatch()
+	}
+	return st
 }
 
 // collect reads the whole request body into memory for a policy. Filters of those
@@ -457,12 +461,20 @@ func (j *job) bodyFault(err error) {
 	}
 }
 
-// mayWait takes a place among the waiting requests of a gateway.
+// mayWait takes a place among the waiting requests of a gateway. release gives it
+// back, once: what is called again does nothing.
 func (e *Engine) mayWait(gateway uint64) (release func(), ok bool) {
 	n, _ := e.waiters.LoadOrStore(gateway, new(counter))
 	c := n.(*counter)
 	all, own := e.waiting.Add(1), c.Add(1)
-	release = func() { e.waiting.Add(-1); c.Add(-1) }
+	held := true
+	release = func() {
+		if held {
+			held = false
+			e.waiting.Add(-1)
+			c.Add(-1)
+		}
+	}
 	if all > e.cfg.Limits.Waiters || own > e.cfg.Limits.GatewayWaiters {
 		release()
 		return nil, false

@@ -231,19 +231,20 @@ func (t *timers) watch(c *transport.Conn) {
 	}
 }
 
-// finish makes an exchange whose backend is awaited go on without it: the time is
-// up. Its answer is ended in the best way there is (see job.broke).
+// finish makes an exchange whose backend or policy is awaited go on without it: the
+// time is up. Its answer is ended in the best way there is (see job.broke).
 func (t *timers) finish() {
 	if u := t.tunnel.Load(); u != nil {
 		u.stop(endDrain)
 		return
 	}
-	if !t.up.expire(1 << 62) {
-		return
+	if t.up.expire(1 << 62) {
+		if c := t.upConn.Load(); c != nil {
+			wakeUpstream(c)
+			return
+		}
 	}
-	if c := t.upConn.Load(); c != nil {
-		wakeUpstream(c)
-	} else if cancel := t.cancel.Load(); cancel != nil {
+	if cancel := t.cancel.Load(); cancel != nil {
 		(*cancel)(errUpstreamSlow)
 	}
 }
