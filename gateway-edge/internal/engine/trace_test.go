@@ -76,16 +76,33 @@ func TestTraced(t *testing.T) {
 		t.Errorf("tracestate is not sent on: %q", got)
 	}
 	r := lines.of(t, "/a")
-	if r.TraceID != callerTrace || r.ParentID != callerSpan || len(r.SpanID) != 16 || !r.Traced || r.TookUS <= 0 || len(r.Spans) != 2 {
+	if r.TraceID != callerTrace || r.ParentID != callerSpan || len(r.SpanID) != 16 || !r.Traced || r.TookUS <= 0 {
 		t.Fatalf("%+v", r)
 	}
-	waited, try := r.Spans[0], r.Spans[1]
-	if waited.Kind != contract.SpanPolicy || waited.Name != "one" || waited.At < 0 || waited.Took < 0 {
+	waited, try := spanOf(t, r, contract.SpanPolicy), spanOf(t, r, contract.SpanTry)
+	if waited.Name != "one" || waited.At < 0 || waited.Took < 0 {
 		t.Errorf("policy: %+v", waited)
 	}
-	if try.Kind != contract.SpanTry || !strings.HasPrefix(try.Name, b.url) || try.ID != strings.Split(sent, "-")[2] || try.Failed || try.Took <= 0 {
+	if !strings.HasPrefix(try.Name, b.url) || try.ID != strings.Split(sent, "-")[2] || try.Failed || try.Took <= 0 {
 		t.Errorf("try: %+v, told %s", try, sent)
 	}
+}
+
+// spanOf is the one span of a kind. What a policy does is no span but where it took
+// long, which on a busy machine all of it may.
+func spanOf(t *testing.T, r contract.LogRecord, kind string) (out contract.Span) {
+	t.Helper()
+	n := 0
+	for _, s := range r.Spans {
+		if s.Kind == kind {
+			out = s
+			n++
+		}
+	}
+	if n != 1 {
+		t.Fatalf("%d spans of kind %s: %+v", n, kind, r.Spans)
+	}
+	return out
 }
 
 // TestWhoDecidesToTrace: a caller's flag makes nothing but where the gateway follows
