@@ -58,11 +58,11 @@ services:
 	@tests/need.sh redis-server=redis-server postgres=postgresql nginx=nginx-light
 
 test: services build web-test ## Run the whole suite, on real Redis and PostgreSQL that it starts itself
-	@for m in $(MODULES); do \
+	@failed=; for m in $(MODULES); do \
 		[ $$m = tests ] && continue; \
 		printf '\033[1m== testing %s\033[0m\n' $$m; \
-		(cd $$m && $(abspath $(BIN))/withservices go test $(TESTFLAGS) ./...) || exit 1; \
-	done
+		(cd $$m && $(abspath $(BIN))/withservices go test $(TESTFLAGS) ./...) || failed="$$failed $$m"; \
+	done; [ -z "$$failed" ] || { echo "tests failed in:$$failed"; exit 1; }
 	$(STEP) 'testing the race-prone rooms with the race detector'
 	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -short $(RACE)
 	$(STEP) 'testing end to end'
