@@ -5282,6 +5282,9 @@ type TelemetryState struct {
 
 	// StatusCode What was answered then; none: there was no answer
 	StatusCode *int `json:"status_code,omitempty"`
+
+	// Waiting Access log records that are still to be dealt with, at most 100,000; not in answers to changes
+	Waiting *int64 `json:"waiting,omitempty"`
 }
 
 // TelemetryStateStatus defines model for TelemetryState.Status.

@@ -21,13 +21,13 @@ import (
 type webhookGuard struct{ *match.Guard }
 
 func (g webhookGuard) CheckWebhook(raw string) error {
-	if _, err := g.CheckFetchURL(raw); err != nil {
-		return err
-	}
-	if !strings.HasPrefix(strings.ToLower(raw), "https://") && !g.AllowPrivate {
+	switch lower := strings.ToLower(raw); {
+	case strings.HasPrefix(lower, "https://"), g.AllowPrivate && strings.HasPrefix(lower, "http://"):
+	default:
 		return &match.Forbidden{Reason: "must begin with https://"}
 	}
-	return nil
+	_, err := g.CheckFetchURL(raw)
+	return err
 }
 
 func (g webhookGuard) CheckDial(addr netip.AddrPort) error { return g.CheckAddr(addr) }

@@ -62,6 +62,9 @@ type Destination struct {
 	Spec         Spec
 	Secret       []byte // sealed: the header fields
 	State        State
+	// Waiting is how many access log records are still to be dealt with, at most
+	// 100,000; only what List and Get return has it.
+	Waiting   int64
 	Revision     uint64
 	CreatedAt    time.Time
 	UpdatedAt    time.Time

@@ -59,6 +59,11 @@ func (s *Service) List(ctx context.Context, org core.OrganizationID, in core.Lis
 	if err != nil {
 		return core.List[Destination]{}, err
 	}
+	for i := range found.Items {
+		if err := s.count(ctx, &found.Items[i]); err != nil {
+			return core.List[Destination]{}, err
+		}
+	}
 	return core.Cut(&w, found, func(d *Destination) (string, time.Time, time.Time, string) {
 		return d.Spec.Name, d.CreatedAt, d.UpdatedAt, d.ID
 	}), nil
@@ -73,7 +78,16 @@ func (s *Service) Get(ctx context.Context, org core.OrganizationID, name string)
 	if len(found.Items) == 0 {
 		return nil, core.NotFound("telemetry destination", name)
 	}
-	return &found.Items[0], nil
+	return &found.Items[0], s.count(ctx, &found.Items[0])
+}
+
+// count sets how much waits for a destination.
+func (s *Service) count(ctx context.Context, d *Destination) (err error) {
+	if !d.Spec.On() || d.State.Position < 0 || !d.Spec.Sends(SignalLogs) && !d.Spec.Sends(SignalTraces) {
+		return nil
+	}
+	d.Waiting, err = s.store.Waiting(ctx, d.Organization, d.State.Position, maxBehind)
+	return err
 }
 
 // Put is the input of Service.Put.

@@ -14,6 +14,8 @@ type Store interface {
 	Tx(ctx context.Context, fn func(Tx) error) error
 	// Destinations finds a page; name, when it is given, only one.
 	Destinations(ctx context.Context, org core.OrganizationID, w core.Window, name string) (core.Found[Destination], error)
+	// Waiting counts the organization's records with ids above after, up to most.
+	Waiting(ctx context.Context, org core.OrganizationID, after int64, most int) (int64, error)
 	Gateways(ctx context.Context, org core.OrganizationID) ([]Gateway, error)
 	Queue
 }

@@ -293,11 +293,17 @@ func TestShipAgain(t *testing.T) {
 		if status != telemetry.StatusFailing || st.Failures == 0 || st.StatusCode != 503 || st.Sent != 0 || tries >= 5 {
 			t.Errorf("%d tries, %s %+v", tries, status, st)
 		}
+		if d, err := w.svc.Get(t.Context(), w.org, "out"); err != nil || d.Waiting != 3 {
+			t.Errorf("%+v wait, %v", d, err)
+		}
 		batch := r.header.Get("Tollgate-Batch")
 		r.status = 0
 		w.turns(10, time.Minute)
 		if st, status := w.state("out"); status != telemetry.StatusOK || st.Sent != 3 || len(r.bodies) != 1 || r.header.Get("Tollgate-Batch") != batch {
 			t.Errorf("%s %+v, %d bodies", status, st, len(r.bodies))
+		}
+		if l, err := w.svc.List(t.Context(), w.org, core.Listing{}); err != nil || len(l.Items) != 1 || l.Items[0].Waiting != 0 {
+			t.Errorf("%+v %v", l, err)
 		}
 		// A batch that is refused as such does not stop what follows for ever.
 		r.status = 400

@@ -28,6 +28,9 @@ func toTelemetryDestination(d *telemetry.Destination) (gen.TelemetryDestination,
 	if st.StatusCode != 0 {
 		out.State.StatusCode = &st.StatusCode
 	}
+	if d.Waiting != 0 {
+		out.State.Waiting = &d.Waiting
+	}
 	return out, err
 }
 

@@ -20,7 +20,7 @@ declare module '@tanstack/react-router' {
   interface StaticDataRouteOption {
     /** Name in the breadcrumbs; a function gets the path's parameters. */
     title?: string | ((params: Record<string, string>) => string);
-    /** The page of the gateway's navigation that this one belongs to. */
+    /** The page of the navigation that this one belongs to, as `to` stands there. */
     under?: string;
     /** Shown to everybody: a missing session leads nowhere else. */
     public?: boolean;
@@ -102,8 +102,8 @@ const named = (p: Record<string, string>) => p.name ?? '';
 const organization = createRoute({ getParentRoute: () => inside, path: '/organization', staticData: { title: 'Organization' } });
 const account = createRoute({ getParentRoute: () => inside, path: '/account', staticData: { title: 'Account' } });
 
-const ofOrganization = <P extends string>(path: P, title: Title, load: PageImport) =>
-  createRoute({ getParentRoute: () => organization, path, component: lazyRouteComponent(load), staticData: { title } });
+const ofOrganization = <P extends string>(path: P, title: Title, load: PageImport, under?: string) =>
+  createRoute({ getParentRoute: () => organization, path, component: lazyRouteComponent(load), staticData: { title, under } });
 const ofAccount = <P extends string>(path: P, title: Title, load: PageImport) =>
   createRoute({ getParentRoute: () => account, path, component: lazyRouteComponent(load), staticData: { title } });
 
@@ -162,6 +162,9 @@ const tree = root.addChildren([
     organization.addChildren([
       ofOrganization('/members', 'Members', () => import('./pages/organization/MembersPage')),
       ofOrganization('/tokens', 'Management tokens', () => import('./pages/organization/TokensPage')),
+      ofOrganization('/telemetry', 'Telemetry', () => import('./pages/telemetry/TelemetryPage')),
+      ofOrganization('/new-telemetry-destination', 'New destination', () => import('./pages/telemetry/NewDestinationPage'), '/organization/telemetry'),
+      ofOrganization('/telemetry/$name', named, () => import('./pages/telemetry/DestinationPage'), '/organization/telemetry'),
       ofOrganization('/audit', 'Audit log', () => import('./pages/organization/AuditPage')),
       ofOrganization('/settings', 'Settings', () => import('./pages/organization/SettingsPage')),
       ofOrganization('/subscription', 'Subscription', () => import('./pages/organization/SubscriptionPage')),

@@ -100,6 +100,15 @@ func (s Telemetry) Destinations(ctx context.Context, org core.OrganizationID, w 
 	return out, err
 }
 
+// Waiting counts records that are not dealt with, up to most.
+func (s Telemetry) Waiting(ctx context.Context, org core.OrganizationID, after int64, most int) (n int64, err error) {
+	err = s.DB.View(ctx, func(db *gorm.DB) error {
+		found := db.Table("access_logs").Select("id").Where(ofOrganization, string(org)).Where("id > ?", after).Limit(most)
+		return db.Table("(?) AS w", found).Count(&n).Error
+	})
+	return n, err
+}
+
 // Gateways lists the organization's gateways.
 func (s Telemetry) Gateways(ctx context.Context, org core.OrganizationID) (out []telemetry.Gateway, err error) {
 	err = s.DB.View(ctx, func(db *gorm.DB) error {

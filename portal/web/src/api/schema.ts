@@ -5337,6 +5337,11 @@ export interface components {
             failures: number;
             /**
              * Format: int64
+             * @description Access log records that are still to be dealt with, at most 100,000; not in answers to changes
+             */
+            waiting?: number;
+            /**
+             * Format: int64
              * @description Records that were taken
              */
             sent: number;

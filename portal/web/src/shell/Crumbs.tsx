@@ -1,6 +1,8 @@
 import { Link, useMatches } from '@tanstack/react-router';
-import { gatewayNav } from './nav';
+import { gatewayNav, organizationNav } from './nav';
 import classes from './Shell.module.css';
+
+const items = [...gatewayNav.flatMap((group) => group.items), ...organizationNav];
 
 /** Where the page stands: each step a link, the last one the page itself. */
 export function Crumbs() {
@@ -10,9 +12,9 @@ export function Crumbs() {
     if (!title) return [];
     const text = typeof title === 'function' ? title(match.params as Record<string, string>) : title;
     const step = { id: match.id, text, to: match.pathname };
-    const parent = under && gatewayNav.flatMap((group) => group.items).find((item) => item.to === under);
+    const parent = under && items.find((item) => item.to === under);
     const gateway = (match.params as Record<string, string>).gw ?? '';
-    return parent ? [{ id: under, text: parent.label, to: `/gateways/${encodeURIComponent(gateway)}/${under}` }, step] : [step];
+    return parent ? [{ id: under, text: parent.label, to: under.startsWith('/') ? under : `/gateways/${encodeURIComponent(gateway)}/${under}` }, step] : [step];
   });
   const inGateway = matches.some((m) => m.pathname.startsWith('/gateways/'));
   if (inGateway) steps.unshift({ id: 'gateways', text: 'Gateways', to: '/gateways' });

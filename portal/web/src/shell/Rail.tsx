@@ -13,7 +13,7 @@ function Item({ item, base = '' }: { item: NavItem; base?: string }) {
   const to = base ? `${base}/${item.to}` : item.to;
   const active = useRouterState({
     select: ({ location: { pathname }, matches }) =>
-      pathname === to || pathname.startsWith(`${to}/`) || (base !== '' && matches.at(-1)?.staticData.under === item.to),
+      pathname === to || pathname.startsWith(`${to}/`) || matches.at(-1)?.staticData.under === item.to,
   });
   return (
     <li>

@@ -1,5 +1,5 @@
 import {
-  IconActivity, IconArrowsLeftRight, IconBell, IconBook2, IconCertificate, IconChartHistogram, IconCreditCard, IconFileCode, IconGitBranch, IconHistory, IconKey,
+  IconActivity, IconArrowsLeftRight, IconBell, IconBook2, IconBroadcast, IconCertificate, IconChartHistogram, IconCreditCard, IconFileCode, IconGitBranch, IconHistory, IconKey,
   IconListDetails, IconLock, IconRoute, IconSearch, IconServer2, IconSettings, IconShieldCheck, IconTicket, IconUsers, IconUsersGroup, IconWorld, IconWorldWww,
 } from '@tabler/icons-react';
 import type { Permission } from '@/api/grants';
@@ -65,6 +65,7 @@ export const gatewayNav: NavGroup[] = [
 export const organizationNav: NavItem[] = [
   { to: '/organization/members', label: 'Members', Icon: IconUsersGroup, needs: 'members:read' },
   { to: '/organization/tokens', label: 'Management tokens', Icon: IconTicket, needs: 'tokens:read' },
+  { to: '/organization/telemetry', label: 'Telemetry', Icon: IconBroadcast, needs: 'organization:read' },
   { to: '/organization/audit', label: 'Audit log', Icon: IconHistory, needs: 'audit:read' },
   { to: '/organization/subscription', label: 'Subscription', Icon: IconCreditCard, needs: 'billing:read' },
   { to: '/organization/settings', label: 'Settings', Icon: IconSettings, needs: 'organization:read' },

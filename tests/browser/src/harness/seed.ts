@@ -36,6 +36,9 @@ export async function seedFull(page: Page, tollgate: Tollgate, backends: Backend
     kind: 'error_rate', threshold: 5, window: '5m', channels: [{ type: 'mail', to: ['ada@example.com'] }],
   });
   await api.put(`${base}/domains/api.example.com`, {});
+  await api.post('/v1/telemetry/destinations', { name: 'collector', type: 'otlp', url: backends[0]?.url, signals: ['logs', 'traces'], headers: { Authorization: 'Bearer not-a-real-one' } });
+  // Nobody listens there: it fails, and says so.
+  await api.post('/v1/telemetry/destinations', { name: 'archive', type: 'http', url: 'http://127.0.0.1:59997/ingest', format: 'ndjson' });
   await api.post('/v1/tokens', { name: 'terraform', scopes: ['gateways:read', 'gateways:write'] });
   await api.post('/v1/invitations', { email: 'charles@example.com', role: 'developer' });
   await api.put(`${base}/developer-portal`, {
@@ -70,7 +73,7 @@ export async function seedFull(page: Page, tollgate: Tollgate, backends: Backend
   return {
     api,
     words: {
-      gw, request: refused.requestId, key: key.id, route: 'orders', upstream: 'orders-backend', stream: 'database', domain: 'api.example.com', consumer: 'mobile-app', plan: 'starter', alert: 'many-errors', label: gw,
+      gw, request: refused.requestId, key: key.id, route: 'orders', upstream: 'orders-backend', stream: 'database', domain: 'api.example.com', consumer: 'mobile-app', plan: 'starter', alert: 'many-errors', destination: 'archive', label: gw,
     },
   };
 }
