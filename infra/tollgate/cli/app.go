@@ -74,11 +74,12 @@ func (a *App) newRoot() *cobra.Command {
 		Long: "Tollgate: an API gateway and load balancer.\n\n" +
 			"One binary: it runs Tollgate (`tollgate up`), and it manages gateways at a Tollgate that runs somewhere,\n" +
 			"by its management API. Sign in first: `tollgate login --api-url https://portal.example.com`.",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Version:       a.cfg.Version,
-		RunE:          group,
-		Args:          cobra.ArbitraryArgs,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		Version:                    a.cfg.Version,
+		SuggestionsMinimumDistance: 2,
+		RunE:                       group,
+		Args:                       cobra.ArbitraryArgs,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetIn(a.cfg.In)
@@ -167,7 +168,7 @@ func (a *App) Root() *cobra.Command { return a.root }
 
 // Execute runs the command that args name and returns the exit code.
 func (a *App) Execute(ctx context.Context, args []string) int {
-	a.out.Colour = a.colours(a.cfg.Err)
+	a.out.Colour, a.colour = a.colours(a.cfg.Err), a.colours(a.cfg.Out)
 	a.root.SetArgs(args)
 	cmd, err := a.root.ExecuteContextC(ctx)
 	if err == nil {
@@ -328,7 +329,7 @@ func (a *App) gateway(ctx context.Context) (*client.ClientWithResponses, string,
 		return nil, "", err
 	}
 	if p.Gateway != "" {
-		return c, p.Gateway, nil
+		return c, p.Gateway, checkKey(p.Gateway)
 	}
 	// With a single one there is nothing to choose.
 	res, err := c.ListGatewaysWithResponse(ctx, &client.ListGatewaysParams{Limit: new(2)})

@@ -9,8 +9,19 @@ import (
 
 // commands are all of the user's commands. A new one is hung here.
 func (a *App) commands() []*cobra.Command {
+	keys := keyKind()
 	return []*cobra.Command{
-		parent(&cobra.Command{Use: "secrets", Short: "Values that policies and upstreams refer to", GroupID: groupObjects}),
+		a.kindCommand(gatewayKind()),
+		a.kindCommand(upstreamKind()),
+		a.kindCommand(routeKind()),
+		a.kindCommand(consumerKind()),
+		a.kindCommand(usagePlanKind()),
+		a.kindCommand(keys, a.rotateCommand(keys), a.revokeCommand(keys)),
+		a.kindCommand(domainKind()),
+		a.kindCommand(a.secretKind()),
+		a.usageCommand(),
+		a.logsCommand(),
+		a.explainCommand(),
 		a.loginCommand(),
 		a.profilesCommand(),
 		a.versionCommand(),

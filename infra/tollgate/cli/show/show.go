@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/tollgate/tollgate/infra/tollgate/cli/document"
 	"github.com/tollgate/tollgate/infra/tollgate/cli/fault"
 	"github.com/tollgate/tollgate/portal/client"
 )
@@ -67,28 +68,17 @@ func (p *Printer) raw(raw []byte) error {
 
 // ToYAML writes one JSON value as YAML, with its fields in their order.
 func ToYAML(raw []byte) ([]byte, error) {
-	var n yaml.Node
-	if err := yaml.Unmarshal(raw, &n); err != nil {
-		return nil, fmt.Errorf("read JSON as YAML: %w", err)
+	n, err := document.FromJSON(raw)
+	if err != nil {
+		return nil, err
 	}
-	block(&n)
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
-	if err := e.Encode(&n); err != nil {
+	if err := e.Encode(n); err != nil {
 		return nil, fmt.Errorf("print YAML: %w", err)
 	}
 	return b.Bytes(), e.Close()
-}
-
-// block takes JSON's own style off: quotes stay where YAML needs them.
-func block(n *yaml.Node) {
-	if len(n.Content) > 0 || n.Kind == yaml.ScalarNode {
-		n.Style = 0
-	}
-	for _, c := range n.Content {
-		block(c)
-	}
 }
 
 // Rows prints lines of cells under their headings.
@@ -162,9 +152,11 @@ func (p *Printer) Failure(command string, err error) {
 				fmt.Fprintf(p.Err, "  %s  %s\n", p.Paint(Bold, Clean(where)), Clean(f.Detail))
 			}
 		}
+		what := fmt.Sprintf("%s (%d)", Clean(api.Problem.Code), api.Status)
 		if api.RequestID != "" {
-			fmt.Fprintf(p.Err, "  %s\n", p.Paint(Faint, fmt.Sprintf("%s (%d), request %s", Clean(api.Problem.Code), api.Status, Clean(api.RequestID))))
+			what += ", request " + Clean(api.RequestID)
 		}
+		fmt.Fprintf(p.Err, "  %s\n", p.Paint(Faint, what))
 	}
 	if next != "" {
 		fmt.Fprintf(p.Err, "%s %s\n", p.Paint(Yellow, "next:"), next)
