@@ -44,6 +44,7 @@ const (
 	AlertKindLatency   AlertKind = "latency"
 	AlertKindNoTraffic AlertKind = "no_traffic"
 	AlertKindQuota     AlertKind = "quota"
+	AlertKindRelease   AlertKind = "release"
 )
 
 // Valid indicates whether the value is a known member of the AlertKind enum.
@@ -56,6 +57,8 @@ func (e AlertKind) Valid() bool {
 	case AlertKindNoTraffic:
 		return true
 	case AlertKindQuota:
+		return true
+	case AlertKindRelease:
 		return true
 	default:
 		return false
@@ -248,6 +251,7 @@ const (
 	AlertInputKindLatency   AlertInputKind = "latency"
 	AlertInputKindNoTraffic AlertInputKind = "no_traffic"
 	AlertInputKindQuota     AlertInputKind = "quota"
+	AlertInputKindRelease   AlertInputKind = "release"
 )
 
 // Valid indicates whether the value is a known member of the AlertInputKind enum.
@@ -260,6 +264,8 @@ func (e AlertInputKind) Valid() bool {
 	case AlertInputKindNoTraffic:
 		return true
 	case AlertInputKindQuota:
+		return true
+	case AlertInputKindRelease:
 		return true
 	default:
 		return false
@@ -1217,6 +1223,78 @@ func (e RatePer) Valid() bool {
 	case RatePerMinute:
 		return true
 	case RatePerSecond:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReleaseOutcome.
+const (
+	ReleaseOutcomeDone    ReleaseOutcome = "done"
+	ReleaseOutcomePaused  ReleaseOutcome = "paused"
+	ReleaseOutcomeRunning ReleaseOutcome = "running"
+	ReleaseOutcomeStopped ReleaseOutcome = "stopped"
+	ReleaseOutcomeWaiting ReleaseOutcome = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the ReleaseOutcome enum.
+func (e ReleaseOutcome) Valid() bool {
+	switch e {
+	case ReleaseOutcomeDone:
+		return true
+	case ReleaseOutcomePaused:
+		return true
+	case ReleaseOutcomeRunning:
+		return true
+	case ReleaseOutcomeStopped:
+		return true
+	case ReleaseOutcomeWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReleaseActionAction.
+const (
+	Pause   ReleaseActionAction = "pause"
+	Restart ReleaseActionAction = "restart"
+	Resume  ReleaseActionAction = "resume"
+	Stop    ReleaseActionAction = "stop"
+)
+
+// Valid indicates whether the value is a known member of the ReleaseActionAction enum.
+func (e ReleaseActionAction) Valid() bool {
+	switch e {
+	case Pause:
+		return true
+	case Restart:
+		return true
+	case Resume:
+		return true
+	case Stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReleaseRulesPercentile.
+const (
+	ReleaseRulesPercentileP50 ReleaseRulesPercentile = "p50"
+	ReleaseRulesPercentileP95 ReleaseRulesPercentile = "p95"
+	ReleaseRulesPercentileP99 ReleaseRulesPercentile = "p99"
+)
+
+// Valid indicates whether the value is a known member of the ReleaseRulesPercentile enum.
+func (e ReleaseRulesPercentile) Valid() bool {
+	switch e {
+	case ReleaseRulesPercentileP50:
+		return true
+	case ReleaseRulesPercentileP95:
+		return true
+	case ReleaseRulesPercentileP99:
 		return true
 	default:
 		return false
@@ -2411,8 +2489,10 @@ type Alert struct {
 	// For Fires after it lasted so long; default 0s
 	//
 	// Example: 2m
-	For  *string   `json:"for,omitempty"`
-	ID   string    `json:"id"`
+	For *string `json:"for,omitempty"`
+	ID  string  `json:"id"`
+
+	// Kind `release` fires when a release stops itself, until it begins anew or is gone
 	Kind AlertKind `json:"kind"`
 
 	// Latency Whose time; default upstream
@@ -2439,7 +2519,7 @@ type Alert struct {
 	SigningSecret *string    `json:"signing_secret,omitempty"`
 	State         AlertState `json:"state"`
 
-	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request); release counts stopped releases (default 1)
 	Threshold float64   `json:"threshold"`
 	UpdatedAt time.Time `json:"updated_at"`
 
@@ -2455,7 +2535,7 @@ type Alert struct {
 // AlertErrors Whose errors an error rate counts; default all
 type AlertErrors string
 
-// AlertKind defines model for Alert.Kind.
+// AlertKind `release` fires when a release stops itself, until it begins anew or is gone
 type AlertKind string
 
 // AlertLatency Whose time; default upstream
@@ -2563,7 +2643,9 @@ type AlertInput struct {
 	// For Fires after it lasted so long; default 0s
 	//
 	// Example: 2m
-	For  *string        `json:"for,omitempty"`
+	For *string `json:"for,omitempty"`
+
+	// Kind `release` fires when a release stops itself, until it begins anew or is gone
 	Kind AlertInputKind `json:"kind"`
 
 	// Latency Whose time; default upstream
@@ -2586,7 +2668,7 @@ type AlertInput struct {
 	// Route Only this route; not for quotas
 	Route *string `json:"route,omitempty"`
 
-	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request); release counts stopped releases (default 1)
 	Threshold *float64 `json:"threshold,omitempty"`
 
 	// UsagePlan Whose consumers are watched, where `quota` is `usage_plan`
@@ -2601,7 +2683,7 @@ type AlertInput struct {
 // AlertInputErrors Whose errors an error rate counts; default all
 type AlertInputErrors string
 
-// AlertInputKind defines model for AlertInput.Kind.
+// AlertInputKind `release` fires when a release stops itself, until it begins anew or is gone
 type AlertInputKind string
 
 // AlertInputLatency Whose time; default upstream
@@ -4691,6 +4773,102 @@ type RecoveryCodes struct {
 type RefuseInput struct {
 	// Reason Shown to the developer, at most 1,000 characters
 	Reason *string `json:"reason,omitempty"`
+}
+
+// Release defines model for Release.
+type Release struct {
+	InStable  ReleaseSample `json:"in_stable"`
+	InVariant ReleaseSample `json:"in_variant"`
+
+	// Manual A person stopped it, not its rules
+	Manual *bool `json:"manual,omitempty"`
+
+	// Minutes The last hour, or the one around the end, minute by minute
+	Minutes []ReleaseMinute `json:"minutes"`
+
+	// NextAt When the next step begins, or the release is done, at the earliest: enough requests must have been seen by then
+	NextAt   *time.Time     `json:"next_at,omitempty"`
+	Outcome  ReleaseOutcome `json:"outcome"`
+	PausedAt *time.Time     `json:"paused_at,omitempty"`
+
+	// Percent Of the callers who are in now
+	Percent float64 `json:"percent"`
+	Reason  *string `json:"reason,omitempty"`
+
+	// Rules What stops it; a field that is missing is no rule
+	Rules ReleaseRules `json:"rules"`
+
+	// Since Of the step, or of the end
+	Since *time.Time `json:"since,omitempty"`
+
+	// Stable The route's own upstream
+	Stable *string `json:"stable,omitempty"`
+
+	// Step Index of the step that stands, or stood
+	Step  int           `json:"step"`
+	Steps []ReleaseStep `json:"steps"`
+
+	// Upstream The variant's
+	Upstream string `json:"upstream"`
+	Variant  string `json:"variant"`
+}
+
+// ReleaseOutcome defines model for Release.Outcome.
+type ReleaseOutcome string
+
+// ReleaseAction defines model for ReleaseAction.
+type ReleaseAction struct {
+	Action ReleaseActionAction `json:"action"`
+
+	// Reason Stands in the audit log and beside the release
+	//
+	// Example: the new search answers slowly
+	Reason *string `json:"reason,omitempty"`
+}
+
+// ReleaseActionAction defines model for ReleaseAction.Action.
+type ReleaseActionAction string
+
+// ReleaseMinute defines model for ReleaseMinute.
+type ReleaseMinute struct {
+	Stable  ReleaseSample `json:"stable"`
+	Time    time.Time     `json:"time"`
+	Variant ReleaseSample `json:"variant"`
+}
+
+// ReleaseRules What stops it; a field that is missing is no rule
+type ReleaseRules struct {
+	ErrorPercent            *float64               `json:"error_percent,omitempty"`
+	ErrorPercentAboveStable *float64               `json:"error_percent_above_stable,omitempty"`
+	Latency                 *string                `json:"latency,omitempty"`
+	LatencyTimesStable      *float64               `json:"latency_times_stable,omitempty"`
+	MinRequests             int64                  `json:"min_requests"`
+	Percentile              ReleaseRulesPercentile `json:"percentile"`
+}
+
+// ReleaseRulesPercentile defines model for ReleaseRules.Percentile.
+type ReleaseRulesPercentile string
+
+// ReleaseSample defines model for ReleaseSample.
+type ReleaseSample struct {
+	ErrorPercent float64 `json:"error_percent"`
+
+	// Failed With a 5xx, or without an answer
+	Failed int64 `json:"failed"`
+
+	// P50Ms How long answers took, of the slowest target; none where nothing was measured
+	P50Ms *float64 `json:"p50_ms,omitempty"`
+	P95Ms *float64 `json:"p95_ms,omitempty"`
+	P99Ms *float64 `json:"p99_ms,omitempty"`
+
+	// Requests Answered, or failed
+	Requests int64 `json:"requests"`
+}
+
+// ReleaseStep defines model for ReleaseStep.
+type ReleaseStep struct {
+	For     *string `json:"for,omitempty"`
+	Percent float64 `json:"percent"`
 }
 
 // Retries defines model for Retries.
@@ -6983,6 +7161,9 @@ type CreateRouteJSONRequestBody = RouteInput
 // PutRouteJSONRequestBody defines body for PutRoute for application/json ContentType.
 type PutRouteJSONRequestBody = RouteInput
 
+// SteerReleaseJSONRequestBody defines body for SteerRelease for application/json ContentType.
+type SteerReleaseJSONRequestBody = ReleaseAction
+
 // PutSecretJSONRequestBody defines body for PutSecret for application/json ContentType.
 type PutSecretJSONRequestBody = SecretInput
 
@@ -8275,6 +8456,39 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/gateways/{gateway}/routes/{name} (the `PutRoute` operationId).
 	PutRoute(ctx context.Context, gateway GatewayParam, name NameParam, params *PutRouteParams, body PutRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRelease How a route's release does
+	//
+	// The schedule of the route's `release` policy: the step that stands, the share, when the next step
+	// begins at the earliest, why it stopped, and what the variant and the route's own upstream
+	// answered on the route. A route without a schedule is 404.
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/routes/{name}/release (the `GetRelease` operationId).
+	GetRelease(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SteerReleaseWithBody Pause, resume, stop or restart a route's release
+	//
+	// `pause` keeps the share as it is, and the rules still stop the release; `resume` goes on in the same
+	// step; `stop` takes all callers out again at once; `restart` begins a stopped or finished release
+	// anew with its first step. Each is a version of the gateway, with a line in the audit log. What does
+	// not fit what the release is at is 409.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/routes/{name}/release (the `SteerRelease` operationId).
+	SteerReleaseWithBody(ctx context.Context, gateway GatewayParam, name NameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SteerRelease Pause, resume, stop or restart a route's release
+	//
+	// `pause` keeps the share as it is, and the rules still stop the release; `resume` goes on in the same
+	// step; `stop` takes all callers out again at once; `restart` begins a stopped or finished release
+	// anew with its first step. Each is a version of the gateway, with a line in the audit log. What does
+	// not fit what the release is at is 409.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/routes/{name}/release (the `SteerRelease` operationId).
+	SteerRelease(ctx context.Context, gateway GatewayParam, name NameParam, body SteerReleaseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListSecrets Names of the secrets; values are never shown
 	//
@@ -11512,6 +11726,69 @@ func (c *Client) PutRouteWithBody(ctx context.Context, gateway GatewayParam, nam
 // Corresponds with PUT /v1/gateways/{gateway}/routes/{name} (the `PutRoute` operationId).
 func (c *Client) PutRoute(ctx context.Context, gateway GatewayParam, name NameParam, params *PutRouteParams, body PutRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutRouteRequest(c.Server, gateway, name, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRelease How a route's release does
+//
+// The schedule of the route's `release` policy: the step that stands, the share, when the next step
+// begins at the earliest, why it stopped, and what the variant and the route's own upstream
+// answered on the route. A route without a schedule is 404.
+//
+// Corresponds with GET /v1/gateways/{gateway}/routes/{name}/release (the `GetRelease` operationId).
+func (c *Client) GetRelease(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReleaseRequest(c.Server, gateway, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SteerReleaseWithBody Pause, resume, stop or restart a route's release
+//
+// `pause` keeps the share as it is, and the rules still stop the release; `resume` goes on in the same
+// step; `stop` takes all callers out again at once; `restart` begins a stopped or finished release
+// anew with its first step. Each is a version of the gateway, with a line in the audit log. What does
+// not fit what the release is at is 409.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/routes/{name}/release (the `SteerRelease` operationId).
+func (c *Client) SteerReleaseWithBody(ctx context.Context, gateway GatewayParam, name NameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSteerReleaseRequestWithBody(c.Server, gateway, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SteerRelease Pause, resume, stop or restart a route's release
+//
+// `pause` keeps the share as it is, and the rules still stop the release; `resume` goes on in the same
+// step; `stop` takes all callers out again at once; `restart` begins a stopped or finished release
+// anew with its first step. Each is a version of the gateway, with a line in the audit log. What does
+// not fit what the release is at is 409.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/routes/{name}/release (the `SteerRelease` operationId).
+func (c *Client) SteerRelease(ctx context.Context, gateway GatewayParam, name NameParam, body SteerReleaseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSteerReleaseRequest(c.Server, gateway, name, body)
 	if err != nil {
 		return nil, err
 	}
@@ -19283,6 +19560,101 @@ func NewPutRouteRequestWithBody(server string, gateway GatewayParam, name NamePa
 	return req, nil
 }
 
+// NewGetReleaseRequest constructs an http.Request for the GetRelease method
+func NewGetReleaseRequest(server string, gateway GatewayParam, name NameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/routes/%s/release", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSteerReleaseRequest calls the generic SteerRelease builder with application/json body
+func NewSteerReleaseRequest(server string, gateway GatewayParam, name NameParam, body SteerReleaseJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSteerReleaseRequestWithBody(server, gateway, name, "application/json", bodyReader)
+}
+
+// NewSteerReleaseRequestWithBody constructs an http.Request for the SteerRelease method, with any body, and a specified content type
+func NewSteerReleaseRequestWithBody(server string, gateway GatewayParam, name NameParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/routes/%s/release", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListSecretsRequest constructs an http.Request for the ListSecrets method
 func NewListSecretsRequest(server string, gateway GatewayParam, params *ListSecretsParams) (*http.Request, error) {
 	var err error
@@ -24537,6 +24909,41 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/gateways/{gateway}/routes/{name} (the `PutRoute` operationId).
 	PutRouteWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutRouteParams, body PutRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*PutRouteResponse, error)
+
+	// GetReleaseWithResponse How a route's release does
+	//
+	// The schedule of the route's `release` policy: the step that stands, the share, when the next step
+	// begins at the earliest, why it stopped, and what the variant and the route's own upstream
+	// answered on the route. A route without a schedule is 404.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/routes/{name}/release (the `GetRelease` operationId).
+	GetReleaseWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*GetReleaseResponse, error)
+
+	// SteerReleaseWithBodyWithResponse Pause, resume, stop or restart a route's release
+	//
+	// `pause` keeps the share as it is, and the rules still stop the release; `resume` goes on in the same
+	// step; `stop` takes all callers out again at once; `restart` begins a stopped or finished release
+	// anew with its first step. Each is a version of the gateway, with a line in the audit log. What does
+	// not fit what the release is at is 409.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/routes/{name}/release (the `SteerRelease` operationId).
+	SteerReleaseWithBodyWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SteerReleaseResponse, error)
+
+	// SteerReleaseWithResponse Pause, resume, stop or restart a route's release
+	//
+	// `pause` keeps the share as it is, and the rules still stop the release; `resume` goes on in the same
+	// step; `stop` takes all callers out again at once; `restart` begins a stopped or finished release
+	// anew with its first step. Each is a version of the gateway, with a line in the audit log. What does
+	// not fit what the release is at is 409.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/routes/{name}/release (the `SteerRelease` operationId).
+	SteerReleaseWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, body SteerReleaseJSONRequestBody, reqEditors ...RequestEditorFn) (*SteerReleaseResponse, error)
 
 	// ListSecretsWithResponse Names of the secrets; values are never shown
 	//
@@ -30483,6 +30890,109 @@ func (r PutRouteResponse) ContentType() string {
 	return ""
 }
 
+type GetReleaseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Release
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetReleaseResponse) GetJSON200() *Release {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetReleaseResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetReleaseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReleaseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReleaseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReleaseResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SteerReleaseResponse200Headers the declared response headers of an HTTP 200 response for SteerRelease
+type SteerReleaseResponse200Headers struct {
+	TollgateVersion *string
+}
+
+type SteerReleaseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Release
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SteerReleaseResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SteerReleaseResponse) GetJSON200() *Release {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SteerReleaseResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SteerReleaseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SteerReleaseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SteerReleaseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SteerReleaseResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListSecretsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -36371,6 +36881,59 @@ func (c *ClientWithResponses) PutRouteWithResponse(ctx context.Context, gateway 
 	return ParsePutRouteResponse(rsp)
 }
 
+// GetReleaseWithResponse How a route's release does
+//
+// The schedule of the route's `release` policy: the step that stands, the share, when the next step
+// begins at the earliest, why it stopped, and what the variant and the route's own upstream
+// answered on the route. A route without a schedule is 404.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/routes/{name}/release (the `GetRelease` operationId).
+func (c *ClientWithResponses) GetReleaseWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*GetReleaseResponse, error) {
+	rsp, err := c.GetRelease(ctx, gateway, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReleaseResponse(rsp)
+}
+
+// SteerReleaseWithBodyWithResponse Pause, resume, stop or restart a route's release
+//
+// `pause` keeps the share as it is, and the rules still stop the release; `resume` goes on in the same
+// step; `stop` takes all callers out again at once; `restart` begins a stopped or finished release
+// anew with its first step. Each is a version of the gateway, with a line in the audit log. What does
+// not fit what the release is at is 409.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/routes/{name}/release (the `SteerRelease` operationId).
+func (c *ClientWithResponses) SteerReleaseWithBodyWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SteerReleaseResponse, error) {
+	rsp, err := c.SteerReleaseWithBody(ctx, gateway, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSteerReleaseResponse(rsp)
+}
+
+// SteerReleaseWithResponse Pause, resume, stop or restart a route's release
+//
+// `pause` keeps the share as it is, and the rules still stop the release; `resume` goes on in the same
+// step; `stop` takes all callers out again at once; `restart` begins a stopped or finished release
+// anew with its first step. Each is a version of the gateway, with a line in the audit log. What does
+// not fit what the release is at is 409.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/routes/{name}/release (the `SteerRelease` operationId).
+func (c *ClientWithResponses) SteerReleaseWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, body SteerReleaseJSONRequestBody, reqEditors ...RequestEditorFn) (*SteerReleaseResponse, error) {
+	rsp, err := c.SteerRelease(ctx, gateway, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSteerReleaseResponse(rsp)
+}
+
 // ListSecretsWithResponse Names of the secrets; values are never shown
 //
 // Returns a wrapper object for the known response body format(s).
@@ -41792,6 +42355,85 @@ func ParsePutRouteResponse(rsp *http.Response) (*PutRouteResponse, error) {
 			headers.TollgateVersion = &value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetReleaseResponse parses an HTTP response from a GetReleaseWithResponse call
+func ParseGetReleaseResponse(rsp *http.Response) (*GetReleaseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReleaseResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Release
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSteerReleaseResponse parses an HTTP response from a SteerReleaseWithResponse call
+func ParseSteerReleaseResponse(rsp *http.Response) (*SteerReleaseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SteerReleaseResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Release
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SteerReleaseResponse200Headers
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -110,7 +110,7 @@ func (p *Portal) api(public *url.URL) (*httpapi.Server, error) {
 	return httpapi.New(httpapi.Config{
 		Services: httpapi.Services{
 			Tenants: p.app.Tenants, Plans: p.app.Plans, Audit: p.app.Audits, Gateways: p.app.Gateways,
-			Consumers: p.app.Consumers, Keys: p.app.Keys, Status: p.app.Status, Usage: p.app.Usage, Alerts: p.app.Alerts, Budgets: p.app.Budgets,
+			Consumers: p.app.Consumers, Keys: p.app.Keys, Status: p.app.Status, Usage: p.app.Usage, Alerts: p.app.Alerts, Releases: p.app.Releases, Budgets: p.app.Budgets,
 			Developers: p.app.Developers, Telemetry: p.app.Telemetry,
 		},
 		Providers: providers, TicketKey: tickets,

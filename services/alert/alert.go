@@ -13,6 +13,7 @@ const (
 	KindLatency   = "latency"    // milliseconds
 	KindQuota     = "quota"      // percent of a quota
 	KindNoTraffic = "no_traffic" // fewer requests than a number
+	KindRelease   = "release"    // releases that stopped themselves
 )
 
 // Rule is what an alert watches: its configuration as it is written and stored.

@@ -1,5 +1,6 @@
 // Package alert watches what passes through gateways: an alert compares one
-// figure of the usage ledger (share of errors, latency, use of a quota, requests)
+// figure of the usage ledger (share of errors, latency, use of a quota, requests), or
+// the number of releases that stopped themselves,
 // with a threshold and tells people by mail and webhook when it is crossed, and
 // when it is over.
 //

@@ -103,6 +103,10 @@ func describe(r *Rule, f Figure) string {
 	switch {
 	case f.Gone != "":
 		return f.Gone
+	case r.Kind == KindRelease && f.Subject != "":
+		return f.Subject
+	case r.Kind == KindRelease:
+		return "No release" + what + " stands stopped by its rules any more."
 	case r.Kind == KindQuota && f.Subject != "":
 		return fmt.Sprintf("%s has used %s %% of its quota (threshold %s %%).", f.Subject, value, limit)
 	case r.Kind == KindQuota:

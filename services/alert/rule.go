@@ -40,7 +40,7 @@ func (r *Rule) complete() {
 	case KindLatency:
 		set(&r.Latency, "upstream")
 		set(&r.Percentile, "p95")
-	case KindNoTraffic:
+	case KindNoTraffic, KindRelease:
 		if r.Threshold == 0 {
 			r.Threshold = 1
 		}
@@ -48,7 +48,7 @@ func (r *Rule) complete() {
 	if r.ClearThreshold == nil {
 		r.ClearThreshold = new(r.clear())
 	}
-	if r.Window == 0 && r.Kind != KindQuota {
+	if r.Window == 0 && r.windowed() {
 		r.Window = contract.Duration(5 * time.Minute)
 	}
 	if r.MinRequests == nil && (r.Kind == KindErrorRate || r.Kind == KindLatency) {
@@ -58,6 +58,9 @@ func (r *Rule) complete() {
 		r.Channels = []Channel{}
 	}
 }
+
+// windowed reports whether the figure is taken over a window.
+func (r *Rule) windowed() bool { return r.Kind != KindQuota && r.Kind != KindRelease }
 
 // check names every bad field at once.
 func (r *Rule) check(g Guard) error {
@@ -76,8 +79,8 @@ func (r *Rule) check(g Guard) error {
 
 // checkKind looks at the fields that belong to some kinds only.
 func (r *Rule) checkKind(bad *contract.FieldErrors) {
-	if !slices.Contains([]string{KindErrorRate, KindLatency, KindQuota, KindNoTraffic}, r.Kind) {
-		bad.Add("/kind", "must be error_rate, latency, quota or no_traffic")
+	if !slices.Contains([]string{KindErrorRate, KindLatency, KindQuota, KindNoTraffic, KindRelease}, r.Kind) {
+		bad.Add("/kind", "must be error_rate, latency, quota, no_traffic or release")
 		return
 	}
 	oneOf := func(field, value string, of ...string) {
@@ -99,7 +102,7 @@ func (r *Rule) checkKind(bad *contract.FieldErrors) {
 	only("percentile", r.Percentile != "", KindLatency)
 	only("quota", r.Quota != "", KindQuota)
 	only("usage_plan", r.UsagePlan != "", KindQuota)
-	only("route", r.Route != "", KindErrorRate, KindLatency, KindNoTraffic)
+	only("route", r.Route != "", KindErrorRate, KindLatency, KindNoTraffic, KindRelease)
 	only("consumer", r.Consumer != "", KindErrorRate, KindQuota, KindNoTraffic)
 	only("window", r.Window != 0, KindErrorRate, KindLatency, KindNoTraffic)
 	only("min_requests", r.MinRequests != nil, KindErrorRate, KindLatency)
@@ -127,7 +130,7 @@ func (r *Rule) checkBounds(bad *contract.FieldErrors) {
 	} else if c := r.clear(); !finite(c) || c < 0 || r.Kind != KindNoTraffic && c > r.Threshold || r.Kind == KindNoTraffic && c < r.Threshold {
 		bad.Add("/clear_threshold", "must lie on the good side of the threshold, or be equal to it")
 	}
-	if w := r.Window.Std(); r.Kind != KindQuota && (w < minWindow || w > maxWindow || w%time.Minute != 0) {
+	if w := r.Window.Std(); r.windowed() && (w < minWindow || w > maxWindow || w%time.Minute != 0) {
 		bad.Add("/window", "must be whole minutes, from 1m to 24h")
 	}
 	for field, d := range map[string]contract.Duration{"for": r.For, "clear_for": r.ClearFor} {

@@ -304,6 +304,7 @@ func TestRulesAreChecked(t *testing.T) {
 		"/quota":           {Kind: alert.KindQuota, Threshold: 5},
 		"/consumer":        {Kind: alert.KindQuota, Threshold: 5, Quota: "consumer"},
 		"/window":          {Kind: alert.KindNoTraffic, Threshold: 5, Window: 1},
+		"/min_requests":    {Kind: alert.KindRelease, MinRequests: new(int64(5))},
 		"/channels/0/url":  {Kind: alert.KindNoTraffic, Threshold: 5, Channels: hook},
 		"/channels/0/to":   {Kind: alert.KindNoTraffic, Threshold: 5, Channels: []alert.Channel{{Type: "mail"}}},
 		"/channels/0/to/0": {Kind: alert.KindNoTraffic, Threshold: 5, Channels: []alert.Channel{{Type: "mail", To: []string{"Ann <a@b.c>"}}}},

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -50,9 +51,12 @@ type figures struct {
 func (f figures) Read(ctx context.Context, a *alert.Alert, now time.Time) (alert.Figure, error) {
 	var out alert.Figure
 	var err error
-	if a.Rule.Kind == alert.KindQuota {
+	switch a.Rule.Kind {
+	case alert.KindQuota:
 		out, err = f.quota(ctx, a, now)
-	} else {
+	case alert.KindRelease:
+		out, err = f.releases(ctx, a)
+	default:
 		out, err = f.window(ctx, a, now)
 	}
 	if core.CodeOf(err) == core.CodeNotFound {
@@ -66,6 +70,29 @@ func detailOf(err error) string {
 		return e.Detail
 	}
 	return "it was deleted"
+}
+
+// releases counts the gateway's releases, or the route's, that stopped themselves.
+func (f figures) releases(ctx context.Context, a *alert.Alert) (alert.Figure, error) {
+	if a.Rule.Route != "" {
+		if _, err := f.a.Gateways.Routes.Get(ctx, a.Organization, a.Gateway, a.Rule.Route); err != nil {
+			return alert.Figure{}, err
+		}
+	}
+	list, err := f.a.Gateways.FailedReleases(ctx, a.Organization, a.Gateway)
+	out := alert.Figure{Known: err == nil}
+	for _, r := range list {
+		if a.Rule.Route != "" && r.RouteName != a.Rule.Route {
+			continue
+		}
+		if out.Value++; out.Subject == "" {
+			out.Subject = fmt.Sprintf("The release %s of route %s stopped at step %d: %s.", r.Variant, r.RouteName, r.State.Step+1, r.State.Reason)
+		}
+	}
+	if out.Value > 1 {
+		out.Subject += fmt.Sprintf(" %g more stand stopped as well.", out.Value-1)
+	}
+	return out, err
 }
 
 // window reads a figure of the last full minutes and the present one.

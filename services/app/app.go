@@ -21,6 +21,7 @@ import (
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/plan"
 	"github.com/tollgate/tollgate/services/publish"
+	"github.com/tollgate/tollgate/services/release"
 	"github.com/tollgate/tollgate/services/resolver"
 	"github.com/tollgate/tollgate/services/telemetry"
 	"github.com/tollgate/tollgate/services/tenant"
@@ -42,6 +43,7 @@ type App struct {
 	Alerts     *alert.Service
 	Budgets    *budget.Service
 	Telemetry  *telemetry.Service
+	Releases   *release.Watch
 	Status     *publish.Status
 	Checker    *publish.Checker
 
@@ -158,6 +160,7 @@ func (a *App) services() (err error) {
 	if err != nil {
 		return err
 	}
+	a.Releases = a.releaseWatch()
 	a.Status, err = publish.NewStatus(store.Publisher{DB: a.db}, redisbus.NewReports(a.redis, &c.Root.Edge), c.Clock)
 	return err
 }

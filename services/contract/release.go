@@ -59,6 +59,7 @@ func (s *ReleaseSchedule) Rules() ReleaseStop {
 // Outcomes of a release.
 const (
 	ReleaseRunning = "running"
+	ReleasePaused  = "paused" // stays at its share, and is still stopped where it does badly
 	ReleaseDone    = "done"
 	ReleaseStopped = "stopped"
 )
@@ -71,4 +72,18 @@ type ReleaseState struct {
 	Percent float64   `json:"percent"` // of callers who are in now
 	Since   time.Time `json:"since"`   // of the step, or of the end
 	Reason  string    `json:"reason,omitempty"`
+	// PausedAt is since when it is paused; Held how long the step was paused before,
+	// which does not count as its time.
+	PausedAt time.Time `json:"paused_at,omitzero"`
+	Held     Duration  `json:"held,omitempty"`
+	// Manual says that a person stopped it, not its rules.
+	Manual bool `json:"manual,omitempty"`
+}
+
+// Stood is how long the step has stood at a moment, without its pauses.
+func (s *ReleaseState) Stood(now time.Time) time.Duration {
+	if !s.PausedAt.IsZero() {
+		now = s.PausedAt
+	}
+	return now.Sub(s.Since) - s.Held.Std()
 }

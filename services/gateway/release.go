@@ -15,6 +15,7 @@ type Release struct {
 	Organization core.OrganizationID
 	Gateway      string // id
 	Route        string // id
+	RouteName    string
 	Variant      string
 	Upstream     string // the variant's
 	Stable       string // the route's own
@@ -51,9 +52,14 @@ func ReleaseOf(policies []contract.Policy) *Release {
 	return nil
 }
 
-// Running reports whether the release is not at its end.
+// Failed reports whether its own rules stopped the release, and nobody began it anew.
+func (r *Release) Failed() bool {
+	return r != nil && r.State != nil && r.State.Outcome == contract.ReleaseStopped && !r.State.Manual
+}
+
+// Running reports whether the release is not at its end; one that is paused is not.
 func (r *Release) Running() bool {
-	return r != nil && (r.State == nil || r.State.Outcome == contract.ReleaseRunning)
+	return r != nil && (r.State == nil || r.State.Outcome == contract.ReleaseRunning || r.State.Outcome == contract.ReleasePaused)
 }
 
 // same reports whether two are one release: what was learnt of it stays true.
@@ -120,12 +126,22 @@ func (s *Service) Releasing(ctx context.Context, after string, limit int) ([]Rel
 	return s.store.Releasing(ctx, after, limit)
 }
 
+// FailedReleases returns those of a gateway that their own rules stopped, and that
+// nobody began anew.
+func (s *Service) FailedReleases(ctx context.Context, org core.OrganizationID, gateway string) ([]Release, error) {
+	return s.store.FailedReleases(ctx, org, gateway)
+}
+
 // MoveRelease writes a release's next state as a version of its own. Where the
 // route, the schedule or the state is another one by now, it is CodeConflict.
 func (s *Service) MoveRelease(ctx context.Context, r *Release, to contract.ReleaseState) error {
-	_, err := s.change(ctx, r.Organization, edit{
-		gateway: r.Gateway, action: "release." + releaseVerb(&to), reason: to.Reason, release: true,
-		summary: fmt.Sprintf("release %s: %g percent", r.Variant, to.Percent),
+	_, err := s.moveRelease(ctx, r, to, releaseVerb(&to), fmt.Sprintf("release %s: %g percent", r.Variant, to.Percent))
+	return err
+}
+
+func (s *Service) moveRelease(ctx context.Context, r *Release, to contract.ReleaseState, verb, summary string) (version uint64, err error) {
+	done, err := s.change(ctx, r.Organization, edit{
+		gateway: r.Gateway, action: "release." + verb, reason: to.Reason, release: true, summary: summary,
 		apply: func(d *draft) error {
 			for i := range d.config.Routes {
 				route := &d.config.Routes[i]
@@ -143,14 +159,17 @@ func (s *Service) MoveRelease(ctx context.Context, r *Release, to contract.Relea
 			return core.Errorf(core.CodeConflict, "the release is another one by now")
 		},
 	})
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return done.gateway.Version, nil
 }
 
 func sameState(a, b *contract.ReleaseState) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.Outcome == b.Outcome && a.Step == b.Step && a.Since.Equal(b.Since)
+	return a.Outcome == b.Outcome && a.Step == b.Step && a.Since.Equal(b.Since) && a.Held == b.Held
 }
 
 // releaseVerb is the move's word in the audit log.

@@ -81,6 +81,8 @@ type Store interface {
 	// Releasing reads releases, of all organizations, that are not at their end, by
 	// their routes' ids, behind one.
 	Releasing(ctx context.Context, after string, limit int) ([]Release, error)
+	// FailedReleases reads those of a gateway, by its id, that are Failed.
+	FailedReleases(ctx context.Context, org core.OrganizationID, gateway string) ([]Release, error)
 	// History reads versions from newest to oldest, without delta and document.
 	History(ctx context.Context, org core.OrganizationID, gateway string, limit int, before uint64) ([]HistoryEntry, error)
 	// Lineup reads what is needed to rebuild a version: the newest entry with a

@@ -70,9 +70,10 @@ func stepReason(s *contract.ReleaseSchedule, i int) string {
 	return fmt.Sprintf("step %d of %d", i+1, len(s.Steps))
 }
 
-// due reports whether the present step has stood long enough.
+// due reports whether the present step has stood long enough. One that is paused
+// stands until somebody goes on.
 func due(s *contract.ReleaseSchedule, at *contract.ReleaseState, now time.Time) bool {
-	return now.Sub(at.Since) >= s.Steps[at.Step].For.Std()
+	return at.Outcome == contract.ReleaseRunning && at.Stood(now) >= s.Steps[at.Step].For.Std()
 }
 
 // next is the state after the present step.

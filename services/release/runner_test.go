@@ -54,7 +54,7 @@ type world struct {
 }
 
 func (w *world) Releasing(_ context.Context, after string, _ int) ([]release.Release, error) {
-	if after != "" || w.r.State != nil && w.r.State.Outcome != contract.ReleaseRunning {
+	if after != "" || w.r.State != nil && w.r.State.Outcome != contract.ReleaseRunning && w.r.State.Outcome != contract.ReleasePaused {
 		return nil, nil
 	}
 	return []release.Release{*w.r}, nil
@@ -139,5 +139,94 @@ func TestStop(t *testing.T) {
 	s := w.after(t, 3*time.Second)
 	if s.Outcome != contract.ReleaseStopped || s.Percent != 0 || !strings.Contains(s.Reason, "6.0 percent of 1000 requests") {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestPaused: a paused release does not rise, however long it stands, but stops
+// where it does badly; afterwards the pause does not count as the step's time.
+func TestPaused(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.after(t, time.Hour)
+	w.variant = release.Sample{Requests: 1000}
+	paused := *w.r.State
+	paused.Outcome, paused.PausedAt = contract.ReleasePaused, w.now.Add(4*time.Minute)
+	w.r.State = &paused
+	if s := w.after(t, 24*time.Hour); s.Outcome != contract.ReleasePaused || s.Step != 0 {
+		t.Fatalf("%+v", s)
+	}
+	bad := *w.r.State
+	w.variant.Failed = 60
+	if s := w.after(t, time.Second); s.Outcome != contract.ReleaseStopped {
+		t.Errorf("a bad one is %+v", s)
+	}
+	w.variant.Failed = 0
+	bad.Outcome, bad.Held, bad.PausedAt = contract.ReleaseRunning, contract.Duration(w.now.Sub(bad.PausedAt)), time.Time{}
+	w.r.State = &bad
+	if s := w.after(t, 5*time.Minute); s.Step != 0 {
+		t.Errorf("9 of 10 minutes: %+v", s)
+	}
+	if s := w.after(t, 2*time.Minute); s.Step != 1 || s.Held != 0 {
+		t.Errorf("11 of 10 minutes: %+v", s)
+	}
+}
+
+func (w *world) Release(_ context.Context, _ core.OrganizationID, _, route string) (*release.Release, error) {
+	if route != "orders" {
+		return nil, core.NotFound("route", route)
+	}
+	return w.r, nil
+}
+
+func (w *world) Minutes(_ context.Context, _ *release.Release, from, to time.Time) ([]release.Minute, error) {
+	return []release.Minute{{Time: from}, {Time: to}}, nil
+}
+
+// TestLook: what people are shown of a release before, while and after it runs.
+func TestLook(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	watch := &release.Watch{Releases: w, Figures: w, History: w, Clock: func() time.Time { return w.now }}
+	look := func() *release.View {
+		t.Helper()
+		v, err := watch.Look(t.Context(), "org_1", "shop", "orders")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if _, err := watch.Look(t.Context(), "org_1", "shop", "none"); core.CodeOf(err) != core.CodeNotFound {
+		t.Errorf("a route without one: %v", err)
+	}
+	if v := look(); v.State.Outcome != release.ReleaseWaiting || !v.Next.Equal(w.r.Schedule.Begin) || v.Variant.Requests != 0 {
+		t.Errorf("before its time: %+v", v)
+	}
+	w.after(t, time.Hour)
+	w.variant, w.stable = release.Sample{Requests: 30, Failed: 3}, release.Sample{Requests: 300}
+	w.now = w.now.Add(4 * time.Minute)
+	v := look()
+	if v.State.Outcome != contract.ReleaseRunning || v.Next.Sub(w.now) != 6*time.Minute || v.Variant.ErrorPercent() != 10 || v.Stable.ErrorPercent() != 0 {
+		t.Errorf("running: %+v", v)
+	}
+	if from := w.from[len(w.from)-1]; !from.Equal(w.r.State.Since) {
+		t.Errorf("the step's figures are read from %s", from)
+	}
+	w.r.State.Since = w.now.Add(-30 * 24 * time.Hour)
+	look()
+	if from := w.from[len(w.from)-1]; w.now.Sub(from) > 14*24*time.Hour {
+		t.Errorf("figures are read from %s, which the ledger has forgotten", from)
+	}
+	w.r.State = &contract.ReleaseState{Outcome: contract.ReleaseStopped, Since: w.now, Reason: "bad"}
+	w.now = w.now.Add(5 * time.Hour)
+	v = look()
+	if !v.Next.IsZero() || v.Rules.ErrorPercent != contract.DefaultReleaseErrors {
+		t.Errorf("stopped: %+v", v)
+	}
+	if last := v.Minutes[1].Time; last.Sub(v.State.Since) != 10*time.Minute {
+		t.Errorf("its minutes end %s behind its end", last.Sub(v.State.Since))
+	}
+	w.now = w.now.Add(40 * 24 * time.Hour)
+	if v = look(); v.Minutes != nil {
+		t.Errorf("minutes of long ago: %+v", v.Minutes)
 	}
 }

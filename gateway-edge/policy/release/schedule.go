@@ -103,7 +103,7 @@ func scheduled(v *Variant, at string, errs *contract.FieldErrors) {
 	if s.Stop != nil {
 		stops(s.Stop, at+"/stop", errs)
 	}
-	if st := v.State; st != nil && (len(st.Reason) > maxReason || !slices.Contains([]string{contract.ReleaseRunning, contract.ReleaseDone, contract.ReleaseStopped}, st.Outcome)) {
+	if st := v.State; st != nil && (len(st.Reason) > maxReason || !slices.Contains([]string{contract.ReleaseRunning, contract.ReleasePaused, contract.ReleaseDone, contract.ReleaseStopped}, st.Outcome)) {
 		errs.Add(strings.TrimSuffix(at, "/schedule")+"/state", "is written by the control plane")
 	}
 }

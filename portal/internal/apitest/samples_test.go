@@ -66,6 +66,7 @@ var samples = map[string]any{
 	"putTelemetryDestination":    object{"type": "http", "url": "https://logs.example.com/in", "format": "ndjson", "gzip": true},
 	"createAlert":                object{"name": "a2", "kind": "no_traffic", "channels": []object{{"type": "webhook", "url": "https://hooks.example.com/x"}}},
 	"putAlert":                   object{"kind": "latency", "percentile": "p99", "threshold": 250, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}},
+	"steerRelease":               object{"action": "pause", "reason": "a look first"},
 	"purgeCache":                 object{"tag": "product-7"},
 	"sendToConnection":           object{"text": "hello"},
 	"explain":                    object{"url": "/orders/1", "method": "GET", "headers": object{"x-a": []string{"b"}}},

@@ -44,6 +44,7 @@ const (
 	AlertKindLatency   AlertKind = "latency"
 	AlertKindNoTraffic AlertKind = "no_traffic"
 	AlertKindQuota     AlertKind = "quota"
+	AlertKindRelease   AlertKind = "release"
 )
 
 // Valid indicates whether the value is a known member of the AlertKind enum.
@@ -56,6 +57,8 @@ func (e AlertKind) Valid() bool {
 	case AlertKindNoTraffic:
 		return true
 	case AlertKindQuota:
+		return true
+	case AlertKindRelease:
 		return true
 	default:
 		return false
@@ -248,6 +251,7 @@ const (
 	AlertInputKindLatency   AlertInputKind = "latency"
 	AlertInputKindNoTraffic AlertInputKind = "no_traffic"
 	AlertInputKindQuota     AlertInputKind = "quota"
+	AlertInputKindRelease   AlertInputKind = "release"
 )
 
 // Valid indicates whether the value is a known member of the AlertInputKind enum.
@@ -260,6 +264,8 @@ func (e AlertInputKind) Valid() bool {
 	case AlertInputKindNoTraffic:
 		return true
 	case AlertInputKindQuota:
+		return true
+	case AlertInputKindRelease:
 		return true
 	default:
 		return false
@@ -1217,6 +1223,78 @@ func (e RatePer) Valid() bool {
 	case RatePerMinute:
 		return true
 	case RatePerSecond:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReleaseOutcome.
+const (
+	ReleaseOutcomeDone    ReleaseOutcome = "done"
+	ReleaseOutcomePaused  ReleaseOutcome = "paused"
+	ReleaseOutcomeRunning ReleaseOutcome = "running"
+	ReleaseOutcomeStopped ReleaseOutcome = "stopped"
+	ReleaseOutcomeWaiting ReleaseOutcome = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the ReleaseOutcome enum.
+func (e ReleaseOutcome) Valid() bool {
+	switch e {
+	case ReleaseOutcomeDone:
+		return true
+	case ReleaseOutcomePaused:
+		return true
+	case ReleaseOutcomeRunning:
+		return true
+	case ReleaseOutcomeStopped:
+		return true
+	case ReleaseOutcomeWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReleaseActionAction.
+const (
+	Pause   ReleaseActionAction = "pause"
+	Restart ReleaseActionAction = "restart"
+	Resume  ReleaseActionAction = "resume"
+	Stop    ReleaseActionAction = "stop"
+)
+
+// Valid indicates whether the value is a known member of the ReleaseActionAction enum.
+func (e ReleaseActionAction) Valid() bool {
+	switch e {
+	case Pause:
+		return true
+	case Restart:
+		return true
+	case Resume:
+		return true
+	case Stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReleaseRulesPercentile.
+const (
+	ReleaseRulesPercentileP50 ReleaseRulesPercentile = "p50"
+	ReleaseRulesPercentileP95 ReleaseRulesPercentile = "p95"
+	ReleaseRulesPercentileP99 ReleaseRulesPercentile = "p99"
+)
+
+// Valid indicates whether the value is a known member of the ReleaseRulesPercentile enum.
+func (e ReleaseRulesPercentile) Valid() bool {
+	switch e {
+	case ReleaseRulesPercentileP50:
+		return true
+	case ReleaseRulesPercentileP95:
+		return true
+	case ReleaseRulesPercentileP99:
 		return true
 	default:
 		return false
@@ -2411,8 +2489,10 @@ type Alert struct {
 	// For Fires after it lasted so long; default 0s
 	//
 	// Example: 2m
-	For  *string   `json:"for,omitempty"`
-	ID   string    `json:"id"`
+	For *string `json:"for,omitempty"`
+	ID  string  `json:"id"`
+
+	// Kind `release` fires when a release stops itself, until it begins anew or is gone
 	Kind AlertKind `json:"kind"`
 
 	// Latency Whose time; default upstream
@@ -2439,7 +2519,7 @@ type Alert struct {
 	SigningSecret *string    `json:"signing_secret,omitempty"`
 	State         AlertState `json:"state"`
 
-	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request); release counts stopped releases (default 1)
 	Threshold float64   `json:"threshold"`
 	UpdatedAt time.Time `json:"updated_at"`
 
@@ -2455,7 +2535,7 @@ type Alert struct {
 // AlertErrors Whose errors an error rate counts; default all
 type AlertErrors string
 
-// AlertKind defines model for Alert.Kind.
+// AlertKind `release` fires when a release stops itself, until it begins anew or is gone
 type AlertKind string
 
 // AlertLatency Whose time; default upstream
@@ -2563,7 +2643,9 @@ type AlertInput struct {
 	// For Fires after it lasted so long; default 0s
 	//
 	// Example: 2m
-	For  *string        `json:"for,omitempty"`
+	For *string `json:"for,omitempty"`
+
+	// Kind `release` fires when a release stops itself, until it begins anew or is gone
 	Kind AlertInputKind `json:"kind"`
 
 	// Latency Whose time; default upstream
@@ -2586,7 +2668,7 @@ type AlertInput struct {
 	// Route Only this route; not for quotas
 	Route *string `json:"route,omitempty"`
 
-	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request); release counts stopped releases (default 1)
 	Threshold *float64 `json:"threshold,omitempty"`
 
 	// UsagePlan Whose consumers are watched, where `quota` is `usage_plan`
@@ -2601,7 +2683,7 @@ type AlertInput struct {
 // AlertInputErrors Whose errors an error rate counts; default all
 type AlertInputErrors string
 
-// AlertInputKind defines model for AlertInput.Kind.
+// AlertInputKind `release` fires when a release stops itself, until it begins anew or is gone
 type AlertInputKind string
 
 // AlertInputLatency Whose time; default upstream
@@ -4691,6 +4773,102 @@ type RecoveryCodes struct {
 type RefuseInput struct {
 	// Reason Shown to the developer, at most 1,000 characters
 	Reason *string `json:"reason,omitempty"`
+}
+
+// Release defines model for Release.
+type Release struct {
+	InStable  ReleaseSample `json:"in_stable"`
+	InVariant ReleaseSample `json:"in_variant"`
+
+	// Manual A person stopped it, not its rules
+	Manual *bool `json:"manual,omitempty"`
+
+	// Minutes The last hour, or the one around the end, minute by minute
+	Minutes []ReleaseMinute `json:"minutes"`
+
+	// NextAt When the next step begins, or the release is done, at the earliest: enough requests must have been seen by then
+	NextAt   *time.Time     `json:"next_at,omitempty"`
+	Outcome  ReleaseOutcome `json:"outcome"`
+	PausedAt *time.Time     `json:"paused_at,omitempty"`
+
+	// Percent Of the callers who are in now
+	Percent float64 `json:"percent"`
+	Reason  *string `json:"reason,omitempty"`
+
+	// Rules What stops it; a field that is missing is no rule
+	Rules ReleaseRules `json:"rules"`
+
+	// Since Of the step, or of the end
+	Since *time.Time `json:"since,omitempty"`
+
+	// Stable The route's own upstream
+	Stable *string `json:"stable,omitempty"`
+
+	// Step Index of the step that stands, or stood
+	Step  int           `json:"step"`
+	Steps []ReleaseStep `json:"steps"`
+
+	// Upstream The variant's
+	Upstream string `json:"upstream"`
+	Variant  string `json:"variant"`
+}
+
+// ReleaseOutcome defines model for Release.Outcome.
+type ReleaseOutcome string
+
+// ReleaseAction defines model for ReleaseAction.
+type ReleaseAction struct {
+	Action ReleaseActionAction `json:"action"`
+
+	// Reason Stands in the audit log and beside the release
+	//
+	// Example: the new search answers slowly
+	Reason *string `json:"reason,omitempty"`
+}
+
+// ReleaseActionAction defines model for ReleaseAction.Action.
+type ReleaseActionAction string
+
+// ReleaseMinute defines model for ReleaseMinute.
+type ReleaseMinute struct {
+	Stable  ReleaseSample `json:"stable"`
+	Time    time.Time     `json:"time"`
+	Variant ReleaseSample `json:"variant"`
+}
+
+// ReleaseRules What stops it; a field that is missing is no rule
+type ReleaseRules struct {
+	ErrorPercent            *float64               `json:"error_percent,omitempty"`
+	ErrorPercentAboveStable *float64               `json:"error_percent_above_stable,omitempty"`
+	Latency                 *string                `json:"latency,omitempty"`
+	LatencyTimesStable      *float64               `json:"latency_times_stable,omitempty"`
+	MinRequests             int64                  `json:"min_requests"`
+	Percentile              ReleaseRulesPercentile `json:"percentile"`
+}
+
+// ReleaseRulesPercentile defines model for ReleaseRules.Percentile.
+type ReleaseRulesPercentile string
+
+// ReleaseSample defines model for ReleaseSample.
+type ReleaseSample struct {
+	ErrorPercent float64 `json:"error_percent"`
+
+	// Failed With a 5xx, or without an answer
+	Failed int64 `json:"failed"`
+
+	// P50Ms How long answers took, of the slowest target; none where nothing was measured
+	P50Ms *float64 `json:"p50_ms,omitempty"`
+	P95Ms *float64 `json:"p95_ms,omitempty"`
+	P99Ms *float64 `json:"p99_ms,omitempty"`
+
+	// Requests Answered, or failed
+	Requests int64 `json:"requests"`
+}
+
+// ReleaseStep defines model for ReleaseStep.
+type ReleaseStep struct {
+	For     *string `json:"for,omitempty"`
+	Percent float64 `json:"percent"`
 }
 
 // Retries defines model for Retries.
@@ -6983,6 +7161,9 @@ type CreateRouteJSONRequestBody = RouteInput
 // PutRouteJSONRequestBody defines body for PutRoute for application/json ContentType.
 type PutRouteJSONRequestBody = RouteInput
 
+// SteerReleaseJSONRequestBody defines body for SteerRelease for application/json ContentType.
+type SteerReleaseJSONRequestBody = ReleaseAction
+
 // PutSecretJSONRequestBody defines body for PutSecret for application/json ContentType.
 type PutSecretJSONRequestBody = SecretInput
 
@@ -7460,6 +7641,12 @@ type ServerInterface interface {
 	// PutRoute Make or replace a route
 	// (PUT /v1/gateways/{gateway}/routes/{name})
 	PutRoute(ctx echo.Context, gateway GatewayParam, name NameParam, params PutRouteParams) error
+	// GetRelease How a route's release does
+	// (GET /v1/gateways/{gateway}/routes/{name}/release)
+	GetRelease(ctx echo.Context, gateway GatewayParam, name NameParam) error
+	// SteerRelease Pause, resume, stop or restart a route's release
+	// (POST /v1/gateways/{gateway}/routes/{name}/release)
+	SteerRelease(ctx echo.Context, gateway GatewayParam, name NameParam) error
 	// ListSecrets Names of the secrets; values are never shown
 	// (GET /v1/gateways/{gateway}/secrets)
 	ListSecrets(ctx echo.Context, gateway GatewayParam, params ListSecretsParams) error
@@ -10762,6 +10949,54 @@ func (w *ServerInterfaceWrapper) PutRoute(ctx echo.Context) error {
 	return err
 }
 
+// GetRelease converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRelease(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRelease(ctx, gateway, name)
+	return err
+}
+
+// SteerRelease converts echo context to params.
+func (w *ServerInterfaceWrapper) SteerRelease(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SteerRelease(ctx, gateway, name)
+	return err
+}
+
 // ListSecrets converts echo context to params.
 func (w *ServerInterfaceWrapper) ListSecrets(ctx echo.Context) error {
 	var err error
@@ -12852,6 +13087,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/routes/:name", wrapper.DeleteRoute, options.OperationMiddlewares["deleteRoute"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/routes/:name", wrapper.GetRoute, options.OperationMiddlewares["getRoute"]...)
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/routes/:name", wrapper.PutRoute, options.OperationMiddlewares["putRoute"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/routes/:name/release", wrapper.GetRelease, options.OperationMiddlewares["getRelease"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/routes/:name/release", wrapper.SteerRelease, options.OperationMiddlewares["steerRelease"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/policies", wrapper.GetGatewayPolicies, options.OperationMiddlewares["getGatewayPolicies"]...)
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/policies", wrapper.PutGatewayPolicies, options.OperationMiddlewares["putGatewayPolicies"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/secrets", wrapper.ListSecrets, options.OperationMiddlewares["listSecrets"]...)
@@ -17537,6 +17774,97 @@ func (response PutRoutedefaultApplicationProblemPlusJSONResponse) VisitPutRouteR
 	return err
 }
 
+type GetReleaseRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+}
+
+type GetReleaseResponseObject interface {
+	VisitGetReleaseResponse(w http.ResponseWriter) error
+}
+
+type GetRelease200JSONResponse Release
+
+func (response GetRelease200JSONResponse) VisitGetReleaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReleasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetReleasedefaultApplicationProblemPlusJSONResponse) VisitGetReleaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SteerReleaseRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Body    *SteerReleaseJSONRequestBody
+}
+
+type SteerReleaseResponseObject interface {
+	VisitSteerReleaseResponse(w http.ResponseWriter) error
+}
+
+type SteerRelease200ResponseHeaders struct {
+	TollgateVersion *string
+}
+
+type SteerRelease200JSONResponse struct {
+	Body    Release
+	Headers SteerRelease200ResponseHeaders
+}
+
+func (response SteerRelease200JSONResponse) VisitSteerReleaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SteerReleasedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SteerReleasedefaultApplicationProblemPlusJSONResponse) VisitSteerReleaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSecretsRequestObject struct {
 	Gateway GatewayParam `json:"gateway"`
 	Params  ListSecretsParams
@@ -21094,6 +21422,12 @@ type StrictServerInterface interface {
 	// PutRoute Make or replace a route
 	// (PUT /v1/gateways/{gateway}/routes/{name})
 	PutRoute(ctx context.Context, request PutRouteRequestObject) (PutRouteResponseObject, error)
+	// GetRelease How a route's release does
+	// (GET /v1/gateways/{gateway}/routes/{name}/release)
+	GetRelease(ctx context.Context, request GetReleaseRequestObject) (GetReleaseResponseObject, error)
+	// SteerRelease Pause, resume, stop or restart a route's release
+	// (POST /v1/gateways/{gateway}/routes/{name}/release)
+	SteerRelease(ctx context.Context, request SteerReleaseRequestObject) (SteerReleaseResponseObject, error)
 	// ListSecrets Names of the secrets; values are never shown
 	// (GET /v1/gateways/{gateway}/secrets)
 	ListSecrets(ctx context.Context, request ListSecretsRequestObject) (ListSecretsResponseObject, error)
@@ -24965,6 +25299,81 @@ func (sh *strictHandler) PutRoute(ctx echo.Context, gateway GatewayParam, name N
 		return err
 	} else if validResponse, ok := response.(PutRouteResponseObject); ok {
 		return validResponse.VisitPutRouteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRelease operation middleware
+func (sh *strictHandler) GetRelease(ctx echo.Context, gateway GatewayParam, name NameParam) error {
+	var request GetReleaseRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRelease(ctx.Request().Context(), request.(GetReleaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRelease")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReleaseResponseObject); ok {
+		return validResponse.VisitGetReleaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SteerRelease operation middleware
+func (sh *strictHandler) SteerRelease(ctx echo.Context, gateway GatewayParam, name NameParam) error {
+	var request SteerReleaseRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+
+	var body SteerReleaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SteerRelease(ctx.Request().Context(), request.(SteerReleaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SteerRelease")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SteerReleaseResponseObject); ok {
+		return validResponse.VisitSteerReleaseResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/plan"
 	"github.com/tollgate/tollgate/services/publish"
+	"github.com/tollgate/tollgate/services/release"
 	"github.com/tollgate/tollgate/services/telemetry"
 	"github.com/tollgate/tollgate/services/tenant"
 	"github.com/tollgate/tollgate/services/usage"
@@ -45,6 +46,7 @@ type Services struct {
 	Developers *developer.Service
 	Alerts     *alert.Service
 	Telemetry  *telemetry.Service
+	Releases   *release.Watch
 	Budgets    *budget.Service
 }
 

@@ -113,8 +113,11 @@ func marksOf(kind gateway.Kind, e *gateway.Entry) (marks, error) {
 	for _, p := range doc.Policies {
 		tags = append(tags, tag("policy", p.Type))
 	}
-	if gateway.ReleaseOf(doc.Policies).Running() {
+	switch r := gateway.ReleaseOf(doc.Policies); {
+	case r.Running():
 		tags = append(tags, releasing)
+	case r.Failed():
+		tags = append(tags, releaseFailed)
 	}
 	for _, t := range doc.Targets {
 		words = append(words, t.URL)
@@ -122,8 +125,12 @@ func marksOf(kind gateway.Kind, e *gateway.Entry) (marks, error) {
 	return marks{Search: strings.ToLower(strings.Join(words, "\n")), Tags: strings.Join(tags, "")}, nil
 }
 
-// releasing marks routes with a release that is not at its end.
-const releasing = " release:running "
+// releasing marks routes with a release that is not at its end, releaseFailed those
+// whose release stopped itself.
+const (
+	releasing     = " release:running "
+	releaseFailed = " release:failed "
+)
 
 // tag is one exact word of a list's filter.
 func tag(kind, value string) string { return " " + kind + ":" + value + " " }

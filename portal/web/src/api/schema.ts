@@ -938,6 +938,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/routes/{name}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        /**
+         * How a route's release does
+         * @description The schedule of the route's `release` policy: the step that stands, the share, when the next step
+         *     begins at the earliest, why it stopped, and what the variant and the route's own upstream
+         *     answered on the route. A route without a schedule is 404.
+         */
+        get: operations["getRelease"];
+        put?: never;
+        /**
+         * Pause, resume, stop or restart a route's release
+         * @description `pause` keeps the share as it is, and the rules still stop the release; `resume` goes on in the same
+         *     step; `stop` takes all callers out again at once; `restart` begins a stopped or finished release
+         *     anew with its first step. Each is a version of the gateway, with a line in the audit log. What does
+         *     not fit what the release is at is 409.
+         */
+        post: operations["steerRelease"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/policies": {
         parameters: {
             query?: never;
@@ -4712,6 +4746,100 @@ export interface components {
             /** @description The client's address */
             client?: string;
         };
+        ReleaseAction: {
+            /** @enum {string} */
+            action: "pause" | "resume" | "stop" | "restart";
+            /**
+             * @description Stands in the audit log and beside the release
+             * @example the new search answers slowly
+             */
+            reason?: string;
+        };
+        ReleaseSample: {
+            /**
+             * Format: int64
+             * @description Answered, or failed
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description With a 5xx, or without an answer
+             */
+            failed: number;
+            /** Format: double */
+            error_percent: number;
+            /**
+             * Format: double
+             * @description How long answers took, of the slowest target; none where nothing was measured
+             */
+            p50_ms?: number;
+            /** Format: double */
+            p95_ms?: number;
+            /** Format: double */
+            p99_ms?: number;
+        };
+        Release: {
+            variant: string;
+            /** @description The variant's */
+            upstream: string;
+            /** @description The route's own upstream */
+            stable?: string;
+            /** @enum {string} */
+            outcome: "waiting" | "running" | "paused" | "done" | "stopped";
+            /** @description Index of the step that stands, or stood */
+            step: number;
+            steps: components["schemas"]["ReleaseStep"][];
+            /**
+             * Format: double
+             * @description Of the callers who are in now
+             */
+            percent: number;
+            /**
+             * Format: date-time
+             * @description Of the step, or of the end
+             */
+            since?: string;
+            /** Format: date-time */
+            paused_at?: string;
+            /**
+             * Format: date-time
+             * @description When the next step begins, or the release is done, at the earliest: enough requests must have been seen by then
+             */
+            next_at?: string;
+            reason?: string;
+            /** @description A person stopped it, not its rules */
+            manual?: boolean;
+            rules: components["schemas"]["ReleaseRules"];
+            in_variant: components["schemas"]["ReleaseSample"];
+            in_stable: components["schemas"]["ReleaseSample"];
+            /** @description The last hour, or the one around the end, minute by minute */
+            minutes: components["schemas"]["ReleaseMinute"][];
+        };
+        ReleaseStep: {
+            /** Format: double */
+            percent: number;
+            for?: string;
+        };
+        /** @description What stops it; a field that is missing is no rule */
+        ReleaseRules: {
+            /** Format: int64 */
+            min_requests: number;
+            /** Format: double */
+            error_percent?: number;
+            /** Format: double */
+            error_percent_above_stable?: number;
+            latency?: string;
+            /** Format: double */
+            latency_times_stable?: number;
+            /** @enum {string} */
+            percentile: "p50" | "p95" | "p99";
+        };
+        ReleaseMinute: {
+            /** Format: date-time */
+            time: string;
+            variant: components["schemas"]["ReleaseSample"];
+            stable: components["schemas"]["ReleaseSample"];
+        };
         /** @description One of them says what goes */
         PurgeInput: {
             /** @description Everything of the gateway */
@@ -5036,8 +5164,11 @@ export interface components {
             description?: string;
             /** @default true */
             enabled: boolean;
-            /** @enum {string} */
-            kind: "error_rate" | "latency" | "quota" | "no_traffic";
+            /**
+             * @description `release` fires when a release stops itself, until it begins anew or is gone
+             * @enum {string}
+             */
+            kind: "error_rate" | "latency" | "quota" | "no_traffic" | "release";
             /** @description Only this route; not for quotas */
             route?: string;
             /** @description Only this consumer; not for latency */
@@ -5066,7 +5197,7 @@ export interface components {
             quota?: "consumer" | "usage_plan" | "organization";
             /**
              * Format: double
-             * @description Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+             * @description Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request); release counts stopped releases (default 1)
              */
             threshold?: number;
             /**
@@ -5120,8 +5251,11 @@ export interface components {
             description?: string;
             /** @default true */
             enabled: boolean;
-            /** @enum {string} */
-            kind: "error_rate" | "latency" | "quota" | "no_traffic";
+            /**
+             * @description `release` fires when a release stops itself, until it begins anew or is gone
+             * @enum {string}
+             */
+            kind: "error_rate" | "latency" | "quota" | "no_traffic" | "release";
             /** @description Only this route; not for quotas */
             route?: string;
             /** @description Only this consumer; not for latency */
@@ -5150,7 +5284,7 @@ export interface components {
             quota?: "consumer" | "usage_plan" | "organization";
             /**
              * Format: double
-             * @description Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request)
+             * @description Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request); release counts stopped releases (default 1)
              */
             threshold: number;
             /**
@@ -7234,6 +7368,63 @@ export interface operations {
         requestBody?: never;
         responses: {
             204: components["responses"]["DeletedAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getRelease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The release */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Release"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    steerRelease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReleaseAction"];
+            };
+        };
+        responses: {
+            /** @description The release as it is now */
+            200: {
+                headers: {
+                    "Tollgate-Version": components["headers"]["Version"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Release"];
+                };
+            };
             default: components["responses"]["ProblemAnswer"];
         };
     };

@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState, type ReactNode } from 'react';
+import { useCallback, useEffect, useMemo, useState, type ReactNode } from 'react';
 import type { Schemas } from '@/api/client';
 import { errorOf, useCheck, type Checked } from '@/api/check';
 import type { FieldError } from '@/api/problem';
@@ -67,6 +67,15 @@ export function useDraft<Saved, Input extends object>(options: DraftOptions<Save
     (pointer: string, deep = false) => (strict || touched(initial, draft, pointer) ? errorOf(errors, pointer, deep) : undefined),
     [strict, initial, draft, errors],
   );
+  // What others saved meanwhile, such as a release's next step, is taken over while
+  // nothing is being written.
+  const saved = options.saved;
+  useEffect(() => {
+    if (!saved || dirty) return;
+    setBase(saved);
+    setDraft(inputOf(saved));
+    // Only of a new one: what is written here is not undone by it.
+  }, [saved]);
   const save = async () => {
     const data = await options.save(draft, base);
     if (!data) return;

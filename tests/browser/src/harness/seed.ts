@@ -116,10 +116,10 @@ export interface Answer {
 }
 
 /** One request to the edge, as a caller of the gateway sends it. */
-export function send(tollgate: Tollgate, host: string, path: string, key?: string): Promise<Answer> {
+export function send(tollgate: Tollgate, host: string, path: string, key?: string, fields: Record<string, string> = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     // Not fetch, which lets nobody set the Host; not every system resolves *.localhost.
-    const outgoing = request(tollgate.edge + path, { headers: { Host: host, ...(key ? { 'X-API-Key': key } : {}) } }, (incoming) => {
+    const outgoing = request(tollgate.edge + path, { headers: { Host: host, ...fields, ...(key ? { 'X-API-Key': key } : {}) } }, (incoming) => {
       let body = '';
       incoming.on('data', (chunk: Buffer) => (body += chunk.toString()));
       incoming.on('error', reject);

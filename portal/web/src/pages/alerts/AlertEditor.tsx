@@ -1,4 +1,4 @@
-import { Button, Group, NumberInput, SegmentedControl, Select, SimpleGrid, Stack, Switch, Text, Textarea, TextInput, Title } from '@mantine/core';
+import { Button, Group, NumberInput, Select, SimpleGrid, Stack, Switch, Textarea, TextInput, Title } from '@mantine/core';
 import type { UseFormReturnType } from '@mantine/form';
 import type { FormEvent } from 'react';
 import type { FieldError, Problem } from '@/api/problem';
@@ -24,7 +24,7 @@ export interface AlertEditorProps {
   disabled?: boolean;
 }
 
-const units: Record<Kind, string> = { error_rate: 'percent of the requests', latency: 'milliseconds', quota: 'percent of the quota', no_traffic: 'requests' };
+const units: Record<Kind, string> = { error_rate: 'percent of the requests', latency: 'milliseconds', quota: 'percent of the quota', no_traffic: 'requests', release: 'releases' };
 
 /** The fields of an alert, beside what it would have seen lately. */
 export function AlertEditor({ gateway, form, problem, rest, busy, submit, action, named = false, disabled = false }: AlertEditorProps) {
@@ -39,21 +39,16 @@ export function AlertEditor({ gateway, form, problem, rest, busy, submit, action
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="xl" verticalSpacing="lg">
         <fieldset disabled={disabled} className={classes.fields}>
           <TextInput label="Name" description={named ? 'Names stay as they are' : 'In mails and addresses: lower case, digits and hyphens'} readOnly={named} {...form.getInputProps('name')} />
-          <div>
-            <Text size="sm" fw={500} mb={4} id="alert-kind">
-              What is watched
-            </Text>
-            <SegmentedControl
-              aria-labelledby="alert-kind"
-              fullWidth
-              disabled={disabled}
-              value={kind}
-              onChange={choose}
-              data={(Object.keys(kindNames) as Kind[]).map((value) => ({ value, label: kindNames[value] }))}
-            />
-          </div>
+          <Select
+            label="What is watched"
+            allowDeselect={false}
+            value={kind}
+            onChange={(next) => next && choose(next)}
+            data={(Object.keys(kindNames) as Kind[]).map((value) => ({ value, label: kindNames[value] }))}
+            error={form.errors.kind}
+          />
           <Watched gateway={gateway} form={form} />
-          <Bounds form={form} />
+          {kind === 'release' ? null : <Bounds form={form} />}
           <ChannelFields form={form} />
           <Textarea label="Description" description="Stands in the messages: what to do when it fires" autosize minRows={2} {...form.getInputProps('description')} />
           <Switch label="Switched on" {...form.getInputProps('enabled', { type: 'checkbox' })} />

@@ -83,8 +83,14 @@ function State({ alert }: { alert: Alert }) {
         </Text>
         {state.value !== undefined ? (
           <Text>
-            Now {valueWords(kind, state.value)}; the threshold is {valueWords(kind, threshold)}
-            {state.subject ? `, ${state.subject}` : ''}
+            {kind === 'release' ? (
+              (state.subject ?? 'No release stands stopped by its rules.')
+            ) : (
+              <>
+                Now {valueWords(kind, state.value)}; the threshold is {valueWords(kind, threshold)}
+                {state.subject ? `, ${state.subject}` : ''}
+              </>
+            )}
           </Text>
         ) : null}
         {state.evaluated_at ? (

@@ -28,12 +28,19 @@ export function AlertPreview({ gateway, form }: { gateway: string; form: AlertFo
         },
       },
     },
-    { ...steady, select: asReport, enabled: rule.kind !== 'quota' },
+    { ...steady, select: asReport, enabled: rule.kind !== 'quota' && rule.kind !== 'release' },
   );
   if (rule.kind === 'quota') {
     return (
       <Text size="sm" c="dimmed">
         The use of a quota only rises within its period, so the alert fires once a period at most. It ends when the next period begins.
+      </Text>
+    );
+  }
+  if (rule.kind === 'release') {
+    return (
+      <Text size="sm" c="dimmed">
+        It fires when the rules of a release take all callers out of its variant again, and says why. It ends when the release begins anew, its schedule changes, or it is taken out. A release that somebody stopped by hand is none.
       </Text>
     );
   }

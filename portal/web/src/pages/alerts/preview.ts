@@ -7,7 +7,7 @@ export type Rule = Pick<AlertInput, 'kind' | 'errors' | 'latency' | 'percentile'
 
 /** The figure that each moment would have had, over the window that ends with it; null where it is not known. */
 export function figures(points: UsagePoint[], rule: Rule): (number | null)[] {
-  if (rule.kind === 'quota') return points.map(() => null);
+  if (rule.kind === 'quota' || rule.kind === 'release') return points.map(() => null);
   if (rule.kind === 'latency') return points.map((p) => latency(p, rule));
   const width = Math.max(1, Math.round(secondsOf(rule.window ?? '5m') / 60));
   let requests = 0;

@@ -6,7 +6,7 @@ export type AlertInput = Schemas['AlertInput'];
 export type Kind = AlertInput['kind'];
 export type Status = Alert['state']['status'];
 
-export const kindNames: Record<Kind, string> = { error_rate: 'Error rate', latency: 'Latency', quota: 'Quota used', no_traffic: 'No traffic' };
+export const kindNames: Record<Kind, string> = { error_rate: 'Error rate', latency: 'Latency', quota: 'Quota used', no_traffic: 'No traffic', release: 'Release stopped' };
 
 const states: Record<Status, { label: string; dot: DotState }> = {
   ok: { label: 'Fine', dot: 'good' },
@@ -43,6 +43,7 @@ const number = (n: number) => n.toLocaleString('en', { maximumFractionDigits: n 
 /** A figure of an alert in its kind's unit. */
 export function valueWords(kind: Kind, value: number): string {
   if (kind === 'latency') return `${number(value)} ms`;
+  if (kind === 'release') return value === 0 ? 'none stopped' : `${number(value)} stopped`;
   if (kind === 'no_traffic') return `${number(value)} ${value === 1 ? 'request' : 'requests'}`;
   return `${number(value)}%`;
 }
@@ -65,6 +66,8 @@ export function ruleWords(rule: Rule): string {
       return `${number(rule.threshold)}% or more of the requests${place(rule)} end in errors${by[rule.errors ?? 'all']}${within}`;
     case 'latency':
       return `${rule.latency === 'edge' ? 'The edge’s own time' : 'The backends’ time'}${place(rule)}, ${rule.percentile ?? 'p95'}, is ${number(rule.threshold)} ms or more${within}`;
+    case 'release':
+      return `A release${place(rule)} stops itself`;
     case 'no_traffic':
       return `Fewer than ${valueWords('no_traffic', rule.threshold)}${place(rule)}${within}`;
     case 'quota': {

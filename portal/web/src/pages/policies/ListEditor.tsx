@@ -14,6 +14,8 @@ export interface ListEditorProps extends Pick<SchemaFormProps, 'gateway' | 'erro
   onChange: (value: Config[]) => void;
 }
 
+const article = (name: string) => (/^[aeiou]/.test(name) ? 'an' : 'a');
+
 /** Up to so many fields, all are shown at once. */
 const FEW = 5;
 
@@ -47,9 +49,9 @@ export function ListEditor({ title, item, root, pointer, value, onChange, disabl
               </Group>
             )}
           </Group>
-          {Object.keys(one).length === 0 && rest.errorAt(`${pointer}/${i}`) ? (
+          {rest.errorAt(`${pointer}/${i}`, false) ? (
             <Text size="sm" c="var(--mantine-color-error)" mb="xs" role="alert">
-              {rest.errorAt(`${pointer}/${i}`)}
+              {rest.errorAt(`${pointer}/${i}`, false)}
             </Text>
           ) : null}
           <ItemForm
@@ -67,8 +69,8 @@ export function ListEditor({ title, item, root, pointer, value, onChange, disabl
       {value.length === 0 && disabled ? <Text size="sm">None</Text> : null}
       {disabled ? null : (
         <Group>
-          <Button size="compact-sm" variant="default" leftSection={<IconPlus size={14} aria-hidden />} aria-label={`Add a ${name} to ${title}`} onClick={() => onChange([...value, {}])}>
-            Add a {name}
+          <Button size="compact-sm" variant="default" leftSection={<IconPlus size={14} aria-hidden />} aria-label={`Add ${article(name)} ${name} to ${title}`} onClick={() => onChange([...value, {}])}>
+            Add {article(name)} {name}
           </Button>
         </Group>
       )}
@@ -83,7 +85,7 @@ interface ItemFormProps extends SchemaFormProps {
 function ItemForm({ what, schema, root, value, disabled, ...rest }: ItemFormProps) {
   const fields = fieldsOf(schema, root);
   const [asked, setAsked] = useState<string[]>([]);
-  const shown = fields.filter((f) => fields.length <= FEW || f.required || f.key in value || asked.includes(f.key));
+  const shown = fields.filter((f) => fields.length <= FEW || f.required || f.key in value || asked.includes(f.key) || rest.errorAt(`${rest.pointer}/${f.key}`) !== undefined);
   const others = fields.filter((f) => !shown.includes(f));
   return (
     <Stack gap="sm">

@@ -84,7 +84,7 @@ function GatewayPolicies({ gateway, catalogue, policies }: { gateway: string; ca
               They run phase by phase. Inside a phase drag them, use the arrows, or Alt with the arrow keys.
             </Text>
           )}
-          <PolicyList catalogue={catalogue} gateway={gateway} policies={draft.items} onChange={(items) => setDraft({ items })} errorAt={(pointer) => errorOf(check.errors, pointer)} disabled={!may} />
+          <PolicyList catalogue={catalogue} gateway={gateway} policies={draft.items} onChange={(items) => setDraft({ items })} errorAt={(pointer, deep) => errorOf(check.errors, pointer, deep)} disabled={!may} />
         </Tabs.Panel>
         <Tabs.Panel value="code">
           <Suspense fallback={<PanelSkeleton lines={10} />}>

@@ -13,7 +13,7 @@ export interface PolicyListProps {
   policies: Policy[];
   onChange: (policies: Policy[]) => void;
   /** What the API says of a pointer into the list: `/0/config/rate`. */
-  errorAt: (pointer: string) => string | undefined;
+  errorAt: (pointer: string, deep?: boolean) => string | undefined;
   disabled?: boolean;
 }
 
@@ -64,7 +64,7 @@ export function PolicyList({ catalogue, gateway, policies, onChange, errorAt, di
                 catalogue={catalogue}
                 gateway={gateway}
                 disabled={disabled}
-                errorAt={(pointer) => errorAt(`/${index}${pointer}`)}
+                errorAt={(pointer, deep) => errorAt(`/${index}${pointer}`, deep)}
                 onConfig={(config) => onChange(policies.map((p, j) => (j === index ? { ...p, config } : p)))}
                 onRemove={() => change(policies.filter((_, j) => j !== index))}
                 onStep={(by) => change(step(policies, index, by, phaseOf), policy)}
@@ -129,7 +129,7 @@ interface PolicyRowProps {
   catalogue: Catalogue;
   gateway: string;
   disabled: boolean;
-  errorAt: (pointer: string) => string | undefined;
+  errorAt: (pointer: string, deep?: boolean) => string | undefined;
   onConfig: (config: Config) => void;
   onRemove: () => void;
   onStep: (by: -1 | 1) => void;
@@ -203,7 +203,7 @@ function PolicyRow(props: PolicyRowProps) {
                   value={policy.config ?? {}}
                   onChange={props.onConfig}
                   gateway={props.gateway}
-                  errorAt={(pointer) => errorAt(`/config${pointer}`)}
+                  errorAt={(pointer, deep) => errorAt(`/config${pointer}`, deep)}
                   disabled={disabled}
                 />
               </>

@@ -12,8 +12,8 @@ export interface SchemaFormProps {
   value: Config;
   onChange: (value: Config) => void;
   gateway: string;
-  /** What the API says of a pointer into the config, and of what lies below it. */
-  errorAt: (pointer: string) => string | undefined;
+  /** What the API says of a pointer into the config and, unless `deep` is false, of what lies below it. */
+  errorAt: (pointer: string, deep?: boolean) => string | undefined;
   disabled?: boolean;
   /** Where references in the schema lead. */
   root?: Schema;
@@ -59,6 +59,8 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
   const description = field.description ? <Prose text={field.description} /> : undefined;
   const plain = { label: title, description, disabled, error: errorAt(pointer) };
   const common = { ...plain, withAsterisk: field.required };
+  // What lies below is said at the fields that a group shows.
+  const group = { ...common, error: errorAt(pointer, false) };
   switch (field.widget) {
     case 'switch':
       return <Switch {...plain} checked={value === true} onChange={(e) => onChange(e.currentTarget.checked)} />;
@@ -79,8 +81,8 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
         <Select
           {...common}
           placeholder={placeholder}
-          data={(schema.enum ?? []).map(String)}
-          value={value === undefined ? null : String(value)}
+          data={(schema.enum ?? []).map(String).filter(Boolean)}
+          value={value === undefined || value === '' ? null : String(value)}
           onChange={(next) => onChange((schema.enum ?? []).find((e) => String(e) === next))}
           allowDeselect={!field.required}
           maw="18rem"
@@ -92,7 +94,7 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
       return <TagsInput {...common} placeholder={words(value).length === 0 ? (placeholder ?? 'Value, then Enter') : undefined} value={words(value)} onChange={onChange} splitChars={[',', ' ']} />;
     case 'fields':
       return (
-        <Group {...common}>
+        <Group {...group}>
           <FieldsEditor
             title={title}
             value={(value ?? {}) as Record<string, string>}
@@ -107,7 +109,7 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
       );
     case 'list':
       return (
-        <Group {...common}>
+        <Group {...group}>
           <ListEditor
             title={title}
             item={schema.items ?? {}}
@@ -124,6 +126,12 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
     case 'group':
       return (
         <Fieldset legend={title} disabled={disabled}>
+          {description ? <Input.Description mb="sm">{description}</Input.Description> : null}
+          {group.error ? (
+            <Input.Error mb="sm" role="alert">
+              {group.error}
+            </Input.Error>
+          ) : null}
           <SchemaForm
             schema={schema}
             root={root}
@@ -138,7 +146,7 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
       );
     case 'secret':
       return (
-        <Group {...common}>
+        <Group {...common} error={undefined}>
           <SecretPicker gateway={gateway} label={title} value={typeof value === 'string' ? value : ''} onChange={onChange} error={errorAt(pointer)} disabled={disabled} clearable />
         </Group>
       );
@@ -169,7 +177,15 @@ function Prose({ text }: { text?: string }) {
   return text.split('`').map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part));
 }
 
-function Group({ label, description, withAsterisk, children }: { label: string; description?: React.ReactNode; withAsterisk: boolean; children: React.ReactNode }) {
+interface GroupProps {
+  label: string;
+  description?: React.ReactNode;
+  error?: string;
+  withAsterisk: boolean;
+  children: React.ReactNode;
+}
+
+function Group({ label, description, error, withAsterisk, children }: GroupProps) {
   const id = useId();
   return (
     <div role="group" aria-labelledby={id}>
@@ -178,6 +194,11 @@ function Group({ label, description, withAsterisk, children }: { label: string; 
       </Input.Label>
       {description ? <Input.Description mb={6}>{description}</Input.Description> : null}
       {children}
+      {error ? (
+        <Input.Error mt={6} role="alert">
+          {error}
+        </Input.Error>
+      ) : null}
     </div>
   );
 }

@@ -16,6 +16,8 @@ export interface Schema {
   oneOf?: Schema[];
   $ref?: string;
   $defs?: Record<string, Schema>;
+  /** Written by Tollgate: no field of a form. */
+  readOnly?: boolean;
   'x-widget'?: string;
   'x-secret'?: boolean;
   /** What the value names: "secret", "upstream". */
@@ -90,12 +92,13 @@ function placeholder(schema: Schema): string | undefined {
 
 /** The fields of an object, in the schema's order. */
 export function fieldsOf(object: Schema, root: Schema = object): Field[] {
-  return Object.entries(object.properties ?? {}).map(([key, raw]) => {
+  return Object.entries(object.properties ?? {}).flatMap(([key, raw]) => {
     const schema = resolve(raw, root);
+    if (schema.readOnly) return [];
     const items = schema.items ? resolve(schema.items, root) : undefined;
     const values = typeof schema.additionalProperties === 'object' ? resolve(schema.additionalProperties, root) : undefined;
     const shapes = values?.oneOf ?? [];
-    return {
+    return [{
       key,
       title: schema.title ?? key,
       description: schema.description,
@@ -105,7 +108,7 @@ export function fieldsOf(object: Schema, root: Schema = object): Field[] {
       secrets: shapes.some((s) => s['x-secret']),
       lists: shapes.some((s) => s.type === 'array'),
       placeholder: placeholder(schema),
-    };
+    }];
   });
 }
 

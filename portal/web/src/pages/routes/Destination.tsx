@@ -79,7 +79,7 @@ function Integration({ gateway, catalogue, type, onType, draft, set, errorAt, di
             value={draft.integration?.config ?? {}}
             onChange={(config) => set({ integration: { type, config } })}
             gateway={gateway}
-            errorAt={(pointer) => errorAt(`/integration/config${pointer}`)}
+            errorAt={(pointer, deep = true) => errorAt(`/integration/config${pointer}`, deep)}
             disabled={disabled}
           />
         </Fieldset>

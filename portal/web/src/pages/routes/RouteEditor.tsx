@@ -6,11 +6,13 @@ import { TryPanel } from '@/pages/explain/TryPanel';
 import { usePartDraft } from '@/pages/parts/usePartDraft';
 import { PolicyList } from '@/pages/policies/PolicyList';
 import type { Catalogue, Policy } from '@/pages/policies/usePolicyTypes';
-import { PanelSkeleton, ProblemNote, useSearchParams } from '@/ui';
+import { ChartSkeleton, PanelSkeleton, ProblemNote, useSearchParams } from '@/ui';
 import { SaveBar } from '@/ui/SaveBar';
 import { InheritedPolicies } from './InheritedPolicies';
+import { hasSchedule } from './release';
 import { RouteFields, type RouteInput } from './RouteFields';
 
+const ReleasePanel = lazy(() => import('./ReleasePanel').then((m) => ({ default: m.ReleasePanel })));
 const DocumentEditor = lazy(() => import('@/ui/code/DocumentEditor').then((m) => ({ default: m.DocumentEditor })));
 
 export interface RouteEditorProps {
@@ -44,18 +46,23 @@ export function RouteEditor({ gateway, route, start, catalogue, policies }: Rout
         : api.POST('/v1/gateways/{gateway}/routes', { params: { path: { gateway } }, body }),
   });
   const own = draft.policies ?? [];
+  const scheduled = hasSchedule(base?.policies);
+  // A tab that is not there any more leads nowhere.
+  const tab = search.tab === 'release' && !scheduled ? 'route' : (search.tab ?? 'route');
+  const editing = tab !== 'code' && tab !== 'release';
   const placed = (e: { pointer: string }) => /^\/(name|match|policies|upstream|integration|public|timeout|max_body_bytes|priority|websocket)(\/|$)/.test(e.pointer);
   const rest = errors.filter((e) => !placed(e));
   return (
     <>
       {note}
-      <Tabs value={search.tab ?? 'route'} onChange={(tab) => setSearch({ tab: tab === 'route' ? undefined : (tab ?? undefined) })} keepMounted={false} mt="sm">
+      <Tabs value={tab} onChange={(tab) => setSearch({ tab: tab === 'route' ? undefined : (tab ?? undefined) })} keepMounted={false} mt="sm">
         <Tabs.List mb="lg">
           <Tabs.Tab value="route">Route</Tabs.Tab>
           <Tabs.Tab value="policies" rightSection={own.length > 0 ? <Badge size="sm" variant="light" color="gray" circle>{own.length}</Badge> : null}>
             Policies
           </Tabs.Tab>
           <Tabs.Tab value="code">YAML and JSON</Tabs.Tab>
+          {scheduled ? <Tabs.Tab value="release">Release</Tabs.Tab> : null}
           {base ? <Tabs.Tab value="try">Try it</Tabs.Tab> : null}
         </Tabs.List>
         <Tabs.Panel value="route">
@@ -73,7 +80,7 @@ export function RouteEditor({ gateway, route, start, catalogue, policies }: Rout
                 gateway={gateway}
                 policies={own}
                 onChange={(list) => setDraft({ ...draft, policies: list.length > 0 ? list : undefined })}
-                errorAt={(pointer) => errorOf(errors, `/policies${pointer}`)}
+                errorAt={(pointer, deep) => errorOf(errors, `/policies${pointer}`, deep)}
                 disabled={!may}
               />
             </section>
@@ -86,13 +93,20 @@ export function RouteEditor({ gateway, route, start, catalogue, policies }: Rout
           </Suspense>
           <ProblemNote problem={dirty && check.settled ? check.problem : undefined} />
         </Tabs.Panel>
+        {base && scheduled ? (
+          <Tabs.Panel value="release">
+            <Suspense fallback={<ChartSkeleton height={300} />}>
+              <ReleasePanel gateway={gateway} route={base.name} />
+            </Suspense>
+          </Tabs.Panel>
+        ) : null}
         <Tabs.Panel value="try">
           <TryPanel gateway={gateway} route={base?.name} pattern={draft.match?.path} method={draft.match?.methods?.[0]} unsaved={dirty} />
         </Tabs.Panel>
       </Tabs>
-      {search.tab !== 'code' && rest.length > 0 && strict ? <ProblemNote problem={check.problem} rest={rest} /> : null}
-      {search.tab !== 'code' && check.problem && errors.length === 0 ? <ProblemNote problem={check.problem} /> : null}
-      {may && search.tab !== 'try' ? (
+      {editing && rest.length > 0 && strict ? <ProblemNote problem={check.problem} rest={rest} /> : null}
+      {editing && check.problem && errors.length === 0 ? <ProblemNote problem={check.problem} /> : null}
+      {may && tab !== 'try' && tab !== 'release' ? (
         <SaveBar action={base ? 'Save the route' : 'Make the route'} {...bar} />
       ) : null}
     </>
