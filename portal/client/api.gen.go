@@ -854,6 +854,27 @@ func (e HealthCheckType) Valid() bool {
 	}
 }
 
+// Defines values for ImportRowLevel.
+const (
+	ImportRowLevelApproximated ImportRowLevel = "approximated"
+	ImportRowLevelRefused      ImportRowLevel = "refused"
+	ImportRowLevelTaken        ImportRowLevel = "taken"
+)
+
+// Valid indicates whether the value is a known member of the ImportRowLevel enum.
+func (e ImportRowLevel) Valid() bool {
+	switch e {
+	case ImportRowLevelApproximated:
+		return true
+	case ImportRowLevelRefused:
+		return true
+	case ImportRowLevelTaken:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for KeyState.
 const (
 	KeyStateActive  KeyState = "active"
@@ -2102,6 +2123,21 @@ func (e ListDeveloperApplicationsParamsState) Valid() bool {
 	case ListDeveloperApplicationsParamsStatePending:
 		return true
 	case ListDeveloperApplicationsParamsStateRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportGatewayParamsFormat.
+const (
+	ExportGatewayParamsFormatOpenapi ExportGatewayParamsFormat = "openapi"
+)
+
+// Valid indicates whether the value is a known member of the ExportGatewayParamsFormat enum.
+func (e ExportGatewayParamsFormat) Valid() bool {
+	switch e {
+	case ExportGatewayParamsFormatOpenapi:
 		return true
 	default:
 		return false
@@ -3618,6 +3654,52 @@ type IdentityList struct {
 type IdentityStart struct {
 	URL string `json:"url"`
 }
+
+// ImportInput defines model for ImportInput.
+type ImportInput struct {
+	// Document The text
+	Document string `json:"document"`
+
+	// Options What the text leaves open
+	Options *ImportOptions `json:"options,omitempty"`
+}
+
+// ImportOptions What the text leaves open
+type ImportOptions = json.RawMessage
+
+// ImportResult defines model for ImportResult.
+type ImportResult struct {
+	Applied bool `json:"applied"`
+
+	// Blocked Something was refused: it can't be applied as it is
+	Blocked bool         `json:"blocked"`
+	Changes []Difference `json:"changes"`
+	Config  *Config      `json:"config,omitempty"`
+	Report  []ImportRow  `json:"report"`
+
+	// Version The version that it was compared with, or that it made
+	Version int64 `json:"version"`
+}
+
+// ImportRow defines model for ImportRow.
+type ImportRow struct {
+	Advice *string        `json:"advice,omitempty"`
+	Level  ImportRowLevel `json:"level"`
+
+	// Line From 1
+	Line int `json:"line"`
+
+	// Pointer Into an OpenAPI document (RFC 6901)
+	Pointer *string `json:"pointer,omitempty"`
+
+	// Skippable `skip_refused` leaves this operation out
+	Skippable *bool   `json:"skippable,omitempty"`
+	What      string  `json:"what"`
+	Why       *string `json:"why,omitempty"`
+}
+
+// ImportRowLevel defines model for ImportRow.Level.
+type ImportRowLevel string
 
 // Installation defines model for Installation.
 type Installation struct {
@@ -6005,6 +6087,9 @@ type WebSocket struct {
 // ApplicationParam defines model for ApplicationParam.
 type ApplicationParam = string
 
+// ApplyParam defines model for ApplyParam.
+type ApplyParam = bool
+
 // BudgetsParam defines model for BudgetsParam.
 type BudgetsParam = bool
 
@@ -6094,6 +6179,12 @@ type ExportAnswer = Export
 
 // GatewayAnswer defines model for GatewayAnswer.
 type GatewayAnswer = Gateway
+
+// GatewayExportAnswer defines model for GatewayExportAnswer.
+type GatewayExportAnswer = json.RawMessage
+
+// ImportAnswer defines model for ImportAnswer.
+type ImportAnswer = ImportResult
 
 // InvitationAnswer defines model for InvitationAnswer.
 type InvitationAnswer = Invitation
@@ -6447,6 +6538,27 @@ type DeleteDomainParams struct {
 type PutDomainParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// ExportGatewayParams defines parameters for ExportGateway.
+type ExportGatewayParams struct {
+	// Format The form; there is one so far
+	Format *ExportGatewayParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// ExportGatewayParamsFormat defines parameters for ExportGateway.
+type ExportGatewayParamsFormat string
+
+// ImportOpenAPIParams defines parameters for ImportOpenAPI.
+type ImportOpenAPIParams struct {
+	// Apply Change the gateway; without it nothing changes
+	Apply *ApplyParam `form:"apply,omitempty" json:"apply,omitempty"`
+
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
 // ListKeysParams defines parameters for ListKeys.
@@ -7136,6 +7248,9 @@ type PutDomainJSONRequestBody = DomainInput
 
 // ExplainJSONRequestBody defines body for Explain for application/json ContentType.
 type ExplainJSONRequestBody = ExplainInput
+
+// ImportOpenAPIJSONRequestBody defines body for ImportOpenAPI for application/json ContentType.
+type ImportOpenAPIJSONRequestBody = ImportInput
 
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = KeyInput
@@ -8247,10 +8362,42 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/gateways/{gateway}/explain (the `Explain` operationId).
 	Explain(ctx context.Context, gateway GatewayParam, body ExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ExportGateway The gateway as an OpenAPI document that imports again to the same gateway
+	//
+	// The gateway's own document, else one that is made of its routes, with `x-tollgate-gateway` and
+	// `x-tollgate-route` for what OpenAPI has no words for. Secrets, consumers and keys are not part of it.
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/export (the `ExportGateway` operationId).
+	ExportGateway(ctx context.Context, gateway GatewayParam, params *ExportGatewayParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetHealth Every target as every edge sees it
 	//
 	// Corresponds with GET /v1/gateways/{gateway}/health (the `GetHealth` operationId).
 	GetHealth(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportOpenAPIWithBody Make routes, upstreams and policies of an OpenAPI document
+	//
+	// OpenAPI 3.0, 3.1 or Swagger 2 in JSON or YAML, those of Amazon API Gateway and a gateway's own export among
+	// them. The answer is the report (what was taken over, approximated and refused, with lines) and the difference to
+	// the gateway; nothing changes without `apply=true`. Where something is refused, applying is 422 and names it
+	// below `/document`: no route ever ends up less protected than its document says.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/import/openapi (the `ImportOpenAPI` operationId).
+	ImportOpenAPIWithBody(ctx context.Context, gateway GatewayParam, params *ImportOpenAPIParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportOpenAPI Make routes, upstreams and policies of an OpenAPI document
+	//
+	// OpenAPI 3.0, 3.1 or Swagger 2 in JSON or YAML, those of Amazon API Gateway and a gateway's own export among
+	// them. The answer is the report (what was taken over, approximated and refused, with lines) and the difference to
+	// the gateway; nothing changes without `apply=true`. Where something is refused, applying is 422 and names it
+	// below `/document`: no route ever ends up less protected than its document says.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/import/openapi (the `ImportOpenAPI` operationId).
+	ImportOpenAPI(ctx context.Context, gateway GatewayParam, params *ImportOpenAPIParams, body ImportOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListKeys API keys, without their secrets
 	//
@@ -11236,11 +11383,73 @@ func (c *Client) Explain(ctx context.Context, gateway GatewayParam, body Explain
 	return c.Client.Do(req)
 }
 
+// ExportGateway The gateway as an OpenAPI document that imports again to the same gateway
+//
+// The gateway's own document, else one that is made of its routes, with `x-tollgate-gateway` and
+// `x-tollgate-route` for what OpenAPI has no words for. Secrets, consumers and keys are not part of it.
+//
+// Corresponds with GET /v1/gateways/{gateway}/export (the `ExportGateway` operationId).
+func (c *Client) ExportGateway(ctx context.Context, gateway GatewayParam, params *ExportGatewayParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportGatewayRequest(c.Server, gateway, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetHealth Every target as every edge sees it
 //
 // Corresponds with GET /v1/gateways/{gateway}/health (the `GetHealth` operationId).
 func (c *Client) GetHealth(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetHealthRequest(c.Server, gateway)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportOpenAPIWithBody Make routes, upstreams and policies of an OpenAPI document
+//
+// OpenAPI 3.0, 3.1 or Swagger 2 in JSON or YAML, those of Amazon API Gateway and a gateway's own export among
+// them. The answer is the report (what was taken over, approximated and refused, with lines) and the difference to
+// the gateway; nothing changes without `apply=true`. Where something is refused, applying is 422 and names it
+// below `/document`: no route ever ends up less protected than its document says.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/import/openapi (the `ImportOpenAPI` operationId).
+func (c *Client) ImportOpenAPIWithBody(ctx context.Context, gateway GatewayParam, params *ImportOpenAPIParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportOpenAPIRequestWithBody(c.Server, gateway, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportOpenAPI Make routes, upstreams and policies of an OpenAPI document
+//
+// OpenAPI 3.0, 3.1 or Swagger 2 in JSON or YAML, those of Amazon API Gateway and a gateway's own export among
+// them. The answer is the report (what was taken over, approximated and refused, with lines) and the difference to
+// the gateway; nothing changes without `apply=true`. Where something is refused, applying is 422 and names it
+// below `/document`: no route ever ends up less protected than its document says.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/import/openapi (the `ImportOpenAPI` operationId).
+func (c *Client) ImportOpenAPI(ctx context.Context, gateway GatewayParam, params *ImportOpenAPIParams, body ImportOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportOpenAPIRequest(c.Server, gateway, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -17978,6 +18187,67 @@ func NewExplainRequestWithBody(server string, gateway GatewayParam, contentType 
 	return req, nil
 }
 
+// NewExportGatewayRequest constructs an http.Request for the ExportGateway method
+func NewExportGatewayRequest(server string, gateway GatewayParam, params *ExportGatewayParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/export", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetHealthRequest constructs an http.Request for the GetHealth method
 func NewGetHealthRequest(server string, gateway GatewayParam) (*http.Request, error) {
 	var err error
@@ -18007,6 +18277,106 @@ func NewGetHealthRequest(server string, gateway GatewayParam) (*http.Request, er
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewImportOpenAPIRequest calls the generic ImportOpenAPI builder with application/json body
+func NewImportOpenAPIRequest(server string, gateway GatewayParam, params *ImportOpenAPIParams, body ImportOpenAPIJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewImportOpenAPIRequestWithBody(server, gateway, params, "application/json", bodyReader)
+}
+
+// NewImportOpenAPIRequestWithBody constructs an http.Request for the ImportOpenAPI method, with any body, and a specified content type
+func NewImportOpenAPIRequestWithBody(server string, gateway GatewayParam, params *ImportOpenAPIParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/import/openapi", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Apply != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "apply", *params.Apply, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IdempotencyKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -24674,12 +25044,46 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/gateways/{gateway}/explain (the `Explain` operationId).
 	ExplainWithResponse(ctx context.Context, gateway GatewayParam, body ExplainJSONRequestBody, reqEditors ...RequestEditorFn) (*ExplainResponse, error)
 
+	// ExportGatewayWithResponse The gateway as an OpenAPI document that imports again to the same gateway
+	//
+	// The gateway's own document, else one that is made of its routes, with `x-tollgate-gateway` and
+	// `x-tollgate-route` for what OpenAPI has no words for. Secrets, consumers and keys are not part of it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/export (the `ExportGateway` operationId).
+	ExportGatewayWithResponse(ctx context.Context, gateway GatewayParam, params *ExportGatewayParams, reqEditors ...RequestEditorFn) (*ExportGatewayResponse, error)
+
 	// GetHealthWithResponse Every target as every edge sees it
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/gateways/{gateway}/health (the `GetHealth` operationId).
 	GetHealthWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*GetHealthResponse, error)
+
+	// ImportOpenAPIWithBodyWithResponse Make routes, upstreams and policies of an OpenAPI document
+	//
+	// OpenAPI 3.0, 3.1 or Swagger 2 in JSON or YAML, those of Amazon API Gateway and a gateway's own export among
+	// them. The answer is the report (what was taken over, approximated and refused, with lines) and the difference to
+	// the gateway; nothing changes without `apply=true`. Where something is refused, applying is 422 and names it
+	// below `/document`: no route ever ends up less protected than its document says.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/import/openapi (the `ImportOpenAPI` operationId).
+	ImportOpenAPIWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *ImportOpenAPIParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportOpenAPIResponse, error)
+
+	// ImportOpenAPIWithResponse Make routes, upstreams and policies of an OpenAPI document
+	//
+	// OpenAPI 3.0, 3.1 or Swagger 2 in JSON or YAML, those of Amazon API Gateway and a gateway's own export among
+	// them. The answer is the report (what was taken over, approximated and refused, with lines) and the difference to
+	// the gateway; nothing changes without `apply=true`. Where something is refused, applying is 422 and names it
+	// below `/document`: no route ever ends up less protected than its document says.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/import/openapi (the `ImportOpenAPI` operationId).
+	ImportOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, params *ImportOpenAPIParams, body ImportOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportOpenAPIResponse, error)
 
 	// ListKeysWithResponse API keys, without their secrets
 	//
@@ -29783,6 +30187,62 @@ func (r ExplainResponse) ContentType() string {
 	return ""
 }
 
+// ExportGatewayResponse200Headers the declared response headers of an HTTP 200 response for ExportGateway
+type ExportGatewayResponse200Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type ExportGatewayResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GatewayExportAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ExportGatewayResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExportGatewayResponse) GetJSON200() *GatewayExportAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ExportGatewayResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportGatewayResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportGatewayResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportGatewayResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportGatewayResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetHealthResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -29825,6 +30285,62 @@ func (r GetHealthResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetHealthResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ImportOpenAPIResponse200Headers the declared response headers of an HTTP 200 response for ImportOpenAPI
+type ImportOpenAPIResponse200Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type ImportOpenAPIResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ImportAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ImportOpenAPIResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ImportOpenAPIResponse) GetJSON200() *ImportAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ImportOpenAPIResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ImportOpenAPIResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ImportOpenAPIResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ImportOpenAPIResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ImportOpenAPIResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -36471,6 +36987,22 @@ func (c *ClientWithResponses) ExplainWithResponse(ctx context.Context, gateway G
 	return ParseExplainResponse(rsp)
 }
 
+// ExportGatewayWithResponse The gateway as an OpenAPI document that imports again to the same gateway
+//
+// The gateway's own document, else one that is made of its routes, with `x-tollgate-gateway` and
+// `x-tollgate-route` for what OpenAPI has no words for. Secrets, consumers and keys are not part of it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/export (the `ExportGateway` operationId).
+func (c *ClientWithResponses) ExportGatewayWithResponse(ctx context.Context, gateway GatewayParam, params *ExportGatewayParams, reqEditors ...RequestEditorFn) (*ExportGatewayResponse, error) {
+	rsp, err := c.ExportGateway(ctx, gateway, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportGatewayResponse(rsp)
+}
+
 // GetHealthWithResponse Every target as every edge sees it
 //
 // Returns a wrapper object for the known response body format(s).
@@ -36482,6 +37014,42 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, gateway
 		return nil, err
 	}
 	return ParseGetHealthResponse(rsp)
+}
+
+// ImportOpenAPIWithBodyWithResponse Make routes, upstreams and policies of an OpenAPI document
+//
+// OpenAPI 3.0, 3.1 or Swagger 2 in JSON or YAML, those of Amazon API Gateway and a gateway's own export among
+// them. The answer is the report (what was taken over, approximated and refused, with lines) and the difference to
+// the gateway; nothing changes without `apply=true`. Where something is refused, applying is 422 and names it
+// below `/document`: no route ever ends up less protected than its document says.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/import/openapi (the `ImportOpenAPI` operationId).
+func (c *ClientWithResponses) ImportOpenAPIWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *ImportOpenAPIParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportOpenAPIResponse, error) {
+	rsp, err := c.ImportOpenAPIWithBody(ctx, gateway, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportOpenAPIResponse(rsp)
+}
+
+// ImportOpenAPIWithResponse Make routes, upstreams and policies of an OpenAPI document
+//
+// OpenAPI 3.0, 3.1 or Swagger 2 in JSON or YAML, those of Amazon API Gateway and a gateway's own export among
+// them. The answer is the report (what was taken over, approximated and refused, with lines) and the difference to
+// the gateway; nothing changes without `apply=true`. Where something is refused, applying is 422 and names it
+// below `/document`: no route ever ends up less protected than its document says.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/import/openapi (the `ImportOpenAPI` operationId).
+func (c *ClientWithResponses) ImportOpenAPIWithResponse(ctx context.Context, gateway GatewayParam, params *ImportOpenAPIParams, body ImportOpenAPIJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportOpenAPIResponse, error) {
+	rsp, err := c.ImportOpenAPI(ctx, gateway, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportOpenAPIResponse(rsp)
 }
 
 // ListKeysWithResponse API keys, without their secrets
@@ -41430,6 +41998,59 @@ func ParseExplainResponse(rsp *http.Response) (*ExplainResponse, error) {
 	return response, nil
 }
 
+// ParseExportGatewayResponse parses an HTTP response from a ExportGatewayWithResponse call
+func ParseExportGatewayResponse(rsp *http.Response) (*ExportGatewayResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportGatewayResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GatewayExportAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ExportGatewayResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetHealthResponse parses an HTTP response from a GetHealthWithResponse call
 func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -41458,6 +42079,59 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseImportOpenAPIResponse parses an HTTP response from a ImportOpenAPIWithResponse call
+func ParseImportOpenAPIResponse(rsp *http.Response) (*ImportOpenAPIResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ImportOpenAPIResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ImportAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ImportOpenAPIResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

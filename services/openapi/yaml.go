@@ -23,6 +23,14 @@ func tooLarge(n int) string {
 // are written out, within the bounds of a document: a few lines can stand for
 // billions of values.
 func fromYAML(text []byte) ([]byte, error) {
+	root, err := parseYAML(text)
+	if err != nil {
+		return nil, err
+	}
+	return writeYAML(root)
+}
+
+func parseYAML(text []byte) (*yaml.Node, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var root yaml.Node
 	if err := dec.Decode(&root); err != nil {
@@ -35,8 +43,12 @@ func fromYAML(text []byte) ([]byte, error) {
 	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, errors.New("has more than one YAML document")
 	}
+	return &root, nil
+}
+
+func writeYAML(root *yaml.Node) ([]byte, error) {
 	w := &yamlWriter{}
-	if err := w.value(&root, 0); err != nil {
+	if err := w.value(root, 0); err != nil {
 		return nil, err
 	}
 	return w.out.Bytes(), nil

@@ -854,6 +854,27 @@ func (e HealthCheckType) Valid() bool {
 	}
 }
 
+// Defines values for ImportRowLevel.
+const (
+	ImportRowLevelApproximated ImportRowLevel = "approximated"
+	ImportRowLevelRefused      ImportRowLevel = "refused"
+	ImportRowLevelTaken        ImportRowLevel = "taken"
+)
+
+// Valid indicates whether the value is a known member of the ImportRowLevel enum.
+func (e ImportRowLevel) Valid() bool {
+	switch e {
+	case ImportRowLevelApproximated:
+		return true
+	case ImportRowLevelRefused:
+		return true
+	case ImportRowLevelTaken:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for KeyState.
 const (
 	KeyStateActive  KeyState = "active"
@@ -2102,6 +2123,21 @@ func (e ListDeveloperApplicationsParamsState) Valid() bool {
 	case ListDeveloperApplicationsParamsStatePending:
 		return true
 	case ListDeveloperApplicationsParamsStateRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportGatewayParamsFormat.
+const (
+	ExportGatewayParamsFormatOpenapi ExportGatewayParamsFormat = "openapi"
+)
+
+// Valid indicates whether the value is a known member of the ExportGatewayParamsFormat enum.
+func (e ExportGatewayParamsFormat) Valid() bool {
+	switch e {
+	case ExportGatewayParamsFormatOpenapi:
 		return true
 	default:
 		return false
@@ -3618,6 +3654,52 @@ type IdentityList struct {
 type IdentityStart struct {
 	URL string `json:"url"`
 }
+
+// ImportInput defines model for ImportInput.
+type ImportInput struct {
+	// Document The text
+	Document string `json:"document"`
+
+	// Options What the text leaves open
+	Options *ImportOptions `json:"options,omitempty"`
+}
+
+// ImportOptions What the text leaves open
+type ImportOptions = json.RawMessage
+
+// ImportResult defines model for ImportResult.
+type ImportResult struct {
+	Applied bool `json:"applied"`
+
+	// Blocked Something was refused: it can't be applied as it is
+	Blocked bool         `json:"blocked"`
+	Changes []Difference `json:"changes"`
+	Config  *Config      `json:"config,omitempty"`
+	Report  []ImportRow  `json:"report"`
+
+	// Version The version that it was compared with, or that it made
+	Version int64 `json:"version"`
+}
+
+// ImportRow defines model for ImportRow.
+type ImportRow struct {
+	Advice *string        `json:"advice,omitempty"`
+	Level  ImportRowLevel `json:"level"`
+
+	// Line From 1
+	Line int `json:"line"`
+
+	// Pointer Into an OpenAPI document (RFC 6901)
+	Pointer *string `json:"pointer,omitempty"`
+
+	// Skippable `skip_refused` leaves this operation out
+	Skippable *bool   `json:"skippable,omitempty"`
+	What      string  `json:"what"`
+	Why       *string `json:"why,omitempty"`
+}
+
+// ImportRowLevel defines model for ImportRow.Level.
+type ImportRowLevel string
 
 // Installation defines model for Installation.
 type Installation struct {
@@ -6005,6 +6087,9 @@ type WebSocket struct {
 // ApplicationParam defines model for ApplicationParam.
 type ApplicationParam = string
 
+// ApplyParam defines model for ApplyParam.
+type ApplyParam = bool
+
 // BudgetsParam defines model for BudgetsParam.
 type BudgetsParam = bool
 
@@ -6094,6 +6179,12 @@ type ExportAnswer = Export
 
 // GatewayAnswer defines model for GatewayAnswer.
 type GatewayAnswer = Gateway
+
+// GatewayExportAnswer defines model for GatewayExportAnswer.
+type GatewayExportAnswer = json.RawMessage
+
+// ImportAnswer defines model for ImportAnswer.
+type ImportAnswer = ImportResult
 
 // InvitationAnswer defines model for InvitationAnswer.
 type InvitationAnswer = Invitation
@@ -6447,6 +6538,27 @@ type DeleteDomainParams struct {
 type PutDomainParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// ExportGatewayParams defines parameters for ExportGateway.
+type ExportGatewayParams struct {
+	// Format The form; there is one so far
+	Format *ExportGatewayParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// ExportGatewayParamsFormat defines parameters for ExportGateway.
+type ExportGatewayParamsFormat string
+
+// ImportOpenAPIParams defines parameters for ImportOpenAPI.
+type ImportOpenAPIParams struct {
+	// Apply Change the gateway; without it nothing changes
+	Apply *ApplyParam `form:"apply,omitempty" json:"apply,omitempty"`
+
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
 // ListKeysParams defines parameters for ListKeys.
@@ -7137,6 +7249,9 @@ type PutDomainJSONRequestBody = DomainInput
 // ExplainJSONRequestBody defines body for Explain for application/json ContentType.
 type ExplainJSONRequestBody = ExplainInput
 
+// ImportOpenAPIJSONRequestBody defines body for ImportOpenAPI for application/json ContentType.
+type ImportOpenAPIJSONRequestBody = ImportInput
+
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = KeyInput
 
@@ -7578,9 +7693,15 @@ type ServerInterface interface {
 	// Explain What would happen to this request, by a live edge's own engine
 	// (POST /v1/gateways/{gateway}/explain)
 	Explain(ctx echo.Context, gateway GatewayParam) error
+	// ExportGateway The gateway as an OpenAPI document that imports again to the same gateway
+	// (GET /v1/gateways/{gateway}/export)
+	ExportGateway(ctx echo.Context, gateway GatewayParam, params ExportGatewayParams) error
 	// GetHealth Every target as every edge sees it
 	// (GET /v1/gateways/{gateway}/health)
 	GetHealth(ctx echo.Context, gateway GatewayParam) error
+	// ImportOpenAPI Make routes, upstreams and policies of an OpenAPI document
+	// (POST /v1/gateways/{gateway}/import/openapi)
+	ImportOpenAPI(ctx echo.Context, gateway GatewayParam, params ImportOpenAPIParams) error
 	// ListKeys API keys, without their secrets
 	// (GET /v1/gateways/{gateway}/keys)
 	ListKeys(ctx echo.Context, gateway GatewayParam, params ListKeysParams) error
@@ -10052,6 +10173,31 @@ func (w *ServerInterfaceWrapper) Explain(ctx echo.Context) error {
 	return err
 }
 
+// ExportGateway converts echo context to params.
+func (w *ServerInterfaceWrapper) ExportGateway(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportGatewayParams
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExportGateway(ctx, gateway, params)
+	return err
+}
+
 // GetHealth converts echo context to params.
 func (w *ServerInterfaceWrapper) GetHealth(ctx echo.Context) error {
 	var err error
@@ -10065,6 +10211,63 @@ func (w *ServerInterfaceWrapper) GetHealth(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetHealth(ctx, gateway)
+	return err
+}
+
+// ImportOpenAPI converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportOpenAPI(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportOpenAPIParams
+	// ------------- Optional query parameter "apply" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "apply", ctx.QueryParams(), &params.Apply, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter apply: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportOpenAPI(ctx, gateway, params)
 	return err
 }
 
@@ -13133,6 +13336,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/config", wrapper.PutConfig, options.OperationMiddlewares["putConfig"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/diff", wrapper.DiffConfig, options.OperationMiddlewares["diffConfig"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/check", wrapper.CheckChange, options.OperationMiddlewares["checkChange"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/import/openapi", wrapper.ImportOpenAPI, options.OperationMiddlewares["importOpenAPI"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/export", wrapper.ExportGateway, options.OperationMiddlewares["exportGateway"]...)
 	router.POST(options.BaseURL+"/v1/config/check", wrapper.CheckPlan, options.OperationMiddlewares["checkPlan"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/versions", wrapper.ListVersions, options.OperationMiddlewares["listVersions"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/versions/:version", wrapper.GetVersion, options.OperationMiddlewares["getVersion"]...)
@@ -13283,6 +13488,26 @@ type GatewayAnswerJSONResponse struct {
 	Body Gateway
 
 	Headers GatewayAnswerResponseHeaders
+}
+
+type GatewayExportAnswerResponseHeaders struct {
+	ETag            *string
+	TollgateVersion *string
+}
+type GatewayExportAnswerJSONResponse struct {
+	Body json.RawMessage
+
+	Headers GatewayExportAnswerResponseHeaders
+}
+
+type ImportAnswerResponseHeaders struct {
+	ETag            *string
+	TollgateVersion *string
+}
+type ImportAnswerJSONResponse struct {
+	Body ImportResult
+
+	Headers ImportAnswerResponseHeaders
 }
 
 type InvitationAnswerResponseHeaders struct {
@@ -16788,6 +17013,54 @@ func (response ExplaindefaultApplicationProblemPlusJSONResponse) VisitExplainRes
 	return err
 }
 
+type ExportGatewayRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ExportGatewayParams
+}
+
+type ExportGatewayResponseObject interface {
+	VisitExportGatewayResponse(w http.ResponseWriter) error
+}
+
+type ExportGateway200JSONResponse struct {
+	GatewayExportAnswerJSONResponse
+}
+
+func (response ExportGateway200JSONResponse) VisitExportGatewayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportGatewaydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExportGatewaydefaultApplicationProblemPlusJSONResponse) VisitExportGatewayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetHealthRequestObject struct {
 	Gateway GatewayParam `json:"gateway"`
 }
@@ -16816,6 +17089,53 @@ type GetHealthdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetHealthdefaultApplicationProblemPlusJSONResponse) VisitGetHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportOpenAPIRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ImportOpenAPIParams
+	Body    *ImportOpenAPIJSONRequestBody
+}
+
+type ImportOpenAPIResponseObject interface {
+	VisitImportOpenAPIResponse(w http.ResponseWriter) error
+}
+
+type ImportOpenAPI200JSONResponse struct{ ImportAnswerJSONResponse }
+
+func (response ImportOpenAPI200JSONResponse) VisitImportOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportOpenAPIdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ImportOpenAPIdefaultApplicationProblemPlusJSONResponse) VisitImportOpenAPIResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -21359,9 +21679,15 @@ type StrictServerInterface interface {
 	// Explain What would happen to this request, by a live edge's own engine
 	// (POST /v1/gateways/{gateway}/explain)
 	Explain(ctx context.Context, request ExplainRequestObject) (ExplainResponseObject, error)
+	// ExportGateway The gateway as an OpenAPI document that imports again to the same gateway
+	// (GET /v1/gateways/{gateway}/export)
+	ExportGateway(ctx context.Context, request ExportGatewayRequestObject) (ExportGatewayResponseObject, error)
 	// GetHealth Every target as every edge sees it
 	// (GET /v1/gateways/{gateway}/health)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
+	// ImportOpenAPI Make routes, upstreams and policies of an OpenAPI document
+	// (POST /v1/gateways/{gateway}/import/openapi)
+	ImportOpenAPI(ctx context.Context, request ImportOpenAPIRequestObject) (ImportOpenAPIResponseObject, error)
 	// ListKeys API keys, without their secrets
 	// (GET /v1/gateways/{gateway}/keys)
 	ListKeys(ctx context.Context, request ListKeysRequestObject) (ListKeysResponseObject, error)
@@ -24571,6 +24897,32 @@ func (sh *strictHandler) Explain(ctx echo.Context, gateway GatewayParam) error {
 	return nil
 }
 
+// ExportGateway operation middleware
+func (sh *strictHandler) ExportGateway(ctx echo.Context, gateway GatewayParam, params ExportGatewayParams) error {
+	var request ExportGatewayRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportGateway(ctx.Request().Context(), request.(ExportGatewayRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportGateway")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExportGatewayResponseObject); ok {
+		return validResponse.VisitExportGatewayResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetHealth operation middleware
 func (sh *strictHandler) GetHealth(ctx echo.Context, gateway GatewayParam) error {
 	var request GetHealthRequestObject
@@ -24590,6 +24942,55 @@ func (sh *strictHandler) GetHealth(ctx echo.Context, gateway GatewayParam) error
 		return err
 	} else if validResponse, ok := response.(GetHealthResponseObject); ok {
 		return validResponse.VisitGetHealthResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportOpenAPI operation middleware
+func (sh *strictHandler) ImportOpenAPI(ctx echo.Context, gateway GatewayParam, params ImportOpenAPIParams) error {
+	var request ImportOpenAPIRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	var body ImportOpenAPIJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportOpenAPI(ctx.Request().Context(), request.(ImportOpenAPIRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportOpenAPI")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportOpenAPIResponseObject); ok {
+		return validResponse.VisitImportOpenAPIResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

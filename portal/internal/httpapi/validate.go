@@ -78,7 +78,7 @@ func readBody(c *call) error {
 	if c.op.ID == "putConfig" || c.op.ID == "diffConfig" {
 		limit = maxConfig
 	}
-	if c.op.ID == "putDeveloperPortalOpenAPI" || c.op.ID == "putOpenAPI" {
+	if c.op.ID == "putDeveloperPortalOpenAPI" || c.op.ID == "putOpenAPI" || c.op.ID == "importOpenAPI" || c.op.ID == "importNginx" {
 		limit = maxUpload
 	}
 	r := c.request

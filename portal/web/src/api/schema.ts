@@ -1508,6 +1508,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/import/openapi": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make routes, upstreams and policies of an OpenAPI document
+         * @description OpenAPI 3.0, 3.1 or Swagger 2 in JSON or YAML, those of Amazon API Gateway and a gateway's own export among
+         *     them. The answer is the report (what was taken over, approximated and refused, with lines) and the difference to
+         *     the gateway; nothing changes without `apply=true`. Where something is refused, applying is 422 and names it
+         *     below `/document`: no route ever ends up less protected than its document says.
+         */
+        post: operations["importOpenAPI"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        /**
+         * The gateway as an OpenAPI document that imports again to the same gateway
+         * @description The gateway's own document, else one that is made of its routes, with `x-tollgate-gateway` and
+         *     `x-tollgate-route` for what OpenAPI has no words for. Secrets, consumers and keys are not part of it.
+         */
+        get: operations["exportGateway"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/config/check": {
         parameters: {
             query?: never;
@@ -4513,6 +4563,105 @@ export interface components {
             /** @description JSON or YAML */
             document: string;
         };
+        ImportInput: {
+            /** @description The text */
+            document: string;
+            options?: components["schemas"]["ImportOptions"];
+        };
+        /** @description What the text leaves open */
+        ImportOptions: {
+            /** @description Stands before every path of the gateway; backends don't see it */
+            prefix?: string;
+            /**
+             * @description What becomes of the path of a server's address: `keep` (default) puts it before the gateway's paths too
+             * @enum {string}
+             */
+            base_path?: "keep" | "drop";
+            /** @description Chooses one of several servers by its URL, description or name; else the first is taken */
+            server?: string;
+            /** @description In the place of the servers: one of the gateway's upstreams by name, or an address */
+            upstream?: string;
+            /**
+             * @description `mock` answers with the document's examples
+             * @enum {string}
+             */
+            mode?: "proxy" | "mock";
+            /**
+             * @description Whether requests are held to parameters and bodies; default `refuse`
+             * @enum {string}
+             */
+            validation?: "refuse" | "report" | "off";
+            /**
+             * @description What becomes of routes and upstreams that the text does not have; default `keep`
+             * @enum {string}
+             */
+            existing?: "keep" | "remove";
+            /**
+             * @description What becomes of routes and upstreams of the same name that differ; default `replace`
+             * @enum {string}
+             */
+            on_conflict?: "replace" | "refuse";
+            /**
+             * @description Whether the document becomes the gateway's; default `keep`
+             * @enum {string}
+             */
+            document?: "keep" | "drop";
+            /**
+             * @description What becomes of operations without security; default `public`
+             * @enum {string}
+             */
+            unsecured?: "public" | "refuse";
+            /** @description Leave out operations that are refused, instead of refusing all */
+            skip_refused?: boolean;
+            /** @description The policies of security schemes, by the scheme's name */
+            schemes?: {
+                [key: string]: components["schemas"]["Policy"];
+            };
+            /** @description What documents of Amazon API Gateway leave to the account */
+            aws?: {
+                /** @description A secret of the gateway; default `aws-access-key-id` */
+                access_key_id?: string;
+                /** @description A secret of the gateway; default `aws-secret-access-key` */
+                secret_access_key?: string;
+                /** @description A secret of the gateway */
+                session_token?: string;
+                /** @description Called in the place of the region's */
+                endpoint?: string;
+                region?: string;
+                account?: string;
+                partition?: string;
+                stage_variables?: {
+                    [key: string]: string;
+                };
+            };
+        };
+        ImportRow: {
+            /** @enum {string} */
+            level: "taken" | "approximated" | "refused";
+            /** @description Into an OpenAPI document (RFC 6901) */
+            pointer?: string;
+            /** @description From 1 */
+            line: number;
+            what: string;
+            why?: string;
+            advice?: string;
+            /** @description `skip_refused` leaves this operation out */
+            skippable?: boolean;
+        };
+        ImportResult: {
+            applied: boolean;
+            /** @description Something was refused: it can't be applied as it is */
+            blocked: boolean;
+            /**
+             * Format: int64
+             * @description The version that it was compared with, or that it made
+             */
+            version: number;
+            report: components["schemas"]["ImportRow"][];
+            changes: components["schemas"]["Difference"][];
+            /** @description The whole gateway with the import; missing where it is blocked */
+            config?: components["schemas"]["Config"];
+        };
         OpenAPIInfo: {
             /** @enum {string} */
             source: "uploaded";
@@ -5791,6 +5940,30 @@ export interface components {
                 "application/json": components["schemas"]["Config"];
             };
         };
+        /** @description What became of the text, and what changes */
+        ImportAnswer: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                "Tollgate-Version": components["headers"]["Version"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ImportResult"];
+            };
+        };
+        /** @description An OpenAPI document */
+        GatewayExportAnswer: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                "Tollgate-Version": components["headers"]["Version"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
         /** @description The document, what is in it and who uses it */
         OpenAPIAnswer: {
             headers: {
@@ -5816,6 +5989,8 @@ export interface components {
         CursorParam: string;
         /** @description Only if the resource still has this `ETag`; else 412 */
         IfMatchParam: string;
+        /** @description Change the gateway; without it nothing changes */
+        ApplyParam: boolean;
         /** @description Makes the request safe to repeat for 24 hours */
         IdempotencyKeyParam: string;
         /** @description A gateway's id or name */
@@ -8472,6 +8647,53 @@ export interface operations {
                     "application/json": components["schemas"]["Diff"];
                 };
             };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    importOpenAPI: {
+        parameters: {
+            query?: {
+                /** @description Change the gateway; without it nothing changes */
+                apply?: components["parameters"]["ApplyParam"];
+            };
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportInput"];
+            };
+        };
+        responses: {
+            200: components["responses"]["ImportAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    exportGateway: {
+        parameters: {
+            query?: {
+                /** @description The form; there is one so far */
+                format?: "openapi";
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["GatewayExportAnswer"];
             default: components["responses"]["ProblemAnswer"];
         };
     };
