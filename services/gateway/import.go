@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/tollgate/tollgate/gateway-edge/policy/document"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/importer"
@@ -59,12 +61,11 @@ func (s *Service) Import(ctx context.Context, org core.OrganizationID, in Import
 	e := edit{
 		gateway: in.Gateway, ifMatch: core.Revision(version), action: "gateway.import", whole: true,
 		apply: func(d *draft) error {
-			added := contract.FieldErrors{}
-			d.config.merge(parts, &in.Options, &added)
-			if len(added) > 0 {
-				return core.Invalid(added)
+			refused := d.config.merge(parts, &in.Options)
+			for _, r := range refused {
+				report.Add(r)
 			}
-			return nil
+			return core.Invalid(fieldsOf(refused))
 		},
 		rebase: func(errs contract.FieldErrors, d *draft) contract.FieldErrors { return placed(errs, d, parts, report) },
 	}
@@ -86,7 +87,7 @@ func (s *Service) Import(ctx context.Context, org core.OrganizationID, in Import
 	}
 	out.Version, out.Changes = diff.Version, diff.Changes
 	c := before.clone()
-	c.merge(parts, &in.Options, &contract.FieldErrors{})
+	c.merge(parts, &in.Options)
 	out.Config = c.plain()
 	return out, nil
 }
@@ -108,13 +109,21 @@ func (i *Imported) orRefusal(apply bool) (*Imported, error) {
 	if !apply {
 		return i, nil
 	}
+	return nil, core.Invalid(fieldsOf(i.Rows))
+}
+
+// fieldsOf names what was refused as bad fields of the document; nil: nothing was.
+func fieldsOf(rows []importer.Row) error {
 	var errs contract.FieldErrors
-	for _, r := range i.Rows {
+	for _, r := range rows {
 		if r.Level == importer.Refused {
 			errs.Add("/document"+r.Pointer, strings.TrimSuffix(fmt.Sprintf("line %d: %s: %s; %s", r.Line, r.What, r.Why, r.Advice), "; "))
 		}
 	}
-	return nil, core.Invalid(errs)
+	if len(errs) == 0 {
+		return nil
+	}
+	return errs
 }
 
 // placed turns pointers into the gateway's document into lines of the text, and adds
@@ -141,32 +150,38 @@ func placed(errs contract.FieldErrors, d *draft, parts *importer.Parts, report *
 	return out
 }
 
-// merge puts parts into a configuration: by name, beside what is there.
-func (c *Config) merge(p *importer.Parts, o *importer.Options, errs *contract.FieldErrors) {
+// merge puts parts into a configuration: by name, beside what is there. It returns
+// what is refused.
+func (c *Config) merge(p *importer.Parts, o *importer.Options) (refused []importer.Row) {
 	if len(p.Settings) > 0 {
 		var v Settings
 		dec := json.NewDecoder(bytes.NewReader(p.Settings))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&v); err != nil {
-			errs.Add("/document/x-tollgate-gateway/settings", "can't be read: "+err.Error())
+			refused = append(refused, importer.Row{Level: importer.Refused, Pointer: "/x-tollgate-gateway/settings", Line: 1, What: "the settings", Why: "can't be read: " + err.Error()})
 		}
 		c.Settings = v
 	}
 	exact := p.Policies != nil
 	if exact {
-		c.Policies = *p.Policies
+		was, err := json.Marshal(nonNil(c.Policies))
+		is, err2 := json.Marshal(*p.Policies)
+		if err != nil || err2 != nil || !sameJSON(was, is) {
+			c.Policies = *p.Policies
+		}
 	}
 	remove := o.Existing == "remove"
-	mergeParts(&upstreams, c, p.Upstreams, o, remove, p.UpstreamAt, errs)
-	mergeParts(&routes, c, p.Routes, o, remove, p.RouteAt, errs)
-	mergeParts(&usagePlans, c, p.UsagePlans, o, remove && exact, nil, errs)
-	mergeParts(&streams, c, p.Streams, o, remove && exact, nil, errs)
+	mergeParts(&upstreams, c, p.Upstreams, o, remove, p.UpstreamAt, &refused)
+	mergeParts(&routes, c, p.Routes, o, remove, p.RouteAt, &refused)
+	mergeParts(&usagePlans, c, p.UsagePlans, o, remove && exact, nil, &refused)
+	mergeParts(&streams, c, p.Streams, o, remove && exact, nil, &refused)
 	if p.OpenAPI != nil {
 		c.OpenAPI = p.OpenAPI
 	}
+	return refused
 }
 
-func mergeParts[T any](k *part[T], c *Config, in []T, o *importer.Options, remove bool, at map[string]importer.At, errs *contract.FieldErrors) {
+func mergeParts[T any](k *part[T], c *Config, in []T, o *importer.Options, remove bool, at map[string]importer.At, refused *[]importer.Row) {
 	list := k.list(c)
 	named := make(map[string]int, len(in))
 	out := slices.Clone(in)
@@ -178,11 +193,17 @@ func mergeParts[T any](k *part[T], c *Config, in []T, o *importer.Options, remov
 	for _, v := range *list {
 		name := *k.name(&v)
 		i, there := named[name]
-		if there && o.OnConflict == "refuse" {
+		if there {
 			was, err := k.document(v)
 			is, err2 := k.document(out[i])
-			if err != nil || err2 != nil || !bytes.Equal(was, is) {
-				errs.Add("/document"+at[name].Pointer, fmt.Sprintf("line %d: the gateway has another %s %s, and the option on_conflict refuses to replace it", max(at[name].Line, 1), k.title, name))
+			switch {
+			case err == nil && err2 == nil && sameJSON(was, is):
+				out[i] = v // in the order in which its fields were written
+			case o.OnConflict == "refuse":
+				*refused = append(*refused, importer.Row{
+					Level: importer.Refused, Pointer: at[name].Pointer, Line: max(at[name].Line, 1), What: k.title + " " + name,
+					Why: "the gateway has another one of that name, and the option on_conflict refuses to replace it", Advice: "give it another name, or import with on_conflict: replace",
+				})
 			}
 		}
 		if !there && !remove {
@@ -190,6 +211,14 @@ func mergeParts[T any](k *part[T], c *Config, in []T, o *importer.Options, remov
 		}
 	}
 	*list = append(kept, out...)
+}
+
+// sameJSON reports whether two texts are the same values, in whatever order their
+// fields stand.
+func sameJSON(a, b json.RawMessage) bool {
+	x, err := document.ParseJSON(a)
+	y, err2 := document.ParseJSON(b)
+	return err == nil && err2 == nil && reflect.DeepEqual(x, y)
 }
 
 // Export returns a gateway as an OpenAPI document that Import makes the same gateway

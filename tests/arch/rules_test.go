@@ -85,6 +85,10 @@ var rules = append(policyRules(), []rule{
 	{room: "services/audit", never: domainBans("audit"), why: domainWhy},
 	{room: "services/developer/...", never: domainBans("developer"), why: domainWhy},
 	{
+		room: "services/importer/...", may: []string{"std", "services/contract", "services/core", "services/openapi", "services/importer/...", "gateway-edge/match", "gateway-edge/policy/openapi", "gateway-edge/policy/document"},
+		why: "an import is a pure function of a text, options and the gateway as it is",
+	},
+	{
 		room: "services/publish/...", never: []string{"portal/...", "gateway-edge/internal/...", "gateway-edge/edge", "lib:gorm.io/", "lib:github.com/labstack/"},
 		why: "what compiles a snapshot is what runs it, and nothing else of the edge",
 	},

@@ -143,9 +143,23 @@ func (w *walker) rewrite(op *operation, gateway, backend string) {
 func (w *walker) send(op *operation, s *server, at string) {
 	if s.upstream != "" {
 		op.route.Upstream = s.upstream
+		w.mention(s.upstream)
 		return
 	}
 	op.route.Upstream = w.pool(s.origin, contract.Upstream{Targets: []contract.Target{{URL: s.origin}}}, at)
+}
+
+// mention puts an upstream that the gateway has into the parts once, so that it stays.
+func (w *walker) mention(name string) {
+	if w.pools["name "+name] != "" {
+		return
+	}
+	w.pools["name "+name] = name
+	for _, up := range w.present.Upstreams {
+		if up.Name == name {
+			w.parts.Upstreams = append(w.parts.Upstreams, up)
+		}
+	}
 }
 
 // pool names the upstream of an origin: one that the gateway has, else a new one.
@@ -163,6 +177,7 @@ func (w *walker) pool(origin string, u contract.Upstream, at string) string {
 		up := &w.present.Upstreams[i]
 		if len(up.Targets) == 1 && up.Targets[0].URL == origin && u.TLS == nil {
 			w.pools["origin "+origin] = up.Name
+			w.parts.Upstreams = append(w.parts.Upstreams, *up)
 			w.taken(at, "the server "+origin+" → the gateway's upstream "+up.Name)
 			return up.Name
 		}

@@ -32,7 +32,7 @@ func (d *document) fromSwagger() {
 		paths[path] = s.item(v, contract.Pointer("paths", path))
 	}
 	if old["paths"] != nil {
-		out["paths"] = paths
+		out["paths"] = orAsItIs(old["paths"], paths)
 	}
 	d.root = out
 }
@@ -68,7 +68,12 @@ func (s *swagger) servers() []any {
 func (s *swagger) components() map[string]any {
 	out := map[string]any{}
 	put := func(home, from string, all map[string]any) {
-		if len(all) > 0 {
+		was := s.old[from]
+		switch {
+		case was != nil && object(was) == nil:
+			out[home] = was // the check says what is wrong
+			s.moved["/components/"+home] = "/" + from
+		case len(all) > 0:
 			out[home] = all
 			s.moved["/components/"+home] = "/" + from
 		}
@@ -107,7 +112,7 @@ func (s *swagger) item(v any, at string) any {
 	var shared []any // of every operation: bodies have no place of their own
 	for name, v := range item {
 		switch {
-		case name == "parameters":
+		case name == "parameters" && list(v) != nil:
 			shared = list(v)
 		case slices.Contains(edge.Methods(), name) || name == anyMethod:
 		default:
@@ -167,10 +172,13 @@ func (s *swagger) operation(v any, shared []body, at string) any {
 	out := map[string]any{}
 	for name, v := range op {
 		switch name {
-		case "consumes", "produces", "schemes", "parameters", "responses":
+		case "consumes", "produces", "schemes":
 		default:
 			out[name] = v
 		}
+	}
+	if list(op["parameters"]) != nil {
+		delete(out, "parameters")
 	}
 	params, bodies, kept := s.parameters(list(op["parameters"]), at+"/parameters")
 	if len(params) > 0 {
@@ -191,9 +199,17 @@ func (s *swagger) operation(v any, shared []body, at string) any {
 		for code, v := range object(op["responses"]) {
 			responses[code] = s.response(v, produces)
 		}
-		out["responses"] = responses
+		out["responses"] = orAsItIs(op["responses"], responses)
 	}
 	return out
+}
+
+// orAsItIs is what was made of an object; what is none stays, and the check says so.
+func orAsItIs(was any, made map[string]any) any {
+	if object(was) == nil {
+		return was
+	}
+	return made
 }
 
 // newRef is where a reference of version 2 leads to in version 3.
