@@ -107,10 +107,10 @@ deadcode: tools ## Find functions that no program reaches (minutes: it looks at 
 lint-full: ## golangci-lint with .golangci.yml (must be installed: it takes long to build)
 	@for m in $(MODULES); do (cd $$m && golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
 
-acceptance: build ## The Terraform provider with the real terraform: the complete example, and every policy applied and imported
+acceptance: build ## The Terraform provider with the real terraform: the complete example, every policy applied and imported, 1,000 routes
 	$(STEP) 'testing the Terraform provider'
 	@tests/need.sh redis-server=redis-server postgres=postgresql
-	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -v -timeout 20m ./terraform
+	@cd tests && TOLLGATE_LONG=1 TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -v -timeout 40m ./terraform
 
 arch: ## Check who imports whom
 	$(STEP) 'import graph'

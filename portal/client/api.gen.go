@@ -1103,6 +1103,30 @@ func (e OpenAPIInfoSource) Valid() bool {
 	}
 }
 
+// Defines values for PartChangeDelete.
+const (
+	PartChangeDeleteRoute     PartChangeDelete = "route"
+	PartChangeDeleteStream    PartChangeDelete = "stream"
+	PartChangeDeleteUpstream  PartChangeDelete = "upstream"
+	PartChangeDeleteUsagePlan PartChangeDelete = "usage_plan"
+)
+
+// Valid indicates whether the value is a known member of the PartChangeDelete enum.
+func (e PartChangeDelete) Valid() bool {
+	switch e {
+	case PartChangeDeleteRoute:
+		return true
+	case PartChangeDeleteStream:
+		return true
+	case PartChangeDeleteUpstream:
+		return true
+	case PartChangeDeleteUsagePlan:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyTypePhase.
 const (
 	Authenticate PolicyTypePhase = "authenticate"
@@ -2885,6 +2909,29 @@ type CertificateList struct {
 	NextCursor *string       `json:"next_cursor,omitempty"`
 }
 
+// ChangedPart The part as it is now; nothing of one that was deleted
+type ChangedPart struct {
+	Created   bool       `json:"created"`
+	Route     *Route     `json:"route,omitempty"`
+	Stream    *Stream    `json:"stream,omitempty"`
+	Upstream  *Upstream  `json:"upstream,omitempty"`
+	UsagePlan *UsagePlan `json:"usage_plan,omitempty"`
+}
+
+// Changes defines model for Changes.
+type Changes struct {
+	// Items The parts, in the order of the changes
+	Items []ChangedPart `json:"items"`
+
+	// Version The gateway's version with all of them
+	Version int64 `json:"version"`
+}
+
+// ChangesInput defines model for ChangesInput.
+type ChangesInput struct {
+	Changes []PartChange `json:"changes"`
+}
+
 // CheckInput Exactly one of `route`, `upstream`, `stream` and `policies` is given
 type CheckInput struct {
 	// Name Present name of the route, upstream or stream; missing for a new one
@@ -4424,6 +4471,22 @@ type OutlierDetection struct {
 	// MinSuccessPercent Eject where fewer of the last 10 s' requests succeed; 0: not looked at
 	MinSuccessPercent *int `json:"min_success_percent,omitempty"`
 }
+
+// PartChange Exactly one of `route`, `upstream`, `usage_plan`, `stream` and `delete` is given
+type PartChange struct {
+	// Delete Of this kind, the part called `name` goes
+	Delete *PartChangeDelete `json:"delete,omitempty"`
+
+	// Name Present name of the part; left out, there must be none of the value's name yet
+	Name      *string         `json:"name,omitempty"`
+	Route     *RouteInput     `json:"route,omitempty"`
+	Stream    *StreamInput    `json:"stream,omitempty"`
+	Upstream  *UpstreamInput  `json:"upstream,omitempty"`
+	UsagePlan *UsagePlanInput `json:"usage_plan,omitempty"`
+}
+
+// PartChangeDelete Of this kind, the part called `name` goes
+type PartChangeDelete string
 
 // Password At least 10 characters
 type Password = string
@@ -6420,6 +6483,12 @@ type PutCertificateParams struct {
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
+// ChangePartsParams defines parameters for ChangeParts.
+type ChangePartsParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
 // PutConfigParams defines parameters for PutConfig.
 type PutConfigParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
@@ -7209,6 +7278,9 @@ type PurgeCacheJSONRequestBody = PurgeInput
 
 // PutCertificateJSONRequestBody defines body for PutCertificate for application/json ContentType.
 type PutCertificateJSONRequestBody = CertificateInput
+
+// ChangePartsJSONRequestBody defines body for ChangeParts for application/json ContentType.
+type ChangePartsJSONRequestBody = ChangesInput
 
 // PutConfigJSONRequestBody defines body for PutConfig for application/json ContentType.
 type PutConfigJSONRequestBody = Config
@@ -8034,6 +8106,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/gateways/{gateway}/certificates/{name} (the `PutCertificate` operationId).
 	PutCertificate(ctx context.Context, gateway GatewayParam, name NameParam, params *PutCertificateParams, body PutCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePartsWithBody Change many routes, upstreams, usage plans and streams as one version, all or nothing
+	//
+	// For tools that manage parts of a gateway beside others: each change puts one part in the place of the one of
+	// its name, or deletes it. Pointers of errors lead to the change (`/changes/3/route/match/path`).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/changes (the `ChangeParts` operationId).
+	ChangePartsWithBody(ctx context.Context, gateway GatewayParam, params *ChangePartsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeParts Change many routes, upstreams, usage plans and streams as one version, all or nothing
+	//
+	// For tools that manage parts of a gateway beside others: each change puts one part in the place of the one of
+	// its name, or deletes it. Pointers of errors lead to the change (`/changes/3/route/match/path`).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/changes (the `ChangeParts` operationId).
+	ChangeParts(ctx context.Context, gateway GatewayParam, params *ChangePartsParams, body ChangePartsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetConfig The whole gateway as one document
 	//
@@ -10596,6 +10688,46 @@ func (c *Client) PutCertificateWithBody(ctx context.Context, gateway GatewayPara
 // Corresponds with PUT /v1/gateways/{gateway}/certificates/{name} (the `PutCertificate` operationId).
 func (c *Client) PutCertificate(ctx context.Context, gateway GatewayParam, name NameParam, params *PutCertificateParams, body PutCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutCertificateRequest(c.Server, gateway, name, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePartsWithBody Change many routes, upstreams, usage plans and streams as one version, all or nothing
+//
+// For tools that manage parts of a gateway beside others: each change puts one part in the place of the one of
+// its name, or deletes it. Pointers of errors lead to the change (`/changes/3/route/match/path`).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/changes (the `ChangeParts` operationId).
+func (c *Client) ChangePartsWithBody(ctx context.Context, gateway GatewayParam, params *ChangePartsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePartsRequestWithBody(c.Server, gateway, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeParts Change many routes, upstreams, usage plans and streams as one version, all or nothing
+//
+// For tools that manage parts of a gateway beside others: each change puts one part in the place of the one of
+// its name, or deletes it. Pointers of errors lead to the change (`/changes/3/route/match/path`).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/changes (the `ChangeParts` operationId).
+func (c *Client) ChangeParts(ctx context.Context, gateway GatewayParam, params *ChangePartsParams, body ChangePartsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePartsRequest(c.Server, gateway, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -16410,6 +16542,68 @@ func NewPutCertificateRequestWithBody(server string, gateway GatewayParam, name 
 	}
 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewChangePartsRequest calls the generic ChangeParts builder with application/json body
+func NewChangePartsRequest(server string, gateway GatewayParam, params *ChangePartsParams, body ChangePartsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangePartsRequestWithBody(server, gateway, params, "application/json", bodyReader)
+}
+
+// NewChangePartsRequestWithBody constructs an http.Request for the ChangeParts method, with any body, and a specified content type
+func NewChangePartsRequestWithBody(server string, gateway GatewayParam, params *ChangePartsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/changes", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -24679,6 +24873,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/gateways/{gateway}/certificates/{name} (the `PutCertificate` operationId).
 	PutCertificateWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutCertificateParams, body PutCertificateJSONRequestBody, reqEditors ...RequestEditorFn) (*PutCertificateResponse, error)
 
+	// ChangePartsWithBodyWithResponse Change many routes, upstreams, usage plans and streams as one version, all or nothing
+	//
+	// For tools that manage parts of a gateway beside others: each change puts one part in the place of the one of
+	// its name, or deletes it. Pointers of errors lead to the change (`/changes/3/route/match/path`).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/changes (the `ChangeParts` operationId).
+	ChangePartsWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *ChangePartsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePartsResponse, error)
+
+	// ChangePartsWithResponse Change many routes, upstreams, usage plans and streams as one version, all or nothing
+	//
+	// For tools that manage parts of a gateway beside others: each change puts one part in the place of the one of
+	// its name, or deletes it. Pointers of errors lead to the change (`/changes/3/route/match/path`).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/changes (the `ChangeParts` operationId).
+	ChangePartsWithResponse(ctx context.Context, gateway GatewayParam, params *ChangePartsParams, body ChangePartsJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePartsResponse, error)
+
 	// GetConfigWithResponse The whole gateway as one document
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -28566,6 +28780,54 @@ func (r PutCertificateResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutCertificateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChangePartsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Changes
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangePartsResponse) GetJSON200() *Changes {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangePartsResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangePartsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangePartsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangePartsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangePartsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -36352,6 +36614,38 @@ func (c *ClientWithResponses) PutCertificateWithResponse(ctx context.Context, ga
 	return ParsePutCertificateResponse(rsp)
 }
 
+// ChangePartsWithBodyWithResponse Change many routes, upstreams, usage plans and streams as one version, all or nothing
+//
+// For tools that manage parts of a gateway beside others: each change puts one part in the place of the one of
+// its name, or deletes it. Pointers of errors lead to the change (`/changes/3/route/match/path`).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/changes (the `ChangeParts` operationId).
+func (c *ClientWithResponses) ChangePartsWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *ChangePartsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePartsResponse, error) {
+	rsp, err := c.ChangePartsWithBody(ctx, gateway, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangePartsResponse(rsp)
+}
+
+// ChangePartsWithResponse Change many routes, upstreams, usage plans and streams as one version, all or nothing
+//
+// For tools that manage parts of a gateway beside others: each change puts one part in the place of the one of
+// its name, or deletes it. Pointers of errors lead to the change (`/changes/3/route/match/path`).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/changes (the `ChangeParts` operationId).
+func (c *ClientWithResponses) ChangePartsWithResponse(ctx context.Context, gateway GatewayParam, params *ChangePartsParams, body ChangePartsJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangePartsResponse, error) {
+	rsp, err := c.ChangeParts(ctx, gateway, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangePartsResponse(rsp)
+}
+
 // GetConfigWithResponse The whole gateway as one document
 //
 // Returns a wrapper object for the known response body format(s).
@@ -40744,6 +41038,39 @@ func ParsePutCertificateResponse(rsp *http.Response) (*PutCertificateResponse, e
 			headers.TollgateVersion = &value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseChangePartsResponse parses an HTTP response from a ChangePartsWithResponse call
+func ParseChangePartsResponse(rsp *http.Response) (*ChangePartsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangePartsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Changes
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

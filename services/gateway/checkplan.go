@@ -55,7 +55,7 @@ func (s *Service) CheckPlan(ctx context.Context, org core.OrganizationID, in Pla
 		d.domains.puts = append(d.domains.puts, &Domain{Host: host, State: DomainActive})
 	}
 	changes, err := s.review(edit{rebase: func(errs contract.FieldErrors, d *draft) contract.FieldErrors {
-		return planned(errs, at, &d.config)
+		return moved(errs, at, &d.config)
 	}}, &src.Gateway, before, d)
 	if err != nil {
 		return nil, err
@@ -101,9 +101,9 @@ func (p *part[T]) over(c, in *Config, at map[string]string) {
 	}
 }
 
-// planned turns pointers into the document into pointers into the plan. What is
+// moved turns pointers into the document into pointers into what was sent. What is
 // wrong elsewhere stands at the root, with the name of the place.
-func planned(errs contract.FieldErrors, at map[string]string, c *Config) contract.FieldErrors {
+func moved(errs contract.FieldErrors, at map[string]string, c *Config) contract.FieldErrors {
 	out := make(contract.FieldErrors, 0, len(errs))
 	for _, e := range errs {
 		head, rest := e.Pointer, ""

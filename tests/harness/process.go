@@ -196,3 +196,16 @@ func (p *Process) RSS(t testing.TB) int64 {
 	must(t, err)
 	return pages * int64(os.Getpagesize())
 }
+
+// CPU is the processor time that the process has used.
+func (p *Process) CPU(t testing.TB) time.Duration {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	must(t, err)
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	user, err := strconv.ParseInt(fields[11], 10, 64)
+	must(t, err)
+	system, err := strconv.ParseInt(fields[12], 10, 64)
+	must(t, err)
+	return time.Duration(user+system) * 10 * time.Millisecond // 100 ticks a second
+}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tollgate/tollgate/tests/harness"
 )
@@ -17,6 +18,7 @@ type folder struct {
 	t   *testing.T
 	dir string
 	env []string
+	cpu time.Duration // that terraform and the provider have used
 }
 
 const (
@@ -90,6 +92,7 @@ func (f *folder) run(args ...string) (string, int) {
 	if err != nil && cmd.ProcessState == nil {
 		f.t.Fatal(err)
 	}
+	f.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return out.String(), cmd.ProcessState.ExitCode()
 }
 

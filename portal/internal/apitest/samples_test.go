@@ -56,6 +56,7 @@ var samples = map[string]any{
 	"diffConfig":                 object{"upstreams": []object{{"name": "u", "targets": []object{{"url": "http://127.0.0.1:9001"}}}}},
 	"copyGateway":                object{"to": "copy", "create": true},
 	"sendTestRequest":            object{"path": "/orders/1", "headers": object{"x-a": []string{"b"}}},
+	"changeParts":                object{"changes": []object{{"name": "r9", "route": object{"match": object{"path": "/r9"}, "upstream": "u", "public": true}}}},
 	"checkPlan":                  object{"gateway": "demo", "config": object{"routes": []object{{"name": "r", "match": object{"path": "/r3"}, "upstream": "u", "public": true}}}},
 	"checkChange":                object{"name": "r", "route": object{"match": object{"path": "/r3"}, "upstream": "u", "public": true}},
 	"putCertificate":             object{"chain_pem": "-----BEGIN CERTIFICATE-----", "key_pem": "-----BEGIN PRIVATE KEY-----"},

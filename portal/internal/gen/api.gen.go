@@ -1103,6 +1103,30 @@ func (e OpenAPIInfoSource) Valid() bool {
 	}
 }
 
+// Defines values for PartChangeDelete.
+const (
+	PartChangeDeleteRoute     PartChangeDelete = "route"
+	PartChangeDeleteStream    PartChangeDelete = "stream"
+	PartChangeDeleteUpstream  PartChangeDelete = "upstream"
+	PartChangeDeleteUsagePlan PartChangeDelete = "usage_plan"
+)
+
+// Valid indicates whether the value is a known member of the PartChangeDelete enum.
+func (e PartChangeDelete) Valid() bool {
+	switch e {
+	case PartChangeDeleteRoute:
+		return true
+	case PartChangeDeleteStream:
+		return true
+	case PartChangeDeleteUpstream:
+		return true
+	case PartChangeDeleteUsagePlan:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyTypePhase.
 const (
 	Authenticate PolicyTypePhase = "authenticate"
@@ -2885,6 +2909,29 @@ type CertificateList struct {
 	NextCursor *string       `json:"next_cursor,omitempty"`
 }
 
+// ChangedPart The part as it is now; nothing of one that was deleted
+type ChangedPart struct {
+	Created   bool       `json:"created"`
+	Route     *Route     `json:"route,omitempty"`
+	Stream    *Stream    `json:"stream,omitempty"`
+	Upstream  *Upstream  `json:"upstream,omitempty"`
+	UsagePlan *UsagePlan `json:"usage_plan,omitempty"`
+}
+
+// Changes defines model for Changes.
+type Changes struct {
+	// Items The parts, in the order of the changes
+	Items []ChangedPart `json:"items"`
+
+	// Version The gateway's version with all of them
+	Version int64 `json:"version"`
+}
+
+// ChangesInput defines model for ChangesInput.
+type ChangesInput struct {
+	Changes []PartChange `json:"changes"`
+}
+
 // CheckInput Exactly one of `route`, `upstream`, `stream` and `policies` is given
 type CheckInput struct {
 	// Name Present name of the route, upstream or stream; missing for a new one
@@ -4424,6 +4471,22 @@ type OutlierDetection struct {
 	// MinSuccessPercent Eject where fewer of the last 10 s' requests succeed; 0: not looked at
 	MinSuccessPercent *int `json:"min_success_percent,omitempty"`
 }
+
+// PartChange Exactly one of `route`, `upstream`, `usage_plan`, `stream` and `delete` is given
+type PartChange struct {
+	// Delete Of this kind, the part called `name` goes
+	Delete *PartChangeDelete `json:"delete,omitempty"`
+
+	// Name Present name of the part; left out, there must be none of the value's name yet
+	Name      *string         `json:"name,omitempty"`
+	Route     *RouteInput     `json:"route,omitempty"`
+	Stream    *StreamInput    `json:"stream,omitempty"`
+	Upstream  *UpstreamInput  `json:"upstream,omitempty"`
+	UsagePlan *UsagePlanInput `json:"usage_plan,omitempty"`
+}
+
+// PartChangeDelete Of this kind, the part called `name` goes
+type PartChangeDelete string
 
 // Password At least 10 characters
 type Password = string
@@ -6420,6 +6483,12 @@ type PutCertificateParams struct {
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
+// ChangePartsParams defines parameters for ChangeParts.
+type ChangePartsParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
 // PutConfigParams defines parameters for PutConfig.
 type PutConfigParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
@@ -7210,6 +7279,9 @@ type PurgeCacheJSONRequestBody = PurgeInput
 // PutCertificateJSONRequestBody defines body for PutCertificate for application/json ContentType.
 type PutCertificateJSONRequestBody = CertificateInput
 
+// ChangePartsJSONRequestBody defines body for ChangeParts for application/json ContentType.
+type ChangePartsJSONRequestBody = ChangesInput
+
 // PutConfigJSONRequestBody defines body for PutConfig for application/json ContentType.
 type PutConfigJSONRequestBody = Config
 
@@ -7597,6 +7669,9 @@ type ServerInterface interface {
 	// PutCertificate Upload a certificate with its chain and private key, or replace one
 	// (PUT /v1/gateways/{gateway}/certificates/{name})
 	PutCertificate(ctx echo.Context, gateway GatewayParam, name NameParam, params PutCertificateParams) error
+	// ChangeParts Change many routes, upstreams, usage plans and streams as one version, all or nothing
+	// (POST /v1/gateways/{gateway}/changes)
+	ChangeParts(ctx echo.Context, gateway GatewayParam, params ChangePartsParams) error
 	// GetConfig The whole gateway as one document
 	// (GET /v1/gateways/{gateway}/config)
 	GetConfig(ctx echo.Context, gateway GatewayParam) error
@@ -9249,6 +9324,42 @@ func (w *ServerInterfaceWrapper) PutCertificate(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PutCertificate(ctx, gateway, name, params)
+	return err
+}
+
+// ChangeParts converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeParts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangePartsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeParts(ctx, gateway, params)
 	return err
 }
 
@@ -13339,6 +13450,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/import/openapi", wrapper.ImportOpenAPI, options.OperationMiddlewares["importOpenAPI"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/export", wrapper.ExportGateway, options.OperationMiddlewares["exportGateway"]...)
 	router.POST(options.BaseURL+"/v1/config/check", wrapper.CheckPlan, options.OperationMiddlewares["checkPlan"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/changes", wrapper.ChangeParts, options.OperationMiddlewares["changeParts"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/versions", wrapper.ListVersions, options.OperationMiddlewares["listVersions"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/versions/:version", wrapper.GetVersion, options.OperationMiddlewares["getVersion"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/versions/:version/restore", wrapper.RestoreVersion, options.OperationMiddlewares["restoreVersion"]...)
@@ -15655,6 +15767,47 @@ type PutCertificatedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutCertificatedefaultApplicationProblemPlusJSONResponse) VisitPutCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePartsRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ChangePartsParams
+	Body    *ChangePartsJSONRequestBody
+}
+
+type ChangePartsResponseObject interface {
+	VisitChangePartsResponse(w http.ResponseWriter) error
+}
+
+type ChangeParts200JSONResponse Changes
+
+func (response ChangeParts200JSONResponse) VisitChangePartsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePartsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangePartsdefaultApplicationProblemPlusJSONResponse) VisitChangePartsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -21583,6 +21736,9 @@ type StrictServerInterface interface {
 	// PutCertificate Upload a certificate with its chain and private key, or replace one
 	// (PUT /v1/gateways/{gateway}/certificates/{name})
 	PutCertificate(ctx context.Context, request PutCertificateRequestObject) (PutCertificateResponseObject, error)
+	// ChangeParts Change many routes, upstreams, usage plans and streams as one version, all or nothing
+	// (POST /v1/gateways/{gateway}/changes)
+	ChangeParts(ctx context.Context, request ChangePartsRequestObject) (ChangePartsResponseObject, error)
 	// GetConfig The whole gateway as one document
 	// (GET /v1/gateways/{gateway}/config)
 	GetConfig(ctx context.Context, request GetConfigRequestObject) (GetConfigResponseObject, error)
@@ -23762,6 +23918,55 @@ func (sh *strictHandler) PutCertificate(ctx echo.Context, gateway GatewayParam, 
 		return err
 	} else if validResponse, ok := response.(PutCertificateResponseObject); ok {
 		return validResponse.VisitPutCertificateResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeParts operation middleware
+func (sh *strictHandler) ChangeParts(ctx echo.Context, gateway GatewayParam, params ChangePartsParams) error {
+	var request ChangePartsRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	var body ChangePartsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeParts(ctx.Request().Context(), request.(ChangePartsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeParts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangePartsResponseObject); ok {
+		return validResponse.VisitChangePartsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -20,6 +20,7 @@ type api struct {
 	waitUntilLive bool
 	view          *view
 	plans         *planned
+	batches       *batches
 }
 
 // maxAnswer bounds what is read of one answer, in bytes.

@@ -60,6 +60,9 @@ type kind struct {
 	create, put, get, remove call
 	list                     lister // nil: read one by one
 	field                    string // its list in a configuration; empty: it is not checked at plan
+	// part is what it is called among the parts of a configuration that are changed
+	// together; empty: it is changed by itself.
+	part string
 	// nameless: its id is not the same all its life and does not stand in the state.
 	nameless bool
 	// left are attributes that are only said when the object is made.

@@ -70,6 +70,11 @@ type draft struct {
 	domains  []string
 	asked    uint64   // how many parts there are to be checked
 	running  *checked // the check under way
+	// settled counts the routes that the API has judged: those before it are sent again
+	// only where what is new could meet them.
+	settled int
+	// whole: something else than routes is new, and every route is to be judged by it.
+	whole bool
 }
 
 type partKey struct{ field, name string }
@@ -85,7 +90,8 @@ type checked struct {
 	done  chan struct{}
 	upTo  uint64
 	wrong map[string]map[int][]finding
-	rest  []finding // about none of the parts
+	rest  []finding        // about none of the parts
+	sent  map[string][]int // which parts were asked about, by field
 	err   error
 }
 
@@ -110,6 +116,7 @@ func (d *draft) domain(host string) {
 func (d *draft) put(ctx context.Context, field, name string, body shape.Schema) ([]finding, error) {
 	d.mu.Lock()
 	n := 0
+	d.whole = d.whole || field != routesField
 	if field == policiesField {
 		d.policies = body["items"]
 	} else {
@@ -120,6 +127,7 @@ func (d *draft) put(ctx context.Context, field, name string, body shape.Schema) 
 			d.at[key] = i
 			d.parts[field] = append(d.parts[field], part{})
 		}
+		d.whole = d.whole || i < d.settled
 		d.parts[field][i] = part{name, body}
 		n = i
 	}
@@ -128,9 +136,9 @@ func (d *draft) put(ctx context.Context, field, name string, body shape.Schema) 
 	for {
 		run := d.running
 		if run == nil {
-			run = &checked{done: make(chan struct{}), upTo: d.asked}
+			run = &checked{done: make(chan struct{}), upTo: d.asked, sent: map[string][]int{}}
 			d.running = run
-			body, err := json.Marshal(d.document())
+			body, err := json.Marshal(d.document(run))
 			d.mu.Unlock()
 			if err == nil {
 				run.ask(ctx, d.c, body)
@@ -156,18 +164,24 @@ func (d *draft) put(ctx context.Context, field, name string, body shape.Schema) 
 	}
 }
 
-const policiesField = "policies"
+// Fields of a configuration.
+const (
+	policiesField = "policies"
+	routesField   = "routes"
+)
 
 // document is the body of the question; the lock is held.
-func (d *draft) document() map[string]any {
+func (d *draft) document(run *checked) map[string]any {
 	config := map[string]any{}
 	for field, parts := range d.parts {
-		list := make([]any, len(parts))
-		for i, p := range parts {
-			list[i] = p.body
+		list := make([]any, 0, len(parts))
+		for _, i := range d.sent(field) {
+			list = append(list, parts[i].body)
+			run.sent[field] = append(run.sent[field], i)
 		}
 		config[field] = list
 	}
+	d.settled, d.whole = len(d.parts[routesField]), false
 	if d.policies != nil {
 		config[policiesField] = d.policies
 	}
@@ -179,6 +193,59 @@ func (d *draft) document() map[string]any {
 		out["domains"] = d.domains
 	}
 	return out
+}
+
+// sent are the parts of a field that a question is to hold: all of them, but of the
+// routes that were judged already only those that could take the requests of a new
+// one, and those that a usage plan names. A plan of a thousand routes would otherwise
+// send each of them a hundred times.
+func (d *draft) sent(field string) []int {
+	parts := d.parts[field]
+	from := 0
+	if field == routesField && !d.whole {
+		from = d.settled
+	}
+	var out []int
+	if from > 0 {
+		paths, named := map[string]bool{}, map[string]bool{}
+		for _, p := range parts[from:] {
+			paths[pathGroup(p.body)] = true
+		}
+		for _, p := range d.parts["usage_plans"] {
+			routes, _ := p.body[routesField].([]any)
+			for _, name := range routes {
+				if s, ok := name.(string); ok {
+					named[s] = true
+				}
+			}
+		}
+		for i, p := range parts[:from] {
+			if group := pathGroup(p.body); group == "" || paths[group] || named[p.name] || paths[""] {
+				out = append(out, i)
+			}
+		}
+	}
+	for i := from; i < len(parts); i++ {
+		out = append(out, i)
+	}
+	return out
+}
+
+// pathGroup is the same for routes that could take one request with the same
+// precedence; "": it could be any.
+func pathGroup(route shape.Schema) string {
+	match, _ := route["match"].(shape.Schema)
+	text, _ := match["path"].(string)
+	if text == "" || strings.HasPrefix(text, "~") || strings.Contains(text, "%") {
+		return ""
+	}
+	segments := strings.Split(strings.TrimRight(text, "/"), "/")
+	for i, s := range segments {
+		if s == "*" || strings.Contains(s, "{") {
+			segments[i] = "{"
+		}
+	}
+	return strings.Join(segments, "/") + "/"
 }
 
 // ask asks the API about a document.
@@ -195,6 +262,13 @@ func (r *checked) ask(ctx context.Context, c *client.ClientWithResponses, body [
 		if !ok { // something that is there already and would no longer do
 			r.rest = append(r.rest, finding{"", f.Detail})
 			continue
+		}
+		if field != policiesField {
+			if i >= len(r.sent[field]) {
+				r.rest = append(r.rest, finding{"", f.Pointer + ": " + f.Detail})
+				continue
+			}
+			i = r.sent[field][i]
 		}
 		if r.wrong[field] == nil {
 			r.wrong[field] = map[int][]finding{}

@@ -73,11 +73,25 @@ func (r *kindResource) make(ctx context.Context, at address, create call, body s
 			return got, err
 		}
 	}
-	in, err := encode(body)
-	if err != nil {
-		return answer{}, err
+	return r.change(ctx, at, shape.Schema{r.k.part: body}, create, body)
+}
+
+// change makes a change, together with others where the kind allows it.
+func (r *kindResource) change(ctx context.Context, at address, change shape.Schema, call call, body shape.Schema) (answer, error) {
+	alone := func() (answer, error) {
+		if body == nil {
+			return call(ctx, r.a.c, at, nil)
+		}
+		in, err := encode(body)
+		if err != nil {
+			return answer{}, err
+		}
+		return call(ctx, r.a.c, at, in)
 	}
-	return create(ctx, r.a.c, at, in)
+	if r.k.part == "" {
+		return alone()
+	}
+	return r.a.batches.do(ctx, at.gateway, r.k.part, change, alone)
 }
 
 // unfinished returns the object at an address if it is what body says.
@@ -100,7 +114,7 @@ func (r *kindResource) Read(ctx context.Context, req resource.ReadRequest, res *
 	at.key = r.key(req.State.Raw)
 	got, err := r.read(ctx, at)
 	if client.Code(err) == codeNotFound || err == nil && r.k.gone != nil && r.k.gone(got.body) {
-		res.State.RemoveResource(ctx)
+		res.State.Raw = tftypes.NewValue(r.k.typ, nil)
 		return
 	}
 	if err != nil {
@@ -127,12 +141,7 @@ func (r *kindResource) Update(ctx context.Context, req resource.UpdateRequest, r
 	for _, name := range r.k.left {
 		delete(body, name)
 	}
-	in, err := encode(body)
-	if err != nil {
-		res.Diagnostics.AddError("The configuration can't be sent", err.Error())
-		return
-	}
-	got, err := r.k.put(ctx, r.a.c, at, in)
+	got, err := r.change(ctx, at, shape.Schema{attrName: at.key, r.k.part: body}, r.k.put, body)
 	r.a.view.changed(at.gateway)
 	if err != nil {
 		r.fail(&res.Diagnostics, "update", body, err)
@@ -145,7 +154,7 @@ func (r *kindResource) Update(ctx context.Context, req resource.UpdateRequest, r
 func (r *kindResource) Delete(ctx context.Context, req resource.DeleteRequest, res *resource.DeleteResponse) {
 	at := r.address(req.State.Raw)
 	at.key = r.key(req.State.Raw)
-	got, err := r.k.remove(ctx, r.a.c, at, nil)
+	got, err := r.change(ctx, at, shape.Schema{attrName: at.key, "delete": r.k.part}, r.k.remove, nil)
 	r.a.view.changed(at.gateway)
 	if err != nil && client.Code(err) != codeNotFound {
 		r.fail(&res.Diagnostics, "delete", nil, err)

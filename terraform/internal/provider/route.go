@@ -10,7 +10,7 @@ import (
 
 func routeKind() *kind {
 	return &kind{
-		name: "route", input: "RouteInput", output: "Route", key: "name", renamed: true, versioned: true, field: "routes",
+		name: "route", input: "RouteInput", output: "Route", key: "name", renamed: true, versioned: true, field: "routes", part: "route",
 		doc: "Which requests go where, and the policies on their way.",
 		create: func(ctx context.Context, c *client.ClientWithResponses, at address, body io.Reader) (answer, error) {
 			return read(c.CreateRouteWithBody(ctx, at.gateway, nil, mediaJSON, body))

@@ -12,10 +12,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// server is the framework's server, but plans the resources of kinds itself: the
-// framework looks at each attribute of a plan with a walk over the whole of it, which
-// took 60 ms of a route and a minute of a thousand, for modifiers and defaults that
-// these resources have none of.
+// server is the framework's server, but answers for the resources of kinds itself: the
+// framework looks at each attribute of a value with a walk over the whole of it, which
+// took 60 ms of a route's plan and a minute of a thousand, for modifiers, defaults and
+// validators that these resources have none of.
 type server struct {
 	tfprotov6.ProviderServer
 	provider *tollgate

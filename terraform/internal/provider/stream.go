@@ -10,7 +10,7 @@ import (
 
 func streamKind() *kind {
 	return &kind{
-		name: "stream", input: "StreamInput", output: "Stream", key: "name", renamed: true, versioned: true, field: "streams",
+		name: "stream", input: "StreamInput", output: "Stream", key: "name", renamed: true, versioned: true, field: "streams", part: "stream",
 		doc: "A TCP, UDP or TLS listener in front of an upstream.",
 		create: func(ctx context.Context, c *client.ClientWithResponses, at address, body io.Reader) (answer, error) {
 			return read(c.CreateStreamWithBody(ctx, at.gateway, nil, mediaJSON, body))

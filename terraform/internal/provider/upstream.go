@@ -10,7 +10,7 @@ import (
 
 func upstreamKind() *kind {
 	return &kind{
-		name: "upstream", input: "UpstreamInput", output: "Upstream", key: "name", renamed: true, versioned: true, field: "upstreams",
+		name: "upstream", input: "UpstreamInput", output: "Upstream", key: "name", renamed: true, versioned: true, field: "upstreams", part: "upstream",
 		doc: "A pool of backends and how requests are spread over them.",
 		create: func(ctx context.Context, c *client.ClientWithResponses, at address, body io.Reader) (answer, error) {
 			return read(c.CreateUpstreamWithBody(ctx, at.gateway, nil, mediaJSON, body))

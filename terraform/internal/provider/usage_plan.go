@@ -10,7 +10,7 @@ import (
 
 func usagePlanKind() *kind {
 	return &kind{
-		name: "usage_plan", input: "UsagePlanInput", output: "UsagePlan", key: "name", renamed: true, versioned: true, field: "usage_plans",
+		name: "usage_plan", input: "UsagePlanInput", output: "UsagePlan", key: "name", renamed: true, versioned: true, field: "usage_plans", part: "usage_plan",
 		doc: "What consumers may do: rate, quota, concurrency, and which routes.",
 		create: func(ctx context.Context, c *client.ClientWithResponses, at address, body io.Reader) (answer, error) {
 			return read(c.CreateUsagePlanWithBody(ctx, at.gateway, nil, mediaJSON, body))

@@ -1579,6 +1579,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change many routes, upstreams, usage plans and streams as one version, all or nothing
+         * @description For tools that manage parts of a gateway beside others: each change puts one part in the place of the one of
+         *     its name, or deletes it. Pointers of errors lead to the change (`/changes/3/route/match/path`).
+         */
+        post: operations["changeParts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/versions": {
         parameters: {
             query?: never;
@@ -4336,6 +4360,40 @@ export interface components {
             upstream?: components["schemas"]["UpstreamInput"];
             stream?: components["schemas"]["StreamInput"];
             policies?: components["schemas"]["Policy"][];
+        };
+        ChangesInput: {
+            changes: components["schemas"]["PartChange"][];
+        };
+        /** @description Exactly one of `route`, `upstream`, `usage_plan`, `stream` and `delete` is given */
+        PartChange: {
+            /** @description Present name of the part; left out, there must be none of the value's name yet */
+            name?: string;
+            route?: components["schemas"]["RouteInput"];
+            upstream?: components["schemas"]["UpstreamInput"];
+            usage_plan?: components["schemas"]["UsagePlanInput"];
+            stream?: components["schemas"]["StreamInput"];
+            /**
+             * @description Of this kind, the part called `name` goes
+             * @enum {string}
+             */
+            delete?: "route" | "upstream" | "usage_plan" | "stream";
+        };
+        Changes: {
+            /**
+             * Format: int64
+             * @description The gateway's version with all of them
+             */
+            version: number;
+            /** @description The parts, in the order of the changes */
+            items: components["schemas"]["ChangedPart"][];
+        };
+        /** @description The part as it is now; nothing of one that was deleted */
+        ChangedPart: {
+            created: boolean;
+            route?: components["schemas"]["Route"];
+            upstream?: components["schemas"]["Upstream"];
+            usage_plan?: components["schemas"]["UsagePlan"];
+            stream?: components["schemas"]["Stream"];
         };
         PlanInput: {
             /** @description Id or name of a gateway, or the name of one to be made */
@@ -8717,6 +8775,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Diff"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    changeParts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangesInput"];
+            };
+        };
+        responses: {
+            /** @description What became of each */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changes"];
                 };
             };
             default: components["responses"]["ProblemAnswer"];
