@@ -11,7 +11,7 @@ import (
 // destinations are the types of policies and integrations that send requests to
 // upstreams of the gateway. Each member "upstream" of their configuration that is a
 // string names one.
-var destinations = []string{"aggregate", "mirror", "release", "websocket_http"}
+var destinations = []string{"aggregate", "http_websocket", "mirror", "release", "websocket_http"}
 
 // anySendsTo reports whether one of the policies names an upstream.
 func anySendsTo(policies []contract.Policy, name string) (found bool) {

@@ -160,8 +160,15 @@ func dryUpstream(doc *contract.Gateway, name string) (policy.Caller, error) {
 	if t := transportOf(doc, name); t != "" {
 		return nil, fmt.Errorf("the targets of %.140q are %s://, for streams: a route needs http:// or https:// ones", name, t)
 	}
+	for i := range doc.Upstreams {
+		if u := &doc.Upstreams[i]; u.Name == name && speaksHTTP1(u) {
+			return dryOpener{}, nil
+		}
+	}
 	return dry{}, nil
 }
+
+func speaksHTTP1(u *contract.Upstream) bool { return u.Protocol == "" || u.Protocol == "http1" }
 
 func hasUpstream(doc *contract.Gateway, name string) bool {
 	for i := range doc.Upstreams {
@@ -276,6 +283,13 @@ func (dry) Do(policy.Blocking, *policy.FetchRequest) (*policy.FetchResponse, err
 
 func (dry) Call(context.Context, *policy.CallRequest) (*policy.FetchResponse, error) {
 	return nil, errDry
+}
+
+// dryOpener is an upstream that WebSockets can be opened to.
+type dryOpener struct{ dry }
+
+func (dryOpener) Open(context.Context, *policy.OpenRequest) (policy.Channel, *policy.FetchResponse, error) {
+	return nil, nil, errDry
 }
 
 func (dry) Family(policy.CounterSpec) (policy.Family, error) { return dryFamily{}, nil }

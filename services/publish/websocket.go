@@ -28,7 +28,7 @@ func webSocket(f *findings, at string, doc *contract.Gateway, r *contract.Route)
 		}
 	}
 	for i := range doc.Upstreams {
-		if u := &doc.Upstreams[i]; u.Name == r.Upstream && u.Protocol != "" && u.Protocol != "http1" {
+		if u := &doc.Upstreams[i]; u.Name == r.Upstream && !speaksHTTP1(u) {
 			f.addf(at, "upstream %.64q speaks %s: WebSockets need one that speaks http1", u.Name, u.Protocol)
 		}
 	}

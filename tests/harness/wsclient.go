@@ -122,18 +122,8 @@ func (w *WebSocket) read() (op byte, p []byte, err error) {
 // WebSocketOrigin answers every message with itself. ended gets each connection's
 // end: nil for one that was closed in order.
 func WebSocketOrigin(t testing.TB, ended func(error)) (url string) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	srv := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-		c, buf, err := rw.(http.Hijacker).Hijack()
-		if err != nil {
-			return
-		}
-		defer c.Close()
-		_, err = fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(sum[:]))
-		w := &WebSocket{Conn: c, r: buf.Reader}
+	return SpeakingOrigin(t, func(_ *http.Request, w *WebSocket) {
+		var err error
 		for err == nil {
 			var text string
 			if text, err = w.Receive(); err == nil {
@@ -145,8 +135,33 @@ func WebSocketOrigin(t testing.TB, ended func(error)) (url string) {
 			err = nil
 		}
 		ended(err)
+	})
+}
+
+// SpeakingOrigin opens a WebSocket for every handshake and hands it to talk, at whose
+// end the connection is closed.
+func SpeakingOrigin(t testing.TB, talk func(r *http.Request, w *WebSocket)) (url string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	srv := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+		c, buf, err := rw.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_, err = fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(sum[:]))
+		if err == nil {
+			talk(r, &WebSocket{Conn: c, r: buf.Reader})
+		}
 	})}
 	go func() { _ = srv.Serve(ln) }()
 	t.Cleanup(func() { _ = srv.Close() })
 	return "http://" + ln.Addr().String()
+}
+
+// CloseWith sends a Close frame with a code.
+func (w *WebSocket) CloseWith(code uint16) error {
+	return w.frame(wsClose, binary.BigEndian.AppendUint16(nil, code))
 }

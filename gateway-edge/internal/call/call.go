@@ -27,8 +27,15 @@ type caller struct {
 	now func() int64
 }
 
-// New makes the Caller of an upstream. now is CLOCK_BOOTTIME in nanoseconds.
-func New(up *balance.Upstream, now func() int64) policy.Caller { return &caller{up: up, now: now} }
+// New makes the Caller of an upstream, a policy.Opener where the upstream speaks
+// HTTP/1.1. now is CLOCK_BOOTTIME in nanoseconds.
+func New(up *balance.Upstream, now func() int64) policy.Caller {
+	c := &caller{up: up, now: now}
+	if up.Protocol == "" || up.Protocol == "http1" {
+		return &opener{c}
+	}
+	return c
+}
 
 // Upstream is the upstream that c calls.
 func (c *caller) Upstream() *balance.Upstream { return c.up }
@@ -39,33 +46,33 @@ func (c *caller) Name() string { return c.up.Name }
 // one is a call under way.
 type one struct {
 	*caller
-	r     *policy.CallRequest
-	limit int64
-	place balance.Call
-	tries int
+	r       *policy.CallRequest
+	place   balance.Call
+	tries   int
+	opening *opening // nil: it is a call
 }
 
 // Call is policy.Caller.
 func (c *caller) Call(ctx context.Context, r *policy.CallRequest) (*policy.FetchResponse, error) {
 	q := *r
-	if err := complete(&q); err != nil {
+	return (&one{caller: c, r: &q}).call(ctx)
+}
+
+// call makes the call. Its request is changed.
+func (o *one) call(ctx context.Context) (*policy.FetchResponse, error) {
+	if err := complete(o.r); err != nil {
 		return nil, &policy.CallError{Code: contract.CodeRequestInvalid, Err: err}
 	}
-	total := c.up.Timeouts.Total
-	if q.Timeout > 0 {
-		total = min(total, q.Timeout)
+	total := o.up.Timeouts.Total
+	if o.r.Timeout > 0 {
+		total = min(total, o.r.Timeout)
 	}
 	ctx, cancel := context.WithTimeout(ctx, total)
 	defer cancel()
-	o := &one{caller: c, r: &q, limit: q.Limit}
-	if !c.up.Plain() {
+	if !o.up.Plain() {
 		o.identify()
 	}
-	resp, err := o.run(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return resp, nil
+	return o.run(ctx)
 }
 
 // complete fills in what a request leaves out, and refuses what would be another
@@ -118,7 +125,8 @@ func (o *one) identify() {
 	o.up.Call(&o.place, &e.Req, o.r.Client, nil)
 }
 
-// run tries targets until one answers.
+// run tries targets until one answers. Neither an answer nor an error: the channel is
+// open.
 func (o *one) run(ctx context.Context) (*policy.FetchResponse, error) {
 	t, code := o.up.Pick(&o.place)
 	if t == nil && code == contract.CodeUpstreamBusy {
@@ -129,6 +137,10 @@ func (o *one) run(ctx context.Context) (*policy.FetchResponse, error) {
 		o.tries++
 		began := o.now()
 		resp, err := o.send(ctx, t)
+		if err == nil && resp == nil {
+			o.opening.channel.took = o.now() - began
+			return nil, nil // the place is the channel's
+		}
 		if err == nil {
 			o.place.End(balance.ResultOf(resp.Status), o.now()-began)
 			if resp.Status < 500 || !o.again(ctx, nil, resp.Status) {
@@ -137,7 +149,7 @@ func (o *one) run(ctx context.Context) (*policy.FetchResponse, error) {
 		} else {
 			o.place.End(resultOf(ctx, err), 0)
 			code, last = transport.CodeOf(err), err
-			if errors.Is(err, errTooLong) || errors.Is(err, errMalformed) {
+			if errors.Is(err, errTooLong) || errors.Is(err, errMalformed) || errors.Is(err, errSwitch) {
 				code = contract.CodeUpstreamProtocol
 			}
 			if ctx.Err() != nil {
@@ -192,7 +204,7 @@ func (o *one) again(ctx context.Context, err error, status int) bool {
 	switch {
 	case err == nil:
 		want = r.On(status)
-	case errors.Is(err, errTooLong), errors.Is(err, errMalformed):
+	case errors.Is(err, errTooLong), errors.Is(err, errMalformed), errors.Is(err, errSwitch):
 	case transport.CodeOf(err) == contract.CodeUpstreamTimeout:
 		want = r.OnTimeout
 	default:

@@ -4,5 +4,8 @@
 // went, package transport has the connections and the SSRF guard), but answer and
 // body are held in memory, within bounds, and nothing is streamed.
 //
+// To upstreams that speak HTTP/1.1 it opens WebSockets too, one message of which is
+// held at a time.
+//
 // It knows no exchange: what is sent is what a policy.CallRequest says.
 package call

@@ -58,9 +58,12 @@ func (o *one) send(ctx context.Context, t *balance.Target) (*policy.FetchRespons
 	}
 	var resp *policy.FetchResponse
 	var err error
-	if pool.HTTP2() {
+	switch {
+	case o.opening != nil:
+		resp, err = o.open(ctx, pool, host, head)
+	case pool.HTTP2():
 		resp, err = o.over2(ctx, pool, host, head)
-	} else {
+	default:
 		resp, err = o.over1(ctx, pool, host, head)
 	}
 	if err != nil && errors.Is(context.Cause(ctx), errSlow) {
@@ -160,6 +163,8 @@ func (o *one) final(br *bufio.Reader) (*http.Response, error) {
 				return nil, err
 			}
 			return nil, fmt.Errorf("%w: %w", errMalformed, err)
+		case r.StatusCode == http.StatusSwitchingProtocols && o.opening != nil:
+			return r, nil
 		case r.StatusCode == http.StatusSwitchingProtocols || r.StatusCode < 100 || r.StatusCode > 599:
 			return nil, errMalformed
 		case r.StatusCode >= 200:
@@ -171,14 +176,14 @@ func (o *one) final(br *bufio.Reader) (*http.Response, error) {
 
 // read reads a body within the bound.
 func (o *one) read(r *http.Response) (*policy.FetchResponse, error) {
-	if r.ContentLength > o.limit && o.r.Method != http.MethodHead {
+	if r.ContentLength > o.r.Limit && o.r.Method != http.MethodHead {
 		return nil, errTooLong
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, o.limit+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, o.r.Limit+1))
 	if err != nil {
 		return nil, err
 	}
-	if int64(len(body)) > o.limit {
+	if int64(len(body)) > o.r.Limit {
 		return nil, errTooLong
 	}
 	header := make(map[string][]string, len(r.Header))
@@ -224,6 +229,9 @@ func (o *one) appendHead(out []byte, host string) []byte {
 		out = gate.AppendField(out, "User-Agent", agent)
 	}
 	out = gate.AppendField(out, "Via", "1.1 "+gate.Pseudonym)
+	if o.opening != nil {
+		out = o.opening.append(out)
+	}
 	if len(o.r.Body) > 0 || o.r.Method == http.MethodPost || o.r.Method == http.MethodPut || o.r.Method == http.MethodPatch {
 		out = gate.AppendField(out, "Content-Length", strconv.Itoa(len(o.r.Body)))
 	}

@@ -26,7 +26,7 @@ func TestOrder(t *testing.T) {
 		"limit body_limits", "limit concurrency", "limit graphql_limits", "limit quota", "limit rate_limit", "limit waf",
 		"transform connect", "transform graphql", "transform grpc_transcode", "transform grpc_web", "transform mock", "transform redirect", "transform release", "transform request_headers", "transform rewrite", "transform transform_request", "transform transform_response", "transform upstream_auth", "transform validate_request", "transform validate_response",
 		"cache cache", "cache mirror",
-		"integrate aggregate", "integrate lambda", "integrate sql", "integrate static", "integrate websocket_http",
+		"integrate aggregate", "integrate http_websocket", "integrate lambda", "integrate sql", "integrate static", "integrate websocket_http",
 	}
 	var got []string
 	for _, d := range builtin.Ordered() {
@@ -142,7 +142,7 @@ func TestDryRun(t *testing.T) {
 		}
 		p, err := d.New(raw, policy.Deps{
 			Secret:   func(string) ([]byte, error) { return []byte(strings.Repeat("x", 32)), nil },
-			Upstream: func(string) (policy.Caller, error) { return policytest.Backend(nil), nil },
+			Upstream: func(string) (policy.Caller, error) { return policytest.SocketBackend{}, nil },
 		})
 		if err != nil {
 			t.Errorf("%s: %v", f, err)

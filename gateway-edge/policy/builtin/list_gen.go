@@ -22,6 +22,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy/graphqllimits"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpctranscode"
 	"github.com/tollgate/tollgate/gateway-edge/policy/grpcweb"
+	"github.com/tollgate/tollgate/gateway-edge/policy/httpwebsocket"
 	"github.com/tollgate/tollgate/gateway-edge/policy/introspection"
 	"github.com/tollgate/tollgate/gateway-edge/policy/ipfilter"
 	"github.com/tollgate/tollgate/gateway-edge/policy/jwt"
@@ -96,6 +97,7 @@ func ordered() []*policy.Descriptor {
 		&mirror.Descriptor,
 		// integrate
 		&aggregate.Descriptor,
+		&httpwebsocket.Descriptor,
 		&lambda.Descriptor,
 		&sql.Descriptor,
 		&static.Descriptor,

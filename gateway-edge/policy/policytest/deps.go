@@ -24,7 +24,7 @@ func NewDeps() policy.Deps {
 		},
 		Keys:     NoKeys{},
 		Fetch:    Pages{},
-		Upstream: func(string) (policy.Caller, error) { return Backend(nobody), nil },
+		Upstream: func(string) (policy.Caller, error) { return SocketBackend{nobody, noSocket}, nil },
 		Secret:   func(name string) ([]byte, error) { return []byte("secret:" + name), nil },
 		Behind:   &Background{},
 		State:    s.state,
@@ -186,6 +186,31 @@ func (b Backend) Call(ctx context.Context, r *policy.CallRequest) (*policy.Fetch
 		return nil, &policy.CallError{Code: contract.CodeUpstreamProtocol, Err: errors.New("the answer is too large")}
 	}
 	return got, nil
+}
+
+// SocketBackend is an upstream that speaks WebSocket: a function answers its
+// handshakes, with a channel, with what it refuses them by, or with an error, which
+// becomes a *policy.CallError. It may be called by several goroutines at once.
+type SocketBackend struct {
+	Backend
+	Shake func(r *policy.OpenRequest) (policy.Channel, *policy.FetchResponse, error)
+}
+
+// Open asks the function.
+func (b SocketBackend) Open(ctx context.Context, r *policy.OpenRequest) (policy.Channel, *policy.FetchResponse, error) {
+	if ctx.Err() != nil {
+		return nil, nil, &policy.CallError{Code: contract.CodeUpstreamTimeout, Err: ctx.Err()}
+	}
+	c, refused, err := b.Shake(r)
+	if err != nil {
+		return nil, nil, &policy.CallError{Code: policy.CodeOf(err), Err: err}
+	}
+	return c, refused, nil
+}
+
+// noSocket refuses every handshake.
+func noSocket(*policy.OpenRequest) (policy.Channel, *policy.FetchResponse, error) {
+	return nil, nil, errors.New("connection refused")
 }
 
 // nobody answers for every upstream.

@@ -50,7 +50,11 @@ func (p *player) serve(t testing.TB, st *Step) *Result {
 	if r.Forwarded {
 		p.forward(t, x, st, r)
 	}
-	p.response(t, x, r)
+	if r.Streamed {
+		r.Status, r.Header, r.Body = e.Resp.Status, list(&e.RespHeader), p.filter(t, x, policy.OnTheResponse, r.Body)
+	} else {
+		p.response(t, x, r)
+	}
 	r.Principal = e.Principal()
 	e.Outcome.Committed, e.Outcome.Status = true, r.Status
 	e.Outcome.Billable = r.Forwarded && e.Resp.Origin != policy.FromEdge
@@ -153,7 +157,7 @@ func (p *player) resume(x *policy.Exchange, r *Result) (status policy.EngineStat
 	if p.short && r.Waited > p.cut {
 		cancel()
 	}
-	b := policy.EngineMayBlock(blocking{ctx})
+	b := policy.EngineMayBlock(blocking{ctx, p.chain, x, r})
 	if !p.elsewhere {
 		return p.chain.EngineResume(b, x)
 	}
@@ -287,13 +291,42 @@ func list(h *policy.EngineHeaders) (out Fields) {
 	return out
 }
 
-// blocking is the right to wait in tests; there is no body to stream.
-type blocking struct{ ctx context.Context }
+// blocking is the right to wait in tests. The request's body is not to be streamed;
+// what is streamed of an answer stands in the result.
+type blocking struct {
+	ctx   context.Context
+	chain *policy.Chain
+	x     *policy.Exchange
+	r     *Result
+}
 
 func (b blocking) Context() context.Context     { return b.ctx }
 func (b blocking) Reader(policy.Side) io.Reader { return strings.NewReader("") }
 
-func (b blocking) Writer(policy.Origin, int) (io.WriteCloser, error) { return nil, io.ErrClosedPipe }
+func (b blocking) Writer(o policy.Origin, status int) (io.WriteCloser, error) {
+	e := policy.EngineOf(b.x)
+	e.Resp.Status, e.Resp.Origin, e.Resp.Length = status, o, -1
+	if b.chain.EngineRespond(b.x) != policy.EngineGo {
+		return nil, io.ErrClosedPipe
+	}
+	b.r.Streamed = true
+	return b, nil
+}
+
+// Write takes what is streamed, as long as the client is there.
+func (b blocking) Write(p []byte) (int, error) {
+	if b.ctx.Err() != nil {
+		return 0, io.ErrClosedPipe
+	}
+	b.r.Body += string(p)
+	return len(p), nil
+}
+
+// Close ends the answer.
+func (b blocking) Close() error {
+	b.r.Whole = b.ctx.Err() == nil
+	return nil
+}
 
 // cutShort plays every step again with its waits cut off at each point: it must
 // neither hang nor panic.

@@ -120,6 +120,8 @@ type Result struct {
 	Driver    string
 	Forwarded bool
 	Rejected  bool
+	Streamed  bool                   // the answer was written through Blocking.Writer
+	Whole     bool                   // and ended
 	Accepted  *policy.EngineAccepted // what the integration does with the WebSocket; nil: nothing
 	Reply     policy.EngineReply
 	Sent      SentRequest

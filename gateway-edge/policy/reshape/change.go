@@ -141,6 +141,9 @@ var stale = func() []policy.Name {
 
 var errNoPlace = errors.New("the body has no place for a field that is to be set")
 
+// Make makes the new body and leaves the exchange as it is. Its error is Apply's.
+func (ch *Change) Make(x *policy.Exchange) ([]byte, error) { return ch.body(x) }
+
 func (ch *Change) body(x *policy.Exchange) ([]byte, error) {
 	switch {
 	case ch.text != nil:
