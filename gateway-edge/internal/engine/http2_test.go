@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -366,10 +367,17 @@ func TestPerAddress(t *testing.T) {
 	s := e.dial()
 	s.ended()
 	_ = held[0].Close()
-	time.Sleep(50 * time.Millisecond)
-	if m := e.once(get("/")); m.status() != 200 {
-		t.Error(m.line)
-	}
+	waitFor(t, func() bool { // the edge sees the end in its own time
+		c, err := net.Dial("tcp", e.addr)
+		must(t, err)
+		defer c.Close()
+		must(t, c.SetDeadline(time.Now().Add(5*time.Second)))
+		if _, err = io.WriteString(c, get("/")); err != nil {
+			return false
+		}
+		line, err := bufio.NewReader(c).ReadString('\n')
+		return err == nil && strings.HasPrefix(line, "HTTP/1.1 200 ")
+	})
 }
 
 // TestUploadsKeepConnections: connections to a backend are used again after
