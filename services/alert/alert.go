@@ -14,6 +14,12 @@ const (
 	KindQuota     = "quota"      // percent of a quota
 	KindNoTraffic = "no_traffic" // fewer requests than a number
 	KindRelease   = "release"    // releases that stopped themselves
+	// KindCertificate watches what callers are shown: days until the first of the
+	// gateway's certificates ends, and whether one can't be renewed.
+	KindCertificate = "certificate"
+	// KindTelemetry watches the organization's telemetry destinations that take what
+	// this gateway does: minutes for which one has failed.
+	KindTelemetry = "telemetry"
 )
 
 // Rule is what an alert watches: its configuration as it is written and stored.
@@ -33,8 +39,8 @@ type Rule struct {
 	Percentile string `json:"percentile,omitempty"`
 	// Quota is consumer, usage_plan or organization, for KindQuota.
 	Quota string `json:"quota,omitempty"`
-	// Threshold fires the alert; below ClearThreshold (for KindNoTraffic: from it
-	// on) it may end.
+	// Threshold fires the alert; below ClearThreshold it may end. For KindNoTraffic
+	// and KindCertificate it is the other way round: what lies below fires.
 	Threshold      float64           `json:"threshold"`
 	ClearThreshold *float64          `json:"clear_threshold,omitempty"`
 	Window         contract.Duration `json:"window,omitempty"`    // that the figure is taken over

@@ -13,9 +13,10 @@ const (
 	evaluateEvery = time.Second      // looks for alerts that are due
 	evaluateClaim = 30 * time.Second // longer than a batch takes
 	evaluateBatch = 50
-	// How often an alert is evaluated: a window moves by minutes, a quota slowly.
+	// How often an alert is evaluated: a window moves by minutes, quotas and
+	// certificates slowly.
 	windowEvery = 10 * time.Second
-	quotaEvery  = time.Minute
+	slowEvery   = time.Minute
 	// settle is how long a worker that has just begun lets usage flow in before
 	// it believes that there was no traffic.
 	settle = 30 * time.Second
@@ -107,8 +108,8 @@ func (e *Evaluator) one(ctx context.Context, a *Alert) error {
 		}
 	}
 	next := windowEvery
-	if a.Rule.Kind == KindQuota || !a.Rule.On() {
-		next = quotaEvery
+	if a.Rule.slow() || !a.Rule.On() {
+		next = slowEvery
 	}
 	_, err := e.Service.store.SaveState(ctx, a, state, now.Add(next), event, notices)
 	return err

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -101,12 +102,18 @@ func describe(r *Rule, f Figure) string {
 		}
 	}
 	switch {
-	case f.Gone != "":
-		return f.Gone
+	case f.Gone != "" || f.Broken != "":
+		return cmp.Or(f.Gone, f.Broken)
 	case r.Kind == KindRelease && f.Subject != "":
 		return f.Subject
 	case r.Kind == KindRelease:
 		return "No release" + what + " stands stopped by its rules any more."
+	case r.Kind == KindCertificate:
+		return describeCertificate(f, value, limit)
+	case r.Kind == KindTelemetry && f.Value == 0:
+		return "Every telemetry destination takes what it gets."
+	case r.Kind == KindTelemetry:
+		return fmt.Sprintf("%s has failed for %s minutes (threshold %s minutes).", f.Subject, value, limit)
 	case r.Kind == KindQuota && f.Subject != "":
 		return fmt.Sprintf("%s has used %s %% of its quota (threshold %s %%).", f.Subject, value, limit)
 	case r.Kind == KindQuota:
@@ -123,6 +130,17 @@ func describe(r *Rule, f Figure) string {
 		whose = "errors"
 	}
 	return fmt.Sprintf("%s %% of the requests%s in the last %s were %s (threshold %s %%).", value, what, window, whose, limit)
+}
+
+// describeCertificate says when a certificate ends.
+func describeCertificate(f Figure, value, limit string) string {
+	switch {
+	case !f.Known:
+		return "There is no certificate left that ends soon."
+	case f.Value <= 0:
+		return fmt.Sprintf("%s has ended %s days ago.", f.Subject, strings.TrimPrefix(value, "-"))
+	}
+	return fmt.Sprintf("%s ends in %s days (threshold %s days).", f.Subject, value, limit)
 }
 
 // Header fields of a webhook.

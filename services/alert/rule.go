@@ -20,6 +20,7 @@ const (
 	maxChannels    = 10
 	maxRecipients  = 20
 	maxDescription = 500
+	maxDays        = 825 // no longer are certificates that browsers accept
 	// MaxAlerts is how many alerts a gateway may have.
 	MaxAlerts = 200
 )
@@ -44,6 +45,14 @@ func (r *Rule) complete() {
 		if r.Threshold == 0 {
 			r.Threshold = 1
 		}
+	case KindCertificate:
+		if r.Threshold == 0 {
+			r.Threshold = 14
+		}
+	case KindTelemetry:
+		if r.Threshold == 0 {
+			r.Threshold = 15
+		}
 	}
 	if r.ClearThreshold == nil {
 		r.ClearThreshold = new(r.clear())
@@ -58,9 +67,6 @@ func (r *Rule) complete() {
 		r.Channels = []Channel{}
 	}
 }
-
-// windowed reports whether the figure is taken over a window.
-func (r *Rule) windowed() bool { return r.Kind != KindQuota && r.Kind != KindRelease }
 
 // check names every bad field at once.
 func (r *Rule) check(g Guard) error {
@@ -79,8 +85,8 @@ func (r *Rule) check(g Guard) error {
 
 // checkKind looks at the fields that belong to some kinds only.
 func (r *Rule) checkKind(bad *contract.FieldErrors) {
-	if !slices.Contains([]string{KindErrorRate, KindLatency, KindQuota, KindNoTraffic, KindRelease}, r.Kind) {
-		bad.Add("/kind", "must be error_rate, latency, quota, no_traffic or release")
+	if !slices.Contains([]string{KindErrorRate, KindLatency, KindQuota, KindNoTraffic, KindRelease, KindCertificate, KindTelemetry}, r.Kind) {
+		bad.Add("/kind", "must be error_rate, latency, quota, no_traffic, release, certificate or telemetry")
 		return
 	}
 	oneOf := func(field, value string, of ...string) {
@@ -122,12 +128,15 @@ func (r *Rule) checkKind(bad *contract.FieldErrors) {
 func (r *Rule) checkBounds(bad *contract.FieldErrors) {
 	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) && v < 1e12 }
 	most := math.Inf(1)
-	if r.Kind == KindErrorRate {
+	switch r.Kind {
+	case KindErrorRate:
 		most = 100
+	case KindCertificate:
+		most = maxDays
 	}
 	if !finite(r.Threshold) || r.Threshold <= 0 || r.Threshold > most {
-		bad.Add("/threshold", "must be above 0 (a rate of errors at most 100 percent)")
-	} else if c := r.clear(); !finite(c) || c < 0 || r.Kind != KindNoTraffic && c > r.Threshold || r.Kind == KindNoTraffic && c < r.Threshold {
+		bad.Add("/threshold", "must be above 0 (a rate of errors at most 100 percent, a certificate at most 825 days)")
+	} else if c := r.clear(); !finite(c) || c < 0 || !r.low() && c > r.Threshold || r.low() && c < r.Threshold {
 		bad.Add("/clear_threshold", "must lie on the good side of the threshold, or be equal to it")
 	}
 	if w := r.Window.Std(); r.windowed() && (w < minWindow || w > maxWindow || w%time.Minute != 0) {
@@ -172,6 +181,19 @@ func (r *Rule) checkChannels(g Guard, bad *contract.FieldErrors) {
 		}
 	}
 }
+
+// windowed reports whether the figure is taken over a window of requests.
+func (r *Rule) windowed() bool {
+	return r.Kind == KindErrorRate || r.Kind == KindLatency || r.Kind == KindNoTraffic
+}
+
+// slow reports whether the figure moves by the hour rather than the minute.
+func (r *Rule) slow() bool {
+	return r.Kind == KindQuota || r.Kind == KindCertificate || r.Kind == KindTelemetry
+}
+
+// low reports whether the rule fires below its threshold.
+func (r *Rule) low() bool { return r.Kind == KindNoTraffic || r.Kind == KindCertificate }
 
 // webhooks reports whether the rule has a webhook, whose notices are signed.
 func (r *Rule) webhooks() bool {

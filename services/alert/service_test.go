@@ -308,12 +308,24 @@ func TestRulesAreChecked(t *testing.T) {
 		"/channels/0/url":  {Kind: alert.KindNoTraffic, Threshold: 5, Channels: hook},
 		"/channels/0/to":   {Kind: alert.KindNoTraffic, Threshold: 5, Channels: []alert.Channel{{Type: "mail"}}},
 		"/channels/0/to/0": {Kind: alert.KindNoTraffic, Threshold: 5, Channels: []alert.Channel{{Type: "mail", To: []string{"Ann <a@b.c>"}}}},
+		"/route":           {Kind: alert.KindCertificate, Threshold: 5, Route: "orders"},
+		"/usage_plan":      {Kind: alert.KindTelemetry, Threshold: 5, UsagePlan: "free"},
 		"/name":            {Name: "no spaces", Kind: alert.KindNoTraffic, Threshold: 5},
 	} {
 		_, err := w.svc.Put(t.Context(), w.org, alert.Put{Gateway: "shop", Name: "x", Rule: r})
 		var e *core.Error
 		if !errors.As(err, &e) || e.Code != core.CodeInvalid || e.Fields[0].Pointer != pointer {
 			t.Errorf("%s: %v", pointer, err)
+		}
+	}
+	for kind, least := range map[string]float64{alert.KindCertificate: 14, alert.KindTelemetry: 15} {
+		_, err := w.svc.Put(t.Context(), w.org, alert.Put{Gateway: "shop", Name: kind, Rule: alert.Rule{Kind: kind, Threshold: 900, ClearThreshold: new(900.0)}})
+		if (core.CodeOf(err) == core.CodeInvalid) != (kind == alert.KindCertificate) {
+			t.Errorf("%s of 900: %v", kind, err)
+		}
+		v, err := w.svc.Put(t.Context(), w.org, alert.Put{Gateway: "shop", Name: kind, Rule: alert.Rule{Kind: kind}})
+		if err != nil || v.Rule.Threshold != least || v.Rule.Window != 0 {
+			t.Errorf("%s: %+v, %v", kind, v, err)
 		}
 	}
 	a := w.put(t, alert.Rule{Kind: alert.KindNoTraffic})

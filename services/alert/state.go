@@ -1,6 +1,9 @@
 package alert
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Statuses of an alert.
 const (
@@ -19,7 +22,7 @@ type State struct {
 	Value     float64
 	HasValue  bool
 	Subject   string // of the figure: the consumer that uses most of its quota
-	Detail    string // why there is no figure
+	Detail    string // why there is no figure, or what fires beside it
 	Evaluated time.Time
 	Seq       int64 // of the last transition
 	Version   int64 // of this row: the writer's condition
@@ -32,13 +35,15 @@ type Figure struct {
 	Subject string //
 	// Gone says that what is watched does not exist any more, and why.
 	Gone string
+	// Broken says what is wrong whatever the value is: the alert fires.
+	Broken string
 }
 
 // Next is the state that follows a reading, and the transition it makes ("" for
 // none). It depends on nothing else, so that two evaluators come to the same.
 func Next(r *Rule, s State, f Figure, now time.Time) (State, string) {
 	n := s
-	n.Evaluated, n.Value, n.HasValue, n.Subject, n.Detail = now, f.Value, f.Known, f.Subject, f.Gone
+	n.Evaluated, n.Value, n.HasValue, n.Subject, n.Detail = now, f.Value, f.Known, f.Subject, cmp.Or(f.Gone, f.Broken)
 	to := func(status string) {
 		if n.Status != status {
 			n.Status, n.Since = status, now
@@ -83,9 +88,11 @@ func Next(r *Rule, s State, f Figure, now time.Time) (State, string) {
 // over reports whether a figure fires the alert.
 func (r *Rule) over(f Figure) bool {
 	switch {
+	case f.Broken != "":
+		return true
 	case !f.Known:
 		return false
-	case r.Kind == KindNoTraffic:
+	case r.low():
 		return f.Value < r.Threshold
 	}
 	return f.Value >= r.Threshold
@@ -95,9 +102,11 @@ func (r *Rule) over(f Figure) bool {
 // anything about errors or latency are no reason to go on firing.
 func (r *Rule) under(f Figure) bool {
 	switch {
+	case f.Broken != "":
+		return false
 	case !f.Known:
 		return r.Kind != KindNoTraffic
-	case r.Kind == KindNoTraffic:
+	case r.low():
 		return f.Value >= r.clear()
 	}
 	return f.Value < r.clear()
@@ -108,7 +117,7 @@ func (r *Rule) clear() float64 {
 	switch {
 	case r.ClearThreshold != nil:
 		return *r.ClearThreshold
-	case r.Kind == KindNoTraffic:
+	case r.low():
 		return r.Threshold
 	}
 	return r.Threshold * 0.9

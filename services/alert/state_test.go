@@ -44,6 +44,9 @@ func TestNext(t *testing.T) {
 	off := rate
 	off.Enabled = new(false)
 	gone := alert.Figure{Gone: "deleted"}
+	ends := alert.Rule{Kind: alert.KindCertificate, Threshold: 14}
+	broken := alert.Figure{Value: 60, Known: true, Broken: "can't be renewed"}
+	shipping := alert.Rule{Kind: alert.KindTelemetry, Threshold: 15}
 	for name, c := range map[string]struct {
 		rule alert.Rule
 		in   []alert.Figure
@@ -62,6 +65,11 @@ func TestNext(t *testing.T) {
 		"not knowing does not end silence":  {silent, values(4, -1, 4), "firing@0 firing"},
 		"what is gone is over":              {rate, append(values(11), gone, gone), "firing@0 resolved@1 unknown"},
 		"what comes back may fire again":    {rate, append(append(values(11), gone), values(11)...), "firing@0 resolved@1 firing@2 firing"},
+		"a certificate that ends":           {ends, values(15, 13.9, 13, 90), "firing@1 resolved@3 ok"},
+		"a renewal that fails":              {ends, append(append(values(60), broken, broken), values(60)...), "firing@1 resolved@3 ok"},
+		"a first order that fails":          {ends, []alert.Figure{{Broken: "no certificate"}, {}}, "firing@0 resolved@1 ok"},
+		"no certificate at all":             {ends, []alert.Figure{{}, {}}, "ok"},
+		"a destination that fails":          {shipping, values(0, 14, 16, 0), "firing@2 resolved@3 ok"},
 		"switched off":                      {off, values(50), "disabled"},
 		"a threshold of its own to clear":   {alert.Rule{Kind: alert.KindLatency, Threshold: 100, ClearThreshold: new(50.0)}, values(100, 60, 49), "firing@0 resolved@2 ok"},
 		"thresholds at the same place hold": {alert.Rule{Kind: alert.KindQuota, Threshold: 80, ClearThreshold: new(80.0)}, values(80, 79.9, 80), "firing@0 resolved@1 firing@2 firing"},

@@ -56,6 +56,10 @@ func (f figures) Read(ctx context.Context, a *alert.Alert, now time.Time) (alert
 		out, err = f.quota(ctx, a, now)
 	case alert.KindRelease:
 		out, err = f.releases(ctx, a)
+	case alert.KindCertificate:
+		out, err = f.certificate(ctx, a, now)
+	case alert.KindTelemetry:
+		out, err = f.telemetry(ctx, a, now)
 	default:
 		out, err = f.window(ctx, a, now)
 	}

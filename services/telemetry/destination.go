@@ -65,9 +65,9 @@ type Destination struct {
 	// Waiting is how many access log records are still to be dealt with, at most
 	// 100,000; only what List and Get return has it.
 	Waiting   int64
-	Revision     uint64
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	Revision  uint64
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // State is what came of sending.
@@ -87,8 +87,10 @@ type State struct {
 	Error       string
 	StatusCode  int
 	Failures    int
-	Sent        int64 // records and traces' requests that were taken
-	Dropped     int64 // that were skipped
+	// FailingSince is when the first of those was; zero: there are none.
+	FailingSince time.Time
+	Sent         int64 // records and traces' requests that were taken
+	Dropped      int64 // that were skipped
 }
 
 // How a destination does.

@@ -114,8 +114,10 @@ func (p *Shipper) one(ctx context.Context, d *Destination) error {
 func (p *Shipper) note(d *Destination, e *otlp.Error) time.Duration {
 	st := &d.State
 	p.failed.Add(1)
-	st.Failures++
 	st.LastFailure = p.Service.clock()
+	if st.Failures++; st.FailingSince.IsZero() {
+		st.FailingSince = st.LastFailure
+	}
 	st.Error, st.StatusCode = told(e)
 	return max(min(longPause, firstPause<<min(st.Failures-1, 10)), e.After)
 }
@@ -216,7 +218,7 @@ func (p *Shipper) send(ctx context.Context, d *Destination, list []Record, names
 }
 
 func (p *Shipper) succeeded(st *State) {
-	st.LastSuccess, st.Failures = p.Service.clock(), 0
+	st.LastSuccess, st.Failures, st.FailingSince = p.Service.clock(), 0, time.Time{}
 }
 
 // metrics sends the day's totals.

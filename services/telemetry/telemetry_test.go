@@ -296,11 +296,17 @@ func TestShipAgain(t *testing.T) {
 		if d, err := w.svc.Get(t.Context(), w.org, "out"); err != nil || d.Waiting != 3 {
 			t.Errorf("%+v wait, %v", d, err)
 		}
+		if name, since, err := w.svc.Failing(t.Context(), w.org, w.gw.ID, "shop"); err != nil || name != "out" || since.After(st.LastFailure) || w.clock().Sub(since) > time.Minute {
+			t.Errorf("failing: %s %s %v", name, since, err)
+		}
 		batch := r.header.Get("Tollgate-Batch")
 		r.status = 0
 		w.turns(10, time.Minute)
 		if st, status := w.state("out"); status != telemetry.StatusOK || st.Sent != 3 || len(r.bodies) != 1 || r.header.Get("Tollgate-Batch") != batch {
 			t.Errorf("%s %+v, %d bodies", status, st, len(r.bodies))
+		}
+		if name, _, err := w.svc.Failing(t.Context(), w.org, w.gw.ID, "shop"); err != nil || name != "" {
+			t.Errorf("still failing: %s %v", name, err)
 		}
 		if l, err := w.svc.List(t.Context(), w.org, core.Listing{}); err != nil || len(l.Items) != 1 || l.Items[0].Waiting != 0 {
 			t.Errorf("%+v %v", l, err)

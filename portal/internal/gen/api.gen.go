@@ -40,16 +40,20 @@ func (e AlertErrors) Valid() bool {
 
 // Defines values for AlertKind.
 const (
-	AlertKindErrorRate AlertKind = "error_rate"
-	AlertKindLatency   AlertKind = "latency"
-	AlertKindNoTraffic AlertKind = "no_traffic"
-	AlertKindQuota     AlertKind = "quota"
-	AlertKindRelease   AlertKind = "release"
+	AlertKindCertificate AlertKind = "certificate"
+	AlertKindErrorRate   AlertKind = "error_rate"
+	AlertKindLatency     AlertKind = "latency"
+	AlertKindNoTraffic   AlertKind = "no_traffic"
+	AlertKindQuota       AlertKind = "quota"
+	AlertKindRelease     AlertKind = "release"
+	AlertKindTelemetry   AlertKind = "telemetry"
 )
 
 // Valid indicates whether the value is a known member of the AlertKind enum.
 func (e AlertKind) Valid() bool {
 	switch e {
+	case AlertKindCertificate:
+		return true
 	case AlertKindErrorRate:
 		return true
 	case AlertKindLatency:
@@ -59,6 +63,8 @@ func (e AlertKind) Valid() bool {
 	case AlertKindQuota:
 		return true
 	case AlertKindRelease:
+		return true
+	case AlertKindTelemetry:
 		return true
 	default:
 		return false
@@ -247,16 +253,20 @@ func (e AlertInputErrors) Valid() bool {
 
 // Defines values for AlertInputKind.
 const (
-	AlertInputKindErrorRate AlertInputKind = "error_rate"
-	AlertInputKindLatency   AlertInputKind = "latency"
-	AlertInputKindNoTraffic AlertInputKind = "no_traffic"
-	AlertInputKindQuota     AlertInputKind = "quota"
-	AlertInputKindRelease   AlertInputKind = "release"
+	AlertInputKindCertificate AlertInputKind = "certificate"
+	AlertInputKindErrorRate   AlertInputKind = "error_rate"
+	AlertInputKindLatency     AlertInputKind = "latency"
+	AlertInputKindNoTraffic   AlertInputKind = "no_traffic"
+	AlertInputKindQuota       AlertInputKind = "quota"
+	AlertInputKindRelease     AlertInputKind = "release"
+	AlertInputKindTelemetry   AlertInputKind = "telemetry"
 )
 
 // Valid indicates whether the value is a known member of the AlertInputKind enum.
 func (e AlertInputKind) Valid() bool {
 	switch e {
+	case AlertInputKindCertificate:
+		return true
 	case AlertInputKindErrorRate:
 		return true
 	case AlertInputKindLatency:
@@ -266,6 +276,8 @@ func (e AlertInputKind) Valid() bool {
 	case AlertInputKindQuota:
 		return true
 	case AlertInputKindRelease:
+		return true
+	case AlertInputKindTelemetry:
 		return true
 	default:
 		return false
@@ -2534,7 +2546,7 @@ type Alert struct {
 	// Example: 5m
 	ClearFor *string `json:"clear_for,omitempty"`
 
-	// ClearThreshold May end below it (no_traffic: from it on); default 90 % of the threshold
+	// ClearThreshold May end below it; default 90 % of the threshold. no_traffic and certificate: from it on; default the threshold
 	ClearThreshold float64 `json:"clear_threshold"`
 
 	// Consumer Only this consumer; not for latency
@@ -2552,7 +2564,7 @@ type Alert struct {
 	For *string `json:"for,omitempty"`
 	ID  string  `json:"id"`
 
-	// Kind `release` fires when a release stops itself, until it begins anew or is gone
+	// Kind `release` fires when a release stops itself, until it begins anew or is gone. `certificate`: days until the first of the gateway's certificates ends; fires too when one, or a domain, can't be renewed. `telemetry`: minutes for which a telemetry destination has failed
 	Kind AlertKind `json:"kind"`
 
 	// Latency Whose time; default upstream
@@ -2579,7 +2591,7 @@ type Alert struct {
 	SigningSecret *string    `json:"signing_secret,omitempty"`
 	State         AlertState `json:"state"`
 
-	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request); release counts stopped releases (default 1)
+	// Threshold Fires from here on: percent of requests or of a quota, milliseconds, minutes (telemetry: default 15); no_traffic (default 1 request) and certificate (default 14 days) fire below it; release counts stopped releases (default 1)
 	Threshold float64   `json:"threshold"`
 	UpdatedAt time.Time `json:"updated_at"`
 
@@ -2595,7 +2607,7 @@ type Alert struct {
 // AlertErrors Whose errors an error rate counts; default all
 type AlertErrors string
 
-// AlertKind `release` fires when a release stops itself, until it begins anew or is gone
+// AlertKind `release` fires when a release stops itself, until it begins anew or is gone. `certificate`: days until the first of the gateway's certificates ends; fires too when one, or a domain, can't be renewed. `telemetry`: minutes for which a telemetry destination has failed
 type AlertKind string
 
 // AlertLatency Whose time; default upstream
@@ -2689,7 +2701,7 @@ type AlertInput struct {
 	// Example: 5m
 	ClearFor *string `json:"clear_for,omitempty"`
 
-	// ClearThreshold May end below it (no_traffic: from it on); default 90 % of the threshold
+	// ClearThreshold May end below it; default 90 % of the threshold. no_traffic and certificate: from it on; default the threshold
 	ClearThreshold *float64 `json:"clear_threshold,omitempty"`
 
 	// Consumer Only this consumer; not for latency
@@ -2705,7 +2717,7 @@ type AlertInput struct {
 	// Example: 2m
 	For *string `json:"for,omitempty"`
 
-	// Kind `release` fires when a release stops itself, until it begins anew or is gone
+	// Kind `release` fires when a release stops itself, until it begins anew or is gone. `certificate`: days until the first of the gateway's certificates ends; fires too when one, or a domain, can't be renewed. `telemetry`: minutes for which a telemetry destination has failed
 	Kind AlertInputKind `json:"kind"`
 
 	// Latency Whose time; default upstream
@@ -2728,7 +2740,7 @@ type AlertInput struct {
 	// Route Only this route; not for quotas
 	Route *string `json:"route,omitempty"`
 
-	// Threshold Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request); release counts stopped releases (default 1)
+	// Threshold Fires from here on: percent of requests or of a quota, milliseconds, minutes (telemetry: default 15); no_traffic (default 1 request) and certificate (default 14 days) fire below it; release counts stopped releases (default 1)
 	Threshold *float64 `json:"threshold,omitempty"`
 
 	// UsagePlan Whose consumers are watched, where `quota` is `usage_plan`
@@ -2743,7 +2755,7 @@ type AlertInput struct {
 // AlertInputErrors Whose errors an error rate counts; default all
 type AlertInputErrors string
 
-// AlertInputKind `release` fires when a release stops itself, until it begins anew or is gone
+// AlertInputKind `release` fires when a release stops itself, until it begins anew or is gone. `certificate`: days until the first of the gateway's certificates ends; fires too when one, or a domain, can't be renewed. `telemetry`: minutes for which a telemetry destination has failed
 type AlertInputKind string
 
 // AlertInputLatency Whose time; default upstream
@@ -2773,7 +2785,7 @@ type AlertState struct {
 	// Status `clearing` still fires; `unknown`: what is watched is gone
 	Status AlertStateStatus `json:"status"`
 
-	// Subject Whose quota it is that is used most
+	// Subject Whose quota is used most, or which certificate or destination it is
 	Subject *string `json:"subject,omitempty"`
 
 	// Value None where there is too little to say
@@ -5593,6 +5605,9 @@ type TelemetryState struct {
 
 	// Error Of the last failure
 	Error *string `json:"error,omitempty"`
+
+	// FailingSince When the first of those was
+	FailingSince *time.Time `json:"failing_since,omitempty"`
 
 	// Failures In a row
 	Failures    int        `json:"failures"`

@@ -23,7 +23,7 @@ func toTelemetryDestination(d *telemetry.Destination) (gen.TelemetryDestination,
 	st := &d.State
 	out.State = gen.TelemetryState{
 		Status: gen.TelemetryStateStatus(d.Status()), LastSuccess: instant(st.LastSuccess), LastFailure: instant(st.LastFailure),
-		Error: optional(st.Error), Failures: st.Failures, Sent: st.Sent, Dropped: st.Dropped,
+		Error: optional(st.Error), Failures: st.Failures, FailingSince: instant(st.FailingSince), Sent: st.Sent, Dropped: st.Dropped,
 	}
 	if st.StatusCode != 0 {
 		out.State.StatusCode = &st.StatusCode

@@ -28,17 +28,18 @@ type destinationRow struct {
 	UpdatedAt      int64 `gorm:"autoUpdateTime:false"`
 
 	// Joined, never written.
-	Position    int64  `gorm:"->"`
-	Horizon     int64  `gorm:"->"`
-	HorizonAt   int64  `gorm:"->"`
-	MetricsAt   int64  `gorm:"->"`
-	LastSuccess int64  `gorm:"->"`
-	LastFailure int64  `gorm:"->"`
-	Error       string `gorm:"->"`
-	StatusCode  int    `gorm:"->"`
-	Failures    int    `gorm:"->"`
-	Sent        int64  `gorm:"->"`
-	Dropped     int64  `gorm:"->"`
+	Position     int64  `gorm:"->"`
+	Horizon      int64  `gorm:"->"`
+	HorizonAt    int64  `gorm:"->"`
+	MetricsAt    int64  `gorm:"->"`
+	LastSuccess  int64  `gorm:"->"`
+	LastFailure  int64  `gorm:"->"`
+	Error        string `gorm:"->"`
+	StatusCode   int    `gorm:"->"`
+	Failures     int    `gorm:"->"`
+	FailingSince int64  `gorm:"->"`
+	Sent         int64  `gorm:"->"`
+	Dropped      int64  `gorm:"->"`
 }
 
 func (destinationRow) TableName() string { return "telemetry_destinations" }
@@ -50,7 +51,7 @@ func (r *destinationRow) domain() (telemetry.Destination, error) {
 		State: telemetry.State{
 			Position: r.Position, Horizon: r.Horizon, HorizonAt: core.FromMillis(r.HorizonAt), MetricsAt: core.FromMillis(r.MetricsAt),
 			LastSuccess: core.FromMillis(r.LastSuccess), LastFailure: core.FromMillis(r.LastFailure), Error: r.Error, StatusCode: r.StatusCode,
-			Failures: r.Failures, Sent: r.Sent, Dropped: r.Dropped,
+			Failures: r.Failures, FailingSince: core.FromMillis(r.FailingSince), Sent: r.Sent, Dropped: r.Dropped,
 		},
 	}
 	if err := json.Unmarshal([]byte(r.Document), &d.Spec); err != nil {
@@ -63,7 +64,7 @@ func (r *destinationRow) domain() (telemetry.Destination, error) {
 // destinations selects destinations with their states.
 func destinations(db *gorm.DB) *gorm.DB {
 	return db.Table("telemetry_destinations").Select(`telemetry_destinations.*, s.position, s.horizon, s.horizon_at, s.metrics_at,
-		s.last_success, s.last_failure, s.error, s.status_code, s.failures, s.sent, s.dropped`).
+		s.last_success, s.last_failure, s.error, s.status_code, s.failures, s.failing_since, s.sent, s.dropped`).
 		Joins("JOIN telemetry_states s ON s.destination_id = telemetry_destinations.id")
 }
 
@@ -138,7 +139,7 @@ func (s Telemetry) SaveState(ctx context.Context, id string, st *telemetry.State
 		return t.Table("telemetry_states").Where("destination_id = ?", id).Updates(map[string]any{
 			"next_at": core.Millis(next), "position": st.Position, "horizon": st.Horizon, "horizon_at": core.Millis(st.HorizonAt),
 			"metrics_at": core.Millis(st.MetricsAt), "last_success": core.Millis(st.LastSuccess), "last_failure": core.Millis(st.LastFailure),
-			"error": clean(st.Error), "status_code": st.StatusCode, "failures": st.Failures, "sent": st.Sent, "dropped": st.Dropped,
+			"error": clean(st.Error), "status_code": st.StatusCode, "failures": st.Failures, "failing_since": core.Millis(st.FailingSince), "sent": st.Sent, "dropped": st.Dropped,
 		}).Error
 	})
 }

@@ -5372,10 +5372,10 @@ export interface components {
             /** @default true */
             enabled: boolean;
             /**
-             * @description `release` fires when a release stops itself, until it begins anew or is gone
+             * @description `release` fires when a release stops itself, until it begins anew or is gone. `certificate`: days until the first of the gateway's certificates ends; fires too when one, or a domain, can't be renewed. `telemetry`: minutes for which a telemetry destination has failed
              * @enum {string}
              */
-            kind: "error_rate" | "latency" | "quota" | "no_traffic" | "release";
+            kind: "error_rate" | "latency" | "quota" | "no_traffic" | "release" | "certificate" | "telemetry";
             /** @description Only this route; not for quotas */
             route?: string;
             /** @description Only this consumer; not for latency */
@@ -5404,12 +5404,12 @@ export interface components {
             quota?: "consumer" | "usage_plan" | "organization";
             /**
              * Format: double
-             * @description Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request); release counts stopped releases (default 1)
+             * @description Fires from here on: percent of requests or of a quota, milliseconds, minutes (telemetry: default 15); no_traffic (default 1 request) and certificate (default 14 days) fire below it; release counts stopped releases (default 1)
              */
             threshold?: number;
             /**
              * Format: double
-             * @description May end below it (no_traffic: from it on); default 90 % of the threshold
+             * @description May end below it; default 90 % of the threshold. no_traffic and certificate: from it on; default the threshold
              */
             clear_threshold?: number;
             /**
@@ -5447,7 +5447,7 @@ export interface components {
              * @description None where there is too little to say
              */
             value?: number;
-            /** @description Whose quota it is that is used most */
+            /** @description Whose quota is used most, or which certificate or destination it is */
             subject?: string;
             detail?: string;
             /** Format: date-time */
@@ -5459,10 +5459,10 @@ export interface components {
             /** @default true */
             enabled: boolean;
             /**
-             * @description `release` fires when a release stops itself, until it begins anew or is gone
+             * @description `release` fires when a release stops itself, until it begins anew or is gone. `certificate`: days until the first of the gateway's certificates ends; fires too when one, or a domain, can't be renewed. `telemetry`: minutes for which a telemetry destination has failed
              * @enum {string}
              */
-            kind: "error_rate" | "latency" | "quota" | "no_traffic" | "release";
+            kind: "error_rate" | "latency" | "quota" | "no_traffic" | "release" | "certificate" | "telemetry";
             /** @description Only this route; not for quotas */
             route?: string;
             /** @description Only this consumer; not for latency */
@@ -5491,12 +5491,12 @@ export interface components {
             quota?: "consumer" | "usage_plan" | "organization";
             /**
              * Format: double
-             * @description Fires from here on: percent of requests or of a quota, milliseconds; no_traffic fires below it (default 1 request); release counts stopped releases (default 1)
+             * @description Fires from here on: percent of requests or of a quota, milliseconds, minutes (telemetry: default 15); no_traffic (default 1 request) and certificate (default 14 days) fire below it; release counts stopped releases (default 1)
              */
             threshold: number;
             /**
              * Format: double
-             * @description May end below it (no_traffic: from it on); default 90 % of the threshold
+             * @description May end below it; default 90 % of the threshold. no_traffic and certificate: from it on; default the threshold
              */
             clear_threshold: number;
             /**
@@ -5676,6 +5676,11 @@ export interface components {
             status_code?: number;
             /** @description In a row */
             failures: number;
+            /**
+             * Format: date-time
+             * @description When the first of those was
+             */
+            failing_since?: string;
             /**
              * Format: int64
              * @description Access log records that are still to be dealt with, at most 100,000; not in answers to changes

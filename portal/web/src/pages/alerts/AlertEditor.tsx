@@ -8,7 +8,7 @@ import classes from './Alerts.module.css';
 import { ChannelFields } from './ChannelFields';
 import { thresholds, type AlertForm } from './form';
 import { PickName } from './PickName';
-import { durationWords, kindNames, type Kind } from './words';
+import { durationWords, kindNames, low, windowed, type Kind } from './words';
 
 export interface AlertEditorProps {
   gateway: string;
@@ -24,7 +24,11 @@ export interface AlertEditorProps {
   disabled?: boolean;
 }
 
-const units: Record<Kind, string> = { error_rate: 'percent of the requests', latency: 'milliseconds', quota: 'percent of the quota', no_traffic: 'requests', release: 'releases' };
+const units: Record<Kind, string> = {
+  error_rate: 'percent of the requests', latency: 'milliseconds', quota: 'percent of the quota', no_traffic: 'requests', release: 'releases', certificate: 'days left', telemetry: 'minutes',
+};
+
+const suffixes: Partial<Record<Kind, string>> = { error_rate: '%', latency: ' ms', quota: '%' };
 
 /** The fields of an alert, beside what it would have seen lately. */
 export function AlertEditor({ gateway, form, problem, rest, busy, submit, action, named = false, disabled = false }: AlertEditorProps) {
@@ -108,7 +112,7 @@ function Watched({ gateway, form }: FormProps & { gateway: string }) {
           {...form.getInputProps('quota')}
         />
       ) : null}
-      {kind !== 'quota' ? <PickName {...pick('route')} of="routes" label="Route" placeholder="All routes" /> : null}
+      {windowed(kind) || kind === 'release' ? <PickName {...pick('route')} of="routes" label="Route" placeholder="All routes" /> : null}
       {kind === 'error_rate' || kind === 'no_traffic' || quota === 'consumer' && kind === 'quota' ? (
         <PickName {...pick('consumer')} of="consumers" label="Consumer" placeholder={kind === 'quota' ? 'Choose one' : 'All consumers'} required={kind === 'quota'} />
       ) : null}
@@ -129,14 +133,14 @@ function Bounds({ form }: FormProps) {
         When it fires
       </Title>
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
-        <NumberInput label={kind === 'no_traffic' ? 'Fewer than' : 'Threshold'} suffix={kind === 'no_traffic' ? '' : kind === 'latency' ? ' ms' : '%'} description={units[kind]} min={0} {...form.getInputProps('threshold')} />
+        <NumberInput label={low(kind) ? 'Fewer than' : 'Threshold'} suffix={suffixes[kind] ?? ''} description={units[kind]} min={0} {...form.getInputProps('threshold')} />
         <NumberInput
           label="Ends at"
-          description={kind === 'no_traffic' ? 'So many again; empty: the same' : 'And below; empty: 90% of the threshold'}
+          description={low(kind) ? 'So many again; empty: the same' : 'And below; empty: 90% of the threshold'}
           min={0}
           {...form.getInputProps('clear_threshold')}
         />
-        {kind !== 'quota' ? <Select label="Window" description="The figure is taken over it" allowDeselect={false} data={spans(window, ['1m', '5m', '10m', '15m', '30m', '1h', '6h', '24h'])} {...form.getInputProps('window')} /> : null}
+        {windowed(kind) ? <Select label="Window" description="The figure is taken over it" allowDeselect={false} data={spans(window, ['1m', '5m', '10m', '15m', '30m', '1h', '6h', '24h'])} {...form.getInputProps('window')} /> : null}
         {kind === 'error_rate' || kind === 'latency' ? <NumberInput label="Least requests" description="Fewer in the window say nothing" min={1} allowDecimal={false} {...form.getInputProps('min_requests')} /> : null}
         <Select label="Must last" description="Before it fires" allowDeselect={false} data={spans(lasting, ['0s', '1m', '2m', '5m', '10m', '30m', '1h'])} {...form.getInputProps('for')} />
         <Select label="Must be fine for" description="Before it ends" allowDeselect={false} data={spans(clear_for, ['0s', '1m', '2m', '5m', '10m', '30m', '1h'])} {...form.getInputProps('clear_for')} />

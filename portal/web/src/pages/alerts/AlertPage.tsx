@@ -93,6 +93,7 @@ function State({ alert }: { alert: Alert }) {
             )}
           </Text>
         ) : null}
+        {state.detail ? <Text>{state.detail}</Text> : null}
         {state.evaluated_at ? (
           <Text c="dimmed" size="sm">
             looked at <Time at={state.evaluated_at} />

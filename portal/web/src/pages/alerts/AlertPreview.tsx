@@ -8,7 +8,15 @@ import { rangeOf } from '@/ui/range';
 import { asReport } from '../analytics/series';
 import { inputOf, type AlertForm } from './form';
 import { chartPoints, crossings, figures } from './preview';
-import { durationWords, kindNames, ruleWords, valueWords } from './words';
+import { durationWords, kindNames, ruleWords, valueWords, windowed, type Kind } from './words';
+
+/** What is to be known of figures that no chart shows. */
+const notes: Partial<Record<Kind, string>> = {
+  quota: 'The use of a quota only rises within its period, so the alert fires once a period at most. It ends when the next period begins.',
+  certificate:
+    'All that callers are shown is watched: uploaded certificates, and those that are issued by themselves once their renewal is overdue. The alert fires too when two orders of a certificate have failed in a row, and when the DNS record of a domain is gone.',
+  telemetry: 'All telemetry destinations of the organization are watched that take what this gateway does. The figure is how long the one that fails longest has taken nothing.',
+};
 
 /** What the rule would have seen in the last hours, with its threshold across. */
 export function AlertPreview({ gateway, form }: { gateway: string; form: AlertForm }) {
@@ -23,17 +31,18 @@ export function AlertPreview({ gateway, form }: { gateway: string; form: AlertFo
         query: {
           ...rangeOf({}, '6h'),
           interval: 'minute',
-          ...(route && rule.kind !== 'quota' ? { route } : {}),
-          ...(consumer && rule.kind !== 'latency' && rule.kind !== 'quota' ? { consumer } : {}),
+          ...(route && windowed(rule.kind) ? { route } : {}),
+          ...(consumer && rule.kind !== 'latency' && windowed(rule.kind) ? { consumer } : {}),
         },
       },
     },
-    { ...steady, select: asReport, enabled: rule.kind !== 'quota' && rule.kind !== 'release' },
+    { ...steady, select: asReport, enabled: windowed(rule.kind) },
   );
-  if (rule.kind === 'quota') {
+  const plain = notes[rule.kind];
+  if (plain) {
     return (
       <Text size="sm" c="dimmed">
-        The use of a quota only rises within its period, so the alert fires once a period at most. It ends when the next period begins.
+        {plain}
       </Text>
     );
   }

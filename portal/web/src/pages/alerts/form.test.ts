@@ -16,6 +16,10 @@ describe('the alert editor', () => {
     expect(body).not.toHaveProperty('consumer');
     expect(body).not.toHaveProperty('window');
   });
+  it('has no window where the figure is not taken over one', () => {
+    const body = inputOf({ ...formOf(), name: 'ends', kind: 'certificate', threshold: 14, route: 'left over', consumer: 'left over' });
+    expect(JSON.parse(JSON.stringify(body))).toEqual({ name: 'ends', enabled: true, kind: 'certificate', threshold: 14, for: '0s', clear_for: '1m', channels: [{ type: 'mail', to: [] }] });
+  });
   it('comes back from an alert that is there', () => {
     const form = formOf({
       id: 'alt_1', name: 'a', enabled: false, kind: 'error_rate', errors: 'edge', threshold: 2, clear_threshold: 1, window: '10m', for: '1m', clear_for: '2m', min_requests: 5,

@@ -1,4 +1,4 @@
-import type { Alert, AlertInput, Kind } from './words';
+import { windowed, type Alert, type AlertInput, type Kind } from './words';
 
 type Channel = NonNullable<AlertInput['channels']>[number];
 
@@ -24,7 +24,7 @@ export interface AlertForm extends Record<string, unknown> {
   channels: { type: 'mail' | 'webhook'; to: string[]; url: string }[];
 }
 
-export const thresholds: Record<Kind, number> = { error_rate: 5, latency: 500, quota: 80, no_traffic: 1, release: 1 };
+export const thresholds: Record<Kind, number> = { error_rate: 5, latency: 500, quota: 80, no_traffic: 1, release: 1, certificate: 14, telemetry: 15 };
 
 /** A new alert, or one that is there. */
 export function formOf(alert?: Alert, mail = ''): AlertForm {
@@ -56,7 +56,7 @@ const numberOf = (value: number | string): number | undefined => (value === '' ?
 export function inputOf(form: AlertForm): AlertInput & { threshold: number } {
   const { kind } = form;
   const clear = numberOf(form.clear_threshold);
-  const timed = kind !== 'quota' && kind !== 'release';
+  const timed = windowed(kind);
   const rated = kind === 'error_rate' || kind === 'latency';
   const optional = (value: string) => (value === '' ? undefined : value);
   return {
@@ -66,7 +66,7 @@ export function inputOf(form: AlertForm): AlertInput & { threshold: number } {
     kind,
     threshold: numberOf(form.threshold) ?? 0,
     ...(clear === undefined ? {} : { clear_threshold: clear }),
-    ...(kind !== 'quota' ? { route: optional(form.route) } : {}),
+    ...(timed || kind === 'release' ? { route: optional(form.route) } : {}),
     ...(timed ? { window: form.window } : {}),
     ...(kind === 'error_rate' || kind === 'no_traffic' ? { consumer: optional(form.consumer) } : {}),
     ...(rated ? { min_requests: numberOf(form.min_requests) } : {}),

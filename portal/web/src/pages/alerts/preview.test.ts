@@ -58,6 +58,12 @@ describe('an alert in words', () => {
     expect(ruleWords({ kind: 'no_traffic', threshold: 1, consumer: 'acme' })).toBe('Fewer than 1 request of consumer acme within 5 minutes');
     expect(ruleWords({ kind: 'quota', threshold: 80, quota: 'usage_plan', usage_plan: 'free' })).toBe('A consumer of the usage plan free has used 80% or more of the quota');
   });
+  it('says what is watched without a window', () => {
+    expect(ruleWords({ kind: 'certificate', threshold: 14 })).toBe('A certificate ends in fewer than 14 days, or a certificate or domain can’t be renewed');
+    expect(ruleWords({ kind: 'telemetry', threshold: 15 })).toBe('A telemetry destination has failed for 15 minutes');
+    expect([valueWords('certificate', 1), valueWords('certificate', -2.5), valueWords('telemetry', 20)]).toEqual(['1 day', '-2.5 days', '20 minutes']);
+    expect([over({ kind: 'certificate', threshold: 14 }, 13), over({ kind: 'certificate', threshold: 14 }, 14), figures(points({ requests: 1 }), { kind: 'telemetry', threshold: 1 })]).toEqual([true, false, [null]]);
+  });
   it('tells figures in their unit', () => {
     expect([valueWords('latency', 0.275), valueWords('error_rate', 12.5), valueWords('no_traffic', 1)]).toEqual(['0.275 ms', '12.5%', '1 request']);
   });

@@ -1,13 +1,13 @@
 import type { Schemas } from '@/api/client';
 import type { ChartPoint } from '@/ui/charts/TimeChart';
-import { secondsOf, type AlertInput } from './words';
+import { low, secondsOf, windowed, type AlertInput } from './words';
 
 type UsagePoint = Schemas['UsagePoint'];
 export type Rule = Pick<AlertInput, 'kind' | 'errors' | 'latency' | 'percentile' | 'window' | 'min_requests'> & { threshold: number };
 
 /** The figure that each moment would have had, over the window that ends with it; null where it is not known. */
 export function figures(points: UsagePoint[], rule: Rule): (number | null)[] {
-  if (rule.kind === 'quota' || rule.kind === 'release') return points.map(() => null);
+  if (!windowed(rule.kind)) return points.map(() => null);
   if (rule.kind === 'latency') return points.map((p) => latency(p, rule));
   const width = Math.max(1, Math.round(secondsOf(rule.window ?? '5m') / 60));
   let requests = 0;
@@ -34,7 +34,7 @@ function latency(point: UsagePoint, rule: Rule): number | null {
 }
 
 /** Whether a figure is on the bad side of the threshold. */
-export const over = (rule: Rule, value: number): boolean => (rule.kind === 'no_traffic' ? value < rule.threshold : value >= rule.threshold);
+export const over = (rule: Rule, value: number): boolean => (low(rule.kind) ? value < rule.threshold : value >= rule.threshold);
 
 /** How often the rule would have gone over its threshold. */
 export function crossings(rule: Rule, values: readonly (number | null)[]): number {

@@ -6,7 +6,9 @@ export type AlertInput = Schemas['AlertInput'];
 export type Kind = AlertInput['kind'];
 export type Status = Alert['state']['status'];
 
-export const kindNames: Record<Kind, string> = { error_rate: 'Error rate', latency: 'Latency', quota: 'Quota used', no_traffic: 'No traffic', release: 'Release stopped' };
+export const kindNames: Record<Kind, string> = {
+  error_rate: 'Error rate', latency: 'Latency', quota: 'Quota used', no_traffic: 'No traffic', release: 'Release stopped', certificate: 'Certificates', telemetry: 'Telemetry',
+};
 
 const states: Record<Status, { label: string; dot: DotState }> = {
   ok: { label: 'Fine', dot: 'good' },
@@ -16,6 +18,12 @@ const states: Record<Status, { label: string; dot: DotState }> = {
   unknown: { label: 'Can’t be told', dot: 'idle' },
   disabled: { label: 'Switched off', dot: 'idle' },
 };
+
+/** Kinds whose figure is taken over a window of requests. */
+export const windowed = (kind: Kind): boolean => kind === 'error_rate' || kind === 'latency' || kind === 'no_traffic';
+
+/** Kinds that fire below their threshold. */
+export const low = (kind: Kind): boolean => kind === 'no_traffic' || kind === 'certificate';
 
 /** A status in words, with the dot that goes with it. */
 export const statusOf = (status: Status): { label: string; dot: DotState } => states[status];
@@ -45,6 +53,8 @@ export function valueWords(kind: Kind, value: number): string {
   if (kind === 'latency') return `${number(value)} ms`;
   if (kind === 'release') return value === 0 ? 'none stopped' : `${number(value)} stopped`;
   if (kind === 'no_traffic') return `${number(value)} ${value === 1 ? 'request' : 'requests'}`;
+  if (kind === 'certificate') return `${number(value)} ${value === 1 ? 'day' : 'days'}`;
+  if (kind === 'telemetry') return `${number(value)} ${value === 1 ? 'minute' : 'minutes'}`;
   return `${number(value)}%`;
 }
 
@@ -70,6 +80,10 @@ export function ruleWords(rule: Rule): string {
       return `A release${place(rule)} stops itself`;
     case 'no_traffic':
       return `Fewer than ${valueWords('no_traffic', rule.threshold)}${place(rule)}${within}`;
+    case 'certificate':
+      return `A certificate ends in fewer than ${valueWords('certificate', rule.threshold)}, or a certificate or domain can’t be renewed`;
+    case 'telemetry':
+      return `A telemetry destination has failed for ${valueWords('telemetry', rule.threshold)}`;
     case 'quota': {
       const whose =
         rule.quota === 'consumer' ? `The consumer ${rule.consumer ?? ''}` : rule.quota === 'usage_plan' ? `A consumer of the usage plan ${rule.usage_plan ?? ''}` : 'The organization';

@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tollgate/tollgate/services/core"
+)
+
+// CertificateWatch is what is to be said of all that a gateway shows its callers.
+type CertificateWatch struct {
+	// Ends is when the first certificate ends, Of names it; zero: there is none that
+	// must be cared for.
+	Ends time.Time
+	Of   string
+	// Broken says which certificate or domain can't be renewed, and why; empty: none.
+	Broken string
+}
+
+const (
+	// renewalTakes is how long after its time a renewal may still be under way.
+	renewalTakes = 6 * time.Hour
+	// ordersFail is how many orders in a row fail before that is said: a single one
+	// fails for many a passing reason.
+	ordersFail = 2
+)
+
+// WatchCertificates looks at a gateway's uploaded certificates, at those that are
+// issued by themselves, and at its domains.
+func (s *Service) WatchCertificates(ctx context.Context, org core.OrganizationID, ref string) (*CertificateWatch, error) {
+	uploaded, err := s.certificates(ctx, org, ref)
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.store.Gateway(ctx, org, ref)
+	if err != nil {
+		return nil, err
+	}
+	domains, err := s.store.Domains(ctx, org, g.ID)
+	if err != nil {
+		return nil, err
+	}
+	return watch(s.clock(), uploaded, domains), nil
+}
+
+// watch is WatchCertificates at a moment. A certificate that is renewed by itself
+// counts only from when that is overdue: short-lived ones always end soon.
+func watch(now time.Time, uploaded []Certificate, domains []Domain) *CertificateWatch {
+	w := &CertificateWatch{}
+	ends := func(at time.Time, of string) {
+		if w.Of == "" || at.Before(w.Ends) {
+			w.Ends, w.Of = at, of
+		}
+	}
+	broken := func(format string, args ...any) {
+		if w.Broken == "" {
+			w.Broken = fmt.Sprintf(format, args...)
+		}
+	}
+	for i := range uploaded {
+		ends(uploaded[i].NotAfter, "The certificate "+uploaded[i].Name)
+	}
+	for i := range domains {
+		d := &domains[i]
+		c := &d.Certificate
+		fails := c.Automatic && c.Attempts >= ordersFail
+		waits := c.Automatic && !c.RenewAt.IsZero() && now.Before(c.RenewAt.Add(renewalTakes)) && !fails
+		if c.ChainPEM != "" && !waits {
+			ends(c.NotAfter, "The certificate of "+d.Host)
+		}
+		switch {
+		case d.State == DomainFailing:
+			broken("The DNS record of %s was not found any more: it is served until %s.", d.Host, d.FailingSince.Add(DomainGrace).UTC().Format("2006-01-02 15:04 UTC"))
+		case d.State == DomainLapsed:
+			broken("%s is not served any more, since its DNS record is gone.", d.Host)
+		case fails && c.ChainPEM == "":
+			broken("No certificate could be had for %s in %d tries: %s.", d.Host, c.Attempts, c.Problem)
+		case fails:
+			broken("The certificate of %s could not be renewed in %d tries: %s.", d.Host, c.Attempts, c.Problem)
+		}
+	}
+	return w
+}
