@@ -2795,6 +2795,31 @@ type AlertState struct {
 // AlertStateStatus `clearing` still fires; `unknown`: what is watched is gone
 type AlertStateStatus string
 
+// Applied defines model for Applied.
+type Applied struct {
+	Changes []Difference `json:"changes"`
+
+	// TakenOver What had another owner before
+	TakenOver []TakenOver `json:"taken_over"`
+
+	// Version The gateway's version with the changes; of a check, the one it was compared with
+	Version int64 `json:"version"`
+}
+
+// ApplyInput defines model for ApplyInput.
+type ApplyInput struct {
+	Config Config `json:"config"`
+
+	// Owner Who keeps objects as they are written elsewhere, such as `git:shop`
+	Owner *Owner `json:"owner,omitempty"`
+
+	// Prune Delete what the owner made before and `config` does not have any more; needs `owner`
+	Prune *bool `json:"prune,omitempty"`
+
+	// TakeOver Change objects of other owners, and of nobody, too, and make what `config` has the owner's (nobody's, without one)
+	TakeOver *bool `json:"take_over,omitempty"`
+}
+
 // AuditEntry defines model for AuditEntry.
 type AuditEntry struct {
 	// Action Example: key.revoke
@@ -3507,6 +3532,9 @@ type Gateway struct {
 	} `json:"live,omitempty"`
 	LogSample *float32 `json:"log_sample,omitempty"`
 
+	// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+	ManagedBy *ManagedBy `json:"managed_by,omitempty"`
+
 	// Mode `test` is free, unbilled, and its keys begin with tg_test_; default live
 	Mode         GatewayMode `json:"mode"`
 	Name         string      `json:"name"`
@@ -4042,6 +4070,9 @@ type LogoInput struct {
 	Image []byte `json:"image"`
 }
 
+// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+type ManagedBy = string
+
 // Match defines model for Match.
 type Match struct {
 	// Claims Claims of the caller's token or session, by name or JSON pointer, matched after authentication among routes that are alike otherwise and have the same policies of the phases guard and authenticate
@@ -4483,6 +4514,9 @@ type OutlierDetection struct {
 	// MinSuccessPercent Eject where fewer of the last 10 s' requests succeed; 0: not looked at
 	MinSuccessPercent *int `json:"min_success_percent,omitempty"`
 }
+
+// Owner Who keeps objects as they are written elsewhere, such as `git:shop`
+type Owner = string
 
 // PartChange Exactly one of `route`, `upstream`, `usage_plan`, `stream` and `delete` is given
 type PartChange struct {
@@ -5096,9 +5130,12 @@ type Route struct {
 	ID         string    `json:"id"`
 
 	// Integration Answers in the place of an upstream; the catalogue's types of phase `integrate`, such as `static` or `aggregate`
-	Integration  *Integration `json:"integration,omitempty"`
-	Match        Match        `json:"match"`
-	MaxBodyBytes *int64       `json:"max_body_bytes,omitempty"`
+	Integration *Integration `json:"integration,omitempty"`
+
+	// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+	ManagedBy    *ManagedBy `json:"managed_by,omitempty"`
+	Match        Match      `json:"match"`
+	MaxBodyBytes *int64     `json:"max_body_bytes,omitempty"`
 
 	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
 	//
@@ -5338,6 +5375,9 @@ type Stream struct {
 	// IdleTimeout Ends what has been silent for so long, 1s to 24h; default 5m, of udp 1m
 	IdleTimeout *string `json:"idle_timeout,omitempty"`
 
+	// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+	ManagedBy *ManagedBy `json:"managed_by,omitempty"`
+
 	// MaxConnections Connections or flows at each edge; default 10000
 	MaxConnections *int `json:"max_connections,omitempty"`
 
@@ -5459,6 +5499,14 @@ type TOTPEnrolment struct {
 
 	// Secret Base 32
 	Secret string `json:"secret"`
+}
+
+// TakenOver defines model for TakenOver.
+type TakenOver struct {
+	// From Whose it was; missing: nobody's
+	From *string `json:"from,omitempty"`
+	Kind string  `json:"kind"`
+	Name string  `json:"name"`
 }
 
 // Target defines model for Target.
@@ -5821,6 +5869,9 @@ type Upstream struct {
 	ID           string       `json:"id"`
 	Keepalive    *Keepalive   `json:"keepalive,omitempty"`
 
+	// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+	ManagedBy *ManagedBy `json:"managed_by,omitempty"`
+
 	// MaxRequests In flight from one edge to each target; 0: no bound
 	MaxRequests *int `json:"max_requests,omitempty"`
 
@@ -5967,6 +6018,9 @@ type UsagePlan struct {
 	Concurrency *int      `json:"concurrency,omitempty"`
 	CreatedAt   time.Time `json:"created_at"`
 	ID          string    `json:"id"`
+
+	// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+	ManagedBy *ManagedBy `json:"managed_by,omitempty"`
 
 	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
 	//
@@ -6506,6 +6560,15 @@ type ChangePartsParams struct {
 
 // PutConfigParams defines parameters for PutConfig.
 type PutConfigParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// ApplyConfigParams defines parameters for ApplyConfig.
+type ApplyConfigParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+
 	// IfMatch Only if the resource still has this `ETag`; else 412
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
@@ -7299,6 +7362,12 @@ type ChangePartsJSONRequestBody = ChangesInput
 
 // PutConfigJSONRequestBody defines body for PutConfig for application/json ContentType.
 type PutConfigJSONRequestBody = Config
+
+// ApplyConfigJSONRequestBody defines body for ApplyConfig for application/json ContentType.
+type ApplyConfigJSONRequestBody = ApplyInput
+
+// CheckApplyJSONRequestBody defines body for CheckApply for application/json ContentType.
+type CheckApplyJSONRequestBody = ApplyInput
 
 // CheckChangeJSONRequestBody defines body for CheckChange for application/json ContentType.
 type CheckChangeJSONRequestBody = CheckInput
@@ -8164,6 +8233,48 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/gateways/{gateway}/config (the `PutConfig` operationId).
 	PutConfig(ctx context.Context, gateway GatewayParam, params *PutConfigParams, body PutConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApplyConfigWithBody Put parts of a configuration over what the gateway has, all or nothing, in one version
+	//
+	// What tools do that keep objects as they are written elsewhere, in Git say. Objects of `config` are made or
+	// replaced by their names; settings, `policies` and `openapi` are replaced where `config` has them; all else
+	// stays. With an `owner`, what is made is marked (`managed_by`), and `prune` deletes only what the same owner
+	// made. What another owner made, or nobody (the portal, a call of its own), is neither changed nor deleted: 409
+	// `managed_elsewhere` says whose it is, and `take_over` changes it all the same and makes it the owner's. Such
+	// marks are kept by the API: no other call sets them, and deleting an object takes its mark along.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/apply (the `ApplyConfig` operationId).
+	ApplyConfigWithBody(ctx context.Context, gateway GatewayParam, params *ApplyConfigParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApplyConfig Put parts of a configuration over what the gateway has, all or nothing, in one version
+	//
+	// What tools do that keep objects as they are written elsewhere, in Git say. Objects of `config` are made or
+	// replaced by their names; settings, `policies` and `openapi` are replaced where `config` has them; all else
+	// stays. With an `owner`, what is made is marked (`managed_by`), and `prune` deletes only what the same owner
+	// made. What another owner made, or nobody (the portal, a call of its own), is neither changed nor deleted: 409
+	// `managed_elsewhere` says whose it is, and `take_over` changes it all the same and makes it the owner's. Such
+	// marks are kept by the API: no other call sets them, and deleting an object takes its mark along.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/apply (the `ApplyConfig` operationId).
+	ApplyConfig(ctx context.Context, gateway GatewayParam, params *ApplyConfigParams, body ApplyConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckApplyWithBody What config/apply would change; changes nothing
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/apply/check (the `CheckApply` operationId).
+	CheckApplyWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckApply What config/apply would change; changes nothing
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/apply/check (the `CheckApply` operationId).
+	CheckApply(ctx context.Context, gateway GatewayParam, body CheckApplyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CheckChangeWithBody What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 	//
@@ -10796,6 +10907,88 @@ func (c *Client) PutConfigWithBody(ctx context.Context, gateway GatewayParam, pa
 // Corresponds with PUT /v1/gateways/{gateway}/config (the `PutConfig` operationId).
 func (c *Client) PutConfig(ctx context.Context, gateway GatewayParam, params *PutConfigParams, body PutConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutConfigRequest(c.Server, gateway, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApplyConfigWithBody Put parts of a configuration over what the gateway has, all or nothing, in one version
+//
+// What tools do that keep objects as they are written elsewhere, in Git say. Objects of `config` are made or
+// replaced by their names; settings, `policies` and `openapi` are replaced where `config` has them; all else
+// stays. With an `owner`, what is made is marked (`managed_by`), and `prune` deletes only what the same owner
+// made. What another owner made, or nobody (the portal, a call of its own), is neither changed nor deleted: 409
+// `managed_elsewhere` says whose it is, and `take_over` changes it all the same and makes it the owner's. Such
+// marks are kept by the API: no other call sets them, and deleting an object takes its mark along.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/apply (the `ApplyConfig` operationId).
+func (c *Client) ApplyConfigWithBody(ctx context.Context, gateway GatewayParam, params *ApplyConfigParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyConfigRequestWithBody(c.Server, gateway, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApplyConfig Put parts of a configuration over what the gateway has, all or nothing, in one version
+//
+// What tools do that keep objects as they are written elsewhere, in Git say. Objects of `config` are made or
+// replaced by their names; settings, `policies` and `openapi` are replaced where `config` has them; all else
+// stays. With an `owner`, what is made is marked (`managed_by`), and `prune` deletes only what the same owner
+// made. What another owner made, or nobody (the portal, a call of its own), is neither changed nor deleted: 409
+// `managed_elsewhere` says whose it is, and `take_over` changes it all the same and makes it the owner's. Such
+// marks are kept by the API: no other call sets them, and deleting an object takes its mark along.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/apply (the `ApplyConfig` operationId).
+func (c *Client) ApplyConfig(ctx context.Context, gateway GatewayParam, params *ApplyConfigParams, body ApplyConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyConfigRequest(c.Server, gateway, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckApplyWithBody What config/apply would change; changes nothing
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/apply/check (the `CheckApply` operationId).
+func (c *Client) CheckApplyWithBody(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckApplyRequestWithBody(c.Server, gateway, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckApply What config/apply would change; changes nothing
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/apply/check (the `CheckApply` operationId).
+func (c *Client) CheckApply(ctx context.Context, gateway GatewayParam, body CheckApplyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckApplyRequest(c.Server, gateway, body)
 	if err != nil {
 		return nil, err
 	}
@@ -16735,6 +16928,126 @@ func NewPutConfigRequestWithBody(server string, gateway GatewayParam, params *Pu
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewApplyConfigRequest calls the generic ApplyConfig builder with application/json body
+func NewApplyConfigRequest(server string, gateway GatewayParam, params *ApplyConfigParams, body ApplyConfigJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewApplyConfigRequestWithBody(server, gateway, params, "application/json", bodyReader)
+}
+
+// NewApplyConfigRequestWithBody constructs an http.Request for the ApplyConfig method, with any body, and a specified content type
+func NewApplyConfigRequestWithBody(server string, gateway GatewayParam, params *ApplyConfigParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/config/apply", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCheckApplyRequest calls the generic CheckApply builder with application/json body
+func NewCheckApplyRequest(server string, gateway GatewayParam, body CheckApplyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCheckApplyRequestWithBody(server, gateway, "application/json", bodyReader)
+}
+
+// NewCheckApplyRequestWithBody constructs an http.Request for the CheckApply method, with any body, and a specified content type
+func NewCheckApplyRequestWithBody(server string, gateway GatewayParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/config/apply/check", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -24933,6 +25246,48 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/gateways/{gateway}/config (the `PutConfig` operationId).
 	PutConfigWithResponse(ctx context.Context, gateway GatewayParam, params *PutConfigParams, body PutConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*PutConfigResponse, error)
 
+	// ApplyConfigWithBodyWithResponse Put parts of a configuration over what the gateway has, all or nothing, in one version
+	//
+	// What tools do that keep objects as they are written elsewhere, in Git say. Objects of `config` are made or
+	// replaced by their names; settings, `policies` and `openapi` are replaced where `config` has them; all else
+	// stays. With an `owner`, what is made is marked (`managed_by`), and `prune` deletes only what the same owner
+	// made. What another owner made, or nobody (the portal, a call of its own), is neither changed nor deleted: 409
+	// `managed_elsewhere` says whose it is, and `take_over` changes it all the same and makes it the owner's. Such
+	// marks are kept by the API: no other call sets them, and deleting an object takes its mark along.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/apply (the `ApplyConfig` operationId).
+	ApplyConfigWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *ApplyConfigParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplyConfigResponse, error)
+
+	// ApplyConfigWithResponse Put parts of a configuration over what the gateway has, all or nothing, in one version
+	//
+	// What tools do that keep objects as they are written elsewhere, in Git say. Objects of `config` are made or
+	// replaced by their names; settings, `policies` and `openapi` are replaced where `config` has them; all else
+	// stays. With an `owner`, what is made is marked (`managed_by`), and `prune` deletes only what the same owner
+	// made. What another owner made, or nobody (the portal, a call of its own), is neither changed nor deleted: 409
+	// `managed_elsewhere` says whose it is, and `take_over` changes it all the same and makes it the owner's. Such
+	// marks are kept by the API: no other call sets them, and deleting an object takes its mark along.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/apply (the `ApplyConfig` operationId).
+	ApplyConfigWithResponse(ctx context.Context, gateway GatewayParam, params *ApplyConfigParams, body ApplyConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplyConfigResponse, error)
+
+	// CheckApplyWithBodyWithResponse What config/apply would change; changes nothing
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/apply/check (the `CheckApply` operationId).
+	CheckApplyWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckApplyResponse, error)
+
+	// CheckApplyWithResponse What config/apply would change; changes nothing
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/config/apply/check (the `CheckApply` operationId).
+	CheckApplyWithResponse(ctx context.Context, gateway GatewayParam, body CheckApplyJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckApplyResponse, error)
+
 	// CheckChangeWithBodyWithResponse What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 	//
 	// The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
@@ -28955,6 +29310,109 @@ func (r PutConfigResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutConfigResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ApplyConfigResponse200Headers the declared response headers of an HTTP 200 response for ApplyConfig
+type ApplyConfigResponse200Headers struct {
+	TollgateVersion *string
+}
+
+type ApplyConfigResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Applied
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ApplyConfigResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ApplyConfigResponse) GetJSON200() *Applied {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ApplyConfigResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ApplyConfigResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ApplyConfigResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApplyConfigResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ApplyConfigResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CheckApplyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Applied
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CheckApplyResponse) GetJSON200() *Applied {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CheckApplyResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CheckApplyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CheckApplyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CheckApplyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CheckApplyResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -36704,6 +37162,72 @@ func (c *ClientWithResponses) PutConfigWithResponse(ctx context.Context, gateway
 	return ParsePutConfigResponse(rsp)
 }
 
+// ApplyConfigWithBodyWithResponse Put parts of a configuration over what the gateway has, all or nothing, in one version
+//
+// What tools do that keep objects as they are written elsewhere, in Git say. Objects of `config` are made or
+// replaced by their names; settings, `policies` and `openapi` are replaced where `config` has them; all else
+// stays. With an `owner`, what is made is marked (`managed_by`), and `prune` deletes only what the same owner
+// made. What another owner made, or nobody (the portal, a call of its own), is neither changed nor deleted: 409
+// `managed_elsewhere` says whose it is, and `take_over` changes it all the same and makes it the owner's. Such
+// marks are kept by the API: no other call sets them, and deleting an object takes its mark along.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/apply (the `ApplyConfig` operationId).
+func (c *ClientWithResponses) ApplyConfigWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *ApplyConfigParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplyConfigResponse, error) {
+	rsp, err := c.ApplyConfigWithBody(ctx, gateway, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApplyConfigResponse(rsp)
+}
+
+// ApplyConfigWithResponse Put parts of a configuration over what the gateway has, all or nothing, in one version
+//
+// What tools do that keep objects as they are written elsewhere, in Git say. Objects of `config` are made or
+// replaced by their names; settings, `policies` and `openapi` are replaced where `config` has them; all else
+// stays. With an `owner`, what is made is marked (`managed_by`), and `prune` deletes only what the same owner
+// made. What another owner made, or nobody (the portal, a call of its own), is neither changed nor deleted: 409
+// `managed_elsewhere` says whose it is, and `take_over` changes it all the same and makes it the owner's. Such
+// marks are kept by the API: no other call sets them, and deleting an object takes its mark along.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/apply (the `ApplyConfig` operationId).
+func (c *ClientWithResponses) ApplyConfigWithResponse(ctx context.Context, gateway GatewayParam, params *ApplyConfigParams, body ApplyConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplyConfigResponse, error) {
+	rsp, err := c.ApplyConfig(ctx, gateway, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApplyConfigResponse(rsp)
+}
+
+// CheckApplyWithBodyWithResponse What config/apply would change; changes nothing
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/apply/check (the `CheckApply` operationId).
+func (c *ClientWithResponses) CheckApplyWithBodyWithResponse(ctx context.Context, gateway GatewayParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckApplyResponse, error) {
+	rsp, err := c.CheckApplyWithBody(ctx, gateway, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckApplyResponse(rsp)
+}
+
+// CheckApplyWithResponse What config/apply would change; changes nothing
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/config/apply/check (the `CheckApply` operationId).
+func (c *ClientWithResponses) CheckApplyWithResponse(ctx context.Context, gateway GatewayParam, body CheckApplyJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckApplyResponse, error) {
+	rsp, err := c.CheckApply(ctx, gateway, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckApplyResponse(rsp)
+}
+
 // CheckChangeWithBodyWithResponse What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 //
 // The same checks as saving it, so an editor can say what is wrong while it is written. Pointers of errors
@@ -41192,6 +41716,85 @@ func ParsePutConfigResponse(rsp *http.Response) (*PutConfigResponse, error) {
 			headers.TollgateVersion = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseApplyConfigResponse parses an HTTP response from a ApplyConfigWithResponse call
+func ParseApplyConfigResponse(rsp *http.Response) (*ApplyConfigResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApplyConfigResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Applied
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ApplyConfigResponse200Headers
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCheckApplyResponse parses an HTTP response from a CheckApplyWithResponse call
+func ParseCheckApplyResponse(rsp *http.Response) (*CheckApplyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CheckApplyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Applied
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil

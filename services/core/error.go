@@ -24,6 +24,7 @@ const (
 	CodeNameTaken
 	CodeEmailTaken
 	CodeInUse
+	CodeManagedElsewhere
 	CodePreconditionFailed
 	CodeInvalid
 	CodeLimitReached
@@ -52,6 +53,7 @@ var codes = [numCodes]CodeInfo{
 	CodeNameTaken:          {"name_taken", http.StatusConflict, "The name is already in use"},
 	CodeEmailTaken:         {"email_taken", http.StatusConflict, "The address is already signed up"},
 	CodeInUse:              {"in_use", http.StatusConflict, "The resource is still in use"},
+	CodeManagedElsewhere:   {"managed_elsewhere", http.StatusConflict, "The resource is managed by somebody else"},
 	CodePreconditionFailed: {"precondition_failed", http.StatusPreconditionFailed, "The resource was changed in the meantime"},
 	CodeInvalid:            {"invalid", http.StatusUnprocessableEntity, "The input is not valid"},
 	CodeLimitReached:       {"limit_reached", http.StatusForbidden, "The subscription plan's limit is reached"},

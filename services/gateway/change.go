@@ -41,6 +41,10 @@ type edit struct {
 	release         bool
 	summary, reason string
 	apply           func(*draft) error
+	// allow says whether changes may be made that are right by themselves; nil: any.
+	allow func(*Source, []Change) error
+	// then runs in the transaction after the changes are written; nil: nothing.
+	then func(context.Context, Tx, *Source, *done) error
 	// rebase turns pointers into the document into pointers into what was sent.
 	rebase func(contract.FieldErrors, *draft) contract.FieldErrors
 }
@@ -93,11 +97,21 @@ func (s *Service) edit(ctx context.Context, tx Tx, g *Gateway, e edit) (*done, e
 	if err != nil {
 		return nil, err
 	}
-	out := &done{gateway: *g, changes: changes, config: d.config, entries: map[string]*Entry{}}
-	if len(changes) == 0 {
-		return out, nil
+	if e.allow != nil {
+		if err := e.allow(src, changes); err != nil {
+			return nil, err
+		}
 	}
-	return out, s.write(ctx, tx, e, d, out)
+	out := &done{gateway: *g, changes: changes, config: d.config, entries: map[string]*Entry{}}
+	if len(changes) > 0 {
+		if err := s.write(ctx, tx, e, d, out); err != nil {
+			return nil, err
+		}
+	}
+	if e.then != nil {
+		return out, e.then(ctx, tx, src, out)
+	}
+	return out, nil
 }
 
 // review identifies the items of a draft, checks it whole and compares it with
@@ -279,7 +293,7 @@ func putEntries(tx Tx, g *Gateway, src *Source, out *done) error {
 		}
 		e := &Entry{ID: c.ID, Name: c.Name, Document: c.After}
 		if old := src.entry(k, c.ID); old != nil {
-			e.Num, e.Revision, e.CreatedAt = old.Num, old.Revision, old.CreatedAt
+			e.Num, e.Revision, e.ManagedBy, e.CreatedAt = old.Num, old.Revision, old.ManagedBy, old.CreatedAt
 		}
 		puts[k] = append(puts[k], e)
 		out.entries[e.ID] = e

@@ -100,5 +100,10 @@ func (s *Service) preview(ctx context.Context, org core.OrganizationID, ref stri
 	if err != nil {
 		return nil, err
 	}
+	if e.allow != nil {
+		if err := e.allow(src, changes); err != nil {
+			return nil, err
+		}
+	}
 	return &Diff{Version: src.Gateway.Version, Changes: changes}, nil
 }

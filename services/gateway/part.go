@@ -66,7 +66,7 @@ func (p *part[T]) document(v T) (json.RawMessage, error) {
 
 // item turns an entry back into its value.
 func (p *part[T]) item(e *Entry) (Item[T], error) {
-	it := Item[T]{Revision: e.Revision, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt}
+	it := Item[T]{Revision: e.Revision, ManagedBy: e.ManagedBy, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt}
 	if err := json.Unmarshal(e.Document, &it.Value); err != nil {
 		return it, fmt.Errorf("decode %s %s: %w", p.title, e.ID, err)
 	}

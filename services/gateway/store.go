@@ -28,6 +28,7 @@ type Entry struct {
 	Name      string
 	Document  json.RawMessage
 	Revision  uint64
+	ManagedBy string // owner, which only SetOwner changes; empty: nobody
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -145,6 +146,10 @@ type Tx interface {
 	// ParkEntries gives entries names that no other can want.
 	ParkEntries(org core.OrganizationID, gateway string, kind Kind, ids []string) error
 	DeleteEntries(org core.OrganizationID, gateway string, kind Kind, ids []string) error
+	// SetOwner says whose entries are; empty: nobody's.
+	SetOwner(org core.OrganizationID, gateway string, kind Kind, ids []string, owner string) error
+	// SetGatewayOwner says whose a gateway's settings and policies are.
+	SetGatewayOwner(org core.OrganizationID, gateway, owner string) error
 	// PlanUsers counts consumers and keys that have one of the usage plans.
 	PlanUsers(org core.OrganizationID, gateway string, plans []string) (int, error)
 	// TakenPorts is Store.TakenPorts.

@@ -20,6 +20,7 @@ type Gateway struct {
 	Mode            string // contract.ModeLive or ModeTest; never changes
 	Settings        Settings
 	Version         uint64
+	ManagedBy       string // owner of its settings and policies; empty: nobody
 	Deleted         bool
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
@@ -65,7 +66,8 @@ const (
 
 // Item is one upstream, route or usage plan with what the store knows of it.
 type Item[T any] struct {
-	Value     T // with its id and num
+	Value     T      // with its id and num
+	ManagedBy string // owner; empty: nobody
 	Revision  uint64
 	CreatedAt time.Time
 	UpdatedAt time.Time

@@ -58,6 +58,8 @@ var samples = map[string]any{
 	"sendTestRequest":            object{"path": "/orders/1", "headers": object{"x-a": []string{"b"}}},
 	"changeParts":                object{"changes": []object{{"name": "r9", "route": object{"match": object{"path": "/r9"}, "upstream": "u", "public": true}}}},
 	"checkPlan":                  object{"gateway": "demo", "config": object{"routes": []object{{"name": "r", "match": object{"path": "/r3"}, "upstream": "u", "public": true}}}},
+	"applyConfig":                object{"owner": "git:demo", "config": object{"routes": []object{{"name": "r9", "match": object{"path": "/r9"}, "upstream": "u", "public": true}}}},
+	"checkApply":                 object{"owner": "git:demo", "config": object{"routes": []object{{"name": "r9", "match": object{"path": "/r9"}, "upstream": "u", "public": true}}}},
 	"checkChange":                object{"name": "r", "route": object{"match": object{"path": "/r3"}, "upstream": "u", "public": true}},
 	"putCertificate":             object{"chain_pem": "-----BEGIN CERTIFICATE-----", "key_pem": "-----BEGIN PRIVATE KEY-----"},
 	"putDomain":                  object{"certificate": "uploaded"},

@@ -2795,6 +2795,31 @@ type AlertState struct {
 // AlertStateStatus `clearing` still fires; `unknown`: what is watched is gone
 type AlertStateStatus string
 
+// Applied defines model for Applied.
+type Applied struct {
+	Changes []Difference `json:"changes"`
+
+	// TakenOver What had another owner before
+	TakenOver []TakenOver `json:"taken_over"`
+
+	// Version The gateway's version with the changes; of a check, the one it was compared with
+	Version int64 `json:"version"`
+}
+
+// ApplyInput defines model for ApplyInput.
+type ApplyInput struct {
+	Config Config `json:"config"`
+
+	// Owner Who keeps objects as they are written elsewhere, such as `git:shop`
+	Owner *Owner `json:"owner,omitempty"`
+
+	// Prune Delete what the owner made before and `config` does not have any more; needs `owner`
+	Prune *bool `json:"prune,omitempty"`
+
+	// TakeOver Change objects of other owners, and of nobody, too, and make what `config` has the owner's (nobody's, without one)
+	TakeOver *bool `json:"take_over,omitempty"`
+}
+
 // AuditEntry defines model for AuditEntry.
 type AuditEntry struct {
 	// Action Example: key.revoke
@@ -3507,6 +3532,9 @@ type Gateway struct {
 	} `json:"live,omitempty"`
 	LogSample *float32 `json:"log_sample,omitempty"`
 
+	// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+	ManagedBy *ManagedBy `json:"managed_by,omitempty"`
+
 	// Mode `test` is free, unbilled, and its keys begin with tg_test_; default live
 	Mode         GatewayMode `json:"mode"`
 	Name         string      `json:"name"`
@@ -4042,6 +4070,9 @@ type LogoInput struct {
 	Image []byte `json:"image"`
 }
 
+// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+type ManagedBy = string
+
 // Match defines model for Match.
 type Match struct {
 	// Claims Claims of the caller's token or session, by name or JSON pointer, matched after authentication among routes that are alike otherwise and have the same policies of the phases guard and authenticate
@@ -4483,6 +4514,9 @@ type OutlierDetection struct {
 	// MinSuccessPercent Eject where fewer of the last 10 s' requests succeed; 0: not looked at
 	MinSuccessPercent *int `json:"min_success_percent,omitempty"`
 }
+
+// Owner Who keeps objects as they are written elsewhere, such as `git:shop`
+type Owner = string
 
 // PartChange Exactly one of `route`, `upstream`, `usage_plan`, `stream` and `delete` is given
 type PartChange struct {
@@ -5096,9 +5130,12 @@ type Route struct {
 	ID         string    `json:"id"`
 
 	// Integration Answers in the place of an upstream; the catalogue's types of phase `integrate`, such as `static` or `aggregate`
-	Integration  *Integration `json:"integration,omitempty"`
-	Match        Match        `json:"match"`
-	MaxBodyBytes *int64       `json:"max_body_bytes,omitempty"`
+	Integration *Integration `json:"integration,omitempty"`
+
+	// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+	ManagedBy    *ManagedBy `json:"managed_by,omitempty"`
+	Match        Match      `json:"match"`
+	MaxBodyBytes *int64     `json:"max_body_bytes,omitempty"`
 
 	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
 	//
@@ -5338,6 +5375,9 @@ type Stream struct {
 	// IdleTimeout Ends what has been silent for so long, 1s to 24h; default 5m, of udp 1m
 	IdleTimeout *string `json:"idle_timeout,omitempty"`
 
+	// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+	ManagedBy *ManagedBy `json:"managed_by,omitempty"`
+
 	// MaxConnections Connections or flows at each edge; default 10000
 	MaxConnections *int `json:"max_connections,omitempty"`
 
@@ -5459,6 +5499,14 @@ type TOTPEnrolment struct {
 
 	// Secret Base 32
 	Secret string `json:"secret"`
+}
+
+// TakenOver defines model for TakenOver.
+type TakenOver struct {
+	// From Whose it was; missing: nobody's
+	From *string `json:"from,omitempty"`
+	Kind string  `json:"kind"`
+	Name string  `json:"name"`
 }
 
 // Target defines model for Target.
@@ -5821,6 +5869,9 @@ type Upstream struct {
 	ID           string       `json:"id"`
 	Keepalive    *Keepalive   `json:"keepalive,omitempty"`
 
+	// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+	ManagedBy *ManagedBy `json:"managed_by,omitempty"`
+
 	// MaxRequests In flight from one edge to each target; 0: no bound
 	MaxRequests *int `json:"max_requests,omitempty"`
 
@@ -5967,6 +6018,9 @@ type UsagePlan struct {
 	Concurrency *int      `json:"concurrency,omitempty"`
 	CreatedAt   time.Time `json:"created_at"`
 	ID          string    `json:"id"`
+
+	// ManagedBy Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own
+	ManagedBy *ManagedBy `json:"managed_by,omitempty"`
 
 	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
 	//
@@ -6506,6 +6560,15 @@ type ChangePartsParams struct {
 
 // PutConfigParams defines parameters for PutConfig.
 type PutConfigParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// ApplyConfigParams defines parameters for ApplyConfig.
+type ApplyConfigParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+
 	// IfMatch Only if the resource still has this `ETag`; else 412
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
@@ -7300,6 +7363,12 @@ type ChangePartsJSONRequestBody = ChangesInput
 // PutConfigJSONRequestBody defines body for PutConfig for application/json ContentType.
 type PutConfigJSONRequestBody = Config
 
+// ApplyConfigJSONRequestBody defines body for ApplyConfig for application/json ContentType.
+type ApplyConfigJSONRequestBody = ApplyInput
+
+// CheckApplyJSONRequestBody defines body for CheckApply for application/json ContentType.
+type CheckApplyJSONRequestBody = ApplyInput
+
 // CheckChangeJSONRequestBody defines body for CheckChange for application/json ContentType.
 type CheckChangeJSONRequestBody = CheckInput
 
@@ -7693,6 +7762,12 @@ type ServerInterface interface {
 	// PutConfig Replace the whole configuration, all or nothing
 	// (PUT /v1/gateways/{gateway}/config)
 	PutConfig(ctx echo.Context, gateway GatewayParam, params PutConfigParams) error
+	// ApplyConfig Put parts of a configuration over what the gateway has, all or nothing, in one version
+	// (POST /v1/gateways/{gateway}/config/apply)
+	ApplyConfig(ctx echo.Context, gateway GatewayParam, params ApplyConfigParams) error
+	// CheckApply What config/apply would change; changes nothing
+	// (POST /v1/gateways/{gateway}/config/apply/check)
+	CheckApply(ctx echo.Context, gateway GatewayParam) error
 	// CheckChange What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 	// (POST /v1/gateways/{gateway}/config/check)
 	CheckChange(ctx echo.Context, gateway GatewayParam) error
@@ -9427,6 +9502,73 @@ func (w *ServerInterfaceWrapper) PutConfig(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PutConfig(ctx, gateway, params)
+	return err
+}
+
+// ApplyConfig converts echo context to params.
+func (w *ServerInterfaceWrapper) ApplyConfig(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApplyConfigParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApplyConfig(ctx, gateway, params)
+	return err
+}
+
+// CheckApply converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckApply(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckApply(ctx, gateway)
 	return err
 }
 
@@ -13461,6 +13603,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/config", wrapper.GetConfig, options.OperationMiddlewares["getConfig"]...)
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/config", wrapper.PutConfig, options.OperationMiddlewares["putConfig"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/diff", wrapper.DiffConfig, options.OperationMiddlewares["diffConfig"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/apply", wrapper.ApplyConfig, options.OperationMiddlewares["applyConfig"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/apply/check", wrapper.CheckApply, options.OperationMiddlewares["checkApply"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/check", wrapper.CheckChange, options.OperationMiddlewares["checkChange"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/import/openapi", wrapper.ImportOpenAPI, options.OperationMiddlewares["importOpenAPI"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/export", wrapper.ExportGateway, options.OperationMiddlewares["exportGateway"]...)
@@ -15915,6 +16059,97 @@ type PutConfigdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutConfigdefaultApplicationProblemPlusJSONResponse) VisitPutConfigResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyConfigRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ApplyConfigParams
+	Body    *ApplyConfigJSONRequestBody
+}
+
+type ApplyConfigResponseObject interface {
+	VisitApplyConfigResponse(w http.ResponseWriter) error
+}
+
+type ApplyConfig200ResponseHeaders struct {
+	TollgateVersion *string
+}
+
+type ApplyConfig200JSONResponse struct {
+	Body    Applied
+	Headers ApplyConfig200ResponseHeaders
+}
+
+func (response ApplyConfig200JSONResponse) VisitApplyConfigResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyConfigdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApplyConfigdefaultApplicationProblemPlusJSONResponse) VisitApplyConfigResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckApplyRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Body    *CheckApplyJSONRequestBody
+}
+
+type CheckApplyResponseObject interface {
+	VisitCheckApplyResponse(w http.ResponseWriter) error
+}
+
+type CheckApply200JSONResponse Applied
+
+func (response CheckApply200JSONResponse) VisitCheckApplyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckApplydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckApplydefaultApplicationProblemPlusJSONResponse) VisitCheckApplyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -21760,6 +21995,12 @@ type StrictServerInterface interface {
 	// PutConfig Replace the whole configuration, all or nothing
 	// (PUT /v1/gateways/{gateway}/config)
 	PutConfig(ctx context.Context, request PutConfigRequestObject) (PutConfigResponseObject, error)
+	// ApplyConfig Put parts of a configuration over what the gateway has, all or nothing, in one version
+	// (POST /v1/gateways/{gateway}/config/apply)
+	ApplyConfig(ctx context.Context, request ApplyConfigRequestObject) (ApplyConfigResponseObject, error)
+	// CheckApply What config/apply would change; changes nothing
+	// (POST /v1/gateways/{gateway}/config/apply/check)
+	CheckApply(ctx context.Context, request CheckApplyRequestObject) (CheckApplyResponseObject, error)
 	// CheckChange What saving one route, upstream or stream or the gateway's policies would change; changes nothing
 	// (POST /v1/gateways/{gateway}/config/check)
 	CheckChange(ctx context.Context, request CheckChangeRequestObject) (CheckChangeResponseObject, error)
@@ -24056,6 +24297,103 @@ func (sh *strictHandler) PutConfig(ctx echo.Context, gateway GatewayParam, param
 		return err
 	} else if validResponse, ok := response.(PutConfigResponseObject); ok {
 		return validResponse.VisitPutConfigResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApplyConfig operation middleware
+func (sh *strictHandler) ApplyConfig(ctx echo.Context, gateway GatewayParam, params ApplyConfigParams) error {
+	var request ApplyConfigRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	var body ApplyConfigJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApplyConfig(ctx.Request().Context(), request.(ApplyConfigRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApplyConfig")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApplyConfigResponseObject); ok {
+		return validResponse.VisitApplyConfigResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckApply operation middleware
+func (sh *strictHandler) CheckApply(ctx echo.Context, gateway GatewayParam) error {
+	var request CheckApplyRequestObject
+
+	request.Gateway = gateway
+
+	var body CheckApplyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckApply(ctx.Request().Context(), request.(CheckApplyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckApply")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckApplyResponseObject); ok {
+		return validResponse.VisitCheckApplyResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

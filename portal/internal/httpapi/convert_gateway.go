@@ -14,7 +14,7 @@ import (
 func (s *Server) toGateway(g *gateway.Gateway) gen.Gateway {
 	out := gen.Gateway{
 		ID: g.ID, Name: g.Name, Mode: gen.GatewayMode(g.Mode), Hostname: g.Hostname, URL: s.gatewayURL(g), Version: int64(g.Version),
-		ServerTiming: &g.Settings.ServerTiming, CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt,
+		ManagedBy: optional(g.ManagedBy), ServerTiming: &g.Settings.ServerTiming, CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt,
 	}
 	if all := g.Settings.ClientCertificates; len(all) > 0 {
 		shown := each(all, toClientCertificates)
@@ -44,19 +44,19 @@ func (s *Server) gatewayAnswer(g *gateway.Gateway) gen.GatewayAnswerJSONResponse
 
 func toUpstream(it *gateway.Item[contract.Upstream]) (gen.Upstream, error) {
 	out, err := recode[gen.Upstream](it.Value)
-	out.CreatedAt, out.UpdatedAt = it.CreatedAt, it.UpdatedAt
+	out.ManagedBy, out.CreatedAt, out.UpdatedAt = optional(it.ManagedBy), it.CreatedAt, it.UpdatedAt
 	return out, err
 }
 
 func toRoute(it *gateway.Item[contract.Route]) (gen.Route, error) {
 	out, err := recode[gen.Route](it.Value)
-	out.CreatedAt, out.UpdatedAt = it.CreatedAt, it.UpdatedAt
+	out.ManagedBy, out.CreatedAt, out.UpdatedAt = optional(it.ManagedBy), it.CreatedAt, it.UpdatedAt
 	return out, err
 }
 
 func toUsagePlan(it *gateway.Item[contract.UsagePlan]) (gen.UsagePlan, error) {
 	out, err := recode[gen.UsagePlan](it.Value)
-	out.CreatedAt, out.UpdatedAt = it.CreatedAt, it.UpdatedAt
+	out.ManagedBy, out.CreatedAt, out.UpdatedAt = optional(it.ManagedBy), it.CreatedAt, it.UpdatedAt
 	return out, err
 }
 

@@ -67,7 +67,7 @@ func (s *Server) DeleteStream(ctx context.Context, r gen.DeleteStreamRequestObje
 
 func toStream(it *gateway.Item[contract.Stream]) (gen.Stream, error) {
 	out, err := recode[gen.Stream](it.Value)
-	out.CreatedAt, out.UpdatedAt = it.CreatedAt, it.UpdatedAt
+	out.ManagedBy, out.CreatedAt, out.UpdatedAt = optional(it.ManagedBy), it.CreatedAt, it.UpdatedAt
 	return out, err
 }
 

@@ -115,6 +115,24 @@ func (t gatewayTx) ParkEntries(org core.OrganizationID, id string, kind gateway.
 	return nil
 }
 
+func (t gatewayTx) SetOwner(org core.OrganizationID, id string, kind gateway.Kind, ids []string, owner string) error {
+	for batch := range slices.Chunk(ids, entryBatch) {
+		err := t.Exec("UPDATE "+entryTables[kind]+" SET managed_by = ? WHERE organization_id = ? AND gateway_id = ? AND id IN ?", owner, string(org), id, batch).Error
+		if err != nil {
+			return fmt.Errorf("set owners: %w", err)
+		}
+	}
+	return nil
+}
+
+func (t gatewayTx) SetGatewayOwner(org core.OrganizationID, id, owner string) error {
+	err := t.Exec("UPDATE gateways SET managed_by = ? WHERE organization_id = ? AND id = ? AND deleted_at = 0", owner, string(org), id).Error
+	if err != nil {
+		return fmt.Errorf("set the gateway's owner: %w", err)
+	}
+	return nil
+}
+
 func (t gatewayTx) DeleteEntries(org core.OrganizationID, id string, kind gateway.Kind, ids []string) error {
 	for batch := range slices.Chunk(ids, entryBatch) {
 		err := t.Exec("DELETE FROM "+entryTables[kind]+" WHERE organization_id = ? AND gateway_id = ? AND id IN ?", string(org), id, batch).Error

@@ -19,6 +19,7 @@ type gatewayRow struct {
 	Settings        string
 	Policies        string
 	Version         uint64
+	ManagedBy       string
 	DeletedAt       int64
 	CreatedAt       int64 `gorm:"autoCreateTime:false"`
 	UpdatedAt       int64 `gorm:"autoUpdateTime:false"`
@@ -29,7 +30,7 @@ func (gatewayRow) TableName() string { return "gateways" }
 func (r *gatewayRow) domain() (gateway.Gateway, error) {
 	g := gateway.Gateway{
 		ID: r.ID, Num: r.Num, Organization: core.OrganizationID(r.OrganizationID), OrganizationNum: r.OrganizationNum,
-		Name: r.Name, Label: r.Label, Mode: r.Mode, Version: r.Version, Deleted: r.DeletedAt > 0,
+		Name: r.Name, Label: r.Label, Mode: r.Mode, Version: r.Version, Deleted: r.DeletedAt > 0, ManagedBy: r.ManagedBy,
 		CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
 	}
 	if err := json.Unmarshal([]byte(r.Settings), &g.Settings); err != nil {
@@ -50,6 +51,7 @@ type entryRow struct {
 	CreatedAt      int64 `gorm:"autoCreateTime:false"`
 	UpdatedAt      int64 `gorm:"autoUpdateTime:false"`
 	Search, Tags   string
+	ManagedBy      string
 }
 
 // entryTables by gateway.Kind.
@@ -59,7 +61,7 @@ var entryTables = [...]string{
 
 func (r *entryRow) domain() gateway.Entry {
 	return gateway.Entry{
-		ID: r.ID, Num: r.Num, Name: r.Name, Document: json.RawMessage(r.Document), Revision: r.Revision,
+		ID: r.ID, Num: r.Num, Name: r.Name, Document: json.RawMessage(r.Document), Revision: r.Revision, ManagedBy: r.ManagedBy,
 		CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
 	}
 }

@@ -170,6 +170,12 @@ func writeTries(t *testing.T, db *store.DB, g *gateway.Gateway, src *gateway.Sou
 		try("KeepPorts", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
 			return tx.KeepPorts(o, g.ID, nil, g.CreatedAt.Add(time.Hour))
 		}),
+		try("SetOwner", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.SetOwner(o, g.ID, gateway.KindUsagePlan, []string{plan}, "git:stolen")
+		}),
+		try("SetGatewayOwner", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.SetGatewayOwner(o, g.ID, "git:stolen")
+		}),
 		try("FreeLabel", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
 			return nil, tx.FreeLabel(o, g.Label, g.CreatedAt)
 		}),

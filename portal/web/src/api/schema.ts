@@ -1484,6 +1484,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/config/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put parts of a configuration over what the gateway has, all or nothing, in one version
+         * @description What tools do that keep objects as they are written elsewhere, in Git say. Objects of `config` are made or
+         *     replaced by their names; settings, `policies` and `openapi` are replaced where `config` has them; all else
+         *     stays. With an `owner`, what is made is marked (`managed_by`), and `prune` deletes only what the same owner
+         *     made. What another owner made, or nobody (the portal, a call of its own), is neither changed nor deleted: 409
+         *     `managed_elsewhere` says whose it is, and `take_over` changes it all the same and makes it the owner's. Such
+         *     marks are kept by the API: no other call sets them, and deleting an object takes its mark along.
+         */
+        post: operations["applyConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/config/apply/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What config/apply would change; changes nothing */
+        post: operations["checkApply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/config/check": {
         parameters: {
             query?: never;
@@ -3336,6 +3384,7 @@ export interface components {
              * @description Newest version of its configuration
              */
             version: number;
+            managed_by?: components["schemas"]["ManagedBy"];
             /** @description Where it is served */
             live?: {
                 /**
@@ -3581,6 +3630,7 @@ export interface components {
              */
             protocol?: "http1" | "h2c" | "h2";
             id: string;
+            managed_by?: components["schemas"]["ManagedBy"];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -3694,6 +3744,7 @@ export interface components {
             abort_on_fin?: boolean;
             websocket?: components["schemas"]["WebSocket"];
             id: string;
+            managed_by?: components["schemas"]["ManagedBy"];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -3924,6 +3975,7 @@ export interface components {
             /** @description Takes connections of the operator's trusted proxies only, each with a PROXY header */
             accept_proxy_protocol?: boolean;
             id: string;
+            managed_by?: components["schemas"]["ManagedBy"];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -3956,6 +4008,7 @@ export interface components {
             /** @description Default all */
             routes?: components["schemas"]["Name"][];
             id: string;
+            managed_by?: components["schemas"]["ManagedBy"];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -4403,6 +4456,34 @@ export interface components {
             secrets?: string[];
             /** @description Hosts that are to be there as well */
             domains?: string[];
+        };
+        /** @description Who keeps objects as they are written elsewhere, such as `git:shop` */
+        Owner: string;
+        /** @description Whose `config/apply` made it or took it over, such as `git:shop`: change it there. Missing: nobody's; it was made in the portal or by a call of its own */
+        ManagedBy: string;
+        ApplyInput: {
+            owner?: components["schemas"]["Owner"];
+            /** @description Delete what the owner made before and `config` does not have any more; needs `owner` */
+            prune?: boolean;
+            /** @description Change objects of other owners, and of nobody, too, and make what `config` has the owner's (nobody's, without one) */
+            take_over?: boolean;
+            config: components["schemas"]["Config"];
+        };
+        TakenOver: {
+            kind: string;
+            name: string;
+            /** @description Whose it was; missing: nobody's */
+            from?: string;
+        };
+        Applied: {
+            /**
+             * Format: int64
+             * @description The gateway's version with the changes; of a check, the one it was compared with
+             */
+            version: number;
+            changes: components["schemas"]["Difference"][];
+            /** @description What had another owner before */
+            taken_over: components["schemas"]["TakenOver"][];
         };
         CopyInput: {
             /** @description The other gateway, by id or name */
@@ -8680,6 +8761,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Diff"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    applyConfig: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyInput"];
+            };
+        };
+        responses: {
+            /** @description What changed */
+            200: {
+                headers: {
+                    "Tollgate-Version": components["headers"]["Version"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    checkApply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyInput"];
+            };
+        };
+        responses: {
+            /** @description What would change */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
                 };
             };
             default: components["responses"]["ProblemAnswer"];
