@@ -83,11 +83,28 @@ func (j *job) end() {
 	}
 	if m := j.eng.cfg.Metrics; m != nil {
 		m.End(protocols[j.cl.protocol()].metric, o.Status, j.code, j.refused, edge, upstream)
+		if j.sent != 0 && j.rt != nil {
+			m.Sent(j.integration(), o.Status, j.code, j.refused, upstream)
+		}
 	}
 	if !j.shed || j.sampled() {
 		j.log(edge, upstream)
 	}
 	j.leave()
+}
+
+// integration is how the request was sent on.
+func (j *job) integration() observe.Integration {
+	switch i := j.rt.Integration; {
+	case i != observe.IntegrationHTTP:
+		return i
+	case j.head.WebSocket:
+		return observe.IntegrationWebSocket
+	case j.cl.protocol().multiplexed() && j.grpc() == "application/grpc":
+		return observe.IntegrationGRPC
+	default:
+		return i
+	}
 }
 
 // leave notes that the request is no longer under way.

@@ -72,6 +72,7 @@ func (l *lockedBuffer) String() string {
 
 // edgeOptions change what newEdge makes.
 type edgeOptions struct {
+	metrics  *observe.Metrics // nil: nothing is counted
 	limits   engine.Limits
 	trusted  []netip.Prefix
 	policies []*policy.Descriptor
@@ -120,7 +121,7 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 	access := accessLog(root, o, logger)
 	eng, err := engine.New(engine.Config{
 		Edge: "edge-1", Domain: cmp.Or(o.domain, "localhost"), Table: store.Table(), Meter: m, Clock: ck,
-		Trusted: o.trusted, Limits: o.limits, Logger: logger, Guard: o.guard, Log: access, Tracing: o.tracing,
+		Trusted: o.trusted, Limits: o.limits, Logger: logger, Guard: o.guard, Log: access, Tracing: o.tracing, Metrics: o.metrics,
 	})
 	must(t, err)
 	store.Table().SetComplete()

@@ -3,10 +3,13 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/engine"
+	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -19,7 +22,8 @@ func TestIntegration(t *testing.T) {
 		Type: "slow", Phase: policy.PhaseIntegrate, Answers: true,
 		New: func(json.RawMessage, policy.Deps) (policy.Policy, error) { return slow{asked}, nil },
 	}
-	e := newEdge(t, edgeOptions{policies: []*policy.Descriptor{d}, limits: engine.Limits{Wait: 10 * time.Millisecond}})
+	metrics := observe.NewMetrics()
+	e := newEdge(t, edgeOptions{metrics: metrics, policies: []*policy.Descriptor{d}, limits: engine.Limits{Wait: 10 * time.Millisecond}})
 	g := plain()
 	g.Upstreams = nil
 	g.Routes[0].Upstream, g.Routes[0].Integration = "", &contract.Policy{Type: "slow"}
@@ -40,6 +44,13 @@ func TestIntegration(t *testing.T) {
 	if m := e.once(get("/")); m.status() != 504 || m.code() != "upstream_timeout" {
 		t.Errorf("%s", m.line)
 	}
+	// Both were sent on, and one of them failed; an explanation counts for nothing.
+	want := []string{`tollgate_edge_integration_seconds_count{kind="other"} 2`, `tollgate_edge_integration_errors_total{code="upstream_timeout",kind="other"} 1`}
+	eventually(t, func() bool {
+		w := httptest.NewRecorder()
+		metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		return strings.Contains(w.Body.String(), want[0]) && strings.Contains(w.Body.String(), want[1])
+	})
 }
 
 // slow takes longer than a policy may.

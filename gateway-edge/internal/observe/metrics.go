@@ -48,6 +48,7 @@ type cell struct {
 	refused  [maxCodes]atomic.Uint64
 	edge     histogram
 	upstream histogram
+	sent     [len(integrationNames)]calls
 	_        [64]byte
 }
 
@@ -145,7 +146,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descRefused, descOpen, descEdge, descUpstream} {
+	for _, d := range []*prometheus.Desc{descRequests, descRefused, descOpen, descEdge, descUpstream, descCalls, descFailures} {
 		ch <- d
 	}
 }
@@ -166,6 +167,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descOpen, prometheus.GaugeValue, float64(open))
 	ch <- m.histogram(descEdge, func(c *cell) *histogram { return &c.edge })
 	ch <- m.histogram(descUpstream, func(c *cell) *histogram { return &c.upstream })
+	m.collectIntegrations(ch)
 }
 
 func (m *Metrics) sum(of func(*cell) uint64) (n uint64) {
@@ -175,7 +177,7 @@ func (m *Metrics) sum(of func(*cell) uint64) (n uint64) {
 	return n
 }
 
-func (m *Metrics) histogram(d *prometheus.Desc, of func(*cell) *histogram) prometheus.Metric {
+func (m *Metrics) histogram(d *prometheus.Desc, of func(*cell) *histogram, labels ...string) prometheus.Metric {
 	buckets := make(map[float64]uint64, len(bounds))
 	count, micros := uint64(0), int64(0)
 	for i := range bounds {
@@ -186,7 +188,7 @@ func (m *Metrics) histogram(d *prometheus.Desc, of func(*cell) *histogram) prome
 	for i := range m.cells {
 		micros += of(&m.cells[i]).sum.Load()
 	}
-	return prometheus.MustNewConstHistogram(d, count, float64(micros)/1e6, buckets)
+	return prometheus.MustNewConstHistogram(d, count, float64(micros)/1e6, buckets, labels...)
 }
 
 // Observe adds the access log's and other totals as metrics that are read when

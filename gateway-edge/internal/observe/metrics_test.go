@@ -16,6 +16,9 @@ func TestMetrics(t *testing.T) {
 	}
 	m.End(HTTP1, 200, 0, false, 80, 1500)
 	m.End(HTTP2, 429, contract.CodeRateLimited, true, 40_000_000, 0)
+	m.Sent(IntegrationHTTP, 200, 0, false, 300)
+	m.Sent(IntegrationHTTP, 502, 0, false, 300)
+	m.Sent(IntegrationOf([]string{"api_key", "sql", "jwt"}, true), 504, contract.CodeUpstreamTimeout, true, 2_000_000)
 	m.Observe("tollgate_edge_test", "A gauge.", false, func() float64 { return 7 })
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
@@ -31,6 +34,11 @@ func TestMetrics(t *testing.T) {
 		"tollgate_edge_added_seconds_count 2",
 		"tollgate_edge_upstream_seconds_count 1",
 		"tollgate_edge_test 7",
+		`tollgate_edge_integration_seconds_count{kind="http"} 2`,
+		`tollgate_edge_integration_errors_total{code="backend_5xx",kind="http"} 1`,
+		`tollgate_edge_integration_seconds_bucket{kind="sql",le="2.5"} 1`,
+		`tollgate_edge_integration_errors_total{code="upstream_timeout",kind="sql"} 1`,
+		`tollgate_edge_integration_errors_total{code="backend_5xx",kind="lambda"} 0`,
 		"go_goroutines",
 	} {
 		if !strings.Contains(body, want) {
@@ -50,6 +58,7 @@ func TestMetricsDoNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() {
 		m.Begin()
 		m.End(HTTP1, 200, 0, false, 80, 1500)
+		m.Sent(IntegrationHTTP, 200, 0, false, 1500)
 	}); n != 0 {
 		t.Errorf("%v allocations a request", n)
 	}
@@ -61,5 +70,24 @@ func BenchmarkMetrics(b *testing.B) {
 	for b.Loop() {
 		m.Begin()
 		m.End(HTTP1, 200, 0, false, 80, 1500)
+	}
+}
+
+func TestIntegrationOf(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		types   []string
+		answers bool
+		want    string
+	}{
+		{nil, false, "http"},
+		{[]string{"api_key", "cache"}, false, "http"},
+		{[]string{"grpc_web", "api_key"}, false, "grpc_web"},
+		{[]string{"graphql", "aggregate"}, true, "aggregate"},
+		{[]string{"what-a-tenant-made-up"}, true, "other"},
+	} {
+		if got := IntegrationOf(c.types, c.answers).String(); got != c.want {
+			t.Errorf("%v: %s, want %s", c.types, got, c.want)
+		}
 	}
 }

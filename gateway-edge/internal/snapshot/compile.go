@@ -235,6 +235,11 @@ func (b *builder) route(i int) (*Route, error) {
 	if out.Chain, err = policy.CompileChain(chain); err == nil && common != nil {
 		out.Chain.EngineFork()
 	}
+	types := make([]string, len(chain))
+	for i := range chain {
+		types[i] = chain[i].Descriptor.Type
+	}
+	out.Integration = observe.IntegrationOf(types, r.Integration != nil)
 	return out, err
 }
 

@@ -47,7 +47,9 @@ type Route struct {
 	Fork *route.Fork
 	// Upstream is nil where a policy always answers.
 	Upstream *balance.Upstream
-	Meter    *meter.Route
+	// Integration is how requests are sent on, for metrics.
+	Integration observe.Integration
+	Meter       *meter.Route
 }
 
 // Version returns the version of the gateway's document.
