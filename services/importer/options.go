@@ -13,8 +13,9 @@ import (
 type Options struct {
 	// Prefix stands before every path of the gateway; backends don't see it.
 	Prefix string `json:"prefix,omitempty"`
-	// BasePath is what becomes of the path of a server's address: "keep" (default)
-	// puts it before the gateway's paths too, "drop" before the backend's alone.
+	// BasePath is what becomes of the path of a server's address: "keep" puts it before
+	// the gateway's paths too, "drop" before the backend's alone. Empty: keep, but drop
+	// for documents of Amazon API Gateway, where it names a stage.
 	BasePath string `json:"base_path,omitempty"`
 	// Server chooses one of several servers by its URL or description; empty: the first.
 	Server string `json:"server,omitempty"`
@@ -76,7 +77,9 @@ func (o *Options) Check() (errs contract.FieldErrors) {
 		}
 		errs.Add(at, fmt.Sprintf("is one of %s", strings.Join(values, ", ")))
 	}
-	oneOf(&o.BasePath, "/base_path", "keep", "drop")
+	if o.BasePath != "" {
+		oneOf(&o.BasePath, "/base_path", "keep", "drop")
+	}
 	oneOf(&o.Mode, "/mode", "proxy", "mock")
 	oneOf(&o.Validation, "/validation", "refuse", "report", "off")
 	oneOf(&o.Existing, "/existing", "keep", "remove")

@@ -1,13 +1,397 @@
 package oas
 
-type awsDocument struct{}
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
 
-const anyMethod = "x-amazon-apigateway-any-method"
+	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/importer"
+)
 
-func (w *walker) amazon()                  {}
-func (w *walker) anyMethods() []*operation { return nil }
+const (
+	amazonPrefix = "x-amazon-apigateway-"
+	anyMethod    = amazonPrefix + "any-method"
+	integration  = amazonPrefix + "integration"
+)
 
-func (a *awsDocument) integrate(*operation, base) bool               { return false }
-func (a *awsDocument) validation(*operation, string) string          { return "" }
-func (a *awsDocument) auth(*operation)                               {}
-func (a *awsDocument) scheme(string, map[string]any, string) *scheme { return nil }
+// awsDocument is what a document of Amazon API Gateway says for all its operations.
+type awsDocument struct {
+	*walker
+	binary    []string
+	compress  any // the smallest body, nil: nothing is compressed
+	ipFilter  *contract.Policy
+	cors      *contract.Policy
+	errors    *contract.Policy
+	validator string // name of the document's
+}
+
+// amazon looks whether a document is one of Amazon API Gateway, and reads what stands
+// at its root.
+func (w *walker) amazon() {
+	found := hasAmazon(w.root)
+	w.eachPath(func(_ string, _ string, item map[string]any) {
+		found = found || hasAmazon(item)
+		for _, v := range item {
+			if op, ok := v.(map[string]any); ok {
+				found = found || hasAmazon(op)
+			}
+		}
+	})
+	if !found {
+		return
+	}
+	a := &awsDocument{walker: w}
+	w.aws = a
+	for _, name := range slices.Sorted(maps.Keys(w.root)) {
+		if rest, ok := strings.CutPrefix(name, amazonPrefix); ok {
+			a.atRoot(rest, w.root[name], contract.Pointer(name))
+		}
+	}
+}
+
+func hasAmazon(m map[string]any) bool {
+	for name := range m {
+		if strings.HasPrefix(name, amazonPrefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// eachPath calls fn for every path, those with an open end included.
+func (w *walker) eachPath(fn func(path, at string, item map[string]any)) {
+	all := maps.Clone(object(w.root["paths"]))
+	if all == nil {
+		all = map[string]any{}
+	}
+	maps.Copy(all, w.open)
+	for _, path := range slices.Sorted(maps.Keys(all)) {
+		if item := object(all[path]); item != nil {
+			fn(path, contract.Pointer("paths", path), item)
+		}
+	}
+}
+
+// anyMethods are the operations that OpenAPI has no form for: those of every method,
+// and all of paths with an open end.
+func (w *walker) anyMethods() (out []*operation) {
+	w.eachPath(func(path, at string, item map[string]any) {
+		if op := object(item[anyMethod]); op != nil {
+			o := &operation{path: path, at: at + contract.Pointer(anyMethod), item: item, op: op}
+			if op["isDefaultRoute"] == true || path == "/$default" {
+				o.path = "/*"
+			}
+			out = append(out, o)
+		}
+		if w.open[path] == nil {
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(item)) {
+			if op := object(item[name]); op != nil && slices.Contains(methodsOfPaths, name) {
+				out = append(out, &operation{path: path, method: name, at: at + contract.Pointer(name), item: item, op: op})
+			}
+		}
+	})
+	return out
+}
+
+var methodsOfPaths = []string{"get", "put", "post", "delete", "options", "head", "patch"}
+
+func (a *awsDocument) atRoot(name string, v any, at string) {
+	what := amazonPrefix + name
+	switch name {
+	case "api-key-source":
+		if str(v) == "HEADER" || str(v) == "" {
+			a.taken(at, what+" → policy api_key")
+			return
+		}
+		a.refused(at, what, "keys that a Lambda authorizer gives (usageIdentifierKey) are not known here", "take keys from the header, or sign callers in by a policy such as jwt")
+	case "binary-media-types":
+		a.binary = strs(v)
+		a.taken(at, what+" → binary_media_types of lambda integrations")
+	case "minimum-compression-size":
+		a.compress = v
+		a.taken(at, what+" → policy compress")
+	case "request-validator":
+		a.validator = str(v)
+		a.taken(at, what+" → policy validate_request")
+	case "request-validators":
+		a.taken(at, what+" → policy validate_request")
+	case "gateway-responses":
+		a.gatewayResponses(object(v), at)
+	case "cors":
+		a.corsPolicy(object(v), at)
+	case "policy":
+		a.resourcePolicy(object(v), at)
+	case "endpoint-configuration", "endpoint-access-mode":
+		a.approximated(at, what, "where the API is reached in the AWS account says nothing here", "choose the gateway's host names")
+	case "documentation", "importexport-version", "tag-value":
+		a.taken(at, what+" → kept in the gateway's document")
+	case "integrations":
+		a.taken(at, what+" → the operations that refer to them")
+	default:
+		a.refused(at, what, "the extension is not known", "")
+	}
+}
+
+// validation says how an operation's requests are held to the document: at AWS only
+// where a validator says so.
+func (a *awsDocument) validation(op *operation, mode string) string {
+	name := a.validator
+	at := op.at
+	if v, there := op.op[amazonPrefix+"request-validator"]; there {
+		name, at = str(v), op.at+contract.Pointer(amazonPrefix+"request-validator")
+	}
+	if name == "" {
+		return "off"
+	}
+	v := object(object(a.root[amazonPrefix+"request-validators"])[name])
+	switch body, params := v["validateRequestBody"] == true, v["validateRequestParameters"] == true; {
+	case v == nil:
+		a.refuse(op, at, "the document has no request validator "+name, "")
+		return "off"
+	case !body && !params:
+		return "off"
+	case body != params:
+		a.approximated(at, op.title(), "the validator "+name+" looks at body or parameters alone: both are validated", "")
+	default:
+		a.taken(at, "the request validator "+name+" → policy validate_request")
+	}
+	return mode
+}
+
+// auth refuses what an operation asks for beside its security.
+func (a *awsDocument) auth(op *operation) {
+	at := op.at + contract.Pointer(amazonPrefix+"auth")
+	switch typ := str(object(op.op[amazonPrefix+"auth"])["type"]); typ {
+	case "":
+	case "NONE":
+		a.taken(at, amazonPrefix+"auth of "+op.title())
+	default:
+		a.refuse(op, at, "callers sign with AWS credentials ("+typ+"), which the gateway does not verify", "sign callers in by a policy such as jwt or api_key")
+	}
+	if asks := list(op.op["security"]); len(asks) > 1 {
+		a.refuse(op, op.at+"/security", "AWS asks for all of several security requirements, OpenAPI for one of them", "write them into one requirement, or ask for one")
+	}
+}
+
+// scheme maps an authorizer, and tells what became of its extensions; nil: it is a
+// scheme of OpenAPI alone.
+func (a *awsDocument) scheme(name string, m map[string]any, at string) *scheme {
+	s := a.authorizer(name, m)
+	for _, field := range []string{"authorizer", "authtype"} {
+		place := at + contract.Pointer(amazonPrefix+field)
+		switch {
+		case s == nil || m[amazonPrefix+field] == nil:
+		case s.why != "":
+			a.approximated(place, "the authorizer "+name, s.why+": operations that ask for it are refused", s.advice)
+		default:
+			a.taken(place, "the authorizer "+name+" → policy "+s.kind())
+		}
+	}
+	return s
+}
+
+func (a *awsDocument) authorizer(name string, m map[string]any) *scheme {
+	authorizer := object(m[amazonPrefix+"authorizer"])
+	kind := str(m[amazonPrefix+"authtype"])
+	byOption := `say by the option schemes which policy it is: {"` + name + `": {"type": "jwt", "config": …}}, or ext_auth for a service of yours`
+	switch typ := str(authorizer["type"]); {
+	case kind == "awsSigv4":
+		return &scheme{why: "callers sign with AWS credentials, which the gateway does not verify", advice: byOption}
+	case authorizer == nil && kind == "":
+		return nil
+	case typ == "jwt":
+		c := object(authorizer["jwtConfiguration"])
+		issuer, audiences := str(c["issuer"]), strs(c["audience"])
+		if issuer == "" || len(audiences) == 0 {
+			return &scheme{why: "its jwtConfiguration lacks issuer or audience", advice: byOption}
+		}
+		if src := text(authorizer["identitySource"]); src != "" && src != "$request.header.Authorization" {
+			return &scheme{why: "tokens come from " + src + ", and the gateway takes them from Authorization alone", advice: byOption}
+		}
+		return &scheme{policies: []contract.Policy{policy("jwt", map[string]any{"issuer": issuer, "audiences": audiences, "algorithms": []string{"RS256", "RS384", "RS512"}})}}
+	case typ == "cognito_user_pools" || kind == "cognito_user_pools":
+		return &scheme{why: "the document does not say which clients of the user pool may call (audiences); the issuer is " + cognitoIssuer(strs(authorizer["providerARNs"])), advice: byOption}
+	case typ == "token" || typ == "request":
+		return &scheme{why: "a Lambda function decides who may call, and the gateway calls no authorizer of this kind", advice: byOption}
+	}
+	return &scheme{why: fmt.Sprintf("the authorizer's type %q is not known", str(authorizer["type"])), advice: byOption}
+}
+
+// cognitoIssuer is the issuer of a user pool
+// (arn:aws:cognito-idp:REGION:ACCOUNT:userpool/ID).
+func cognitoIssuer(arns []string) string {
+	if len(arns) == 1 {
+		p := strings.Split(arns[0], ":")
+		if len(p) == 6 && strings.HasPrefix(p[5], "userpool/") {
+			return "https://cognito-idp." + p[3] + ".amazonaws.com/" + strings.TrimPrefix(p[5], "userpool/")
+		}
+	}
+	return "unknown"
+}
+
+// gatewayResponses takes over the form that AWS documents give errors by themselves;
+// others are approximated: the status stays ours.
+func (a *awsDocument) gatewayResponses(all map[string]any, at string) {
+	a.taken(at, amazonPrefix+"gateway-responses, each by itself")
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		r, place := object(all[name]), at+contract.Pointer(name)
+		template := str(object(r["responseTemplates"])["application/json"])
+		plain := strings.Join(strings.Fields(template), "") == `{"message":$context.error.messageString}`
+		if (name == "DEFAULT_4XX" || name == "DEFAULT_5XX") && (template == "" || plain) && len(object(r["responseParameters"])) == 0 && r["statusCode"] == nil {
+			p := policy("error_pages", map[string]any{"json": map[string]any{"message": "{title}"}, "default": "json"})
+			a.errors = &p
+			a.taken(place, "the gateway response "+name+" → policy error_pages")
+			continue
+		}
+		a.approximated(place, "the gateway response "+name, "errors of the gateway keep their own status, fields and form", "shape them by the policy error_pages")
+	}
+}
+
+func (a *awsDocument) corsPolicy(v map[string]any, at string) {
+	config := map[string]any{}
+	for from, to := range map[string]string{"allowOrigins": "allow_origins", "allowMethods": "allow_methods", "allowHeaders": "allow_headers", "exposeHeaders": "expose_headers"} {
+		if l := strs(v[from]); len(l) > 0 {
+			config[to] = l
+		}
+	}
+	if slices.Equal(strs(v["allowMethods"]), []string{"*"}) {
+		config["allow_methods"] = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+		a.approximated(at+"/allowMethods", amazonPrefix+"cors", "* stands for the common methods", "")
+	}
+	if v["allowCredentials"] == true {
+		config["allow_credentials"] = true
+	}
+	if age := text(v["maxAge"]); age != "" {
+		config["max_age"] = age + "s"
+	}
+	p := policy("cors", config)
+	a.cors = &p
+	a.taken(at, amazonPrefix+"cors → policy cors")
+}
+
+// resourcePolicy takes over who may call by address; all else is refused, since
+// leaving it out would let more callers in.
+func (a *awsDocument) resourcePolicy(v map[string]any, at string) {
+	config := map[string]any{}
+	for i, e := range statements(v["Statement"]) {
+		s, place := object(e), at+contract.Pointer("Statement", i)
+		condition := object(s["Condition"])
+		addresses := func(op string) []string {
+			v := object(condition[op])["aws:SourceIp"]
+			if one := str(v); one != "" {
+				return []string{one}
+			}
+			return strs(v)
+		}
+		everybody := s["Principal"] == "*" || str(object(s["Principal"])["AWS"]) == "*"
+		in, notIn := addresses("IpAddress"), addresses("NotIpAddress")
+		switch effect := str(s["Effect"]); {
+		case !everybody || !wholeAPI(s["Resource"]) || s["Action"] != "execute-api:Invoke":
+			a.refused(place, amazonPrefix+"policy", "a statement for some callers or some resources can't be carried over", "protect the routes by policies such as ip_filter, jwt or acl")
+		case effect == "Allow" && len(condition) == 0:
+			a.taken(place, "a statement that allows everybody")
+		case effect == "Allow" && len(condition) == 1 && len(in) > 0:
+			config["allow"] = append(strs(anys(config["allow"])), in...)
+			a.taken(place, "a statement that allows addresses → policy ip_filter")
+		case effect == "Deny" && len(condition) == 1 && len(in) > 0:
+			config["deny"] = append(strs(anys(config["deny"])), in...)
+			a.taken(place, "a statement that denies addresses → policy ip_filter")
+		case effect == "Deny" && len(condition) == 1 && len(notIn) > 0 && config["allow"] == nil:
+			config["allow"] = notIn
+			a.taken(place, "a statement that denies other addresses → policy ip_filter")
+		default:
+			a.refused(place, amazonPrefix+"policy", "its condition can't be carried over: only addresses (aws:SourceIp) can", "protect the routes by policies such as ip_filter, jwt or acl")
+		}
+	}
+	if len(config) > 0 {
+		p := policy("ip_filter", config)
+		a.ipFilter = &p
+	}
+}
+
+func statements(v any) []any {
+	if m, ok := v.(map[string]any); ok {
+		return []any{m}
+	}
+	return list(v)
+}
+
+func anys(v any) (out []any) {
+	l, _ := v.([]string)
+	for _, s := range l {
+		out = append(out, s)
+	}
+	return out
+}
+
+func wholeAPI(v any) bool {
+	all := strs(v)
+	if s := str(v); s != "" {
+		all = []string{s}
+	}
+	for _, s := range all {
+		if s != "*" && s != "execute-api:/*" && s != "execute-api:/*/*/*" && !strings.HasSuffix(s, ":*/*/*/*") && !strings.HasSuffix(s, "/*/*/*") {
+			return false
+		}
+	}
+	return len(all) > 0
+}
+
+// ofAll gives a route the policies that hold for the whole API.
+func (a *awsDocument) ofAll(op *operation) {
+	var front []contract.Policy
+	for _, p := range []*contract.Policy{a.ipFilter, a.cors, a.errors} {
+		if p != nil {
+			front = append(front, *p)
+		}
+	}
+	op.route.Policies = append(front, op.route.Policies...)
+	if a.compress != nil {
+		op.add("compress", map[string]any{"min_bytes": a.compress})
+	}
+}
+
+var substitution = regexp.MustCompile(`\$\{([A-Za-z0-9_.:]+)\}`)
+
+// substitute puts values in the place of ${AWS::Region} and its kin. ok is false
+// where one is not known.
+func (a *awsDocument) substitute(v any) (s string, missing string) {
+	s = str(v)
+	if m := object(v); m != nil {
+		s = str(m["Fn::Sub"])
+	}
+	return substitution.ReplaceAllStringFunc(s, func(m string) string {
+		name := m[2 : len(m)-1]
+		value := map[string]string{"AWS::Region": a.o.AWS.Region, "AWS::AccountId": a.o.AWS.Account, "AWS::Partition": a.o.AWS.Partition}[name]
+		if n, ok := strings.CutPrefix(name, "stageVariables."); ok {
+			value = a.o.AWS.StageVariables[n]
+		}
+		if value == "" {
+			missing = name
+		}
+		return value
+	}), missing
+}
+
+// unknownFields tells of the extensions of an operation that nothing looked at.
+func (a *awsDocument) unknownFields(op *operation) {
+	for _, name := range slices.Sorted(maps.Keys(op.op)) {
+		rest, ok := strings.CutPrefix(name, amazonPrefix)
+		if !ok {
+			continue
+		}
+		at := op.at + contract.Pointer(name)
+		switch rest {
+		case "integration", "request-validator", "auth":
+		case "documentation", "tag-value", "importexport-version":
+			a.taken(at, name+" → kept in the gateway's document")
+		default:
+			a.add(importer.Refused, at, name, "the extension is not known", "")
+		}
+	}
+}

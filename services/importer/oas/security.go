@@ -15,6 +15,7 @@ import (
 type scheme struct {
 	policies    []contract.Policy // the one that authenticates first
 	why, advice string            // it can't be carried over
+	told        bool              // the report has it as approximated
 }
 
 // authenticates are the policies that say who calls. Each of a route's lets callers
@@ -218,7 +219,7 @@ func (w *walker) scheme(name string) *scheme {
 	m := object(object(object(w.root["components"])["securitySchemes"])[name])
 	s := w.mapScheme(name, m, at)
 	w.schemes[name] = s
-	if s.why == "" {
+	if s.why == "" && !s.told {
 		w.taken(at, "the security scheme "+name+" → policy "+s.kind())
 	}
 	return s
@@ -280,7 +281,7 @@ func (w *walker) mapped(p contract.Policy) *scheme {
 
 // keyScheme is an API key: the gateway issues keys of its own.
 func (w *walker) keyScheme(name string, m map[string]any, at string) *scheme {
-	config := map[string]any{"bearer": false}
+	config, told := map[string]any{"bearer": false}, false
 	field := str(m["name"])
 	switch in := str(m["in"]); {
 	case in == "query":
@@ -288,11 +289,13 @@ func (w *walker) keyScheme(name string, m map[string]any, at string) *scheme {
 	case in == "header" && strings.EqualFold(field, "X-API-Key"):
 	case in == "header" && strings.EqualFold(field, "Authorization"):
 		delete(config, "bearer")
+		told = true
 		w.approximated(at, "the security scheme "+name, "keys come as Authorization: Bearer …, or in X-API-Key", "tell your callers")
 	default:
+		told = true
 		w.approximated(at, "the security scheme "+name, fmt.Sprintf("keys come in X-API-Key, not in the %s %s", in, field), "tell your callers")
 	}
-	return &scheme{policies: []contract.Policy{policy("api_key", config)}}
+	return &scheme{policies: []contract.Policy{policy("api_key", config)}, told: told}
 }
 
 func recode[T any](v any) (out T, err error) {

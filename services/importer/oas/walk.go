@@ -55,7 +55,15 @@ func (w *walker) refuse(op *operation, pointer, why, advice string) {
 }
 
 func (w *walker) walk() {
-	w.amazon()
+	if w.exact == nil {
+		w.amazon()
+	}
+	if w.o.BasePath == "" {
+		w.o.BasePath = "keep"
+		if w.aws != nil {
+			w.o.BasePath = "drop"
+		}
+	}
 	var ops []*operation
 	w.eachOperation(func(path, method, at string, item, op map[string]any) {
 		ops = append(ops, &operation{path: path, method: method, at: at, item: item, op: op})
