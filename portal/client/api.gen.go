@@ -6696,6 +6696,18 @@ type ExportGatewayParams struct {
 // ExportGatewayParamsFormat defines parameters for ExportGateway.
 type ExportGatewayParamsFormat string
 
+// ImportNginxParams defines parameters for ImportNginx.
+type ImportNginxParams struct {
+	// Apply Change the gateway; without it nothing changes
+	Apply *ApplyParam `form:"apply,omitempty" json:"apply,omitempty"`
+
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // ImportOpenAPIParams defines parameters for ImportOpenAPI.
 type ImportOpenAPIParams struct {
 	// Apply Change the gateway; without it nothing changes
@@ -7404,6 +7416,9 @@ type PutDomainJSONRequestBody = DomainInput
 
 // ExplainJSONRequestBody defines body for Explain for application/json ContentType.
 type ExplainJSONRequestBody = ExplainInput
+
+// ImportNginxJSONRequestBody defines body for ImportNginx for application/json ContentType.
+type ImportNginxJSONRequestBody = ImportInput
 
 // ImportOpenAPIJSONRequestBody defines body for ImportOpenAPI for application/json ContentType.
 type ImportOpenAPIJSONRequestBody = ImportInput
@@ -8592,6 +8607,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/gateways/{gateway}/health (the `GetHealth` operationId).
 	GetHealth(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportNginxWithBody Make routes and upstreams of an nginx configuration
+	//
+	// Its upstream blocks, and the locations of its server block. The answer is as for an OpenAPI document; files are
+	// never read, and a directive that is not known is refused with its line.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/import/nginx (the `ImportNginx` operationId).
+	ImportNginxWithBody(ctx context.Context, gateway GatewayParam, params *ImportNginxParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportNginx Make routes and upstreams of an nginx configuration
+	//
+	// Its upstream blocks, and the locations of its server block. The answer is as for an OpenAPI document; files are
+	// never read, and a directive that is not known is refused with its line.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/import/nginx (the `ImportNginx` operationId).
+	ImportNginx(ctx context.Context, gateway GatewayParam, params *ImportNginxParams, body ImportNginxJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ImportOpenAPIWithBody Make routes, upstreams and policies of an OpenAPI document
 	//
@@ -11746,6 +11781,46 @@ func (c *Client) ExportGateway(ctx context.Context, gateway GatewayParam, params
 // Corresponds with GET /v1/gateways/{gateway}/health (the `GetHealth` operationId).
 func (c *Client) GetHealth(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetHealthRequest(c.Server, gateway)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportNginxWithBody Make routes and upstreams of an nginx configuration
+//
+// Its upstream blocks, and the locations of its server block. The answer is as for an OpenAPI document; files are
+// never read, and a directive that is not known is refused with its line.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/import/nginx (the `ImportNginx` operationId).
+func (c *Client) ImportNginxWithBody(ctx context.Context, gateway GatewayParam, params *ImportNginxParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportNginxRequestWithBody(c.Server, gateway, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportNginx Make routes and upstreams of an nginx configuration
+//
+// Its upstream blocks, and the locations of its server block. The answer is as for an OpenAPI document; files are
+// never read, and a directive that is not known is refused with its line.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/import/nginx (the `ImportNginx` operationId).
+func (c *Client) ImportNginx(ctx context.Context, gateway GatewayParam, params *ImportNginxParams, body ImportNginxJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportNginxRequest(c.Server, gateway, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -18804,6 +18879,106 @@ func NewGetHealthRequest(server string, gateway GatewayParam) (*http.Request, er
 	return req, nil
 }
 
+// NewImportNginxRequest calls the generic ImportNginx builder with application/json body
+func NewImportNginxRequest(server string, gateway GatewayParam, params *ImportNginxParams, body ImportNginxJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewImportNginxRequestWithBody(server, gateway, params, "application/json", bodyReader)
+}
+
+// NewImportNginxRequestWithBody constructs an http.Request for the ImportNginx method, with any body, and a specified content type
+func NewImportNginxRequestWithBody(server string, gateway GatewayParam, params *ImportNginxParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/import/nginx", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Apply != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "apply", *params.Apply, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IdempotencyKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewImportOpenAPIRequest calls the generic ImportOpenAPI builder with application/json body
 func NewImportOpenAPIRequest(server string, gateway GatewayParam, params *ImportOpenAPIParams, body ImportOpenAPIJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -25645,6 +25820,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/gateways/{gateway}/health (the `GetHealth` operationId).
 	GetHealthWithResponse(ctx context.Context, gateway GatewayParam, reqEditors ...RequestEditorFn) (*GetHealthResponse, error)
 
+	// ImportNginxWithBodyWithResponse Make routes and upstreams of an nginx configuration
+	//
+	// Its upstream blocks, and the locations of its server block. The answer is as for an OpenAPI document; files are
+	// never read, and a directive that is not known is refused with its line.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/import/nginx (the `ImportNginx` operationId).
+	ImportNginxWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *ImportNginxParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportNginxResponse, error)
+
+	// ImportNginxWithResponse Make routes and upstreams of an nginx configuration
+	//
+	// Its upstream blocks, and the locations of its server block. The answer is as for an OpenAPI document; files are
+	// never read, and a directive that is not known is refused with its line.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/import/nginx (the `ImportNginx` operationId).
+	ImportNginxWithResponse(ctx context.Context, gateway GatewayParam, params *ImportNginxParams, body ImportNginxJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportNginxResponse, error)
+
 	// ImportOpenAPIWithBodyWithResponse Make routes, upstreams and policies of an OpenAPI document
 	//
 	// OpenAPI 3.0, 3.1 or Swagger 2 in JSON or YAML, those of Amazon API Gateway and a gateway's own export among
@@ -31020,6 +31215,62 @@ func (r GetHealthResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetHealthResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ImportNginxResponse200Headers the declared response headers of an HTTP 200 response for ImportNginx
+type ImportNginxResponse200Headers struct {
+	ETag            *string
+	TollgateVersion *string
+}
+
+type ImportNginxResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ImportAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ImportNginxResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ImportNginxResponse) GetJSON200() *ImportAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ImportNginxResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ImportNginxResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ImportNginxResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ImportNginxResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ImportNginxResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -37849,6 +38100,38 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, gateway
 	return ParseGetHealthResponse(rsp)
 }
 
+// ImportNginxWithBodyWithResponse Make routes and upstreams of an nginx configuration
+//
+// Its upstream blocks, and the locations of its server block. The answer is as for an OpenAPI document; files are
+// never read, and a directive that is not known is refused with its line.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/import/nginx (the `ImportNginx` operationId).
+func (c *ClientWithResponses) ImportNginxWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *ImportNginxParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportNginxResponse, error) {
+	rsp, err := c.ImportNginxWithBody(ctx, gateway, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportNginxResponse(rsp)
+}
+
+// ImportNginxWithResponse Make routes and upstreams of an nginx configuration
+//
+// Its upstream blocks, and the locations of its server block. The answer is as for an OpenAPI document; files are
+// never read, and a directive that is not known is refused with its line.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/import/nginx (the `ImportNginx` operationId).
+func (c *ClientWithResponses) ImportNginxWithResponse(ctx context.Context, gateway GatewayParam, params *ImportNginxParams, body ImportNginxJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportNginxResponse, error) {
+	rsp, err := c.ImportNginx(ctx, gateway, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportNginxResponse(rsp)
+}
+
 // ImportOpenAPIWithBodyWithResponse Make routes, upstreams and policies of an OpenAPI document
 //
 // OpenAPI 3.0, 3.1 or Swagger 2 in JSON or YAML, those of Amazon API Gateway and a gateway's own export among
@@ -43024,6 +43307,59 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseImportNginxResponse parses an HTTP response from a ImportNginxWithResponse call
+func ParseImportNginxResponse(rsp *http.Response) (*ImportNginxResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ImportNginxResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ImportAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ImportNginxResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Tollgate-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Tollgate-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.TollgateVersion = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

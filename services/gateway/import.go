@@ -14,12 +14,20 @@ import (
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/importer"
+	"github.com/tollgate/tollgate/services/importer/nginx"
 	"github.com/tollgate/tollgate/services/importer/oas"
+)
+
+// Formats of imports.
+const (
+	FormatOpenAPI = "openapi" // OpenAPI 3, Swagger 2, Amazon API Gateway, Tollgate's exports
+	FormatNginx   = "nginx"
 )
 
 // Import is the input of Service.Import.
 type Import struct {
 	Gateway string // id or name
+	Format  string
 	Text    []byte
 	Options importer.Options
 	Apply   bool
@@ -50,7 +58,11 @@ func (s *Service) Import(ctx context.Context, org core.OrganizationID, in Import
 		return nil, err
 	}
 	present := importer.Present{Policies: before.Policies, Upstreams: before.Upstreams, Routes: before.Routes}
-	parts, report, errs := oas.Import(in.Text, in.Options, present)
+	read := oas.Import
+	if in.Format == FormatNginx {
+		read = nginx.Import
+	}
+	parts, report, errs := read(in.Text, in.Options, present)
 	if len(errs) > 0 {
 		return nil, core.Invalid(errs)
 	}

@@ -33,10 +33,20 @@ type Row struct {
 const maxRows = 10_000
 
 // Report is what became of a text, in the order of its lines.
-type Report struct{ Rows []Row }
+type Report struct {
+	Rows []Row
+	seen map[Row]bool
+}
 
 // Add appends a row.
 func (r *Report) Add(row Row) {
+	if r.seen[row] {
+		return // what several routes inherit
+	}
+	if r.seen == nil {
+		r.seen = map[Row]bool{}
+	}
+	r.seen[row] = true
 	if len(r.Rows) < maxRows || row.Level == Refused {
 		r.Rows = append(r.Rows, row)
 	}

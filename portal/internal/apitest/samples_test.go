@@ -78,6 +78,7 @@ var samples = map[string]any{
 	"putDeveloperPortal":         object{"name": "Demo", "published": true, "accent": "#1c64b0", "plans": []object{{"usage_plan": "p", "approval": true}}},
 	"putDeveloperPortalLogo":     object{"image": logo},
 	"putOpenAPI":                 object{"document": "openapi: 3.0.3\ninfo: {title: T, version: '1'}\npaths: {}\n"},
+	"importNginx":                object{"document": "upstream b { server 127.0.0.1:9001; }\nserver { location / { proxy_pass http://b; } }\n"},
 	"importOpenAPI":              object{"document": "openapi: 3.0.3\ninfo: {title: T}\npaths: {/imported: {get: {}}}\n", "options": object{"upstream": "u"}},
 	"putDeveloperPortalOpenAPI":  object{"document": "openapi: 3.0.3\ninfo: {title: T, version: '1'}\npaths: {}\n"},
 	"refuseDeveloperApplication": object{"reason": "no"},

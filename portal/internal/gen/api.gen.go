@@ -6696,6 +6696,18 @@ type ExportGatewayParams struct {
 // ExportGatewayParamsFormat defines parameters for ExportGateway.
 type ExportGatewayParamsFormat string
 
+// ImportNginxParams defines parameters for ImportNginx.
+type ImportNginxParams struct {
+	// Apply Change the gateway; without it nothing changes
+	Apply *ApplyParam `form:"apply,omitempty" json:"apply,omitempty"`
+
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // ImportOpenAPIParams defines parameters for ImportOpenAPI.
 type ImportOpenAPIParams struct {
 	// Apply Change the gateway; without it nothing changes
@@ -7405,6 +7417,9 @@ type PutDomainJSONRequestBody = DomainInput
 // ExplainJSONRequestBody defines body for Explain for application/json ContentType.
 type ExplainJSONRequestBody = ExplainInput
 
+// ImportNginxJSONRequestBody defines body for ImportNginx for application/json ContentType.
+type ImportNginxJSONRequestBody = ImportInput
+
 // ImportOpenAPIJSONRequestBody defines body for ImportOpenAPI for application/json ContentType.
 type ImportOpenAPIJSONRequestBody = ImportInput
 
@@ -7864,6 +7879,9 @@ type ServerInterface interface {
 	// GetHealth Every target as every edge sees it
 	// (GET /v1/gateways/{gateway}/health)
 	GetHealth(ctx echo.Context, gateway GatewayParam) error
+	// ImportNginx Make routes and upstreams of an nginx configuration
+	// (POST /v1/gateways/{gateway}/import/nginx)
+	ImportNginx(ctx echo.Context, gateway GatewayParam, params ImportNginxParams) error
 	// ImportOpenAPI Make routes, upstreams and policies of an OpenAPI document
 	// (POST /v1/gateways/{gateway}/import/openapi)
 	ImportOpenAPI(ctx echo.Context, gateway GatewayParam, params ImportOpenAPIParams) error
@@ -10479,6 +10497,63 @@ func (w *ServerInterfaceWrapper) GetHealth(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetHealth(ctx, gateway)
+	return err
+}
+
+// ImportNginx converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportNginx(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportNginxParams
+	// ------------- Optional query parameter "apply" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "apply", ctx.QueryParams(), &params.Apply, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter apply: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportNginx(ctx, gateway, params)
 	return err
 }
 
@@ -13607,6 +13682,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/apply/check", wrapper.CheckApply, options.OperationMiddlewares["checkApply"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/config/check", wrapper.CheckChange, options.OperationMiddlewares["checkChange"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/import/openapi", wrapper.ImportOpenAPI, options.OperationMiddlewares["importOpenAPI"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/import/nginx", wrapper.ImportNginx, options.OperationMiddlewares["importNginx"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/export", wrapper.ExportGateway, options.OperationMiddlewares["exportGateway"]...)
 	router.POST(options.BaseURL+"/v1/config/check", wrapper.CheckPlan, options.OperationMiddlewares["checkPlan"]...)
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/changes", wrapper.ChangeParts, options.OperationMiddlewares["changeParts"]...)
@@ -17492,6 +17568,53 @@ type GetHealthdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetHealthdefaultApplicationProblemPlusJSONResponse) VisitGetHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportNginxRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ImportNginxParams
+	Body    *ImportNginxJSONRequestBody
+}
+
+type ImportNginxResponseObject interface {
+	VisitImportNginxResponse(w http.ResponseWriter) error
+}
+
+type ImportNginx200JSONResponse struct{ ImportAnswerJSONResponse }
+
+func (response ImportNginx200JSONResponse) VisitImportNginxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.TollgateVersion != nil {
+		w.Header().Set("Tollgate-Version", fmt.Sprint(*response.Headers.TollgateVersion))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportNginxdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ImportNginxdefaultApplicationProblemPlusJSONResponse) VisitImportNginxResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -22097,6 +22220,9 @@ type StrictServerInterface interface {
 	// GetHealth Every target as every edge sees it
 	// (GET /v1/gateways/{gateway}/health)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
+	// ImportNginx Make routes and upstreams of an nginx configuration
+	// (POST /v1/gateways/{gateway}/import/nginx)
+	ImportNginx(ctx context.Context, request ImportNginxRequestObject) (ImportNginxResponseObject, error)
 	// ImportOpenAPI Make routes, upstreams and policies of an OpenAPI document
 	// (POST /v1/gateways/{gateway}/import/openapi)
 	ImportOpenAPI(ctx context.Context, request ImportOpenAPIRequestObject) (ImportOpenAPIResponseObject, error)
@@ -25500,6 +25626,55 @@ func (sh *strictHandler) GetHealth(ctx echo.Context, gateway GatewayParam) error
 		return err
 	} else if validResponse, ok := response.(GetHealthResponseObject); ok {
 		return validResponse.VisitGetHealthResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportNginx operation middleware
+func (sh *strictHandler) ImportNginx(ctx echo.Context, gateway GatewayParam, params ImportNginxParams) error {
+	var request ImportNginxRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	var body ImportNginxJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportNginx(ctx.Request().Context(), request.(ImportNginxRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportNginx")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportNginxResponseObject); ok {
+		return validResponse.VisitImportNginxResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -12,8 +12,14 @@ import (
 
 // ImportOpenAPI says what an OpenAPI document would make of a gateway, or makes it.
 func (s *Server) ImportOpenAPI(ctx context.Context, r gen.ImportOpenAPIRequestObject) (gen.ImportOpenAPIResponseObject, error) {
-	a, err := s.imported(ctx, gateway.Import{Apply: value(r.Params.Apply), IfMatch: core.ParseIfMatch(value(r.Params.IfMatch))})
+	a, err := s.imported(ctx, gateway.Import{Format: gateway.FormatOpenAPI, Apply: value(r.Params.Apply), IfMatch: core.ParseIfMatch(value(r.Params.IfMatch))})
 	return gen.ImportOpenAPI200JSONResponse{ImportAnswerJSONResponse: a}, err
+}
+
+// ImportNginx says what an nginx configuration would make of a gateway, or makes it.
+func (s *Server) ImportNginx(ctx context.Context, r gen.ImportNginxRequestObject) (gen.ImportNginxResponseObject, error) {
+	a, err := s.imported(ctx, gateway.Import{Format: gateway.FormatNginx, Apply: value(r.Params.Apply), IfMatch: core.ParseIfMatch(value(r.Params.IfMatch))})
+	return gen.ImportNginx200JSONResponse{ImportAnswerJSONResponse: a}, err
 }
 
 // importInput is the body of an import.

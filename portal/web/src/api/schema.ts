@@ -1582,6 +1582,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/import/nginx": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make routes and upstreams of an nginx configuration
+         * @description Its upstream blocks, and the locations of its server block. The answer is as for an OpenAPI document; files are
+         *     never read, and a directive that is not known is refused with its line.
+         */
+        post: operations["importNginx"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/export": {
         parameters: {
             query?: never;
@@ -4712,7 +4736,7 @@ export interface components {
             /** @description Stands before every path of the gateway; backends don't see it */
             prefix?: string;
             /**
-             * @description What becomes of the path of a server's address: `keep` (default) puts it before the gateway's paths too
+             * @description What becomes of the path of a server's address: `keep` puts it before the gateway's paths too. Default `keep`, but `drop` for documents of Amazon API Gateway
              * @enum {string}
              */
             base_path?: "keep" | "drop";
@@ -8857,6 +8881,34 @@ export interface operations {
         };
     };
     importOpenAPI: {
+        parameters: {
+            query?: {
+                /** @description Change the gateway; without it nothing changes */
+                apply?: components["parameters"]["ApplyParam"];
+            };
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportInput"];
+            };
+        };
+        responses: {
+            200: components["responses"]["ImportAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    importNginx: {
         parameters: {
             query?: {
                 /** @description Change the gateway; without it nothing changes */
