@@ -321,7 +321,11 @@ func (a *awsDocument) mockOf(op *operation, i map[string]any, at string) {
 		config["headers"] = headers
 	}
 	templates := object(r["responseTemplates"])
-	for _, media := range slices.Sorted(maps.Keys(templates)) {
+	if types := slices.Sorted(maps.Keys(templates)); len(types) > 0 {
+		media := types[0]
+		if len(types) > 1 {
+			a.approximated(place+"/responseTemplates", op.title(), "callers get "+media+", whatever they prefer", "")
+		}
 		body := str(templates[media])
 		if strings.ContainsAny(body, "$#") {
 			a.refuse(op, place+contract.Pointer("responseTemplates", media), "the body is made by a template (VTL)", "write the body as it is")
@@ -330,7 +334,6 @@ func (a *awsDocument) mockOf(op *operation, i map[string]any, at string) {
 		if strings.TrimSpace(body) != "" {
 			config["content_type"], config["body"] = media, body
 		}
-		break
 	}
 	op.add("mock", config)
 	a.taken(at, op.title()+" → policy mock")
