@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
@@ -76,7 +77,7 @@ func (j *job) end() {
 	edge, upstream := j.spent()
 	if j.counts != nil {
 		in, out := j.headIn+j.bodyIn, j.headOut+j.bodyOut
-		j.eng.cfg.Meter.Done(j.hot, j.counts, &j.id, in, out, edge, upstream)
+		j.eng.cfg.Meter.Done(j.hot, j.counts, &j.id, in-j.carried[0], out-j.carried[1], edge, upstream)
 		if j.answeredByTarget() {
 			j.eng.cfg.Meter.AnsweredDone(j.counts, j.target.ID, in, out, upstream)
 		}
@@ -105,6 +106,37 @@ func (j *job) integration() observe.Integration {
 	default:
 		return i
 	}
+}
+
+// tally is what was counted of a WebSocket so far: it may last for a day, and what it
+// carries counts when it is carried, not when it ends, which an edge that is killed
+// never sees.
+type tally struct {
+	hot   *meter.Hot
+	id    contract.CounterID
+	heads [2]int64 // bytes of the handshake
+
+	mu       sync.Mutex // guards what follows: the sweeper and the tunnel's end may meet
+	bytes    [2]int64   // from the client, and to it
+	messages [2]int64
+}
+
+// account counts what was carried since the last time.
+func (t *tunnel) account() {
+	y := &t.tally
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	bytes := [2]int64{y.heads[0] + t.up.in.Load(), y.heads[1] + t.down.out.Load()}
+	messages := [2]int64{t.up.messages.Load(), t.down.messages.Load()}
+	if bytes == y.bytes && messages == y.messages {
+		return
+	}
+	in, out := bytes[0]-y.bytes[0], bytes[1]-y.bytes[1]
+	t.eng.cfg.Meter.Carried(y.hot, &y.id, in, out)
+	if m := t.eng.cfg.Metrics; m != nil {
+		m.Carried(in, out, messages[0]-y.messages[0], messages[1]-y.messages[1])
+	}
+	y.bytes, y.messages = bytes, messages
 }
 
 // leave notes that the request is no longer under way.

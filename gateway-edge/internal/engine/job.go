@@ -106,6 +106,7 @@ type job struct {
 	bodyIn, bodyOut                  int64
 	charged                          int64 // of bodyOut, what the organization was charged
 	headIn, headOut                  int64
+	carried                          [2]int64 // of all of these, what was counted already
 	ended                            policy.Ended
 
 	tracing tracing
@@ -150,7 +151,7 @@ func (j *job) reset() {
 	j.hot, j.counts, j.admitted, j.ticket = nil, nil, false, meter.Ticket{}
 	j.call, j.payload = balance.Call{}, payload{}
 	j.began, j.sent, j.answered, j.committed = 0, 0, 0, 0
-	j.bodyIn, j.bodyOut, j.headIn, j.headOut = 0, 0, 0, 0
+	j.bodyIn, j.bodyOut, j.headIn, j.headOut, j.carried = 0, 0, 0, 0, [2]int64{}
 	j.charged, j.pump.charged, j.shed, j.alone = 0, 0, false, false
 	j.shake, j.accepted = nil, false
 	j.ended = policy.EndedWell

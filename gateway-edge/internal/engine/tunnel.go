@@ -41,6 +41,8 @@ type tunnel struct {
 	looked  int64              // the sweeper's: when gw was looked at
 	ended   int64              // the sweeper's: when it saw the end
 	checked *snapshot.Compiled // the sweeper's: the newest version that has the route
+
+	tally tally
 }
 
 // peer is one side of a tunnel.
@@ -99,6 +101,7 @@ func (j *job) tunnel(backend farPeer, deflate bool) {
 	now := j.eng.clock.Boot()
 	t := &tunnel{
 		eng: j.eng, who: j.e.Principal(), gw: j.gw, checked: j.gw, route: j.rt.Policy.ID, host: policy.EngineString(j.host),
+		tally:  tally{hot: j.hot, id: j.id, heads: [2]int64{j.headIn, j.headOut}},
 		target: j.target, idle: int64(j.shake.spec.IdleTimeout), spread: int64(j.random % uint64(drainSpread)), looked: now,
 	}
 	if t.idle == 0 {
@@ -125,7 +128,9 @@ func (j *job) tunnel(backend farPeer, deflate bool) {
 	<-done
 	j.ended = t.farewell(backend)
 	j.timers.tunnel.Store(nil)
-	j.bodyIn, j.bodyOut = t.up.in, t.down.out
+	t.account()
+	j.bodyIn, j.bodyOut = t.up.in.Load(), t.down.out.Load()
+	j.carried = t.tally.bytes
 }
 
 // settle gives back what only the handshake needed: a tunnel may stay for hours.
@@ -167,6 +172,7 @@ func (t *tunnel) check(now int64) (cut bool) {
 		t.stop(endDrain)
 	case now-t.looked > int64(time.Second)/2:
 		t.looked = now
+		t.account()
 		t.look(now)
 	case t.bridge != nil:
 		t.bridge.ping(now)
@@ -227,9 +233,11 @@ type direction struct {
 	from, to     peer
 	lost, broken *ending // when the sender is gone, and when the receiver is
 	toClient     bool
-	in, out      int64 // bytes read and written
-	told         bool  // the sender's Close frame went on
-	dead         bool  // the receiver takes no more
+	told         bool // the sender's Close frame went on
+	dead         bool // the receiver takes no more
+
+	in, out  atomic.Int64 // bytes read and written
+	messages atomic.Int64
 
 	// An idle tunnel holds no more than these.
 	small    [1 << 10]byte
@@ -267,7 +275,8 @@ func (d *direction) run() {
 				d.t.stop(d.broken)
 				return
 			}
-			d.out += int64(len(out))
+			d.out.Add(int64(len(out)))
+			d.messages.Store(d.s.Messages)
 		}
 		if f != nil {
 			d.t.stop(d.fault(f))
@@ -290,7 +299,7 @@ func (d *direction) run() {
 			d.t.stop(d.lost)
 			return
 		}
-		d.in += int64(n)
+		d.in.Add(int64(n))
 		d.t.eng.cfg.Guard.Charge(&d.t.gw.Org.Share, costOfMessage+int64(n)/bytesPerNano)
 		d.t.moved.Store(d.t.eng.clock.Coarse())
 		w += n
@@ -332,7 +341,7 @@ func (d *direction) tell(code uint16, other *direction, reason string) {
 	}
 	b := ws.AppendClose(nil, code, reason, !d.toClient, [4]byte{0x6d, 0x1f, 0x93, 0xc4})
 	if d.to.write(b) == nil {
-		d.out += int64(len(b))
+		d.out.Add(int64(len(b)))
 	}
 }
 

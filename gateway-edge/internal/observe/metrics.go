@@ -35,6 +35,9 @@ var protocolNames = [numProtocols]string{"http1", "http2", "http3"}
 // Status classes; the first is for exchanges that ended without a response.
 var classNames = [...]string{"none", "2xx", "3xx", "4xx", "5xx"}
 
+// directions of what a WebSocket carries: from its client, and to it.
+var directions = [...]string{"in", "out"}
+
 // metricCells spreads the counters, so that cores seldom meet on a cache line.
 const metricCells = 4
 
@@ -49,6 +52,7 @@ type cell struct {
 	edge     histogram
 	upstream histogram
 	sent     [len(integrationNames)]calls
+	sockets  [len(directions)]struct{ bytes, messages atomic.Uint64 }
 	_        [64]byte
 }
 
@@ -106,6 +110,15 @@ func (m *Metrics) End(p Protocol, status int, code contract.Code, refused bool, 
 	}
 }
 
+// Carried adds what a WebSocket has carried from its client, and to it.
+func (m *Metrics) Carried(in, out, messagesIn, messagesOut int64) {
+	s := &m.cell().sockets
+	s[0].bytes.Add(uint64(in))
+	s[1].bytes.Add(uint64(out))
+	s[0].messages.Add(uint64(messagesIn))
+	s[1].messages.Add(uint64(messagesOut))
+}
+
 // class is a status's place in classNames; 1xx (a switch of protocols) is a success.
 func class(status int) int {
 	switch {
@@ -141,12 +154,14 @@ var (
 	descRefused  = prometheus.NewDesc("tollgate_edge_refused_total", "Requests that the edge itself answered with an error, by code.", []string{"code"}, nil)
 	descOpen     = prometheus.NewDesc("tollgate_edge_requests_open", "Requests in flight.", nil, nil)
 	descEdge     = prometheus.NewDesc("tollgate_edge_added_seconds", "Time that the edge itself added to a request.", nil, nil)
+	descBytes    = prometheus.NewDesc("tollgate_edge_websocket_bytes_total", "Bytes that WebSockets carried from their clients (in) and to them (out).", []string{"direction"}, nil)
+	descMessages = prometheus.NewDesc("tollgate_edge_websocket_messages_total", "Messages that WebSockets carried from their clients (in) and to them (out).", []string{"direction"}, nil)
 	descUpstream = prometheus.NewDesc("tollgate_edge_upstream_seconds", "Time that requests waited for their upstream.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descRefused, descOpen, descEdge, descUpstream, descCalls, descFailures} {
+	for _, d := range []*prometheus.Desc{descRequests, descRefused, descOpen, descEdge, descUpstream, descCalls, descFailures, descBytes, descMessages} {
 		ch <- d
 	}
 }
@@ -165,6 +180,12 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	_, open := m.Requests()
 	ch <- prometheus.MustNewConstMetric(descOpen, prometheus.GaugeValue, float64(open))
+	for i, direction := range directions {
+		n := m.sum(func(c *cell) uint64 { return c.sockets[i].bytes.Load() })
+		ch <- prometheus.MustNewConstMetric(descBytes, prometheus.CounterValue, float64(n), direction)
+		n = m.sum(func(c *cell) uint64 { return c.sockets[i].messages.Load() })
+		ch <- prometheus.MustNewConstMetric(descMessages, prometheus.CounterValue, float64(n), direction)
+	}
 	ch <- m.histogram(descEdge, func(c *cell) *histogram { return &c.edge })
 	ch <- m.histogram(descUpstream, func(c *cell) *histogram { return &c.upstream })
 	m.collectIntegrations(ch)

@@ -19,6 +19,8 @@ func TestMetrics(t *testing.T) {
 	m.Sent(IntegrationHTTP, 200, 0, false, 300)
 	m.Sent(IntegrationHTTP, 502, 0, false, 300)
 	m.Sent(IntegrationOf([]string{"api_key", "sql", "jwt"}, true), 504, contract.CodeUpstreamTimeout, true, 2_000_000)
+	m.Carried(10, 200, 1, 2)
+	m.Carried(5, 0, 1, 0)
 	m.Observe("tollgate_edge_test", "A gauge.", false, func() float64 { return 7 })
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
@@ -39,6 +41,10 @@ func TestMetrics(t *testing.T) {
 		`tollgate_edge_integration_seconds_bucket{kind="sql",le="2.5"} 1`,
 		`tollgate_edge_integration_errors_total{code="upstream_timeout",kind="sql"} 1`,
 		`tollgate_edge_integration_errors_total{code="backend_5xx",kind="lambda"} 0`,
+		`tollgate_edge_websocket_bytes_total{direction="in"} 15`,
+		`tollgate_edge_websocket_bytes_total{direction="out"} 200`,
+		`tollgate_edge_websocket_messages_total{direction="in"} 2`,
+		`tollgate_edge_websocket_messages_total{direction="out"} 2`,
 		"go_goroutines",
 	} {
 		if !strings.Contains(body, want) {

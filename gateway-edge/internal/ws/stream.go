@@ -50,6 +50,8 @@ type Stream struct {
 	// piece. It is at least MaxHead + minPiece bytes.
 	Room    int
 	Bounded bool // the sender's cheap frames are counted
+	// Messages is how many have begun to go on.
+	Messages int64
 
 	opened  bool  // inside a fragmented message
 	text    bool  // whose payload must be UTF-8
@@ -185,6 +187,7 @@ func (s *Stream) begin(h *frame) {
 	if h.op() != OpContinuation {
 		s.text = h.op() == OpText && h.first&bitRSV1 == 0
 		s.message, s.utf8 = 0, utf8State{}
+		s.Messages++
 	}
 	s.message += h.length
 	s.opened = !h.fin()
