@@ -191,6 +191,9 @@ func (a *App) Execute(ctx context.Context, args []string) int {
 // silentError is a failure that the output has said already.
 type silentError struct{ error }
 
+// Unwrap returns the failure, for its exit code.
+func (e *silentError) Unwrap() error { return e.error }
+
 // do makes what a command runs of a function: it finds the environment's choices
 // and checks what all commands have in common.
 func (a *App) do(run func(ctx context.Context, cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {

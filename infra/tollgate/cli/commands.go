@@ -11,6 +11,10 @@ import (
 func (a *App) commands() []*cobra.Command {
 	keys := keyKind()
 	return []*cobra.Command{
+		a.applyCommand(),
+		a.diffCommand(),
+		a.exportCommand(),
+		a.validateCommand(),
 		a.kindCommand(gatewayKind()),
 		a.kindCommand(upstreamKind()),
 		a.kindCommand(routeKind()),
