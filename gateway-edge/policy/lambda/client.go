@@ -29,9 +29,9 @@ func (k keys) Retrieve(context.Context) (aws.Credentials, error) {
 
 // newClient makes the SDK's client over the gateway's connections. Nothing is
 // retried by it, and nothing of the environment is read.
-func newClient(d policy.Deps, region, endpoint string, k keys) *lambda.Client {
+func newClient(d policy.Deps, region, endpoint string, with aws.CredentialsProvider) *lambda.Client {
 	o := lambda.Options{
-		Region: region, Credentials: k, HTTPClient: clientOf(d), Retryer: aws.NopRetryer{},
+		Region: region, Credentials: with, HTTPClient: clientOf(d), Retryer: aws.NopRetryer{},
 		DefaultsMode: aws.DefaultsModeStandard,
 	}
 	if endpoint != "" {
@@ -95,6 +95,11 @@ var errTooLong = errors.New("the answer is longer than 6 MiB")
 
 // RoundTrip is http.RoundTripper.
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		own := *r
+		own.Body = readOnly{r.Body}
+		r = &own
+	}
 	resp, err := b.t.RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -105,6 +110,12 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// readOnly hides a body's WriteTo. The SDK closes the body as soon as the answer's
+// head is there, while the transport still looks for its end: its WriteTo then says
+// io.EOF, which is an error to io.Copy, and the connection is closed in the middle
+// of the answer. Its Read says io.EOF too, which is none.
+type readOnly struct{ io.ReadCloser }
+
 // capped fails past a number of bytes.
 type capped struct {
 	io.ReadCloser
@@ -112,6 +123,9 @@ type capped struct {
 }
 
 func (c *capped) Read(p []byte) (int, error) {
+	if c.left < 0 {
+		return 0, errTooLong // who reads on is told the same
+	}
 	n, err := c.ReadCloser.Read(p)
 	if c.left -= int64(n); c.left < 0 {
 		return 0, errTooLong

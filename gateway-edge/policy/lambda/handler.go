@@ -109,6 +109,9 @@ func bound(s string) string {
 // in the trace; callers are told what kind of thing it was.
 func (p *function) failed(ctx context.Context, x *policy.Exchange, err error) policy.Action {
 	code, detail, retry := p.code(ctx, err)
+	if what, _ := serviceError(err); what == "ExpiredTokenException" && p.role != nil {
+		p.role.distrust()
+	}
 	x.Note(p.note(err))
 	return x.RejectDetail(code, retry, detail)
 }
@@ -117,6 +120,7 @@ func (p *function) code(ctx context.Context, err error) (code contract.Code, det
 	var bad *badAnswer
 	var own *failure
 	var busy *types.TooManyRequestsException
+	var untaken *roleError
 	switch {
 	case errors.As(err, &bad):
 		if p.explains {
@@ -127,6 +131,10 @@ func (p *function) code(ctx context.Context, err error) (code contract.Code, det
 		return contract.CodeUpstreamProtocol, "the function failed", 0
 	case errors.As(err, &busy):
 		return contract.CodeUpstreamBusy, "the function is invoked as often as it may be", retryAfter(busy)
+	case ctx.Err() != nil && errors.As(err, &untaken):
+		return contract.CodeUpstreamTimeout, "the function took too long", 0
+	case errors.As(err, &untaken):
+		return contract.CodeUpstreamUnavailable, "the function can't be invoked at the moment", time.Second
 	case errors.Is(err, errTooLong):
 		return contract.CodeUpstreamProtocol, "the function's answer is longer than 6 MiB", 0
 	case ctx.Err() != nil:
@@ -151,11 +159,26 @@ func (p *function) code(ctx context.Context, err error) (code contract.Code, det
 func (p *function) note(err error) string {
 	var bad *badAnswer
 	var own *failure
-	if errors.As(err, &bad) || errors.As(err, &own) || errors.Is(err, errTooLong) {
+	var untaken *roleError
+	what, said := serviceError(err)
+	switch {
+	case errors.As(err, &untaken) && what != "":
+		return bound(fmt.Sprintf("assuming the role %s: %s: %s", untaken.arn, what, said))
+	case errors.As(err, &untaken):
+		return bound("assuming the role " + untaken.arn + ": " + plainly(untaken.err))
+	case errors.As(err, &bad), errors.As(err, &own), errors.Is(err, errTooLong):
 		return err.Error()
-	}
-	if what, said := serviceError(err); what != "" {
+	case what != "":
 		return bound(fmt.Sprintf("invoking %s: %s: %s", p.name, what, said))
 	}
 	return "invoking " + p.name + ": " + policy.CodeOf(err).String()
+}
+
+// plainly is what went wrong with STS, which may be our own word on its answer.
+func plainly(err error) string {
+	var connection interface{ Timeout() bool }
+	if errors.As(err, &connection) {
+		return policy.CodeOf(err).String()
+	}
+	return err.Error()
 }

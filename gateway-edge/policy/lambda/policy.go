@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -38,6 +39,7 @@ type Config struct {
 	AccessKeyID     endpoint.Secret `json:"access_key_id"`
 	SecretAccessKey endpoint.Secret `json:"secret_access_key"`
 	SessionToken    endpoint.Secret `json:"session_token"`
+	AssumeRole      *AssumeRole     `json:"assume_role"`
 	// Payload is the version of event and response: "1.0" or "2.0".
 	Payload string `json:"payload_version"`
 	// Invocation is "sync", "async" or "stream".
@@ -95,6 +97,7 @@ func New(raw json.RawMessage, d policy.Deps) (policy.Policy, error) {
 // function is immutable.
 type function struct {
 	client     *lambda.Client
+	role       *role // nil: the access key itself invokes
 	name       string
 	qualifier  string
 	account    string // of the ARN
@@ -147,7 +150,14 @@ func (p *function) compile(c *Config, d policy.Deps, errs *contract.FieldErrors)
 		secret: c.SecretAccessKey.Value(d.Secret, "/secret_access_key", "the secret that holds the secret access key", errs),
 		token:  c.SessionToken.Value(d.Secret, "/session_token", "", errs),
 	}
-	p.client = newClient(d, region, c.Endpoint, keys)
+	var with aws.CredentialsProvider = keys
+	if c.AssumeRole != nil {
+		if c.AssumeRole.check(errs); len(*errs) == 0 {
+			p.role = newRole(d, region, c.AssumeRole, keys)
+			with = p.role
+		}
+	}
+	p.client = newClient(d, region, c.Endpoint, with)
 }
 
 // identify checks which function is meant and returns its region.
