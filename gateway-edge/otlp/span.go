@@ -16,6 +16,10 @@ import (
 // Scope is what made the telemetry.
 const Scope = "tollgate"
 
+// MethodJob is the method of a record that is no request but a job of the control
+// plane's, named by its route.
+const MethodJob = "JOB"
+
 // Spans are the spans of a traced request: its own (kind server, named by method and
 // route, after OpenTelemetry's conventions for HTTP) and one for each of its parts.
 // A record that names no trace has none. gateway is the gateway's name, "" where it
@@ -29,6 +33,9 @@ func Spans(r *contract.LogRecord, gateway string) []*trace.Span {
 	own := &trace.Span{
 		TraceId: id, SpanId: root, ParentSpanId: unhex(r.ParentID, 8), Name: name(r), Kind: trace.Span_SPAN_KIND_SERVER,
 		StartTimeUnixNano: began, EndTimeUnixNano: began + uint64(took(r)), Attributes: attributes(r, gateway), Status: statusOf(r),
+	}
+	if r.Method == MethodJob {
+		own.Kind, own.Name, own.Attributes = trace.Span_SPAN_KIND_INTERNAL, "job "+r.Route, []*common.KeyValue{text("tollgate.job", r.Route)}
 	}
 	out := append(make([]*trace.Span, 0, 1+len(r.Spans)), own)
 	tries := 0

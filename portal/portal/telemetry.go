@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tollgate/tollgate/gateway-edge/otlp"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -25,6 +27,12 @@ func (p *Portal) openTelemetry() {
 		o.Resource["host.name"] = host
 	}
 	p.traces = otlp.NewExporter(o.Client, o.Resource, p.log)
+	counter := func(name, help string, value func(otlp.ExporterStats) uint64) {
+		p.metrics.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "tollgate", Subsystem: "portal", Name: name, Help: help},
+			func() float64 { return float64(value(p.traces.Stats())) }))
+	}
+	counter("traces_sent_total", "Traced requests that the operator's collector took.", func(s otlp.ExporterStats) uint64 { return s.Sent })
+	counter("traces_dropped_total", "Traced requests that found no room or were not taken by the operator's collector.", func(s otlp.ExporterStats) uint64 { return s.Dropped })
 }
 
 // exports are the loops that send to the operator's collector.

@@ -30,7 +30,9 @@ type Evaluator struct {
 	Service *Service
 	Figures Figures
 	Logger  *slog.Logger
-	began   time.Time
+	// Done is told of each evaluation, when it began and what went wrong.
+	Done  func(began time.Time, err error)
+	began time.Time
 }
 
 // Run evaluates what is due until ctx ends.
@@ -66,7 +68,12 @@ func (e *Evaluator) Evaluate(ctx context.Context) error {
 			return err
 		}
 		for i := range due {
-			if err := e.one(ctx, &due[i]); err != nil {
+			at := time.Now()
+			err := e.one(ctx, &due[i])
+			if e.Done != nil && ctx.Err() == nil {
+				e.Done(at, err)
+			}
+			if err != nil {
 				return err
 			}
 		}

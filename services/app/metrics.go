@@ -51,8 +51,8 @@ func (w *Worker) readyz(rw http.ResponseWriter, r *http.Request) {
 }
 
 // metrics registers the worker's figures.
-func (w *Worker) metrics() *prometheus.Registry {
-	r := prometheus.NewRegistry()
+func (w *Worker) metrics() {
+	r := w.registry
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	gauge := func(name, help string, value func(publish.Stats) float64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "tollgate", Subsystem: "publisher", Name: name, Help: help},
@@ -82,7 +82,6 @@ func (w *Worker) metrics() *prometheus.Registry {
 	w.usageMetrics(r)
 	w.certificateMetrics(r)
 	w.telemetryMetrics(r)
-	return r
 }
 
 // certificateMetrics registers how the edge domain's certificate stands.

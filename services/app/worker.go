@@ -35,7 +35,7 @@ type WorkerConfig struct {
 	Addr  string        // of health and metrics; empty: none
 	Drain time.Duration // how long the loops may take to end
 	Built string        // the program's version: documents are compiled anew under another one
-	// Telemetry is where the operator has metrics sent; nil: nowhere.
+	// Telemetry is where the operator has metrics and traces sent; nil: nowhere.
 	Telemetry *otlp.Operator
 }
 
@@ -63,6 +63,7 @@ type Worker struct {
 	// certificates is nil where there is no ACME authority.
 	certificates *acme.Worker
 	shipper      *telemetry.Shipper
+	jobs         *jobs
 	loops        []loop
 	registry     *prometheus.Registry
 	listener     net.Listener
@@ -97,22 +98,34 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 		return nil, err
 	}
 	w.usage = &redisbus.UsageReader{Redis: a.redis, Keys: edge, Ledger: a.ledger, Consumer: name, Logger: w.log}
-	w.shipper = &telemetry.Shipper{Service: a.Telemetry, Figures: telemetryFigures{a, store.AlertFigures{Usage: a.ledger}}, Logger: w.log}
-	w.loops = []loop{
+	w.registry = prometheus.NewRegistry()
+	var traces *otlp.Exporter
+	if o := c.Telemetry; o != nil {
+		o.Resource["service.version"], o.Resource["service.instance.id"] = c.Built, name
+		traces = otlp.NewExporter(o.Client, o.Resource, w.log)
+		push := otlp.Pusher{Client: o.Client, Resource: o.Resource, From: w.registry, Every: o.Every, Logger: w.log}
+		w.loops = append(w.loops, loop{"traces", traces.Run}, loop{"metrics", push.Run})
+	}
+	w.jobs = newJobs(w.registry, c.Telemetry, traces)
+	noted := func(job string) func(time.Time, error) {
+		return func(began time.Time, err error) { w.jobs.done(job, began, err) }
+	}
+	w.shipper = &telemetry.Shipper{Service: a.Telemetry, Figures: telemetryFigures{a, store.AlertFigures{Usage: a.ledger}}, Logger: w.log, Done: noted(jobTelemetry)}
+	w.loops = append(w.loops, []loop{
 		{"publisher", w.publisher.Run},
 		{"usage", w.usage.Run},
 		{"logs", (&redisbus.LogReader{Redis: a.redis, Keys: edge, Store: a.ledger, Consumer: name, Logger: w.log}).Run},
 		{"retention", (&usage.Keeper{Ledger: a.ledger, Logs: a.ledger, Retention: a.retention(), Clock: a.Config.Clock, Logger: w.log}).Run},
 		{"budgets", (&redisbus.Budgets{Redis: a.redis, Ledger: a.ledger, Reports: redisbus.NewReports(a.redis, edge), Logger: w.log}).Run},
-		{"alerts", (&alert.Evaluator{Service: a.Alerts, Figures: figures{a, store.AlertFigures{Usage: a.ledger}}, Logger: w.log}).Run},
+		{"alerts", (&alert.Evaluator{Service: a.Alerts, Figures: figures{a, store.AlertFigures{Usage: a.ledger}}, Logger: w.log, Done: noted(jobAlert)}).Run},
 		{"releases", (&release.Runner{Gateways: releases{a.Gateways}, Figures: releaseFigures{a.Usage}, Clock: a.Config.Clock, Logger: w.log}).Run},
 		{"notices", alert.NewSender(a.Alerts, letters{a.Tenants}, w.log).Run},
 		{"telemetry", w.shipper.Run},
-		{"domains", w.every(domainsEvery, a.Gateways.RecheckDomains)},
-		{"periods", w.every(time.Second, w.periods)},
-		{"deletions", w.every(time.Second, w.clearDeleted)},
-		{"housekeeping", w.every(time.Minute, w.housekeeping)},
-	}
+		{"domains", w.every(domainsEvery, w.jobs.of(jobDomains, a.Gateways.RecheckDomains))},
+		{"periods", w.every(time.Second, w.jobs.of(jobPeriods, w.periods))},
+		{"deletions", w.every(time.Second, w.jobs.of(jobDeletions, w.clearDeleted))},
+		{"housekeeping", w.every(time.Minute, w.jobs.of(jobHousekeeping, w.housekeeping))},
+	}...)
 	certificates, err := a.certificates(name)
 	if err != nil {
 		return nil, err
@@ -120,12 +133,7 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 	if w.certificates = certificates; certificates != nil {
 		w.loops = append(w.loops, loop{"certificates", certificates.Run})
 	}
-	w.registry = w.metrics()
-	if o := c.Telemetry; o != nil {
-		o.Resource["service.version"], o.Resource["service.instance.id"] = c.Built, name
-		push := otlp.Pusher{Client: o.Client, Resource: o.Resource, From: w.registry, Every: o.Every, Logger: w.log}
-		w.loops = append(w.loops, loop{"metrics", push.Run})
-	}
+	w.metrics()
 	if c.Addr != "" {
 		if w.listener, err = net.Listen("tcp", c.Addr); err != nil {
 			return nil, fmt.Errorf("listen for health and metrics: %w", err)

@@ -40,6 +40,9 @@ type Shipper struct {
 	Service *Service
 	Figures Figures
 	Logger  *slog.Logger
+	// Done is told of each destination's turn, when it began and what went wrong with
+	// our own stores; nil: nobody is.
+	Done func(began time.Time, err error)
 
 	sent, dropped, failed atomic.Uint64
 }
@@ -82,7 +85,13 @@ func (p *Shipper) Ship(ctx context.Context) error {
 	errs := make([]error, len(due))
 	var all sync.WaitGroup
 	for i := range due {
-		all.Go(func() { errs[i] = p.one(ctx, &due[i]) })
+		all.Go(func() {
+			at := time.Now()
+			errs[i] = p.one(ctx, &due[i])
+			if p.Done != nil && ctx.Err() == nil {
+				p.Done(at, errs[i])
+			}
+		})
 	}
 	all.Wait()
 	return errors.Join(errs...)
