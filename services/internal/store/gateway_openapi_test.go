@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -38,6 +39,14 @@ func TestOpenAPI(t *testing.T) {
 			doc, err := gateway.Compile(src, storetest.EdgeDomain)
 			if err != nil {
 				t.Fatal(err)
+			}
+			// The publisher reads many gateways at once: edges must get the same.
+			all, err := store.Publisher{DB: db}.Sources(t.Context(), []string{g.ID})
+			if err != nil || len(all) != 1 {
+				t.Fatalf("%d gateways: %v", len(all), err)
+			}
+			if published, err := gateway.Compile(&all[0], storetest.EdgeDomain); err != nil || !reflect.DeepEqual(published, doc) {
+				t.Errorf("the publisher has %+v (%v), the gateway is %+v", published, err, doc)
 			}
 			return doc
 		}

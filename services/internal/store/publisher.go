@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -308,6 +309,15 @@ func fillSources(db *gorm.DB, ids []string, at map[string]*gateway.Source) error
 			if src := at[rows[i].GatewayID]; src != nil {
 				src.Entries[k] = append(src.Entries[k], rows[i].domain())
 			}
+		}
+	}
+	var documents []openAPIRow
+	if err := db.Where("gateway_id IN ?", ids).Find(&documents).Error; err != nil {
+		return err
+	}
+	for i := range documents {
+		if src := at[documents[i].GatewayID]; src != nil {
+			src.OpenAPI = json.RawMessage(documents[i].Document)
 		}
 	}
 	var secrets []secretRow
