@@ -23,6 +23,7 @@ func (a *App) commands() []*cobra.Command {
 		a.kindCommand(keys, a.rotateCommand(keys), a.revokeCommand(keys)),
 		a.kindCommand(domainKind()),
 		a.kindCommand(a.secretKind()),
+		a.importCommand(),
 		a.usageCommand(),
 		a.logsCommand(),
 		a.explainCommand(),
