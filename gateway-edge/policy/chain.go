@@ -31,6 +31,7 @@ type Chain struct {
 type chainStep struct {
 	p                 Policy
 	w                 Waiter
+	bounded           bool
 	c                 Chooser
 	r                 Responder
 	d                 Finisher
@@ -71,6 +72,7 @@ func CompileChain(steps []Step) (*Chain, error) {
 			st.request, st.response = n.Needs()
 		}
 		st.w, _ = s.Policy.(Waiter)
+		_, st.bounded = s.Policy.(Bounded)
 		st.c, _ = s.Policy.(Chooser)
 		st.r, _ = s.Policy.(Responder)
 		st.d, _ = s.Policy.(Finisher)
@@ -437,6 +439,12 @@ func (c *Chain) EngineVerdicts(x *Exchange) []contract.PolicyTrace {
 func (e *EngineExchange) EngineIntegrates() bool {
 	s := e.step()
 	return s != nil && !e.responding && s.phase == PhaseIntegrate
+}
+
+// EngineBounded reports that the policy that waits bounds its waits itself.
+func (e *EngineExchange) EngineBounded() bool {
+	s := e.step()
+	return s != nil && s.bounded
 }
 
 // EngineBodyMax is the bound of the policy that asked for the whole body.

@@ -77,6 +77,15 @@ type Waiter interface {
 	Await(b Blocking, x *Exchange, s *Slot) Action
 }
 
+// Bounded is a Waiter whose requests wait for one another and do nothing meanwhile: a
+// wait costs memory alone, and the policy bounds how many there are. They take no
+// place among those that the edge lets wait at once, and do not count against the
+// requests that an organization may have open.
+type Bounded interface {
+	Waiter
+	BoundsWaits()
+}
+
 // Responder sees the response, in reverse order, whoever made it: if the policy
 // said Next on the way in.
 type Responder interface {

@@ -2,9 +2,11 @@ package chaos
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -122,5 +124,70 @@ func TestCacheTwelve(t *testing.T) {
 		if n := s.asked.Load() - asked; n != 6 || len(seen) != 6 {
 			t.Errorf("%s: the origin was asked %d times for 60 requests, %d different answers; want 6", consumer, n, len(seen))
 		}
+	}
+}
+
+// TestCacheTenThousand: ten thousand misses at once for one address, over HTTP/2, are
+// one call to the origin, and nobody is refused for waiting.
+func TestCacheTenThousand(t *testing.T) {
+	const clients = 10_000
+	s := newCached(t, 1)
+	hold := make(chan struct{})
+	var asked atomic.Int64
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		<-hold
+		w.Header().Set("Cache-Control", "max-age=600")
+		_, _ = fmt.Fprint(w, "it")
+	}))
+	t.Cleanup(origin.Close)
+	put := func(path string, body harness.Object) { s.api.Must("PUT", "/v1/gateways/cached/"+path, body) }
+	put("upstreams/slow", harness.Object{"targets": []harness.Object{{"url": origin.URL}}})
+	put("routes/slow", harness.Object{
+		"match": harness.Object{"path": "/slow"}, "upstream": "slow", "public": true,
+		"policies": []harness.Object{{"type": "cache", "config": harness.Object{"collapse_wait": "9s"}}},
+	})
+	s.api.WaitLive("cached")
+	p := new(http.Protocols)
+	p.SetUnencryptedHTTP2(true)
+	e := s.Edges[0]
+	tr := &http.Transport{Protocols: p}
+	defer tr.CloseIdleConnections()
+	client := &http.Client{Transport: tr, Timeout: 30 * time.Second}
+	rss := func() int64 { return e.RSS(t) >> 20 }
+	before := rss()
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	got := map[string]int{}
+	began := time.Now()
+	for i := range clients {
+		all.Go(func() {
+			r, _ := http.NewRequest("GET", "http://"+e.Addr()+"/slow", nil)
+			r.Host = s.host
+			resp, err := client.Do(r)
+			what := ""
+			if err != nil {
+				what = err.Error()
+			} else {
+				b, _ := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				what = resp.Status + " " + string(b)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			got[what]++
+		})
+		if i%100 == 99 {
+			time.Sleep(20 * time.Millisecond) // what is asked at once is no more than the machine can take in
+		}
+	}
+	sent := time.Since(began)
+	time.Sleep(time.Second)
+	during := rss()
+	close(hold)
+	all.Wait()
+	t.Logf("%d misses within %v, %d calls to the origin, all answered after %v; the edge grew from %d to %d MiB", clients, sent.Round(time.Millisecond), asked.Load(), time.Since(began).Round(time.Millisecond), before, during)
+	if asked.Load() != 1 || got["200 OK it"] != clients {
+		t.Errorf("%d calls to the origin, and the clients got %v", asked.Load(), got)
 	}
 }

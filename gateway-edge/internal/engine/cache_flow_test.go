@@ -28,7 +28,7 @@ func cached(t testing.TB, config string, origin http.HandlerFunc) (*testEdge, *r
 	t.Cleanup(s.Close)
 	store, err := respcache.New(respcache.Config{Max: 64 << 20, PerOrganization: 32 << 20, Now: clock.New().Boot})
 	must(t, err)
-	e := newEdge(t, edgeOptions{policies: []*policy.Descriptor{&cache.Descriptor, named()}, cache: store, limits: engine.Limits{GatewayWaiters: 2048}})
+	e := newEdge(t, edgeOptions{policies: []*policy.Descriptor{&cache.Descriptor, named()}, cache: store, limits: engine.Limits{GatewayWaiters: 1}})
 	g := plain(s.URL)
 	g.Routes[0].Public, g.Routes[0].Policies = false, []contract.Policy{{Type: "named"}, {Type: "cache", Config: json.RawMessage(config)}}
 	e.serve(g)

@@ -364,7 +364,7 @@ func (j *job) panicked() {
 // await calls the waiting policy where blocking is allowed: here, on the
 // exchange's own goroutine. How many may wait at once is bounded.
 func (j *job) await(ctx context.Context) policy.EngineStatus {
-	release, ok := j.eng.mayWait(j.gw.Doc.Num)
+	release, ok := j.mayWait()
 	if !ok {
 		j.chain.EngineAbandon(j.x)
 		j.refuse(contract.CodeOverloaded, "")
@@ -461,8 +461,23 @@ func (j *job) bodyFault(err error) {
 	}
 }
 
-// mayWait takes a place among the waiting requests of a gateway. release gives it
-// back, once: what is called again does nothing.
+// mayWait takes a place for a request that waits. release gives it back, once: what
+// is called again does nothing.
+func (j *job) mayWait() (release func(), ok bool) {
+	if !j.e.EngineBounded() || j.share == nil {
+		return j.eng.mayWait(j.gw.Doc.Num)
+	}
+	g, t, held := j.eng.cfg.Guard, j.share, true
+	g.Wait(t)
+	return func() {
+		if held {
+			held = false
+			g.Waited(t)
+		}
+	}, true
+}
+
+// mayWait takes a place among the waiting requests of a gateway.
 func (e *Engine) mayWait(gateway uint64) (release func(), ok bool) {
 	n, _ := e.waiters.LoadOrStore(gateway, new(counter))
 	c := n.(*counter)

@@ -10,6 +10,7 @@ import (
 type Tenant struct {
 	// Of the hot path.
 	open  atomic.Int64 // requests under way
+	waits atomic.Int64 // of them, those that do nothing but wait for another
 	conns atomic.Int64 // connections
 	used  atomic.Int64 // cost of what was admitted, ns of a processor
 	done  atomic.Int64 // requests that were admitted, and handshakes
@@ -92,7 +93,7 @@ func (g *Guard) Enter(t *Tenant, now, base int64) Reason {
 	}
 	r := Admitted
 	switch gap := t.gap.Load(); {
-	case open > g.maxOpen:
+	case open > g.maxOpen && open-t.waits.Load() > g.maxOpen:
 		r = Requests
 	case open > g.level.Load():
 		r = Memory
@@ -111,6 +112,13 @@ func (g *Guard) Enter(t *Tenant, now, base int64) Reason {
 
 // Leave ends a request.
 func (g *Guard) Leave(t *Tenant) { t.open.Add(-1) }
+
+// Wait begins a wait that costs memory alone: the request counts only where memory is
+// short, until Waited.
+func (g *Guard) Wait(t *Tenant) { t.waits.Add(1) }
+
+// Waited ends what Wait began.
+func (g *Guard) Waited(t *Tenant) { t.waits.Add(-1) }
 
 // Bounds of what one request may say of the others: a goroutine that was made to wait
 // while it was weighed takes those that ran meanwhile for itself.

@@ -197,3 +197,31 @@ func BenchmarkEnterLeave(b *testing.B) {
 		})
 	}
 }
+
+// TestWaits: requests that only wait leave room for others, and count where memory is
+// short.
+func TestWaits(t *testing.T) {
+	t.Parallel()
+	g := New(Config{MaxOpen: 2, Logger: quiet().Logger})
+	var a Tenant
+	for i := range int64(5) {
+		if r := g.Enter(&a, i, 1000); r != Admitted {
+			t.Fatalf("request %d: %s", i, r.Detail())
+		}
+		g.Wait(&a)
+	}
+	g.Waited(&a)
+	g.Waited(&a)
+	if r := g.Enter(&a, 9, 1000); r != Requests {
+		t.Errorf("with two that wait no longer: %v", r)
+	}
+	g.Leave(&a)
+	if r := g.Enter(&a, 10, 1000); r != Admitted {
+		t.Errorf("with one of them gone: %s", r.Detail())
+	}
+	g.level.Store(3)
+	g.Leave(&a)
+	if r := g.Enter(&a, 11, 1000); r != Memory {
+		t.Errorf("where memory is short: %v", r)
+	}
+}
