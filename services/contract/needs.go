@@ -8,7 +8,7 @@ func DocumentNeeds(g *Gateway) int {
 		return 4
 	}
 	for i := range g.Routes {
-		if len(g.Routes[i].Match.Claims) > 0 {
+		if r := &g.Routes[i]; len(r.Match.Claims) > 0 || r.Integration != nil {
 			return 4
 		}
 	}

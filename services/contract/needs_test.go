@@ -35,4 +35,8 @@ func TestDocumentNeeds(t *testing.T) {
 	if n := DocumentNeeds(&Gateway{Routes: []Route{claims}, Streams: []Stream{{}}}); n != 4 {
 		t.Errorf("claims: schema %d", n)
 	}
+	integrated := Route{Match: Match{Path: "/"}, Integration: &Policy{Type: "static"}}
+	if n := DocumentNeeds(&Gateway{Routes: []Route{{Match: Match{Path: "/a"}}, integrated}}); n != 4 {
+		t.Errorf("an integration: schema %d", n)
+	}
 }

@@ -148,12 +148,18 @@ func (g *Gateway) Reserve(n int64) bool {
 	return true
 }
 
-// Later implements policy.Cache.
+// Later implements policy.Cache. What an organization may have waiting or under way
+// is bounded, so that one whose backends hang does not keep the others' waiting.
 func (g *Gateway) Later(f func(context.Context)) bool {
+	if g.org.later.Add(1) > share {
+		g.org.later.Add(-1)
+		return false
+	}
 	select {
-	case g.s.later <- f:
+	case g.s.later <- task{g.org, f}:
 		return true
 	default:
+		g.org.later.Add(-1)
 		return false
 	}
 }

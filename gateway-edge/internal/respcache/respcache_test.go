@@ -1,9 +1,11 @@
 package respcache_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/respcache"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -219,4 +221,43 @@ func BenchmarkPeek(b *testing.B) {
 			}
 		}
 	})
+}
+
+// TestLaterIsShared: an organization whose backends hang does not keep what others
+// want done in the background waiting.
+func TestLaterIsShared(t *testing.T) {
+	t.Parallel()
+	s := store(t, 1<<20, 1<<20)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	hung, release := s.Of("gw_1", 1), make(chan struct{})
+	taken := 0
+	for range 1000 {
+		if hung.Later(func(context.Context) { <-release }) {
+			taken++
+		}
+	}
+	done := make(chan struct{})
+	if !s.Of("gw_2", 2).Later(func(context.Context) { close(done) }) {
+		t.Error("another organization's task was not taken")
+	}
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Error("another organization's task waits for those that hang")
+	}
+	close(release)
+	if taken == 0 || taken > 100 {
+		t.Errorf("%d tasks of the organization that hangs were taken", taken)
+	}
+	for end := time.Now().Add(10 * time.Second); !hung.Later(func(context.Context) { panic("and is counted") }); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("its room never comes back")
+		}
+	}
 }

@@ -29,7 +29,7 @@ type Store struct {
 	orgs     sync.Map     // numeric organization → *organization
 	gateways sync.Map     // gateway's id → *Gateway
 	counts   counts
-	later    chan func(context.Context)
+	later    chan task
 }
 
 type counts struct{ items, puts, evicted, expired, purged, panics atomic.Int64 }
@@ -46,11 +46,18 @@ func New(cfg Config) (*Store, error) {
 	if cfg.Max <= 0 || cfg.PerOrganization <= 0 || cfg.Now == nil {
 		return nil, errors.New("respcache: budgets and a clock are needed")
 	}
-	return &Store{cfg: cfg, seed: maphash.MakeSeed(), later: make(chan func(context.Context), waiting)}, nil
+	return &Store{cfg: cfg, seed: maphash.MakeSeed(), later: make(chan task, waiting)}, nil
+}
+
+// task is what one organization wants done in the background.
+type task struct {
+	of *organization
+	do func(context.Context)
 }
 
 // organization is what one organization holds.
 type organization struct {
+	later  atomic.Int32 // tasks that wait or are under way
 	used   atomic.Int64
 	turn   atomic.Uint64
 	mu     sync.Mutex // guards changes of shards
@@ -143,10 +150,11 @@ func (s *Store) evict(o *organization, over func() bool) {
 // sweepEvery is how often items past their use are looked for.
 const sweepEvery = 30 * time.Second
 
-// Bounds of what is done in the background: how many at once, how many wait, and
-// for how long each may go on.
+// Bounds of what is done in the background: how many at once, how many of one
+// organization at once and waiting, how many wait, and for how long each may go on.
 const (
-	workers  = 32
+	workers  = 64
+	share    = workers / 4
 	waiting  = 1024
 	workTime = 30 * time.Second
 )
@@ -176,14 +184,15 @@ func (s *Store) work(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case f := <-s.later:
-			s.one(ctx, f)
+		case t := <-s.later:
+			s.one(ctx, t)
 		}
 	}
 }
 
-// one runs f; what it panics with ends nothing else.
-func (s *Store) one(ctx context.Context, f func(context.Context)) {
+// one runs a task; what it panics with ends nothing else.
+func (s *Store) one(ctx context.Context, t task) {
+	defer t.of.later.Add(-1)
 	ctx, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
 	defer func() {
@@ -191,7 +200,7 @@ func (s *Store) one(ctx context.Context, f func(context.Context)) {
 			s.counts.panics.Add(1)
 		}
 	}()
-	f(ctx)
+	t.do(ctx)
 }
 
 // Sweep frees what is past its use.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/caller"
 	"github.com/tollgate/tollgate/gateway-edge/policy/claim"
 	"github.com/tollgate/tollgate/gateway-edge/policy/expression"
 	"github.com/tollgate/tollgate/services/contract"
@@ -23,7 +24,7 @@ const (
 // there are some.
 func (l *list) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 	for i := range l.deny {
-		if r := &l.deny[i]; l.fits(r, x) != no {
+		if r := &l.deny[i]; l.fits(r, x, true) != no {
 			return l.refuse(x, "denied by the rule ", r.name)
 		}
 	}
@@ -31,7 +32,7 @@ func (l *list) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 		return x.Next()
 	}
 	for i := range l.allow {
-		if r := &l.allow[i]; l.fits(r, x) == yes {
+		if r := &l.allow[i]; l.fits(r, x, false) == yes {
 			if x.Tracing() {
 				x.TraceDetail("allowed by the rule " + r.name)
 			}
@@ -48,9 +49,9 @@ func (l *list) refuse(x *policy.Exchange, why, name string) policy.Action {
 	return x.RejectDetail(contract.CodeForbidden, 0, l.detail)
 }
 
-// fits judges cheap conditions first.
-func (l *list) fits(r *rule, x *policy.Exchange) fit {
-	if len(r.methods) > 0 && !oneOf(r.methods, x.Request().Method) || !r.fitsCaller(x.Principal()) {
+// fits judges cheap conditions first. Of a denying rule a name is enough.
+func (l *list) fits(r *rule, x *policy.Exchange, denies bool) fit {
+	if len(r.methods) > 0 && !oneOf(r.methods, x.Request().Method) || !r.fitsCaller(x.Principal(), denies) {
 		return no
 	}
 	if len(r.ips) > 0 && !r.ips.Contains(x.Client()) {
@@ -84,8 +85,10 @@ func oneOf(methods []string, m policy.Text) bool {
 	return false
 }
 
-// fitsCaller judges who calls. Nobody has no scope, claim, name or plan.
-func (r *rule) fitsCaller(who *policy.Principal) bool {
+// fitsCaller judges who calls. Nobody has no scope, claim, name or plan. Whoever
+// makes tokens may call their holders like one of the gateway's consumers: only who
+// is a consumer is allowed by its name, and everybody of the name is denied.
+func (r *rule) fitsCaller(who *policy.Principal, denies bool) bool {
 	if who == nil {
 		return len(r.scopes)+len(r.anyScope)+len(r.claims)+len(r.consumers)+len(r.plans) == 0
 	}
@@ -97,7 +100,7 @@ func (r *rule) fitsCaller(who *policy.Principal) bool {
 	if len(r.anyScope) > 0 && !slices.ContainsFunc(r.anyScope, who.HasScope) {
 		return false
 	}
-	if len(r.consumers) > 0 && (who.ConsumerName == "" || !slices.Contains(r.consumers, who.ConsumerName)) {
+	if len(r.consumers) > 0 && (who.ConsumerName == "" || !denies && caller.Unmatched(who) || !slices.Contains(r.consumers, who.ConsumerName)) {
 		return false
 	}
 	if len(r.plans) > 0 && (who.UsagePlan == 0 || !slices.Contains(r.plans, who.UsagePlan)) {

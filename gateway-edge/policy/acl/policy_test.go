@@ -16,7 +16,7 @@ var (
 		Kind: policy.KindToken, ConsumerName: "alice", Consumer: 7, UsagePlan: 4, Scopes: []string{"read", "write"},
 		Claims: map[string]any{"sub": "u1", "level": float64(3), "admin": true, "realm": map[string]any{"roles": []any{"clerk"}}},
 	}
-	bob = &policy.Principal{Kind: policy.KindAPIKey, Key: 9, ConsumerName: "bob", Scopes: []string{"read"}}
+	bob = &policy.Principal{Kind: policy.KindAPIKey, Key: 9, ConsumerName: "bob", Consumer: 8, Scopes: []string{"read"}}
 )
 
 func deps(t testing.TB) policy.Deps {
@@ -51,6 +51,11 @@ func header(f ...string) func(*policytest.Request) {
 	return func(r *policytest.Request) { r.Header = f }
 }
 
+// called is the holder of a token that has a name.
+func called(name string, consumer uint64) *policy.Principal {
+	return &policy.Principal{Kind: policy.KindToken, ConsumerName: name, Consumer: consumer}
+}
+
 func TestPolicy(t *testing.T) {
 	policytest.Run(t, &acl.Descriptor, policytest.Suite{Cases: []policytest.Case{
 		{Name: "scopes", Hot: true, Deps: deps, Config: `{"allow":[{"scopes":["read","write"]}]}`, Steps: []policytest.Step{as(alice, true), as(bob, false), as(nil, false)}},
@@ -58,6 +63,8 @@ func TestPolicy(t *testing.T) {
 		{Name: "claims", Hot: true, Deps: deps, Config: `{"allow":[{"claims":{"sub":["u0","u1"],"level":"3","admin":"true","/realm/roles":["clerk","boss"]}}]}`, Steps: []policytest.Step{as(alice, true), as(bob, false), as(nil, false)}},
 		{Name: "one claim fails", Deps: deps, Config: `{"allow":[{"claims":{"sub":"u1","level":"4"}}]}`, Steps: []policytest.Step{as(alice, false)}},
 		{Name: "consumers", Hot: true, Deps: deps, Config: `{"allow":[{"consumers":["carol","bob"]}]}`, Steps: []policytest.Step{as(bob, true), as(alice, false), as(nil, false)}},
+		{Name: "who is called like a consumer", Hot: true, Deps: deps, Config: `{"allow":[{"consumers":["alice"]}]}`, Steps: []policytest.Step{as(alice, true), as(called("alice", 0), false), as(called("alice", contract.ConsumerUnmatched), false)}},
+		{Name: "and is denied like it", Deps: deps, Config: `{"deny":[{"consumers":["alice"]}]}`, Steps: []policytest.Step{as(alice, false), as(called("alice", contract.ConsumerUnmatched), false), as(bob, true)}},
 		{Name: "usage plans", Hot: true, Deps: deps, Config: `{"allow":[{"usage_plans":["gold"]}]}`, Steps: []policytest.Step{as(alice, true), as(bob, false), as(nil, false)}},
 		{Name: "denied wins", Hot: true, Deps: deps, Config: `{"allow":[{"scopes":["read"]}],"deny":[{"consumers":["alice"],"methods":["DELETE"]}],"detail":"not you"}`, Steps: []policytest.Step{
 			as(alice, true), as(alice, false, method("DELETE")), as(bob, true, method("DELETE")),

@@ -51,11 +51,18 @@ func member(b []byte, m policy.Text, free bool) []byte {
 	return b
 }
 
-// maxOrdered bounds the members that are put in order.
-const maxOrdered = 16
+// Bounds of a list that is put in order: its members, and its bytes, which are
+// moved about for each pair of them.
+const (
+	maxOrdered      = 16
+	maxOrderedBytes = 1 << 10
+)
 
 // order sorts the members of a list in place. A longer list stays as it is.
 func order(list []byte) {
+	if len(list) > maxOrderedBytes {
+		return
+	}
 	if n := bytes.Count(list, []byte{','}); n == 0 || n >= maxOrdered {
 		return
 	}

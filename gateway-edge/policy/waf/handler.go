@@ -67,12 +67,12 @@ func (w *firewall) Needs() (request, response policy.Need) {
 }
 
 // WantsBody leaves alone what the rules do not read: media, archives and the like,
-// and with large_bodies "pass" what is too large.
+// and with large_bodies "pass", or where it only detects, what is too large.
 func (w *firewall) WantsBody(x *policy.Exchange, side policy.Side) bool {
 	if side == policy.OnTheResponse {
 		return w.responses.wants(x)
 	}
-	if w.pass && x.Request().Length > w.maxBody {
+	if (w.pass || !w.block) && x.Request().Length > w.maxBody {
 		return false
 	}
 	v, typed := x.Request().Header.Get(policy.ContentType)

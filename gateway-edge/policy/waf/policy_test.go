@@ -162,6 +162,9 @@ func TestPolicy(t *testing.T) {
 			answered(answer(200, "text/html", leak), 200, "response score 10 of 4", "951110"),
 			answered(answer(200, "text/html", leak+strings.Repeat("x", 200)), 200),
 		}},
+		{Name: "large bodies are let by where it detects", Config: `{"mode":"detect","max_body_bytes":10}`, Steps: []policytest.Step{
+			passes(jsonBody(`{"a":"` + injection + `"}`)),
+		}},
 		{Name: "large bodies pass", Config: `{"max_body_bytes":10,"large_bodies":"pass"}`, Steps: []policytest.Step{
 			passes(jsonBody(`{"a":"` + injection + `"}`)),
 		}},
