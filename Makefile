@@ -81,7 +81,7 @@ gen: $(WEB)/node_modules/.installed ## Write all generated code, lists and pages
 	@cd portal && go generate ./... ./client/...
 	@$(NPM) run gen
 	@go run ./gateway-edge/internal/policygen
-	@cd terraform && go run ./internal/schemagen
+	@cd terraform && go run ./internal/schemagen && go run ./internal/docgen
 
 gen-check: ## Fail where generated files are not what `make gen` writes
 	@before=$$(git status --porcelain | sort); $(MAKE) -s gen; after=$$(git status --porcelain | sort); \

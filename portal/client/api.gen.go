@@ -3343,6 +3343,9 @@ type DeveloperPortalInput struct {
 type Diff struct {
 	Changes []Difference `json:"changes"`
 
+	// Effects What the changes do to what hangs on the things that they change
+	Effects *[]Effect `json:"effects,omitempty"`
+
 	// Version The version that it was compared with
 	Version int64 `json:"version"`
 }
@@ -3450,6 +3453,18 @@ type DomainList struct {
 //
 // Example: 30s
 type Duration = string
+
+// Effect defines model for Effect.
+type Effect struct {
+	// Detail Example: requests of route orders, route status go to it
+	Detail string `json:"detail"`
+
+	// Kind Of the change
+	Kind string `json:"kind"`
+
+	// Name Of what is changed; missing for what is the gateway's own
+	Name *string `json:"name,omitempty"`
+}
 
 // Email Example: ada@example.com
 type Email = string

@@ -105,5 +105,6 @@ func (s *Service) preview(ctx context.Context, org core.OrganizationID, ref stri
 			return nil, err
 		}
 	}
-	return &Diff{Version: src.Gateway.Version, Changes: changes}, nil
+	effects, err := s.effects(ctx, &src.Gateway, before, &d.config, changes)
+	return &Diff{Version: src.Gateway.Version, Changes: changes, Effects: effects}, err
 }

@@ -60,7 +60,8 @@ func (s *Service) CheckPlan(ctx context.Context, org core.OrganizationID, in Pla
 	if err != nil {
 		return nil, err
 	}
-	return &Diff{Version: src.Gateway.Version, Changes: changes}, nil
+	effects, err := s.effects(ctx, &src.Gateway, before, &d.config, changes)
+	return &Diff{Version: src.Gateway.Version, Changes: changes, Effects: effects}, err
 }
 
 // planSource is the gateway that a plan is about, or an empty one, where the

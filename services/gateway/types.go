@@ -160,6 +160,7 @@ type Version struct {
 type Diff struct {
 	Version uint64 // the version that it was compared with
 	Changes []Change
+	Effects []Effect // on what hangs on the things that are changed
 }
 
 // Applied is the answer to putting a whole document or restoring a version.

@@ -91,6 +91,28 @@ func TestCheckPlan(t *testing.T) {
 				t.Errorf("%s: %d changes, want %d: %s", what, n, c.changes, a.body)
 			}
 		}
+		ada.put(g+"/usage-plans/gold", object{"rate_limit": object{"rate": 1, "per": "second"}}).want(201)
+		ada.put(g+"/consumers/ann", object{"usage_plan": "gold"}).want(201)
+		before = ada.get(g).want(200).at("version")
+		for what, c := range map[string]struct {
+			config object
+			want   string
+		}{
+			"an upstream that routes use": {object{"upstreams": []object{{"name": "u", "targets": []object{{"url": "http://127.0.0.1:9005"}}}}}, "requests of route r go to it"},
+			"a route at another path":     {object{"routes": []object{{"name": "r", "match": object{"path": "/elsewhere"}, "upstream": "u", "public": true}}}, "it answers without credentials from now on; requests for /orders/{id} are left to other routes"},
+			"the gateway's policies":      {object{"policies": []object{{"type": "response_headers", "config": object{"set": object{"X-A": "b"}}}}}, "1 route inherits them"},
+			"a plan that consumers have":  {object{"usage_plans": []object{{"name": "gold", "rate_limit": object{"rate": 2, "per": "second"}}}}, "1 consumer or key has it"},
+			"something new":               {object{"upstreams": []object{up}}, ""},
+		} {
+			a := ada.post("/v1/config/check", object{"gateway": "demo", "config": c.config}).want(200)
+			var got string
+			for _, e := range a.list("effects") {
+				got += e.(object)["detail"].(string) + "; "
+			}
+			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+				t.Errorf("%s has the effect %q, want %q: %s", what, got, c.want, a.body)
+			}
+		}
 		for what, c := range map[string]struct {
 			body object
 			at   string

@@ -48,7 +48,7 @@ func (s *Server) DiffConfig(ctx context.Context, _ gen.DiffConfigRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	return gen.DiffConfig200JSONResponse{Version: int64(d.Version), Changes: each(d.Changes, toDifference)}, nil
+	return gen.DiffConfig200JSONResponse(toDiff(d)), nil
 }
 
 // CheckChange says what saving one thing would change.
@@ -62,7 +62,7 @@ func (s *Server) CheckChange(ctx context.Context, _ gen.CheckChangeRequestObject
 	if err != nil {
 		return nil, err
 	}
-	return gen.CheckChange200JSONResponse{Version: int64(d.Version), Changes: each(d.Changes, toDifference)}, nil
+	return gen.CheckChange200JSONResponse(toDiff(d)), nil
 }
 
 // CheckPlan says what a set of changes would do.
@@ -76,7 +76,18 @@ func (s *Server) CheckPlan(ctx context.Context, _ gen.CheckPlanRequestObject) (g
 	if err != nil {
 		return nil, err
 	}
-	return gen.CheckPlan200JSONResponse{Version: int64(d.Version), Changes: each(d.Changes, toDifference)}, nil
+	return gen.CheckPlan200JSONResponse(toDiff(d)), nil
+}
+
+func toDiff(d *gateway.Diff) gen.Diff {
+	out := gen.Diff{Version: int64(d.Version), Changes: each(d.Changes, toDifference)}
+	if len(d.Effects) > 0 {
+		out.Effects = &[]gen.Effect{}
+		for _, e := range d.Effects {
+			*out.Effects = append(*out.Effects, gen.Effect{Kind: e.Kind, Name: optional(e.Name), Detail: e.Detail})
+		}
+	}
+	return out
 }
 
 // ListVersions lists the history.

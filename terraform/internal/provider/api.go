@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/tollgate/tollgate/portal/client"
 	"github.com/tollgate/tollgate/terraform/internal/shape"
@@ -21,6 +22,9 @@ type api struct {
 	view          *view
 	plans         *planned
 	batches       *batches
+	// applying: a change was made. Terraform plans each object once more when it
+	// applies, of what the API has judged already.
+	applying atomic.Bool
 }
 
 // maxAnswer bounds what is read of one answer, in bytes.

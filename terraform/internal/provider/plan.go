@@ -124,7 +124,7 @@ func (r *kindResource) note(state, plan tftypes.Value) {
 // known yet can't be asked for.
 func (r *kindResource) ask(ctx context.Context, d *diag.Diagnostics, plan tftypes.Value) {
 	gateway := text(plan, attrGateway)
-	if r.a == nil || r.k.field == "" || gateway == "" {
+	if r.a == nil || r.a.applying.Load() || r.k.field == "" || gateway == "" {
 		return
 	}
 	body, ok := r.sent(d, plan, plan)

@@ -88,6 +88,9 @@ func TestDocumentsThatMeanTheSame(t *testing.T) {
 	}{
 		{`{"routes":[{"name":"a","match":{"path":"/a"},"priority":0},{"name":"b","match":{"path":"/b"},"timeout":"60s"}]}`, true},
 		{`{"routes":[{"name":"a","match":{"path":"/a"},"priority":1},{"name":"b","match":{"path":"/b"},"timeout":"60s"}]}`, false},
+		{`{"routes":[{"name":"a","match":{"path":"/a"}},{"name":"a","match":{"path":"/a"}},{"name":"b","match":{"path":"/b"},"timeout":"60s"}]}`, false},
+		{`{"routes":[{"name":"a","match":{"path":"/a"}},{"name":"a","match":{"path":"/a"}}]}`, false},
+		{`{"routes":[{"name":"b","match":{"path":"/b"}}]}`, false},
 		{"[", false},
 	} {
 		if got := alike(a, c.b); got != c.same {

@@ -59,6 +59,10 @@ func (r *kindResource) Create(ctx context.Context, req resource.CreateRequest, r
 		}
 	}
 	r.a.view.changed(at.gateway)
+	if client.Code(err) == codeNameTaken && at.key != "" {
+		r.foreign(&res.Diagnostics, at, err)
+		return
+	}
 	if err != nil {
 		r.fail(&res.Diagnostics, "create", body, err)
 		return
@@ -94,6 +98,18 @@ func (r *kindResource) change(ctx context.Context, at address, change shape.Sche
 	return r.a.batches.do(ctx, at.gateway, r.k.part, change, alone)
 }
 
+// foreign says what to do about an object that is there, is not what is wanted, and
+// that this state knows nothing of.
+func (r *kindResource) foreign(d *diag.Diagnostics, at address, err error) {
+	id := at.key
+	if !r.k.global {
+		id = at.gateway + "/" + at.key
+	}
+	d.AddAttributeError(path.Root(r.k.key), "There is a tollgate_"+r.k.name+" of this name, which this state does not hold",
+		err.Error()+"\n\nIt is not what this configuration says, so it was made by somebody else, or by an apply that was cut off before the configuration was changed. "+
+			"To manage it here, import it:\n\n  import {\n    to = tollgate_"+r.k.name+".NAME\n    id = \""+id+"\"\n  }\n\nOr delete it, or choose another name.")
+}
+
 // unfinished returns the object at an address if it is what body says.
 func (r *kindResource) unfinished(ctx context.Context, at address, plan tftypes.Value, body shape.Schema) (answer, bool) {
 	got, err := r.k.get(ctx, r.a.c, at, nil)
@@ -106,6 +122,11 @@ func (r *kindResource) unfinished(ctx context.Context, at address, plan tftypes.
 		return answer{}, false
 	}
 	was, ok := r.sent(&d, state, state)
+	for _, f := range r.k.body.Fields { // what nobody asked for may be anything
+		if _, asked := body[f.Name]; f.Filled && !asked {
+			delete(was, f.Name)
+		}
+	}
 	return got, ok && shape.Equal(was, body)
 }
 
@@ -172,11 +193,7 @@ func (r *kindResource) ImportState(ctx context.Context, req resource.ImportState
 		gateway, rest, _ := strings.Cut(req.ID, "/")
 		key = rest
 		if gateway == "" || (rest == "") != (r.k.key == "") {
-			want := "GATEWAY"
-			if r.k.key != "" {
-				want += "/" + strings.ToUpper(r.k.key)
-			}
-			res.Diagnostics.AddError("The import id is not understood", "Want "+want+", got "+req.ID+".")
+			res.Diagnostics.AddError("The import id is not understood", "Want "+r.k.importID()+", got "+req.ID+".")
 			return
 		}
 		res.Diagnostics.Append(res.State.SetAttribute(ctx, path.Root(attrGateway), gateway)...)
@@ -191,8 +208,8 @@ func (r *kindResource) ImportState(ctx context.Context, req resource.ImportState
 
 // codes of the API's problems.
 const (
-	codeNotFound = "not_found"
-	codeConflict = "conflict"
+	codeNotFound  = "not_found"
+	codeNameTaken = "name_taken"
 )
 
 func isConflict(err error) bool {

@@ -84,6 +84,7 @@ func (s *server) ApplyResourceChange(ctx context.Context, req *tfprotov6.ApplyRe
 	if err := errors.Join(errPrior, errPlanned, errConfig); err != nil {
 		return nil, fmt.Errorf("read the change of a %s: %w", req.TypeName, err)
 	}
+	s.provider.api.applying.Store(true)
 	r := &kindResource{k: k, a: s.provider.api}
 	now, d := r.apply(ctx, was, planned, config)
 	state, err := tfprotov6.NewDynamicValue(k.typ, now)

@@ -4428,6 +4428,16 @@ export interface components {
              */
             version: number;
             changes: components["schemas"]["Difference"][];
+            /** @description What the changes do to what hangs on the things that they change */
+            effects?: components["schemas"]["Effect"][];
+        };
+        Effect: {
+            /** @description Of the change */
+            kind: string;
+            /** @description Of what is changed; missing for what is the gateway's own */
+            name?: string;
+            /** @example requests of route orders, route status go to it */
+            detail: string;
         };
         /** @description Exactly one of `route`, `upstream`, `stream` and `policies` is given */
         CheckInput: {

@@ -1,0 +1,4 @@
+data "tollgate_alert" "example" {
+  gateway = "shop"
+  name    = "errors"
+}

@@ -1,0 +1,4 @@
+data "tollgate_api_key" "example" {
+  gateway = "shop"
+  id      = "key_qwVeaVaVmc"
+}

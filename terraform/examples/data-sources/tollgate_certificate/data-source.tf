@@ -1,0 +1,4 @@
+data "tollgate_certificate" "example" {
+  gateway = "shop"
+  name    = "wildcard"
+}

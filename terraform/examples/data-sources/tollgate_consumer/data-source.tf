@@ -1,0 +1,4 @@
+data "tollgate_consumer" "example" {
+  gateway = "shop"
+  name    = "acme"
+}

@@ -1,0 +1,4 @@
+data "tollgate_domain" "example" {
+  gateway = "shop"
+  host    = "api.example.com"
+}

@@ -1,0 +1,3 @@
+data "tollgate_gateway" "example" {
+  name = "shop"
+}

@@ -1,0 +1,3 @@
+data "tollgate_gateway_policies" "example" {
+  gateway = "shop"
+}

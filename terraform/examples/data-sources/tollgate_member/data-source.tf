@@ -1,0 +1,3 @@
+data "tollgate_member" "example" {
+  email = "ada@example.com"
+}

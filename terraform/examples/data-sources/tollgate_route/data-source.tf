@@ -1,0 +1,4 @@
+data "tollgate_route" "example" {
+  gateway = "shop"
+  name    = "orders"
+}

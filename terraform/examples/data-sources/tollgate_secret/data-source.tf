@@ -1,0 +1,4 @@
+data "tollgate_secret" "example" {
+  gateway = "shop"
+  name    = "backend-token"
+}

@@ -1,0 +1,4 @@
+data "tollgate_stream" "example" {
+  gateway = "shop"
+  name    = "database"
+}

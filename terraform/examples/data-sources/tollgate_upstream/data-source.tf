@@ -1,0 +1,4 @@
+data "tollgate_upstream" "example" {
+  gateway = "shop"
+  name    = "orders"
+}

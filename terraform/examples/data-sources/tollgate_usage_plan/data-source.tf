@@ -1,0 +1,4 @@
+data "tollgate_usage_plan" "example" {
+  gateway = "shop"
+  name    = "gold"
+}

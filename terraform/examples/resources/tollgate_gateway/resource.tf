@@ -1,0 +1,3 @@
+resource "tollgate_gateway" "shop" {
+  name = "shop"
+}

@@ -1,0 +1,4 @@
+resource "tollgate_member" "ada" {
+  email = "ada@example.com"
+  role  = "developer"
+}
