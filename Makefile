@@ -16,7 +16,7 @@ WEB := portal/web
 NPM := npm --prefix $(WEB) --silent
 WEB_SOURCES := $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o -type f ! -name '*.test.ts*' ! -name '*.go' ! -name '*.md' -print 2>/dev/null)
 
-.PHONY: acceptance policies tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
+.PHONY: acceptance tour policies tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
 
 help: ## Print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,7 @@ gen: $(WEB)/node_modules/.installed ## Write all generated code, lists and pages
 	@$(NPM) run gen
 	@go run ./gateway-edge/internal/policygen
 	@cd terraform && go run ./internal/schemagen && go run ./internal/docgen
+	@cd infra/tollgate && go run ./internal/clidocs
 
 gen-check: ## Fail where generated files are not what `make gen` writes
 	@before=$$(git status --porcelain | sort); $(MAKE) -s gen; after=$$(git status --porcelain | sort); \
@@ -111,6 +112,11 @@ acceptance: build ## The Terraform provider with the real terraform: the complet
 	$(STEP) 'testing the Terraform provider'
 	@tests/need.sh redis-server=redis-server postgres=postgresql
 	@cd tests && TOLLGATE_LONG=1 TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -v -timeout 40m ./terraform
+
+tour: ## Run the tour by the command line for real, and write its page of the documentation
+	$(STEP) 'recording the tour'
+	@tests/need.sh curl=curl
+	@cd infra/tollgate && go test -count=1 -run TestTour . -update
 
 arch: ## Check who imports whom
 	$(STEP) 'import graph'

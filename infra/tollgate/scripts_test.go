@@ -200,26 +200,35 @@ func (s *site) start(t *testing.T, self string, args []string) *site {
 func (s *site) signUp(e *testscript.Env) error {
 	n := s.organizations.Add(1)
 	email, password := fmt.Sprintf("person%d@example.com", n), fmt.Sprintf("a long password %d", n)
-	in, err := json.Marshal(map[string]string{"email": email, "password": password, "organization": fmt.Sprintf("Org %d", n)})
+	token, err := s.newOrganization(email, password, fmt.Sprintf("Org %d", n))
 	if err != nil {
 		return err
-	}
-	res, err := http.Post(s.portal+"/v1/signup", "application/json", bytes.NewReader(in))
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	var out struct{ Token string }
-	if err := json.NewDecoder(res.Body).Decode(&out); err != nil || out.Token == "" {
-		return fmt.Errorf("sign up: status %d, %w", res.StatusCode, err)
 	}
 	e.Setenv("TOLLGATE_API_URL", s.portal)
-	e.Setenv("TOLLGATE_API_TOKEN", out.Token)
+	e.Setenv("TOLLGATE_API_TOKEN", token)
 	e.Setenv("EMAIL", email)
 	e.Setenv("PASSWORD", password)
 	// Gateways' host labels are everybody's: a script's have its own ending.
 	e.Setenv("ORG", strconv.FormatInt(n, 10))
 	return nil
+}
+
+// newOrganization signs up and returns the management token.
+func (s *site) newOrganization(email, password, name string) (token string, err error) {
+	in, err := json.Marshal(map[string]string{"email": email, "password": password, "organization": name})
+	if err != nil {
+		return "", err
+	}
+	res, err := http.Post(s.portal+"/v1/signup", "application/json", bytes.NewReader(in))
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	var out struct{ Token string }
+	if err := json.NewDecoder(res.Body).Decode(&out); err != nil || out.Token == "" {
+		return "", fmt.Errorf("sign up: status %d, %w", res.StatusCode, err)
+	}
+	return out.Token, nil
 }
 
 // call sends a request to a gateway through the edge, again for ten seconds until the

@@ -155,7 +155,11 @@ func (a *App) traceTree(w io.Writer, t *client.Trace) error {
 	if t.Limits != nil && len(*t.Limits) > 0 {
 		limits := tree.add("limits")
 		for _, l := range *t.Limits {
-			limits.add(fmt.Sprintf("%s: %d of %d left in a %s (of the %s)", l.Name, l.Left, l.Limit, l.Window, strings.ReplaceAll(l.From, "_", " ")))
+			window := ""
+			if l.Window != "" {
+				window = " in " + l.Window
+			}
+			limits.add(fmt.Sprintf("%s: %d of %d left%s (of the %s)", l.Name, l.Left, l.Limit, window, strings.ReplaceAll(l.From, "_", " ")))
 		}
 	}
 	switch {

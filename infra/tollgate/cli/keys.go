@@ -98,6 +98,7 @@ func (a *App) revokeCommand(k *kind) *cobra.Command {
 
 // receipt shows which edges refuse a revoked key.
 func (a *App) receipt(r *client.RevokeReceipt) error {
+	a.out.Note("Revoked key %s", r.ID)
 	err := a.out.Value(r, func(w io.Writer) error {
 		rows := [][]string{}
 		for _, e := range r.Confirmed {
@@ -113,7 +114,7 @@ func (a *App) receipt(r *client.RevokeReceipt) error {
 		for _, e := range r.Unreachable {
 			rows = append(rows, []string{e.Edge, "can't be reached", "last seen " + e.LastSeen.Format(time.RFC3339)})
 		}
-		return show.Rows(w, []string{"edge", "key " + r.ID, "after"}, rows)
+		return show.Rows(w, []string{"edge", "the key", "after"}, rows)
 	})
 	if err != nil || r.Complete && len(r.Unreachable) == 0 {
 		return err
