@@ -88,8 +88,8 @@ func (j *job) send(body []byte) {
 	r := &j.e.Resp
 	has := !j.e.CameMethod().Is("HEAD") && r.Status != 204 && r.Status != 304 && r.Status >= 200
 	length := int64(len(body))
-	if r.Status == 304 {
-		length = -1 // what it would say is the length of the answer that the client has (RFC 9110, 8.6)
+	if r.Status == 304 || !has && (r.Length < 0 || len(body) == 0 && r.Length > 0) {
+		length = -1 // what it would say is the length of what the client has, or would get by GET (RFC 9110, 8.6)
 	}
 	j.cl.begin(j, length, has)
 	if err := j.cl.write(j, body, true); err != nil {

@@ -51,36 +51,67 @@ func liking(h policy.Headers, name string, def int) int {
 // OnResponse puts the encoder on the way of answers that are worth it.
 func (p *compressor) OnResponse(x *policy.Exchange, s *policy.Slot) policy.Action {
 	r := x.Response()
-	if !p.meant(x) {
+	if r.Status == 304 {
+		p.unchanged(x)
+		return x.Next()
+	}
+	if !p.meant(r) {
 		return x.Next()
 	}
 	// Whoever gets it another way must not be given this one.
 	r.Header.Add(policy.Vary, "Accept-Encoding")
-	if s.N[0] == 0 || r.Length >= 0 && r.Length < p.min || x.Request().Method.Is("HEAD") {
+	if r.Status == 206 || s.N[0] == 0 || r.Length >= 0 && r.Length < p.min {
 		return x.Next()
 	}
 	c := p.codings[s.N[0]-1]
-	f := c.take(r.Length < 0)
-	s.P = f
-	x.Filter(policy.OnTheResponse, f)
+	if !x.Request().Method.Is("HEAD") { // its head is the one that GET would get (RFC 9110 9.3.2)
+		f := c.take(r.Length < 0)
+		s.P = f
+		x.Filter(policy.OnTheResponse, f)
+	}
 	r.Header.Set(policy.ContentEncoding, c.name)
 	r.Length = -1
 	r.Header.Del(policy.AcceptRanges)
 	for _, n := range digests {
 		r.Header.Del(n)
 	}
-	if tag, ok := r.Header.Get(policy.ETag); ok && !tag.HasPrefix("W/") {
-		var buf [256]byte
-		r.Header.SetBytes(policy.ETag, tag.AppendTo(append(buf[:0], "W/"...)))
-	}
+	weaken(r.Header)
 	return x.Next()
 }
 
+// weaken makes the entity tag one of bytes that differ and mean the same.
+func weaken(h policy.Headers) {
+	if tag, ok := h.Get(policy.ETag); ok && !tag.HasPrefix("W/") {
+		var buf [256]byte
+		h.SetBytes(policy.ETag, tag.AppendTo(append(buf[:0], "W/"...)))
+	}
+}
+
+// unchanged gives a 304 what its 200 had (RFC 9110 15.4.5): the weak tag for a caller
+// that asked by it, who has what was compressed.
+func (p *compressor) unchanged(x *policy.Exchange) {
+	tag, ok := x.Response().Header.Get(policy.ETag)
+	if !ok || tag.HasPrefix("W/") {
+		return
+	}
+	for list := range x.Request().Header.All(policy.IfNoneMatch) {
+		for more := true; more; {
+			var one policy.Text
+			one, list, more = list.Cut(',') // a comma inside a tag makes pieces that are no tag's
+			if one = one.Trim(); one.HasPrefix("W/") && one.Len() == tag.Len()+2 && one.Slice(2, one.Len()).Equal(tag) {
+				weaken(x.Response().Header)
+				x.Response().Header.Add(policy.Vary, "Accept-Encoding")
+				return
+			}
+		}
+	}
+}
+
 // meant reports whether the answer is one of those that are compressed for callers
-// who take it.
-func (p *compressor) meant(x *policy.Exchange) bool {
-	r := x.Response()
-	if r.Status < 200 || r.Status == 204 || r.Status == 205 || r.Status == 206 || r.Status == 304 || r.Header.Has(contentRange) {
+// who take it, or a part of one.
+func (p *compressor) meant(r *policy.Response) bool {
+	switch {
+	case r.Status < 200, r.Status == 204, r.Status == 205, r.Status != 206 && r.Header.Has(contentRange):
 		return false
 	}
 	if ce, ok := r.Header.Get(policy.ContentEncoding); ok && !ce.Trim().Fold("identity") {
