@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
 	trace "go.opentelemetry.io/proto/slim/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -69,8 +69,9 @@ func TestJobs(t *testing.T) {
 		t.Errorf("the second took %d ns", took)
 	}
 	for job, want := range map[string]float64{jobPeriods: 1, jobAlert: 1, jobDomains: 0} {
-		if got := testutil.ToFloat64(j.failures.WithLabelValues(job)); got != want {
-			t.Errorf("%s: %v failures, want %v", job, got, want)
+		var m dto.Metric
+		if err := j.failures.WithLabelValues(job).Write(&m); err != nil || m.GetCounter().GetValue() != want {
+			t.Errorf("%s: %v failures, want %v (%v)", job, m.GetCounter().GetValue(), want, err)
 		}
 	}
 }

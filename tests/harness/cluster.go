@@ -37,14 +37,15 @@ type Cluster struct {
 	Worker   *Process
 	Edges    []*Edge
 
-	PortalURL  string
-	WorkerURL  string // admin
-	opts       Options
-	plans      string // path of the plans file
-	secret     string
-	edgeSecret string
-	mu         sync.Mutex
-	gone       []*Process // edges that were replaced
+	PortalURL      string
+	PortalAdminURL string
+	WorkerURL      string // admin
+	opts           Options
+	plans          string // path of the plans file
+	secret         string
+	edgeSecret     string
+	mu             sync.Mutex
+	gone           []*Process // edges that were replaced
 }
 
 // Edge is one edge process.
@@ -159,11 +160,11 @@ func (c *Cluster) port() string {
 
 func (c *Cluster) startPortal() {
 	c.T.Helper()
-	port := c.port()
-	c.PortalURL = "http://127.0.0.1:" + port
+	port, admin := c.port(), "127.0.0.1:"+c.port()
+	c.PortalURL, c.PortalAdminURL = "http://127.0.0.1:"+port, "http://"+admin
 	c.Portal = &Process{
 		Name: "portal", Path: Bin(c.T, "portal"), Dir: c.Dir,
-		Env: c.control("TOLLGATE_PORTAL_ADDR=127.0.0.1:"+port, "TOLLGATE_PORTAL_ADMIN_ADDR=127.0.0.1:"+c.port(), "TOLLGATE_PUBLIC_URL="+c.PortalURL),
+		Env: c.control("TOLLGATE_PORTAL_ADDR=127.0.0.1:"+port, "TOLLGATE_PORTAL_ADMIN_ADDR="+admin, "TOLLGATE_PUBLIC_URL="+c.PortalURL),
 	}
 	must(c.T, c.Portal.Start())
 	c.ready(c.Portal, c.PortalURL+"/readyz")
