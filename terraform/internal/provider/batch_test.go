@@ -89,7 +89,9 @@ func TestPlanAsksForWhatIsNew(t *testing.T) {
 				shape.Schema{"pointer": fmt.Sprintf("/config/routes/%d/match", len(names)-1), "detail": "the same requests"},
 			}}
 		}
-		return 200, shape.Schema{"version": 1, "changes": []any{}}
+		return 200, shape.Schema{"version": 1, "changes": []any{}, "effects": []any{
+			shape.Schema{"kind": "route", "name": "d", "detail": "it answers without credentials from now on"},
+		}}
 	})
 	d := newPlanned(c).draft("g")
 	put := func(field, name, path string, wrong int, want string) {
@@ -98,9 +100,9 @@ func TestPlanAsksForWhatIsNew(t *testing.T) {
 		if field == "usage_plans" {
 			body = shape.Schema{"name": name, "routes": []any{path}}
 		}
-		found, err := d.put(t.Context(), field, name, body)
-		if err != nil || len(found) != wrong || asked != want {
-			t.Errorf("%s: asked for %q, want %q; found %v, %v", name, asked, want, found, err)
+		said, err := d.put(t.Context(), "route", field, name, body)
+		if err != nil || len(said.wrong) != wrong || asked != want || len(said.effects) != map[string]int{"d": 1}[name] {
+			t.Errorf("%s: asked for %q, want %q; said %v, %v", name, asked, want, said, err)
 		}
 	}
 	put("upstreams", "u", "", 0, "")

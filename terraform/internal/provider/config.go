@@ -253,6 +253,10 @@ func summary(diff shape.Schema) string {
 		}
 		out = append(out, strings.TrimSpace(key+" "+text))
 	}
+	effects := effects(diff)
+	for _, key := range slices.SortedFunc(maps.Keys(effects), func(a, b partKey) int { return strings.Compare(a.field+" "+a.name, b.field+" "+b.name) }) {
+		out = append(out, strings.TrimSpace(key.field+" "+key.name)+": "+strings.Join(effects[key], "; "))
+	}
 	return strings.Join(out, "\n")
 }
 

@@ -3,10 +3,13 @@ package provider
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/tollgate/tollgate/portal/client"
 	"github.com/tollgate/tollgate/terraform/internal/shape"
 )
 
@@ -16,6 +19,7 @@ func (r *kindResource) plan(ctx context.Context, d *diag.Diagnostics, proposed, 
 	if state.IsNull() {
 		plan = r.unknown(r.k.shape.Plan(proposed, config, tftypes.Value{}), config, state)
 		r.note(state, plan)
+		r.askForGateway(ctx, d, plan)
 		r.ask(ctx, d, plan)
 		return plan, nil
 	}
@@ -45,8 +49,8 @@ func (r *kindResource) unknown(plan, config, state tftypes.Value) tftypes.Value 
 	}
 	for _, f := range r.k.shape.Fields {
 		switch {
-		case f.Name == attrID && f.Computed && was != nil:
-			now[f.Name] = was[f.Name]
+		case was != nil && (f.Name == attrID && f.Computed || f.Filled && said[f.Name].IsNull() && slices.Contains(r.k.fixed, f.Name)):
+			now[f.Name] = was[f.Name] // what can't change
 		case f.Computed, f.Filled && said[f.Name].IsNull():
 			now[f.Name] = tftypes.NewValue(f.Type.Terraform(), tftypes.UnknownValue)
 		}
@@ -131,12 +135,57 @@ func (r *kindResource) ask(ctx context.Context, d *diag.Diagnostics, plan tftype
 	if !ok || !shape.Known(body) {
 		return
 	}
-	wrong, err := r.a.plans.draft(gateway).put(ctx, r.k.field, r.key(plan), body)
-	if err != nil {
-		d.AddError("The plan can't be checked", err.Error())
+	kind := r.k.part
+	if kind == "" {
+		kind = r.k.field
 	}
-	for _, f := range wrong {
+	said, err := r.a.plans.draft(gateway).put(ctx, kind, r.k.field, r.key(plan), body)
+	if err != nil {
+		r.failCheck(d, err)
+	}
+	if len(said.effects) > 0 {
+		d.AddWarning("What this change of tollgate_"+r.k.name+" "+r.key(plan)+" does beyond it", sentences(said.effects))
+	}
+	for _, f := range said.wrong {
 		summary := "The management API would not take this tollgate_" + r.k.name
 		report(d, r.k.body.Path(any(body), f.pointer), summary, f.detail)
+	}
+}
+
+// failCheck says why a plan can't be checked: a limit of the subscription stands at the
+// name of what would be too much.
+func (r *kindResource) failCheck(d *diag.Diagnostics, err error) {
+	if client.Code(err) == codeLimitReached {
+		at := path.Root(attrGateway)
+		if r.k.global {
+			at = path.Root(r.k.key)
+		}
+		d.AddAttributeError(at, "The subscription does not allow this", err.Error())
+		return
+	}
+	d.AddError("The plan can't be checked", err.Error())
+}
+
+// sentences writes effects as sentences.
+func sentences(list []string) string {
+	var out []string
+	for _, s := range list {
+		out = append(out, strings.ToUpper(s[:1])+s[1:]+".")
+	}
+	return strings.Join(out, "\n")
+}
+
+// askForGateway asks whether the organization may have a gateway that is to be made.
+func (r *kindResource) askForGateway(ctx context.Context, d *diag.Diagnostics, plan tftypes.Value) {
+	name := text(plan, attrName)
+	if r.a == nil || r.a.applying.Load() || r.k.name != "gateway" || name == "" {
+		return
+	}
+	body, err := encode(map[string]any{attrGateway: name, "config": map[string]any{}})
+	if err == nil {
+		_, err = read(r.a.c.CheckPlanWithBody(ctx, mediaJSON, body))
+	}
+	if err != nil {
+		r.failCheck(d, err)
 	}
 }

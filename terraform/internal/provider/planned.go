@@ -92,7 +92,9 @@ type checked struct {
 	wrong map[string]map[int][]finding
 	rest  []finding        // about none of the parts
 	sent  map[string][]int // which parts were asked about, by field
-	err   error
+	// effects are by kind and name; the gateway's own have no name.
+	effects map[partKey][]string
+	err     error
 }
 
 // finding is something wrong, at a JSON pointer.
@@ -111,9 +113,15 @@ func (d *draft) domain(host string) {
 	d.domains = append(d.domains, host)
 }
 
-// put notes an object and returns what the API says of it: errors with pointers into
-// body. Objects that are planned at the same time are asked for together.
-func (d *draft) put(ctx context.Context, field, name string, body shape.Schema) ([]finding, error) {
+// verdict is what the API says of one object.
+type verdict struct {
+	wrong   []finding // with pointers into its body
+	effects []string  // of its change on others
+}
+
+// put notes an object and returns what the API says of it. Objects that are planned at
+// the same time are asked for together. kind is what the API calls it.
+func (d *draft) put(ctx context.Context, kind, field, name string, body shape.Schema) (verdict, error) {
 	d.mu.Lock()
 	n := 0
 	d.whole = d.whole || field != routesField
@@ -153,13 +161,13 @@ func (d *draft) put(ctx context.Context, field, name string, body shape.Schema) 
 			select {
 			case <-run.done:
 			case <-ctx.Done():
-				return nil, ctx.Err()
+				return verdict{}, ctx.Err()
 			}
 			d.mu.Lock()
 		}
 		if run.upTo >= mine {
 			d.mu.Unlock()
-			return append(slices.Clone(run.wrong[field][n]), run.rest...), run.err
+			return verdict{append(slices.Clone(run.wrong[field][n]), run.rest...), run.effects[partKey{kind, name}]}, run.err
 		}
 	}
 }
@@ -250,7 +258,8 @@ func pathGroup(route shape.Schema) string {
 
 // ask asks the API about a document.
 func (r *checked) ask(ctx context.Context, c *client.ClientWithResponses, body []byte) {
-	_, err := read(c.CheckPlanWithBody(ctx, mediaJSON, strings.NewReader(string(body))))
+	got, err := read(c.CheckPlanWithBody(ctx, mediaJSON, strings.NewReader(string(body))))
+	r.effects = effects(got.body)
 	var e *client.Error
 	if !errors.As(err, &e) || e.Errors == nil {
 		r.err = err
@@ -294,4 +303,20 @@ func planPointer(p string) (field string, i int, rest string, ok bool) {
 		rest = "/" + parts[2]
 	}
 	return parts[0], i, rest, true
+}
+
+// effects reads those of a Diff of the API.
+func effects(diff shape.Schema) map[partKey][]string {
+	out := map[partKey][]string{}
+	list, _ := diff["effects"].([]any)
+	for _, v := range list {
+		e, _ := v.(shape.Schema)
+		kind, _ := e["kind"].(string)
+		detail, _ := e["detail"].(string)
+		if detail != "" {
+			key := partKey{kind, nameOf(v)}
+			out[key] = append(out[key], detail)
+		}
+	}
+	return out
 }

@@ -208,8 +208,9 @@ func (r *kindResource) ImportState(ctx context.Context, req resource.ImportState
 
 // codes of the API's problems.
 const (
-	codeNotFound  = "not_found"
-	codeNameTaken = "name_taken"
+	codeNotFound     = "not_found"
+	codeNameTaken    = "name_taken"
+	codeLimitReached = "limit_reached"
 )
 
 func isConflict(err error) bool {
