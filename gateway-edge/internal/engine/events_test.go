@@ -84,15 +84,15 @@ func tellers(t *testing.T, l engine.Limits, who *policy.Principal) (*testEdge, *
 	return e, p
 }
 
-// listening is a client that reads a stream of events.
-type listening struct {
+// eventReader is a client that reads a stream of events.
+type eventReader struct {
 	r     *bufio.Reader
 	close func()
 }
 
 // listeners are the ways to the edge.
-func (e *testEdge) listeners() map[string]func(t *testing.T) *listening {
-	client := func(t *testing.T, c *http.Client, url string) *listening {
+func (e *testEdge) listeners() map[string]func(t *testing.T) *eventReader {
+	client := func(t *testing.T, c *http.Client, url string) *eventReader {
 		ctx, cancel := context.WithCancel(t.Context())
 		r, err := http.NewRequestWithContext(ctx, "GET", url, nil)
 		must(t, err)
@@ -101,9 +101,9 @@ func (e *testEdge) listeners() map[string]func(t *testing.T) *listening {
 		if resp.StatusCode != 200 {
 			t.Fatal(resp.Status)
 		}
-		return &listening{bufio.NewReader(resp.Body), cancel}
+		return &eventReader{bufio.NewReader(resp.Body), cancel}
 	}
-	raw := func(t *testing.T, c net.Conn) *listening {
+	raw := func(t *testing.T, c net.Conn) *eventReader {
 		t.Cleanup(func() { _ = c.Close() })
 		must(t, c.SetDeadline(time.Now().Add(10*time.Second)))
 		_, err := io.WriteString(c, get("/"))
@@ -113,26 +113,26 @@ func (e *testEdge) listeners() map[string]func(t *testing.T) *listening {
 		if resp.StatusCode != 200 {
 			t.Fatal(resp.Status)
 		}
-		return &listening{bufio.NewReader(resp.Body), func() { _ = c.Close() }}
+		return &eventReader{bufio.NewReader(resp.Body), func() { _ = c.Close() }}
 	}
-	return map[string]func(t *testing.T) *listening{
-		"http1": func(t *testing.T) *listening {
+	return map[string]func(t *testing.T) *eventReader{
+		"http1": func(t *testing.T) *eventReader {
 			c, err := net.Dial("tcp", e.addr)
 			must(t, err)
 			return raw(t, c)
 		},
-		"http1 over TLS": func(t *testing.T) *listening {
+		"http1 over TLS": func(t *testing.T) *eventReader {
 			c, err := tls.Dial("tcp", e.tlsAddr, &tls.Config{InsecureSkipVerify: true, ServerName: "demo.localhost"})
 			must(t, err)
 			return raw(t, c)
 		},
-		"http2": func(t *testing.T) *listening { return client(t, e.h2Client(false), "http://demo.localhost/") },
-		"http3": func(t *testing.T) *listening { return client(t, e.h3Client(), "https://demo.localhost/") },
+		"http2": func(t *testing.T) *eventReader { return client(t, e.h2Client(false), "http://demo.localhost/") },
+		"http3": func(t *testing.T) *eventReader { return client(t, e.h3Client(), "https://demo.localhost/") },
 	}
 }
 
 // hears reads an event as the filter left it.
-func (l *listening) hears(t *testing.T) {
+func (l *eventReader) hears(t *testing.T) {
 	t.Helper()
 	line, err := l.r.ReadString('\n')
 	blank, _ := l.r.ReadString('\n')

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/coding"
 	"github.com/tollgate/tollgate/gateway-edge/policy/document"
 	"github.com/tollgate/tollgate/gateway-edge/policy/jq"
 	"github.com/tollgate/tollgate/gateway-edge/policy/template"
@@ -81,13 +82,14 @@ func (ch *Change) Max() int64 { return ch.max }
 func (ch *Change) Replaces() bool { return ch.replaces }
 
 // Reads reports whether a message with these fields has a body that the change
-// can read: of its content type and not encoded.
+// can read: of its content type, and without a content coding or with one that can be
+// undone.
 func (ch *Change) Reads(h policy.Headers) bool {
 	if ch.replaces {
 		return true
 	}
 	ct, ok := h.Get(policy.ContentType)
-	return ok && document.KindOf(ct) == ch.from && !Encoded(h)
+	return ok && document.KindOf(ct) == ch.from && coding.Readable(h)
 }
 
 // Refuses reports whether a body that can't be read is to be refused.
@@ -96,17 +98,11 @@ func (ch *Change) Refuses() bool { return ch.refuse }
 // Accepts names the content type that is read, for a refusal.
 func (ch *Change) Accepts() string { return document.Accepts(ch.from) }
 
-// Encoded reports whether a body has a content coding.
-func Encoded(h policy.Headers) bool {
-	ce, ok := h.Get(policy.ContentEncoding)
-	return ok && !ce.Trim().Fold("identity") && !ce.Trim().Empty()
-}
-
 // Apply makes the new body of the side whose hook runs and puts it in the place
 // of the former one, with the fields that describe it. Its error is for the
 // caller: it names places, and nothing that stands there.
 func (ch *Change) Apply(x *policy.Exchange, h policy.Headers) error {
-	out, err := ch.body(x)
+	out, err := ch.body(x, h)
 	if err != nil {
 		return err
 	}
@@ -141,10 +137,10 @@ var stale = func() []policy.Name {
 
 var errNoPlace = errors.New("the body has no place for a field that is to be set")
 
-// Make makes the new body and leaves the exchange as it is. Its error is Apply's.
-func (ch *Change) Make(x *policy.Exchange) ([]byte, error) { return ch.body(x) }
+// Make makes the new body of a request and leaves it as it is. Its error is Apply's.
+func (ch *Change) Make(x *policy.Exchange) ([]byte, error) { return ch.body(x, x.Request().Header) }
 
-func (ch *Change) body(x *policy.Exchange) ([]byte, error) {
+func (ch *Change) body(x *policy.Exchange, h policy.Headers) ([]byte, error) {
 	switch {
 	case ch.text != nil:
 		b, ok := ch.text.Append(nil, x)
@@ -155,7 +151,11 @@ func (ch *Change) body(x *policy.Exchange) ([]byte, error) {
 	case ch.replaces:
 		return document.AppendJSON(nil, ch.value.make(x), int(ch.max))
 	}
-	v, err := document.Parse(ch.from, document.Whole(x.Body()))
+	former, err := coding.Whole(h, x.Body(), ch.max)
+	if err != nil {
+		return nil, err
+	}
+	v, err := document.Parse(ch.from, former)
 	if err != nil {
 		return nil, err
 	}

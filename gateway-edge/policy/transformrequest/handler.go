@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/coding"
 	"github.com/tollgate/tollgate/gateway-edge/policy/document"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -57,7 +58,7 @@ func (p *change) changeBody(x *policy.Exchange) policy.Action {
 		if !p.body.Refuses() {
 			return x.Next()
 		}
-		return x.RejectDetail(contract.CodeMediaType, 0, "This route takes bodies of "+p.body.Accepts()+" without a Content-Encoding")
+		return x.RejectDetail(contract.CodeMediaType, 0, "This route takes bodies of "+p.body.Accepts()+", without a Content-Encoding or with gzip, br, zstd or deflate")
 	}
 	if !p.body.Replaces() && x.Body().Len() == 0 {
 		return x.Next()
@@ -65,6 +66,8 @@ func (p *change) changeBody(x *policy.Exchange) policy.Action {
 	switch err := p.body.Apply(x, h); {
 	case err == nil:
 		return x.Next()
+	case errors.Is(err, coding.ErrTooLarge):
+		return x.RejectDetail(contract.CodeBodyTooLarge, 0, "The decoded body is larger than this route allows")
 	case errors.Is(err, document.ErrTooLarge):
 		return x.RejectDetail(contract.CodeBodyTooLarge, 0, "The request's body would become larger than this route allows")
 	default:

@@ -1,6 +1,8 @@
 package transformrequest_test
 
 import (
+	"compress/gzip"
+	"io"
 	"strings"
 	"testing"
 
@@ -86,10 +88,29 @@ func TestPolicy(t *testing.T) {
 			refused(json, `{"a":01}`, invalid, "must stand here"),
 			refused(json, `{"a":`, invalid, "ends early"),
 		}},
-		{Name: "an encoded body", Config: edits, Steps: []policytest.Step{{
-			Request: policytest.Request{Method: "POST", Body: "x", Header: policytest.Fields{"Content-Type", json, "Content-Encoding", "gzip"}},
-			Want:    policytest.Want{Rejected: true, Code: contract.CodeMediaType},
-		}}},
+		{Name: "an encoded body", Config: `{"body":{"remove":["/a"],"max_bytes":1000}}`, Steps: []policytest.Step{
+			{
+				Request: policytest.Request{Method: "POST", Body: gzipped(`{"a":1,"b":2}`), Header: policytest.Fields{"Content-Type", json, "Content-Encoding", "gzip"}},
+				Want:    policytest.Want{Forwarded: true, Sent: map[string]string{"Content-Encoding": ""}},
+				Check: func(t testing.TB, r *policytest.Result) {
+					if r.Sent.Body != `{"b":2}` {
+						t.Errorf("sent %q", r.Sent.Body)
+					}
+				},
+			},
+			{
+				Request: policytest.Request{Method: "POST", Body: "x", Header: policytest.Fields{"Content-Type", json, "Content-Encoding", "gzip"}},
+				Want:    policytest.Want{Rejected: true, Code: contract.CodeRequestInvalid},
+			},
+			{
+				Request: policytest.Request{Method: "POST", Body: gzipped(strings.Repeat(" ", 1001)), Header: policytest.Fields{"Content-Type", json, "Content-Encoding", "gzip"}},
+				Want:    policytest.Want{Rejected: true, Code: contract.CodeBodyTooLarge},
+			},
+			{
+				Request: policytest.Request{Method: "POST", Body: "x", Header: policytest.Fields{"Content-Type", json, "Content-Encoding", "rot13"}},
+				Want:    policytest.Want{Rejected: true, Code: contract.CodeMediaType},
+			},
+		}},
 		{Name: "without a body", Hot: true, Config: edits, Steps: []policytest.Step{{Want: policytest.Want{Forwarded: true}}}},
 		{Name: "others pass", Config: `{"body":{"remove":["/a"],"other_types":"pass"}}`, Steps: []policytest.Step{
 			sendsAs("text/plain", "a", "a"), sends(`{"a":1}`, `{}`),
@@ -156,4 +177,13 @@ func BenchmarkFields(b *testing.B) {
 		Config: `{"method":"PUT","query":{"set":{"t":"{consumer}"}},"headers":{"set":{"X-Tenant":"{consumer}"}}}`,
 		Steps:  []policytest.Step{{Request: policytest.Request{Principal: acme, Query: "a=1&b=2"}}},
 	})
+}
+
+// gzipped is a text with the coding gzip.
+func gzipped(text string) string {
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return b.String()
 }

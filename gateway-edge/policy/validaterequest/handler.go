@@ -57,7 +57,7 @@ func (p *rules) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 	case len(errs) == 0:
 		return x.Next()
 	case p.report:
-		x.TraceDetail(validation.Summary(errs))
+		x.Note(validation.Summary(errs))
 		return x.Next()
 	case foreign && len(errs) == 1:
 		return x.RejectDetail(contract.CodeMediaType, 0, errs[0].Detail)
@@ -74,7 +74,7 @@ func (p *rules) unknown(x *policy.Exchange, hit *validation.Hit) policy.Action {
 	case p.pass || hit.Miss == validation.NotMeant:
 		return x.Next()
 	case p.report:
-		x.TraceDetail("the document has no such operation")
+		x.Note("the document has no such operation")
 		return x.Next()
 	case hit.Miss == validation.NoMethod:
 		x.Response().Header.Set(policy.Allow, hit.Allow)
@@ -95,10 +95,10 @@ func (p *rules) checkBody(x *policy.Exchange, c *validation.Content, errs *contr
 	}
 	switch c.Look(r.Header) {
 	case validation.Foreign:
-		errs.Add("/header/Content-Type", "This route takes bodies of "+c.Accepts()+" without a Content-Encoding")
+		errs.Add("/header/Content-Type", "This route takes bodies of "+c.Accepts()+", without a Content-Encoding or with gzip, br, zstd or deflate")
 		return true
 	case validation.Check:
-		c.Check(x, r.Header, errs)
+		c.Check(x, r.Header, p.max, errs)
 	}
 	return false
 }

@@ -1,7 +1,9 @@
 package validaterequest_test
 
 import (
+	"compress/gzip"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -80,7 +82,11 @@ func TestPolicy(t *testing.T) {
 			request("", ``, "/body"),
 			typed(request("", `{"sku":"A","to":{"city":1}}`), "application/json; charset=utf-8"),
 			unsupported(typed(request("", `{}`), "text/plain")),
-			unsupported(typed(request("", `{}`), "application/json", "Content-Encoding", "gzip")),
+			typed(request("", gzipped(`{"sku":"A","to":{"city":1}}`)), "application/json", "Content-Encoding", "gzip"),
+			typed(request("", gzipped(`{"sku":"A"}`), "/body/to"), "application/json", "Content-Encoding", "gzip"),
+			typed(request("", `{"sku":"A","to":{"city":1}}`, "/body"), "application/json", "Content-Encoding", "gzip"),
+			typed(request("", gzipped(`{"sku":"A","to":{"city":"`+strings.Repeat("x", 2<<20)+`"}}`), "/body"), "application/json", "Content-Encoding", "gzip"),
+			unsupported(typed(request("", `{}`), "application/json", "Content-Encoding", "gzip, br")),
 			unsupported(typed(request("", `{}`), "application/json; charset=utf-16")),
 		}},
 		{Name: "two meanings", Config: order, Steps: []policytest.Step{
@@ -150,4 +156,13 @@ func BenchmarkParameters(b *testing.B) {
 	policytest.Bench(b, &validaterequest.Descriptor, policytest.Case{
 		Config: `{"parameters":[{"in":"query","name":"limit","schema":{"type":"integer","maximum":100}}]}`, Steps: []policytest.Step{request("limit=7", "")},
 	})
+}
+
+// gzipped is a text with the coding gzip.
+func gzipped(text string) string {
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return b.String()
 }

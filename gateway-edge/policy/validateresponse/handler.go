@@ -96,7 +96,7 @@ func (p *rules) OnResponse(x *policy.Exchange, s *policy.Slot) policy.Action {
 
 // judge decides on an answer that is not what it must be.
 func (p *rules) judge(x *policy.Exchange, errs contract.FieldErrors) policy.Action {
-	x.TraceDetail(validation.Summary(errs))
+	x.Note(validation.Summary(errs))
 	if p.report {
 		return x.Next()
 	}
@@ -106,8 +106,8 @@ func (p *rules) judge(x *policy.Exchange, errs contract.FieldErrors) policy.Acti
 func (p *rules) check(x *policy.Exchange, c *validation.Content, errs *contract.FieldErrors) {
 	switch h := x.Response().Header; c.Look(h) {
 	case validation.Foreign:
-		errs.Add("/header/Content-Type", "is none of "+c.Accepts()+", or the body has a Content-Encoding")
+		errs.Add("/header/Content-Type", "is none of "+c.Accepts()+", or the body has a Content-Encoding that can't be undone")
 	case validation.Check:
-		c.Check(x, h, errs)
+		c.Check(x, h, p.max, errs)
 	}
 }

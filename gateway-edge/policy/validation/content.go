@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/gateway-edge/policy/coding"
 	"github.com/tollgate/tollgate/gateway-edge/policy/document"
 	"github.com/tollgate/tollgate/gateway-edge/policy/jsonschema"
 	"github.com/tollgate/tollgate/services/contract"
@@ -57,7 +58,7 @@ type Verdict uint8
 const (
 	Fine    Verdict = iota // nothing to check
 	Check                  // the body is needed
-	Foreign                // another content type, or a coding
+	Foreign                // another content type, or a coding that can't be undone
 )
 
 // Look says what to do with the body of a message with these fields.
@@ -72,15 +73,10 @@ func (c *Content) Look(h policy.Headers) Verdict {
 		return Foreign
 	case t.schema == nil, t.loose && document.KindOf(ct) == document.None:
 		return Fine
-	case encoded(h) || document.KindOf(ct) == document.None:
+	case !coding.Readable(h) || document.KindOf(ct) == document.None:
 		return Foreign
 	}
 	return Check
-}
-
-func encoded(h policy.Headers) bool {
-	ce, ok := h.Get(policy.ContentEncoding)
-	return ok && !ce.Trim().Fold("identity") && !ce.Trim().Empty()
 }
 
 // Accepts names the content types, for a refusal.
@@ -96,15 +92,21 @@ func (c *Content) Accepts() string {
 func (c *Content) Required() bool { return c.required }
 
 // Check holds the body of the side whose hook runs to the schema of its content
-// type, after Look said Check. Pointers begin with /body.
-func (c *Content) Check(x *policy.Exchange, h policy.Headers, errs *contract.FieldErrors) {
+// type, after Look said Check. limit bounds it without its content coding, in bytes.
+// Pointers begin with /body.
+func (c *Content) Check(x *policy.Exchange, h policy.Headers, limit int64, errs *contract.FieldErrors) {
 	ct, _ := h.Get(policy.ContentType)
 	t := c.find(ct)
 	if t == nil || t.schema == nil {
 		return
 	}
 	kind := document.KindOf(ct)
-	v, err := document.Parse(kind, document.Whole(x.Body()))
+	body, err := coding.Whole(h, x.Body(), limit)
+	if err != nil {
+		errs.Add("/body", "can't be read: "+err.Error())
+		return
+	}
+	v, err := document.Parse(kind, body)
 	if err != nil {
 		errs.Add("/body", "can't be read: "+err.Error())
 		return
