@@ -138,6 +138,7 @@ const tree = root.addChildren([
       within('/streams/$name', named, () => import('./pages/streams/StreamPage'), 'streams'),
       within('/policies', 'Policies', () => import('./pages/policies/PoliciesPage')),
       within('/openapi', 'OpenAPI', () => import('./pages/openapi/OpenAPIPage')),
+      within('/import', 'Import', () => import('./pages/import/ImportPage'), 'openapi'),
       within('/consumers', 'Consumers', () => import('./pages/consumers/ConsumersPage')),
       within('/consumers/$name', named, () => import('./pages/consumers/ConsumerPage'), 'consumers'),
       within('/usage-plans', 'Usage plans', () => import('./pages/plans/UsagePlansPage')),

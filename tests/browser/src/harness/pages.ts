@@ -45,6 +45,8 @@ export const pages: PageCase[] = [
   { name: 'new stream', path: '/gateways/{gw}/new-stream', still: true },
   { name: 'stream', path: '/gateways/{gw}/streams/{stream}', fails: '/streams/' },
   { name: 'policies', path: '/gateways/{gw}/policies', empty: true, fails: '/policies' },
+  { name: 'openapi', path: '/gateways/{gw}/openapi', empty: true, still: true },
+  { name: 'import', path: '/gateways/{gw}/import', still: true },
   { name: 'consumers', path: '/gateways/{gw}/consumers', empty: true },
   { name: 'consumer', path: '/gateways/{gw}/consumers/{consumer}', fails: '/consumers/' },
   { name: 'consumer keys', path: '/gateways/{gw}/consumers/{consumer}?tab=keys', still: true },

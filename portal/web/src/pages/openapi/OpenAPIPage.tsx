@@ -9,7 +9,7 @@ import { useGatewayName } from '@/shell/useGateway';
 import { ConfirmDanger, DataTable, done, EmptyState, Loaded, PageHeader, ProblemNote, type Column } from '@/ui';
 import { download } from '@/ui/download';
 import { Facts } from '@/ui/Facts';
-import { TextLink } from '@/ui/LinkTo';
+import { LinkButton, TextLink } from '@/ui/LinkTo';
 import { Panel } from '@/ui/Panel';
 
 const path = '/v1/gateways/{gateway}/openapi';
@@ -67,7 +67,14 @@ export default function OpenAPIPage() {
       <PageHeader
         title="OpenAPI"
         description="The document that Validate request and Validate response hold messages to."
-        actions={none || !query.data ? null : button}
+        actions={
+          <>
+            <LinkButton variant="default" to="/gateways/$gw/import" params={{ gw: gateway }}>
+              Import or export
+            </LinkButton>
+            {none || !query.data ? null : button}
+          </>
+        }
       />
       <Stack gap="lg">
         <ProblemNote problem={problem} />
