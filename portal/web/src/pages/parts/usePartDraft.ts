@@ -7,6 +7,7 @@ import { useDraft, type Draft, type DraftOptions } from '@/ui/useDraft';
 interface Added {
   id: string;
   name: string;
+  managed_by?: string;
   created_at: string;
   updated_at: string;
 }
@@ -39,6 +40,6 @@ export function usePartDraft<Saved extends Added, Input extends object>({ send, 
 }
 
 /** What of a saved part is input: without what the API adds. */
-export function inputOf<Saved extends Added, Input extends object>({ id: _, created_at: __, updated_at: ___, ...input }: Saved): Input {
+export function inputOf<Saved extends Added, Input extends object>({ id: _, created_at: __, updated_at: ___, managed_by: ____, ...input }: Saved): Input {
   return input as unknown as Input;
 }

@@ -8,6 +8,7 @@ import { useGatewayName } from '@/shell/useGateway';
 import { ConfirmDanger, done, FormSkeleton, Loaded, PageHeader } from '@/ui';
 import { Facts } from '@/ui/Facts';
 import { count } from '@/ui/format';
+import { ManagedBadge } from '@/ui/ManagedBadge';
 import { Panel } from '@/ui/Panel';
 import { quotaText, rateText } from './limits';
 import { PlanForm } from './PlanForm';
@@ -30,6 +31,7 @@ function One({ gateway, plan }: { gateway: string; plan: Schemas['UsagePlan'] })
     <>
       <PageHeader
         title={name}
+        badge={<ManagedBadge by={plan.managed_by} />}
         description="A change holds for every consumer and key with this plan as soon as the new version is live. What was used already stays used."
         actions={
           <Button variant="default" renderRoot={(props) => <Link to="/gateways/$gw/consumers" params={{ gw: gateway }} search={{ plan: name }} {...props} />}>

@@ -8,6 +8,7 @@ import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
 import { DataTable, done, EmptyState, PageHeader, Time, isBare, useRows, useSearchParams, type Column } from '@/ui';
 import { count } from '@/ui/format';
+import { ManagedBadge } from '@/ui/ManagedBadge';
 import { quotaText, rateText } from './limits';
 import { PlanForm } from './PlanForm';
 
@@ -26,7 +27,11 @@ function columnsOf(gateway: string): Column<Plan>[] {
       id: 'name',
       title: 'Usage plan',
       sort: 'name',
-      cell: (p) => <Anchor renderRoot={(props) => <Link to="/gateways/$gw/usage-plans/$name" params={{ gw: gateway, name: p.name ?? p.id }} {...props} />}>{p.name}</Anchor>,
+      cell: (p) => (
+        <>
+          <Anchor renderRoot={(props) => <Link to="/gateways/$gw/usage-plans/$name" params={{ gw: gateway, name: p.name ?? p.id }} {...props} />}>{p.name}</Anchor> <ManagedBadge by={p.managed_by} />
+        </>
+      ),
     },
     { id: 'rate', title: 'Rate', width: '15rem', cell: (p) => (p.rate_limit ? rateText(p.rate_limit) : none) },
     { id: 'quota', title: 'Quota', width: '11rem', cell: (p) => (p.quota ? quotaText(p.quota) : none) },

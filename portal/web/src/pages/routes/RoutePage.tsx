@@ -6,6 +6,7 @@ import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
 import { ConfirmDanger, done, ErrorState, FormSkeleton, PageHeader } from '@/ui';
+import { ManagedBadge } from '@/ui/ManagedBadge';
 import { matchWords } from './match';
 import { RouteEditor } from './RouteEditor';
 import { useEditing } from './useEditing';
@@ -24,6 +25,7 @@ export default function RoutePage() {
     <>
       <PageHeader
         title={name}
+        badge={<ManagedBadge by={route?.managed_by} />}
         description={route ? <span className="tg-mono">{matchWords(route.match)}</span> : undefined}
         actions={
           may && route ? (

@@ -6,6 +6,7 @@ import { PartList } from '@/pages/parts/PartList';
 import { useGatewayName } from '@/shell/useGateway';
 import { Time, useSearchParams, type Column } from '@/ui';
 import { TextLink } from '@/ui/LinkTo';
+import { ManagedBadge } from '@/ui/ManagedBadge';
 import { methods } from './match';
 
 type Route = Schemas['Route'];
@@ -18,9 +19,13 @@ function columnsOf(gateway: string, catalogue: Catalogue | undefined): Column<Ro
       sort: 'name',
       width: '22%',
       cell: (r) => (
-        <TextLink alone to="/gateways/$gw/routes/$name" params={{ gw: gateway, name: r.name }}>
-          {r.name}
-        </TextLink>
+        <>
+          <TextLink alone to="/gateways/$gw/routes/$name" params={{ gw: gateway, name: r.name }}>
+            {r.name}
+          </TextLink>
+          {' '}
+          <ManagedBadge by={r.managed_by} />
+        </>
       ),
     },
     {

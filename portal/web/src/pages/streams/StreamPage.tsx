@@ -6,6 +6,7 @@ import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
 import { ConfirmDanger, done, FormSkeleton, Loaded, PageHeader } from '@/ui';
+import { ManagedBadge } from '@/ui/ManagedBadge';
 import { StreamEditor } from './StreamEditor';
 
 export default function StreamPage() {
@@ -20,6 +21,7 @@ export default function StreamPage() {
     <>
       <PageHeader
         title={name}
+        badge={<ManagedBadge by={stream?.managed_by} />}
         description="A stream: what clients send below HTTP goes to the targets of its upstream."
         actions={
           may && stream ? (

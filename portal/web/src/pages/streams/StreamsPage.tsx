@@ -4,6 +4,7 @@ import { PartList } from '@/pages/parts/PartList';
 import { useGatewayName } from '@/shell/useGateway';
 import { Time, type Column } from '@/ui';
 import { TextLink } from '@/ui/LinkTo';
+import { ManagedBadge } from '@/ui/ManagedBadge';
 import { endpoint, protocols } from './words';
 
 type Stream = Schemas['Stream'];
@@ -16,9 +17,13 @@ function columnsOf(gateway: string, hostname: string | undefined): Column<Stream
       sort: 'name',
       width: '22%',
       cell: (s) => (
-        <TextLink alone to="/gateways/$gw/streams/$name" params={{ gw: gateway, name: s.name }}>
-          {s.name}
-        </TextLink>
+        <>
+          <TextLink alone to="/gateways/$gw/streams/$name" params={{ gw: gateway, name: s.name }}>
+            {s.name}
+          </TextLink>
+          {' '}
+          <ManagedBadge by={s.managed_by} />
+        </>
       ),
     },
     { id: 'protocol', title: 'Protocol', width: '11rem', cell: (s) => protocols[s.protocol].label },

@@ -6,6 +6,7 @@ import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
 import { ConfirmDanger, done, FormSkeleton, Loaded, PageHeader } from '@/ui';
+import { ManagedBadge } from '@/ui/ManagedBadge';
 import { LinkButton } from '@/ui/LinkTo';
 import { UpstreamEditor } from './UpstreamEditor';
 
@@ -21,6 +22,7 @@ export default function UpstreamPage() {
     <>
       <PageHeader
         title={name}
+        badge={<ManagedBadge by={upstream?.managed_by} />}
         description="An upstream: targets that share the requests of its routes."
         actions={
           may && upstream ? (

@@ -5,6 +5,7 @@ import { PartList } from '@/pages/parts/PartList';
 import { useGatewayName } from '@/shell/useGateway';
 import { StateDot, Time, type Column } from '@/ui';
 import { TextLink } from '@/ui/LinkTo';
+import { ManagedBadge } from '@/ui/ManagedBadge';
 import { byUpstream, targetsOf, type TargetHealth } from './health';
 import { algorithms } from './words';
 
@@ -18,9 +19,13 @@ function columnsOf(gateway: string, health: Map<string, TargetHealth[]> | undefi
       sort: 'name',
       width: '22%',
       cell: (u) => (
-        <TextLink alone to="/gateways/$gw/upstreams/$name" params={{ gw: gateway, name: u.name }}>
-          {u.name}
-        </TextLink>
+        <>
+          <TextLink alone to="/gateways/$gw/upstreams/$name" params={{ gw: gateway, name: u.name }}>
+            {u.name}
+          </TextLink>
+          {' '}
+          <ManagedBadge by={u.managed_by} />
+        </>
       ),
     },
     {
