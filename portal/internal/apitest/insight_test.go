@@ -91,6 +91,9 @@ func TestCheckPlan(t *testing.T) {
 				t.Errorf("%s: %d changes, want %d: %s", what, n, c.changes, a.body)
 			}
 		}
+		if after := ada.get(g).want(200).at("version"); after != before {
+			t.Errorf("checks made version %v of %v", after, before)
+		}
 		ada.put(g+"/usage-plans/gold", object{"rate_limit": object{"rate": 1, "per": "second"}}).want(201)
 		ada.put(g+"/consumers/ann", object{"usage_plan": "gold"}).want(201)
 		before = ada.get(g).want(200).at("version")
