@@ -291,7 +291,13 @@ func FuzzConfig(f *testing.F) { policytest.FuzzConfig(f, &httpwebsocket.Descript
 // BenchmarkFirst is what a request costs beside its connection.
 func BenchmarkFirst(b *testing.B) {
 	up := &backend{script: []any{`{"b":2}`}}
-	policytest.Bench(b, &httpwebsocket.Descriptor, policytest.Case{
-		Config: `{"upstream":"app","message":{"json":{"from":"{client_ip}"}}}`, Deps: up.deps, Steps: []policytest.Step{{}},
-	})
+	p, err := httpwebsocket.Descriptor.New([]byte(`{"upstream":"app","message":{"json":{"from":"{client_ip}"}}}`), up.deps(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	steps := []policy.Step{{Policy: p, Descriptor: &httpwebsocket.Descriptor, From: "route"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		policytest.Serve(b, steps, policytest.Step{Want: policytest.Want{Answered: true, Status: 200}})
+	}
 }
