@@ -1,4 +1,5 @@
-import { Fieldset, Input, MultiSelect, NumberInput, Select, Stack, Switch, TagsInput, Textarea, TextInput } from '@mantine/core';
+import { Button, Fieldset, Input, MultiSelect, NumberInput, Select, Stack, Switch, TagsInput, Textarea, TextInput } from '@mantine/core';
+import { IconPlus } from '@tabler/icons-react';
 import { useEffect, useId, useState } from 'react';
 import { parse, print, sameJSON } from '@/ui/code/text';
 import { FieldsEditor } from './FieldsEditor';
@@ -123,10 +124,25 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
           />
         </Group>
       );
+    case 'secretRef': {
+      const { secret = '' } = (value ?? {}) as { secret?: string };
+      return (
+        <Group {...common} error={undefined}>
+          <SecretPicker
+            gateway={gateway}
+            label={title}
+            value={secret}
+            onChange={(name) => onChange(name ? { secret: name } : undefined)}
+            error={errorAt(pointer)}
+            disabled={disabled}
+            clearable={!field.required}
+          />
+        </Group>
+      );
+    }
     case 'group':
       return (
-        <Fieldset legend={title} disabled={disabled}>
-          {description ? <Input.Description mb="sm">{description}</Input.Description> : null}
+        <Part field={field} given={value !== undefined || errorAt(pointer) !== undefined} description={description} onRemove={() => onChange(undefined)} disabled={disabled}>
           {group.error ? (
             <Input.Error mb="sm" role="alert">
               {group.error}
@@ -142,7 +158,7 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
             disabled={disabled}
             pointer={pointer}
           />
-        </Fieldset>
+        </Part>
       );
     case 'secret':
       return (
@@ -169,6 +185,53 @@ function SchemaField({ field, root, value, pointer, onChange, gateway, errorAt, 
         />
       );
   }
+}
+
+interface PartProps {
+  field: Field;
+  /** Something is set in it, or wrong with it. */
+  given: boolean;
+  description: React.ReactNode;
+  onRemove: () => void;
+  disabled?: boolean;
+  children: React.ReactNode;
+}
+
+/** The fields of an object. One that may be missing, and has fields that may not, is there once it is asked for. */
+function Part({ field, given, description, onRemove, disabled, children }: PartProps) {
+  const [asked, setAsked] = useState(false);
+  const { title, schema, required } = field;
+  const optional = !required && schema.default === undefined && (schema.required?.length ?? 0) > 0;
+  if (optional && !given && !asked) {
+    return (
+      <Group label={title} description={description} withAsterisk={false}>
+        <Button size="compact-sm" variant="default" leftSection={<IconPlus size={14} aria-hidden />} aria-label={`Add: ${title}`} disabled={disabled} onClick={() => setAsked(true)}>
+          Add
+        </Button>
+      </Group>
+    );
+  }
+  return (
+    <Fieldset legend={title} disabled={disabled}>
+      {description ? <Input.Description mb="sm">{description}</Input.Description> : null}
+      {children}
+      {optional && !disabled ? (
+        <Button
+          size="compact-sm"
+          variant="subtle"
+          color="gray"
+          mt="sm"
+          aria-label={`Leave out: ${title}`}
+          onClick={() => {
+            setAsked(false);
+            onRemove();
+          }}
+        >
+          Leave out
+        </Button>
+      ) : null}
+    </Fieldset>
+  );
 }
 
 /** A schema's sentence: what stands between backticks is code. */

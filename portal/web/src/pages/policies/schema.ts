@@ -24,7 +24,7 @@ export interface Schema {
   'x-ref'?: string;
 }
 
-export type Widget = 'text' | 'number' | 'switch' | 'select' | 'choices' | 'tags' | 'duration' | 'fields' | 'list' | 'code' | 'json' | 'group' | 'secret' | 'upstream';
+export type Widget = 'text' | 'number' | 'switch' | 'select' | 'choices' | 'tags' | 'duration' | 'fields' | 'list' | 'code' | 'json' | 'group' | 'secret' | 'secretRef' | 'upstream';
 
 /** One field of a form, as a schema describes it. */
 export interface Field {
@@ -56,6 +56,12 @@ export function resolve(schema: Schema, root: Schema): Schema {
   return at;
 }
 
+/** Whether a value is {"secret": "name"} and nothing else. */
+function refersToSecret(schema: Schema): boolean {
+  const { secret, ...others } = schema.properties ?? {};
+  return secret?.['x-ref'] === 'secret' && Object.keys(others).length === 0;
+}
+
 function widgetOf(schema: Schema): Widget {
   const wish = schema['x-widget'];
   if (wish === 'tags' || wish === 'duration' || wish === 'fields' || wish === 'list' || wish === 'code' || wish === 'json') return wish;
@@ -71,6 +77,7 @@ function widgetOf(schema: Schema): Widget {
     case 'array':
       return schema.items?.enum ? 'choices' : schema.items?.type === 'string' ? 'tags' : 'json';
     case 'object':
+      if (refersToSecret(schema)) return 'secretRef';
       return schema.properties ? 'group' : typeof schema.additionalProperties === 'object' ? 'fields' : 'json';
     case 'string':
       return 'text';
