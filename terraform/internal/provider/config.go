@@ -143,16 +143,17 @@ func differing(x, y shape.Schema) (shape.Schema, shape.Schema) {
 		if !okA || !okB || len(a) != len(b) || field == policiesField {
 			continue
 		}
+		least := leastOf(field)
 		written := map[string]string{} // by name; a name that comes twice is left to the API
 		for _, item := range a {
-			text, err := json.Marshal(item)
+			text, err := json.Marshal(least(item))
 			if name := nameOf(item); err == nil && name != "" && written[name] == "" {
 				written[name] = string(text)
 			}
 		}
 		same := map[string]bool{}
 		for _, item := range b {
-			text, err := json.Marshal(item)
+			text, err := json.Marshal(least(item))
 			if name := nameOf(item); err == nil && name != "" {
 				same[name] = written[name] == string(text)
 			}
@@ -163,6 +164,26 @@ func differing(x, y shape.Schema) (shape.Schema, shape.Schema) {
 		x[field], y[field] = left(a), left(b)
 	}
 	return x, y
+}
+
+// leastOf returns what takes from an item of a document's list what means the same as
+// being left out.
+func leastOf(field string) func(any) any {
+	all, err := load()
+	if err != nil {
+		return func(v any) any { return v }
+	}
+	t, err := all.component(configComponent)
+	if err != nil || t.Field(field) == nil || t.Field(field).Type.Elem == nil {
+		return func(v any) any { return v }
+	}
+	elem := t.Field(field).Type.Elem
+	return func(v any) any {
+		if m, ok := v.(shape.Schema); ok && elem.Kind == shape.Object {
+			return elem.Least(m)
+		}
+		return v
+	}
 }
 
 func (r *configResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, res *resource.ValidateConfigResponse) {

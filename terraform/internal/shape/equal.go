@@ -107,3 +107,18 @@ func (f *Field) absent(v any, ok bool) bool {
 	}
 	return f.Absent != nil && f.Type.same(v, f.Absent)
 }
+
+// Least returns an object of the API without the fields that mean the same as being
+// left out; what hangs below the others stays as it is.
+func (t *Type) Least(m Schema) Schema {
+	out := make(Schema, len(m))
+	for k, v := range m {
+		out[k] = v
+	}
+	for _, f := range t.Fields {
+		if v, ok := out[f.wire()]; ok && f.absent(v, true) {
+			delete(out, f.wire())
+		}
+	}
+	return out
+}
