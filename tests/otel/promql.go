@@ -22,6 +22,9 @@ type selector struct {
 	Equal  map[string]string `json:"equal,omitempty"` // labels that must have just this value
 }
 
+// nameLabel is the matcher that a metric's name becomes.
+const nameLabel = "__name__"
+
 // parse reads expressions, one JSON string a line, and writes a parsed for each.
 func parse(from io.Reader, to io.Writer) error {
 	in, out := bufio.NewScanner(from), json.NewEncoder(to)
@@ -68,7 +71,7 @@ func (g *parsed) group(a *parser.AggregateExpr) {
 func selectorOf(v *parser.VectorSelector) selector {
 	s := selector{Metric: v.Name, Labels: []string{}, Equal: map[string]string{}}
 	for _, m := range v.LabelMatchers {
-		if m.Name == labels.MetricName {
+		if m.Name == nameLabel {
 			continue
 		}
 		s.Labels = append(s.Labels, m.Name)
