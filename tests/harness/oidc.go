@@ -64,7 +64,7 @@ func (o *OIDC) Token(t testing.TB, audience string, more ...string) string {
 }
 
 // Set tells the provider's control what sign-ins are to be like: "redirects",
-// "person", "manners".
+// "person", "manners", "locked".
 func (o *OIDC) Set(t testing.TB, what string, v any) {
 	t.Helper()
 	body, err := json.Marshal(v)
@@ -77,6 +77,17 @@ func (o *OIDC) Set(t testing.TB, what string, v any) {
 	if resp.StatusCode != 200 {
 		t.Fatalf("%s: %s", what, resp.Status)
 	}
+}
+
+// Asked is how often a path of the provider was asked for.
+func (o *OIDC) Asked(t testing.TB, path string) int {
+	t.Helper()
+	resp, err := http.Get(o.control + "/stats")
+	must(t, err)
+	defer resp.Body.Close()
+	var stats map[string]int
+	must(t, json.NewDecoder(resp.Body).Decode(&stats))
+	return stats[path]
 }
 
 // Control calls the provider's control: "/keys/rotate", "/mode/hang", …

@@ -28,8 +28,9 @@
 //	POST /mode/redirect  answer 302 to another host
 //	PUT  /redirects      redirect URIs of the client, a JSON array
 //	PUT  /person         {"subject","email","email_verified","name"}: who signs in
-//	PUT  /manners        {"nonce","iss","advertise","error","audience"}: how sign-ins
-//	                     that begin from now on misbehave; {} for not at all
+//	PUT  /manners        {"nonce","iss","advertise","error","audience","lifetime"}: how
+//	                     sign-ins that begin from now on misbehave; {} for not at all
+//	PUT  /locked         {"SUBJECT": true}: whose refresh tokens are refused
 //	GET  /stats          requests by path since the start
 //
 // It keeps everything in memory and must never stand on a public address.

@@ -35,6 +35,8 @@ type manners struct {
 	Error string `json:"error"`
 	// Audience takes the place of the client in identity tokens.
 	Audience []string `json:"audience"`
+	// Lifetime of the tokens, a Go duration; default 5m.
+	Lifetime string `json:"lifetime"`
 }
 
 // logins holds sign-ins that are under way.
@@ -46,10 +48,12 @@ type logins struct {
 	people    map[string]person // by subject
 	requests  map[string]*login // by id
 	codes     map[string]string // code → id
+	refresh   map[string]*login // sign-ins by the refresh token that is good now
+	locked    map[string]bool   // subjects whose tokens nobody renews
 }
 
 func newLogins() *logins {
-	return &logins{people: map[string]person{}, requests: map[string]*login{}, codes: map[string]string{}}
+	return &logins{people: map[string]person{}, requests: map[string]*login{}, codes: map[string]string{}, refresh: map[string]*login{}, locked: map[string]bool{}}
 }
 
 // login is one authorization request (op.AuthRequest).
@@ -180,6 +184,9 @@ func (l *logins) set(w http.ResponseWriter, r *http.Request) {
 	case "person":
 		l.person = person{}
 		into = &l.person
+	case "locked":
+		l.locked = map[string]bool{}
+		into = &l.locked
 	case "manners":
 		l.manners = manners{}
 		into = &l.manners

@@ -37,7 +37,7 @@ func newProvider(issuer string) (*provider, error) {
 		return nil, fmt.Errorf("make the crypto key: %w", err)
 	}
 	all := newLogins()
-	h, err := op.NewProvider(&op.Config{CryptoKey: secret, AuthMethodPost: true}, &storage{keys: keys, logins: all}, op.StaticIssuer(issuer),
+	h, err := op.NewProvider(&op.Config{CryptoKey: secret, AuthMethodPost: true, GrantTypeRefreshToken: true}, &storage{keys: keys, logins: all}, op.StaticIssuer(issuer),
 		op.WithAllowInsecure(), op.WithHttpInterceptors(withWish), op.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return nil, fmt.Errorf("make the provider: %w", err)

@@ -77,8 +77,8 @@ func (s *storage) ClientCredentialsTokenRequest(ctx context.Context, _ string, s
 }
 
 func (s *storage) CreateAccessToken(_ context.Context, r op.TokenRequest) (id string, expires time.Time, err error) {
-	if _, ok := r.(*login); ok {
-		return rand.Text(), time.Now().Add(5 * time.Minute).UTC(), nil
+	if l, ok := r.(*login); ok {
+		return rand.Text(), l.expires(), nil
 	}
 	t, ok := r.(*tokenRequest)
 	if !ok {
@@ -88,7 +88,8 @@ func (s *storage) CreateAccessToken(_ context.Context, r op.TokenRequest) (id st
 }
 
 func (s *storage) GetPrivateClaimsFromRequest(_ context.Context, r op.TokenRequest, scopes []string) (map[string]any, error) {
-	if _, ok := r.(*login); ok {
+	switch r.(type) {
+	case *login, renewal:
 		return map[string]any{}, nil
 	}
 	t, ok := r.(*tokenRequest)
@@ -132,7 +133,7 @@ func (client) AuthMethod() oidc.AuthMethod        { return oidc.AuthMethodBasic 
 func (client) ResponseTypes() []oidc.ResponseType { return []oidc.ResponseType{oidc.ResponseTypeCode} }
 
 func (client) GrantTypes() []oidc.GrantType {
-	return []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeClientCredentials}
+	return []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeClientCredentials, oidc.GrantTypeRefreshToken}
 }
 
 func (client) LoginURL(id string) string { return "/login?id=" + id }
