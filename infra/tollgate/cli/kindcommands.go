@@ -119,6 +119,9 @@ func (a *App) createCommand(k *kind) *cobra.Command {
 			if len(args) == 0 && file == "" && cmd.Flags().NFlag() == 0 {
 				return fault.New(fault.Usage, "see `"+cmd.CommandPath()+" --help`", "say which "+k.one+" to make, by its name and flags or with --file")
 			}
+			if k.fileless && body["value"] == nil {
+				return fault.New(fault.Usage, "give it with --value-file FILE; - is standard input", "the value is missing")
+			}
 			key, _ := body[k.key].(string)
 			if len(args) > 0 {
 				key = args[0]
@@ -177,13 +180,18 @@ func (a *App) send(ctx context.Context, c *client.ClientWithResponses, k *kind, 
 	if err != nil {
 		return answer{}, fmt.Errorf("encode the %s: %w", k.one, err)
 	}
+	taken := fault.New(fault.Refused, "replace it with --replace", fmt.Sprintf("there is a %s %q already", k.one, key))
 	if !byPath {
-		return read(k.create(ctx, c, gateway, bytes.NewReader(raw)))
+		a, err := read(k.create(ctx, c, gateway, bytes.NewReader(raw)))
+		if client.Code(err) == "name_taken" && k.put != nil && k.key != keyID {
+			return a, taken
+		}
+		return a, err
 	}
 	if !replace {
 		switch _, err := read(k.get(ctx, c, gateway, key)); {
 		case err == nil:
-			return answer{}, fault.New(fault.Refused, "replace it with --replace", fmt.Sprintf("there is a %s %q already", k.one, key))
+			return answer{}, taken
 		case client.Code(err) != "not_found":
 			return answer{}, err
 		}
