@@ -110,6 +110,9 @@ func TestSteerRelease(t *testing.T) {
 		if n := failed(); n != 1 {
 			t.Errorf("%d failed releases", n)
 		}
+		if list, err := d.Gateways.FailedReleases(ctx, other, g.ID); err != nil || len(list) != 0 {
+			t.Errorf("another organization sees %v, %v", list, err)
+		}
 		if s := do("restart", ""); s.Outcome != contract.ReleaseRunning || s.Step != 0 || s.Percent != 10 || failed() != 0 {
 			t.Errorf("begun anew: %+v", s)
 		}

@@ -133,6 +133,7 @@ func readTries(t *testing.T, db *store.DB, g *gateway.Gateway) []Try {
 		{"Certificates", func(o core.OrganizationID) (any, error) { return s.Certificates(ctx, o, g.ID) }},
 		{"Domains", func(o core.OrganizationID) (any, error) { return s.Domains(ctx, o, g.ID) }},
 		{"History", func(o core.OrganizationID) (any, error) { return s.History(ctx, o, g.ID, 10, 0) }},
+		{"FailedReleases", func(o core.OrganizationID) (any, error) { return s.FailedReleases(ctx, o, g.ID) }},
 		{"Lineup", func(o core.OrganizationID) (any, error) { return s.Lineup(ctx, o, g.ID, 1) }},
 	}
 }
