@@ -587,6 +587,24 @@ func (e DeveloperPortalOpenapi) Valid() bool {
 	}
 }
 
+// Defines values for DeviceDecisionDecision.
+const (
+	Allow DeviceDecisionDecision = "allow"
+	Deny  DeviceDecisionDecision = "deny"
+)
+
+// Valid indicates whether the value is a known member of the DeviceDecisionDecision enum.
+func (e DeviceDecisionDecision) Valid() bool {
+	switch e {
+	case Allow:
+		return true
+	case Deny:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DifferenceKind.
 const (
 	DifferenceKindCertificate DifferenceKind = "certificate"
@@ -3337,6 +3355,87 @@ type DeveloperPortalInput struct {
 
 	// Text Plain text of at most 5,000 characters; an empty line begins a paragraph
 	Text *string `json:"text,omitempty"`
+}
+
+// DeviceCodeInput defines model for DeviceCodeInput.
+type DeviceCodeInput struct {
+	DeviceCode string `json:"device_code"`
+}
+
+// DeviceCodes defines model for DeviceCodes.
+type DeviceCodes struct {
+	// DeviceCode Secret: what the token is collected with
+	DeviceCode string `json:"device_code"`
+
+	// ExpiresIn Seconds
+	ExpiresIn int64 `json:"expires_in"`
+
+	// Interval Seconds between two tries to collect
+	Interval int64 `json:"interval"`
+
+	// UserCode Example: BCDF-GHJK
+	UserCode string `json:"user_code"`
+
+	// VerificationURI The portal's page that asks for the code
+	VerificationURI string `json:"verification_uri"`
+
+	// VerificationURIComplete The same with the code in it
+	VerificationURIComplete string `json:"verification_uri_complete"`
+}
+
+// DeviceDecision defines model for DeviceDecision.
+type DeviceDecision struct {
+	Decision DeviceDecisionDecision `json:"decision"`
+
+	// ExpiresAt When the token stops working: within 366 days, by default after 90
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Scopes Where it is allowed: permissions such as `gateways:read`; `*`, the default, for all of the user's
+	Scopes *[]string `json:"scopes,omitempty"`
+}
+
+// DeviceDecisionDecision defines model for DeviceDecision.Decision.
+type DeviceDecisionDecision string
+
+// DeviceLogin defines model for DeviceLogin.
+type DeviceLogin struct {
+	// Client Address that it asked from
+	Client    string    `json:"client"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt Until then it can be allowed
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Host The machine's name, as it says itself
+	Host string `json:"host"`
+
+	// Name The name that its token will have
+	Name string `json:"name"`
+
+	// UserCode Example: BCDF-GHJK
+	UserCode string `json:"user_code"`
+}
+
+// DeviceLoginInput defines model for DeviceLoginInput.
+type DeviceLoginInput struct {
+	// Host Name of the machine: letters, digits, dots, dashes and underscores
+	//
+	// Example: ada-laptop
+	Host string `json:"host"`
+}
+
+// DeviceToken defines model for DeviceToken.
+type DeviceToken struct {
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Name Example: command line on ada-laptop
+	Name string `json:"name"`
+
+	// Organization The organization's name
+	Organization string `json:"organization"`
+
+	// Token The management token `tgm_…`, shown once
+	Token string `json:"token"`
 }
 
 // Diff defines model for Diff.
@@ -6300,6 +6399,9 @@ type SortParam string
 // TokenParam defines model for TokenParam.
 type TokenParam = string
 
+// UserCodeParam defines model for UserCodeParam.
+type UserCodeParam = string
+
 // VersionNumberParam defines model for VersionNumberParam.
 type VersionNumberParam = int64
 
@@ -7497,6 +7599,15 @@ type LookUpInvitationJSONRequestBody = AcceptInvitationInput
 
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginInput
+
+// BeginDeviceLoginJSONRequestBody defines body for BeginDeviceLogin for application/json ContentType.
+type BeginDeviceLoginJSONRequestBody = DeviceLoginInput
+
+// CollectDeviceLoginJSONRequestBody defines body for CollectDeviceLogin for application/json ContentType.
+type CollectDeviceLoginJSONRequestBody = DeviceCodeInput
+
+// DecideDeviceLoginJSONRequestBody defines body for DecideDeviceLogin for application/json ContentType.
+type DecideDeviceLoginJSONRequestBody = DeviceDecision
 
 // LoginSecondFactorJSONRequestBody defines body for LoginSecondFactor for application/json ContentType.
 type LoginSecondFactorJSONRequestBody = SecondFactorInput
@@ -9185,6 +9296,76 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/login (the `Login` operationId).
 	Login(ctx context.Context, body LoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BeginDeviceLoginWithBody Begin the sign-in of a command line that a person allows in a browser
+	//
+	// RFC 8628. Show the person `user_code` and `verification_uri`, or open `verification_uri_complete`, and
+	// ask `POST /v1/login/device/token` every `interval` seconds. Both codes work for `expires_in` seconds.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/login/device (the `BeginDeviceLogin` operationId).
+	BeginDeviceLoginWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BeginDeviceLogin Begin the sign-in of a command line that a person allows in a browser
+	//
+	// RFC 8628. Show the person `user_code` and `verification_uri`, or open `verification_uri_complete`, and
+	// ask `POST /v1/login/device/token` every `interval` seconds. Both codes work for `expires_in` seconds.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/login/device (the `BeginDeviceLogin` operationId).
+	BeginDeviceLogin(ctx context.Context, body BeginDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CollectDeviceLoginWithBody Collect the management token once the sign-in was allowed
+	//
+	// Until somebody has decided it is 400 `authorization_pending`; `slow_down` when it is asked sooner than
+	// allowed, each time with a longer `Retry-After` from then on; `access_denied`; and `expired_token` for a
+	// code that is unknown, used or too old. The device code works once, and the token is shown once.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/login/device/token (the `CollectDeviceLogin` operationId).
+	CollectDeviceLoginWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CollectDeviceLogin Collect the management token once the sign-in was allowed
+	//
+	// Until somebody has decided it is 400 `authorization_pending`; `slow_down` when it is asked sooner than
+	// allowed, each time with a longer `Retry-After` from then on; `access_denied`; and `expired_token` for a
+	// code that is unknown, used or too old. The device code works once, and the token is shown once.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/login/device/token (the `CollectDeviceLogin` operationId).
+	CollectDeviceLogin(ctx context.Context, body CollectDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDeviceLogin Who asks under a code
+	//
+	// Codes are read in small letters and without the dash, too. Who tries one wrong code after another waits
+	// ever longer.
+	//
+	// Corresponds with GET /v1/login/device/{user_code} (the `GetDeviceLogin` operationId).
+	GetDeviceLogin(ctx context.Context, userCode UserCodeParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideDeviceLoginWithBody Let a command line sign in, or refuse it
+	//
+	// Allowing makes a management token of the organization when the command line collects it, by the name
+	// `command line on HOST`. It never can do more than the user who allows it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/login/device/{user_code} (the `DecideDeviceLogin` operationId).
+	DecideDeviceLoginWithBody(ctx context.Context, userCode UserCodeParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideDeviceLogin Let a command line sign in, or refuse it
+	//
+	// Allowing makes a management token of the organization when the command line collects it, by the name
+	// `command line on HOST`. It never can do more than the user who allows it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/login/device/{user_code} (the `DecideDeviceLogin` operationId).
+	DecideDeviceLogin(ctx context.Context, userCode UserCodeParam, body DecideDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StartLogin Send the browser to a sign-in provider
 	//
@@ -13149,6 +13330,146 @@ func (c *Client) LoginWithBody(ctx context.Context, contentType string, body io.
 // Corresponds with POST /v1/login (the `Login` operationId).
 func (c *Client) Login(ctx context.Context, body LoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLoginRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BeginDeviceLoginWithBody Begin the sign-in of a command line that a person allows in a browser
+//
+// RFC 8628. Show the person `user_code` and `verification_uri`, or open `verification_uri_complete`, and
+// ask `POST /v1/login/device/token` every `interval` seconds. Both codes work for `expires_in` seconds.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/login/device (the `BeginDeviceLogin` operationId).
+func (c *Client) BeginDeviceLoginWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginDeviceLoginRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BeginDeviceLogin Begin the sign-in of a command line that a person allows in a browser
+//
+// RFC 8628. Show the person `user_code` and `verification_uri`, or open `verification_uri_complete`, and
+// ask `POST /v1/login/device/token` every `interval` seconds. Both codes work for `expires_in` seconds.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/login/device (the `BeginDeviceLogin` operationId).
+func (c *Client) BeginDeviceLogin(ctx context.Context, body BeginDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginDeviceLoginRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CollectDeviceLoginWithBody Collect the management token once the sign-in was allowed
+//
+// Until somebody has decided it is 400 `authorization_pending`; `slow_down` when it is asked sooner than
+// allowed, each time with a longer `Retry-After` from then on; `access_denied`; and `expired_token` for a
+// code that is unknown, used or too old. The device code works once, and the token is shown once.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/login/device/token (the `CollectDeviceLogin` operationId).
+func (c *Client) CollectDeviceLoginWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCollectDeviceLoginRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CollectDeviceLogin Collect the management token once the sign-in was allowed
+//
+// Until somebody has decided it is 400 `authorization_pending`; `slow_down` when it is asked sooner than
+// allowed, each time with a longer `Retry-After` from then on; `access_denied`; and `expired_token` for a
+// code that is unknown, used or too old. The device code works once, and the token is shown once.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/login/device/token (the `CollectDeviceLogin` operationId).
+func (c *Client) CollectDeviceLogin(ctx context.Context, body CollectDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCollectDeviceLoginRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDeviceLogin Who asks under a code
+//
+// Codes are read in small letters and without the dash, too. Who tries one wrong code after another waits
+// ever longer.
+//
+// Corresponds with GET /v1/login/device/{user_code} (the `GetDeviceLogin` operationId).
+func (c *Client) GetDeviceLogin(ctx context.Context, userCode UserCodeParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDeviceLoginRequest(c.Server, userCode)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideDeviceLoginWithBody Let a command line sign in, or refuse it
+//
+// Allowing makes a management token of the organization when the command line collects it, by the name
+// `command line on HOST`. It never can do more than the user who allows it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/login/device/{user_code} (the `DecideDeviceLogin` operationId).
+func (c *Client) DecideDeviceLoginWithBody(ctx context.Context, userCode UserCodeParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideDeviceLoginRequestWithBody(c.Server, userCode, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideDeviceLogin Let a command line sign in, or refuse it
+//
+// Allowing makes a management token of the organization when the command line collects it, by the name
+// `command line on HOST`. It never can do more than the user who allows it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/login/device/{user_code} (the `DecideDeviceLogin` operationId).
+func (c *Client) DecideDeviceLogin(ctx context.Context, userCode UserCodeParam, body DecideDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideDeviceLoginRequest(c.Server, userCode, body)
 	if err != nil {
 		return nil, err
 	}
@@ -22810,6 +23131,167 @@ func NewLoginRequestWithBody(server string, contentType string, body io.Reader) 
 	return req, nil
 }
 
+// NewBeginDeviceLoginRequest calls the generic BeginDeviceLogin builder with application/json body
+func NewBeginDeviceLoginRequest(server string, body BeginDeviceLoginJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewBeginDeviceLoginRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewBeginDeviceLoginRequestWithBody constructs an http.Request for the BeginDeviceLogin method, with any body, and a specified content type
+func NewBeginDeviceLoginRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/login/device")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCollectDeviceLoginRequest calls the generic CollectDeviceLogin builder with application/json body
+func NewCollectDeviceLoginRequest(server string, body CollectDeviceLoginJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCollectDeviceLoginRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCollectDeviceLoginRequestWithBody constructs an http.Request for the CollectDeviceLogin method, with any body, and a specified content type
+func NewCollectDeviceLoginRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/login/device/token")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetDeviceLoginRequest constructs an http.Request for the GetDeviceLogin method
+func NewGetDeviceLoginRequest(server string, userCode UserCodeParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_code", userCode, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/login/device/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDecideDeviceLoginRequest calls the generic DecideDeviceLogin builder with application/json body
+func NewDecideDeviceLoginRequest(server string, userCode UserCodeParam, body DecideDeviceLoginJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDecideDeviceLoginRequestWithBody(server, userCode, "application/json", bodyReader)
+}
+
+// NewDecideDeviceLoginRequestWithBody constructs an http.Request for the DecideDeviceLogin method, with any body, and a specified content type
+func NewDecideDeviceLoginRequestWithBody(server string, userCode UserCodeParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_code", userCode, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/login/device/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewStartLoginRequest constructs an http.Request for the StartLogin method
 func NewStartLoginRequest(server string, provider ProviderParam, params *StartLoginParams) (*http.Request, error) {
 	var err error
@@ -26467,6 +26949,78 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/login (the `Login` operationId).
 	LoginWithResponse(ctx context.Context, body LoginJSONRequestBody, reqEditors ...RequestEditorFn) (*LoginResponse, error)
+
+	// BeginDeviceLoginWithBodyWithResponse Begin the sign-in of a command line that a person allows in a browser
+	//
+	// RFC 8628. Show the person `user_code` and `verification_uri`, or open `verification_uri_complete`, and
+	// ask `POST /v1/login/device/token` every `interval` seconds. Both codes work for `expires_in` seconds.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/login/device (the `BeginDeviceLogin` operationId).
+	BeginDeviceLoginWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BeginDeviceLoginResponse, error)
+
+	// BeginDeviceLoginWithResponse Begin the sign-in of a command line that a person allows in a browser
+	//
+	// RFC 8628. Show the person `user_code` and `verification_uri`, or open `verification_uri_complete`, and
+	// ask `POST /v1/login/device/token` every `interval` seconds. Both codes work for `expires_in` seconds.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/login/device (the `BeginDeviceLogin` operationId).
+	BeginDeviceLoginWithResponse(ctx context.Context, body BeginDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*BeginDeviceLoginResponse, error)
+
+	// CollectDeviceLoginWithBodyWithResponse Collect the management token once the sign-in was allowed
+	//
+	// Until somebody has decided it is 400 `authorization_pending`; `slow_down` when it is asked sooner than
+	// allowed, each time with a longer `Retry-After` from then on; `access_denied`; and `expired_token` for a
+	// code that is unknown, used or too old. The device code works once, and the token is shown once.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/login/device/token (the `CollectDeviceLogin` operationId).
+	CollectDeviceLoginWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CollectDeviceLoginResponse, error)
+
+	// CollectDeviceLoginWithResponse Collect the management token once the sign-in was allowed
+	//
+	// Until somebody has decided it is 400 `authorization_pending`; `slow_down` when it is asked sooner than
+	// allowed, each time with a longer `Retry-After` from then on; `access_denied`; and `expired_token` for a
+	// code that is unknown, used or too old. The device code works once, and the token is shown once.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/login/device/token (the `CollectDeviceLogin` operationId).
+	CollectDeviceLoginWithResponse(ctx context.Context, body CollectDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*CollectDeviceLoginResponse, error)
+
+	// GetDeviceLoginWithResponse Who asks under a code
+	//
+	// Codes are read in small letters and without the dash, too. Who tries one wrong code after another waits
+	// ever longer.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/login/device/{user_code} (the `GetDeviceLogin` operationId).
+	GetDeviceLoginWithResponse(ctx context.Context, userCode UserCodeParam, reqEditors ...RequestEditorFn) (*GetDeviceLoginResponse, error)
+
+	// DecideDeviceLoginWithBodyWithResponse Let a command line sign in, or refuse it
+	//
+	// Allowing makes a management token of the organization when the command line collects it, by the name
+	// `command line on HOST`. It never can do more than the user who allows it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/login/device/{user_code} (the `DecideDeviceLogin` operationId).
+	DecideDeviceLoginWithBodyWithResponse(ctx context.Context, userCode UserCodeParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideDeviceLoginResponse, error)
+
+	// DecideDeviceLoginWithResponse Let a command line sign in, or refuse it
+	//
+	// Allowing makes a management token of the organization when the command line collects it, by the name
+	// `command line on HOST`. It never can do more than the user who allows it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/login/device/{user_code} (the `DecideDeviceLogin` operationId).
+	DecideDeviceLoginWithResponse(ctx context.Context, userCode UserCodeParam, body DecideDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideDeviceLoginResponse, error)
 
 	// StartLoginWithResponse Send the browser to a sign-in provider
 	//
@@ -34257,6 +34811,191 @@ func (r LoginResponse) ContentType() string {
 	return ""
 }
 
+type BeginDeviceLoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeviceCodes
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r BeginDeviceLoginResponse) GetJSON200() *DeviceCodes {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r BeginDeviceLoginResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r BeginDeviceLoginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BeginDeviceLoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BeginDeviceLoginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BeginDeviceLoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CollectDeviceLoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeviceToken
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CollectDeviceLoginResponse) GetJSON200() *DeviceToken {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CollectDeviceLoginResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CollectDeviceLoginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CollectDeviceLoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CollectDeviceLoginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CollectDeviceLoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetDeviceLoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeviceLogin
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDeviceLoginResponse) GetJSON200() *DeviceLogin {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetDeviceLoginResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDeviceLoginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDeviceLoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDeviceLoginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDeviceLoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DecideDeviceLoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DecideDeviceLoginResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DecideDeviceLoginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DecideDeviceLoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DecideDeviceLoginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DecideDeviceLoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // StartLoginResponse303Headers the declared response headers of an HTTP 303 response for StartLogin
 type StartLoginResponse303Headers struct {
 	Location *string
@@ -39220,6 +39959,120 @@ func (c *ClientWithResponses) LoginWithResponse(ctx context.Context, body LoginJ
 		return nil, err
 	}
 	return ParseLoginResponse(rsp)
+}
+
+// BeginDeviceLoginWithBodyWithResponse Begin the sign-in of a command line that a person allows in a browser
+//
+// RFC 8628. Show the person `user_code` and `verification_uri`, or open `verification_uri_complete`, and
+// ask `POST /v1/login/device/token` every `interval` seconds. Both codes work for `expires_in` seconds.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/login/device (the `BeginDeviceLogin` operationId).
+func (c *ClientWithResponses) BeginDeviceLoginWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BeginDeviceLoginResponse, error) {
+	rsp, err := c.BeginDeviceLoginWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginDeviceLoginResponse(rsp)
+}
+
+// BeginDeviceLoginWithResponse Begin the sign-in of a command line that a person allows in a browser
+//
+// RFC 8628. Show the person `user_code` and `verification_uri`, or open `verification_uri_complete`, and
+// ask `POST /v1/login/device/token` every `interval` seconds. Both codes work for `expires_in` seconds.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/login/device (the `BeginDeviceLogin` operationId).
+func (c *ClientWithResponses) BeginDeviceLoginWithResponse(ctx context.Context, body BeginDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*BeginDeviceLoginResponse, error) {
+	rsp, err := c.BeginDeviceLogin(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginDeviceLoginResponse(rsp)
+}
+
+// CollectDeviceLoginWithBodyWithResponse Collect the management token once the sign-in was allowed
+//
+// Until somebody has decided it is 400 `authorization_pending`; `slow_down` when it is asked sooner than
+// allowed, each time with a longer `Retry-After` from then on; `access_denied`; and `expired_token` for a
+// code that is unknown, used or too old. The device code works once, and the token is shown once.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/login/device/token (the `CollectDeviceLogin` operationId).
+func (c *ClientWithResponses) CollectDeviceLoginWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CollectDeviceLoginResponse, error) {
+	rsp, err := c.CollectDeviceLoginWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCollectDeviceLoginResponse(rsp)
+}
+
+// CollectDeviceLoginWithResponse Collect the management token once the sign-in was allowed
+//
+// Until somebody has decided it is 400 `authorization_pending`; `slow_down` when it is asked sooner than
+// allowed, each time with a longer `Retry-After` from then on; `access_denied`; and `expired_token` for a
+// code that is unknown, used or too old. The device code works once, and the token is shown once.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/login/device/token (the `CollectDeviceLogin` operationId).
+func (c *ClientWithResponses) CollectDeviceLoginWithResponse(ctx context.Context, body CollectDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*CollectDeviceLoginResponse, error) {
+	rsp, err := c.CollectDeviceLogin(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCollectDeviceLoginResponse(rsp)
+}
+
+// GetDeviceLoginWithResponse Who asks under a code
+//
+// Codes are read in small letters and without the dash, too. Who tries one wrong code after another waits
+// ever longer.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/login/device/{user_code} (the `GetDeviceLogin` operationId).
+func (c *ClientWithResponses) GetDeviceLoginWithResponse(ctx context.Context, userCode UserCodeParam, reqEditors ...RequestEditorFn) (*GetDeviceLoginResponse, error) {
+	rsp, err := c.GetDeviceLogin(ctx, userCode, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDeviceLoginResponse(rsp)
+}
+
+// DecideDeviceLoginWithBodyWithResponse Let a command line sign in, or refuse it
+//
+// Allowing makes a management token of the organization when the command line collects it, by the name
+// `command line on HOST`. It never can do more than the user who allows it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/login/device/{user_code} (the `DecideDeviceLogin` operationId).
+func (c *ClientWithResponses) DecideDeviceLoginWithBodyWithResponse(ctx context.Context, userCode UserCodeParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideDeviceLoginResponse, error) {
+	rsp, err := c.DecideDeviceLoginWithBody(ctx, userCode, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideDeviceLoginResponse(rsp)
+}
+
+// DecideDeviceLoginWithResponse Let a command line sign in, or refuse it
+//
+// Allowing makes a management token of the organization when the command line collects it, by the name
+// `command line on HOST`. It never can do more than the user who allows it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/login/device/{user_code} (the `DecideDeviceLogin` operationId).
+func (c *ClientWithResponses) DecideDeviceLoginWithResponse(ctx context.Context, userCode UserCodeParam, body DecideDeviceLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideDeviceLoginResponse, error) {
+	rsp, err := c.DecideDeviceLogin(ctx, userCode, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideDeviceLoginResponse(rsp)
 }
 
 // StartLoginWithResponse Send the browser to a sign-in provider
@@ -45885,6 +46738,134 @@ func ParseLoginResponse(rsp *http.Response) (*LoginResponse, error) {
 			return nil, err
 		}
 		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseBeginDeviceLoginResponse parses an HTTP response from a BeginDeviceLoginWithResponse call
+func ParseBeginDeviceLoginResponse(rsp *http.Response) (*BeginDeviceLoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BeginDeviceLoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeviceCodes
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCollectDeviceLoginResponse parses an HTTP response from a CollectDeviceLoginWithResponse call
+func ParseCollectDeviceLoginResponse(rsp *http.Response) (*CollectDeviceLoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CollectDeviceLoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeviceToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetDeviceLoginResponse parses an HTTP response from a GetDeviceLoginWithResponse call
+func ParseGetDeviceLoginResponse(rsp *http.Response) (*GetDeviceLoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDeviceLoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeviceLogin
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDecideDeviceLoginResponse parses an HTTP response from a DecideDeviceLoginWithResponse call
+func ParseDecideDeviceLoginResponse(rsp *http.Response) (*DecideDeviceLoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DecideDeviceLoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest ProblemAnswer

@@ -33,6 +33,11 @@ const (
 	CodeStoreUnavailable
 	CodeUnavailable
 	CodeGone
+	// Of the device sign-in (RFC 8628 section 3.5), by the names and status there.
+	CodeDevicePending
+	CodeDeviceSlow
+	CodeDeviceDenied
+	CodeDeviceExpired
 	numCodes
 )
 
@@ -62,6 +67,10 @@ var codes = [numCodes]CodeInfo{
 	CodeStoreUnavailable:   {"store_unavailable", http.StatusServiceUnavailable, "The database can't be reached at the moment"},
 	CodeUnavailable:        {"unavailable", http.StatusServiceUnavailable, "A part that is needed for this can't be reached at the moment"},
 	CodeGone:               {"gone", http.StatusGone, "The resource is no longer there"},
+	CodeDevicePending:      {"authorization_pending", http.StatusBadRequest, "Nobody has allowed the sign-in yet"},
+	CodeDeviceSlow:         {"slow_down", http.StatusBadRequest, "The sign-in is asked for too often"},
+	CodeDeviceDenied:       {"access_denied", http.StatusBadRequest, "The sign-in was denied"},
+	CodeDeviceExpired:      {"expired_token", http.StatusBadRequest, "The device code does not work any more"},
 }
 
 // Info returns what the code means; an unknown code is CodeInternal.

@@ -58,6 +58,9 @@ func (s *Service) Purge(ctx context.Context) error {
 		if err := tx.PurgeSpent(ctx, now); err != nil {
 			return err
 		}
+		if err := tx.PurgeDevices(ctx, now); err != nil {
+			return err
+		}
 		return tx.PurgeThrottles(ctx, now)
 	})
 }

@@ -40,6 +40,7 @@ type Rows interface {
 	IdentityRows
 	FactorRows
 	SpentRows
+	DeviceRows
 }
 
 // OrganizationRows holds organizations.
@@ -198,4 +199,19 @@ type SpentRows interface {
 	// Spend answers core.CodeConflict for a key that was spent before.
 	Spend(ctx context.Context, key string, expires time.Time) error
 	PurgeSpent(ctx context.Context, now time.Time) error
+}
+
+// DeviceRows holds sign-ins of command lines that wait.
+type DeviceRows interface {
+	InsertDevice(ctx context.Context, d *DeviceLogin) error
+	// FindDevice returns the one with a device code's hash, also when it has expired.
+	FindDevice(ctx context.Context, deviceHash []byte) (DeviceLogin, error)
+	// FindDeviceByCode returns the one with a user code's hash that has not expired.
+	FindDeviceByCode(ctx context.Context, userHash []byte, now time.Time) (DeviceLogin, error)
+	// UpdateDevice stores the decision and the pace.
+	UpdateDevice(ctx context.Context, d *DeviceLogin) error
+	// DeleteDevice answers core.CodeNotFound for one that is gone.
+	DeleteDevice(ctx context.Context, deviceHash []byte) error
+	CountDevices(ctx context.Context, now time.Time) (int, error)
+	PurgeDevices(ctx context.Context, now time.Time) error
 }

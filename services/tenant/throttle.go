@@ -40,6 +40,12 @@ var (
 	slowCode = slowdown{"code", 5, 5 * time.Minute, time.Hour}
 	// One address: asking for mails to others.
 	slowMail = slowdown{"mail", 10, time.Minute, time.Hour}
+	// One address: beginning sign-ins of command lines.
+	slowDevice = slowdown{"device", 20, time.Minute, time.Hour}
+	// One user: trying the codes that people confirm.
+	slowDeviceCode = slowdown{"device-code", 10, 5 * time.Minute, time.Hour}
+	// One address: trying device codes that are none.
+	slowDevicePoll = slowdown{"device-poll", 30, time.Minute, time.Hour}
 )
 
 // wait is how long to wait after the n-th try.

@@ -49,23 +49,33 @@ func (s *Service) CreateToken(ctx context.Context, org core.OrganizationID, user
 		return nil, err
 	}
 	t.Organization, t.UserID = org, userID
-	err = s.store.Tx(ctx, func(tx Tx) error {
-		all, err := tx.ListTokens(ctx, org, "", maxTokens)
-		if err != nil {
-			return err
-		}
-		if len(all) >= maxTokens {
-			return core.Errorf(core.CodeLimitReached, "an organization can have %d management tokens; delete one first", maxTokens)
-		}
-		if err := tx.InsertToken(ctx, &t.Token); err != nil {
-			return err
-		}
-		return tx.Record(ctx, org, tokenChange("token.create", &t.Token))
-	})
-	if err != nil {
+	if err := s.store.Tx(ctx, func(tx Tx) error { return s.storeToken(ctx, tx, &t.Token) }); err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// storeToken stores a new token, if the organization may have one more.
+func (s *Service) storeToken(ctx context.Context, tx Tx, t *Token) error {
+	if err := s.roomForToken(ctx, tx, t.Organization); err != nil {
+		return err
+	}
+	if err := tx.InsertToken(ctx, t); err != nil {
+		return err
+	}
+	return tx.Record(ctx, t.Organization, tokenChange("token.create", t))
+}
+
+// roomForToken is CodeLimitReached when the organization has all it may have.
+func (*Service) roomForToken(ctx context.Context, tx Tx, org core.OrganizationID) error {
+	all, err := tx.ListTokens(ctx, org, "", maxTokens)
+	if err != nil {
+		return err
+	}
+	if len(all) >= maxTokens {
+		return core.Errorf(core.CodeLimitReached, "an organization can have %d management tokens; delete one first", maxTokens)
+	}
+	return nil
 }
 
 // DeleteToken deletes a token; it stops working with the commit.

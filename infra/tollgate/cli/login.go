@@ -21,15 +21,21 @@ const maxLine = 4096
 
 func (a *App) loginCommand() *cobra.Command {
 	var from string
+	var noBrowser bool
 	c := &cobra.Command{
 		Use: "login", Short: "Sign in to a portal", GroupID: groupOwn, Args: cobra.NoArgs,
-		Long: "Signs in to a portal with a management token, which is made on the portal's page Tokens, and keeps it in a profile\n" +
-			"(~/.config/tollgate/config.yaml, readable by you alone).",
-		Example: "  tollgate login --api-url https://portal.example.com --token -  < token.txt",
+		Long: "Signs in to a portal: shows a code and opens the portal's page where you allow it, which makes a management token.\n" +
+			"It is kept in a profile (~/.config/tollgate/config.yaml, readable by you alone). With --token a token that was\n" +
+			"made on the portal's page Tokens is kept instead.",
+		Example: "  tollgate login --api-url https://portal.example.com\n" +
+			"  tollgate login --api-url https://portal.example.com --token -  < token.txt",
 		RunE: a.do(func(ctx context.Context, _ *cobra.Command, _ []string) error {
 			portal, err := a.loginURL()
 			if err != nil {
 				return err
+			}
+			if from == "" {
+				return a.deviceLogin(ctx, portal, !noBrowser)
 			}
 			token, err := a.readToken(from)
 			if err != nil {
@@ -38,7 +44,8 @@ func (a *App) loginCommand() *cobra.Command {
 			return a.signIn(ctx, portal, token, "")
 		}),
 	}
-	c.Flags().StringVar(&from, "token", "-", "file that the management token stands in; -: standard input")
+	c.Flags().StringVar(&from, "token", "", "file that the management token stands in; -: standard input; without it the sign-in is allowed in a browser")
+	c.Flags().BoolVar(&noBrowser, "no-browser", false, "open no browser: only print where to go")
 	return c
 }
 

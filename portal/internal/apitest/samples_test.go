@@ -21,6 +21,9 @@ var samples = map[string]any{
 	"changePassword":             object{"current_password": password, "password": password},
 	"verifyEmail":                object{"token": "t"},
 	"loginSecondFactor":          object{"code": "123456"},
+	"beginDeviceLogin":           object{"host": "laptop"},
+	"collectDeviceLogin":         object{"device_code": "d"},
+	"decideDeviceLogin":          object{"decision": "deny"},
 	"updateMe":                   object{"name": "Ada"},
 	"changeEmail":                object{"email": "new@example.com", "current_password": password},
 	"enrolTOTP":                  object{"current_password": password},
@@ -161,6 +164,7 @@ func (c *caller) furnish() ids {
 		"host":       "api.demo.example",
 		"invitation": c.post("/v1/invitations", object{"email": "guest@example.com", "role": "viewer"}).want(201).str("id"),
 		"member":     c.memberID(c.email),
+		"user_code":  "BCDF-GHJK", // nothing waits under it
 		"session":    s.get("/v1/sessions").want(200).list("items")[0].(object)["id"].(string),
 	}
 }

@@ -587,6 +587,24 @@ func (e DeveloperPortalOpenapi) Valid() bool {
 	}
 }
 
+// Defines values for DeviceDecisionDecision.
+const (
+	Allow DeviceDecisionDecision = "allow"
+	Deny  DeviceDecisionDecision = "deny"
+)
+
+// Valid indicates whether the value is a known member of the DeviceDecisionDecision enum.
+func (e DeviceDecisionDecision) Valid() bool {
+	switch e {
+	case Allow:
+		return true
+	case Deny:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DifferenceKind.
 const (
 	DifferenceKindCertificate DifferenceKind = "certificate"
@@ -3337,6 +3355,87 @@ type DeveloperPortalInput struct {
 
 	// Text Plain text of at most 5,000 characters; an empty line begins a paragraph
 	Text *string `json:"text,omitempty"`
+}
+
+// DeviceCodeInput defines model for DeviceCodeInput.
+type DeviceCodeInput struct {
+	DeviceCode string `json:"device_code"`
+}
+
+// DeviceCodes defines model for DeviceCodes.
+type DeviceCodes struct {
+	// DeviceCode Secret: what the token is collected with
+	DeviceCode string `json:"device_code"`
+
+	// ExpiresIn Seconds
+	ExpiresIn int64 `json:"expires_in"`
+
+	// Interval Seconds between two tries to collect
+	Interval int64 `json:"interval"`
+
+	// UserCode Example: BCDF-GHJK
+	UserCode string `json:"user_code"`
+
+	// VerificationURI The portal's page that asks for the code
+	VerificationURI string `json:"verification_uri"`
+
+	// VerificationURIComplete The same with the code in it
+	VerificationURIComplete string `json:"verification_uri_complete"`
+}
+
+// DeviceDecision defines model for DeviceDecision.
+type DeviceDecision struct {
+	Decision DeviceDecisionDecision `json:"decision"`
+
+	// ExpiresAt When the token stops working: within 366 days, by default after 90
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Scopes Where it is allowed: permissions such as `gateways:read`; `*`, the default, for all of the user's
+	Scopes *[]string `json:"scopes,omitempty"`
+}
+
+// DeviceDecisionDecision defines model for DeviceDecision.Decision.
+type DeviceDecisionDecision string
+
+// DeviceLogin defines model for DeviceLogin.
+type DeviceLogin struct {
+	// Client Address that it asked from
+	Client    string    `json:"client"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt Until then it can be allowed
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Host The machine's name, as it says itself
+	Host string `json:"host"`
+
+	// Name The name that its token will have
+	Name string `json:"name"`
+
+	// UserCode Example: BCDF-GHJK
+	UserCode string `json:"user_code"`
+}
+
+// DeviceLoginInput defines model for DeviceLoginInput.
+type DeviceLoginInput struct {
+	// Host Name of the machine: letters, digits, dots, dashes and underscores
+	//
+	// Example: ada-laptop
+	Host string `json:"host"`
+}
+
+// DeviceToken defines model for DeviceToken.
+type DeviceToken struct {
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Name Example: command line on ada-laptop
+	Name string `json:"name"`
+
+	// Organization The organization's name
+	Organization string `json:"organization"`
+
+	// Token The management token `tgm_…`, shown once
+	Token string `json:"token"`
 }
 
 // Diff defines model for Diff.
@@ -6300,6 +6399,9 @@ type SortParam string
 // TokenParam defines model for TokenParam.
 type TokenParam = string
 
+// UserCodeParam defines model for UserCodeParam.
+type UserCodeParam = string
+
 // VersionNumberParam defines model for VersionNumberParam.
 type VersionNumberParam = int64
 
@@ -7498,6 +7600,15 @@ type LookUpInvitationJSONRequestBody = AcceptInvitationInput
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginInput
 
+// BeginDeviceLoginJSONRequestBody defines body for BeginDeviceLogin for application/json ContentType.
+type BeginDeviceLoginJSONRequestBody = DeviceLoginInput
+
+// CollectDeviceLoginJSONRequestBody defines body for CollectDeviceLogin for application/json ContentType.
+type CollectDeviceLoginJSONRequestBody = DeviceCodeInput
+
+// DecideDeviceLoginJSONRequestBody defines body for DecideDeviceLogin for application/json ContentType.
+type DecideDeviceLoginJSONRequestBody = DeviceDecision
+
 // LoginSecondFactorJSONRequestBody defines body for LoginSecondFactor for application/json ContentType.
 type LoginSecondFactorJSONRequestBody = SecondFactorInput
 
@@ -8065,6 +8176,18 @@ type ServerInterface interface {
 	// Login Sign in with a password; sets the session cookie
 	// (POST /v1/login)
 	Login(ctx echo.Context) error
+	// BeginDeviceLogin Begin the sign-in of a command line that a person allows in a browser
+	// (POST /v1/login/device)
+	BeginDeviceLogin(ctx echo.Context) error
+	// CollectDeviceLogin Collect the management token once the sign-in was allowed
+	// (POST /v1/login/device/token)
+	CollectDeviceLogin(ctx echo.Context) error
+	// GetDeviceLogin Who asks under a code
+	// (GET /v1/login/device/{user_code})
+	GetDeviceLogin(ctx echo.Context, userCode UserCodeParam) error
+	// DecideDeviceLogin Let a command line sign in, or refuse it
+	// (POST /v1/login/device/{user_code})
+	DecideDeviceLogin(ctx echo.Context, userCode UserCodeParam) error
 	// StartLogin Send the browser to a sign-in provider
 	// (GET /v1/login/oidc/{provider})
 	StartLogin(ctx echo.Context, provider ProviderParam, params StartLoginParams) error
@@ -12702,6 +12825,56 @@ func (w *ServerInterfaceWrapper) Login(ctx echo.Context) error {
 	return err
 }
 
+// BeginDeviceLogin converts echo context to params.
+func (w *ServerInterfaceWrapper) BeginDeviceLogin(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.BeginDeviceLogin(ctx)
+	return err
+}
+
+// CollectDeviceLogin converts echo context to params.
+func (w *ServerInterfaceWrapper) CollectDeviceLogin(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CollectDeviceLogin(ctx)
+	return err
+}
+
+// GetDeviceLogin converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDeviceLogin(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_code" -------------
+	var userCode UserCodeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_code", ctx.Param("user_code"), &userCode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_code: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDeviceLogin(ctx, userCode)
+	return err
+}
+
+// DecideDeviceLogin converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideDeviceLogin(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user_code" -------------
+	var userCode UserCodeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_code", ctx.Param("user_code"), &userCode, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user_code: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideDeviceLogin(ctx, userCode)
+	return err
+}
+
 // StartLogin converts echo context to params.
 func (w *ServerInterfaceWrapper) StartLogin(ctx echo.Context) error {
 	var err error
@@ -13586,6 +13759,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/login/providers", wrapper.ListLoginProviders, options.OperationMiddlewares["listLoginProviders"]...)
 	router.GET(options.BaseURL+"/v1/login/oidc/:provider", wrapper.StartLogin, options.OperationMiddlewares["startLogin"]...)
 	router.GET(options.BaseURL+"/v1/login/oidc/:provider/callback", wrapper.FinishLogin, options.OperationMiddlewares["finishLogin"]...)
+	router.POST(options.BaseURL+"/v1/login/device", wrapper.BeginDeviceLogin, options.OperationMiddlewares["beginDeviceLogin"]...)
+	router.POST(options.BaseURL+"/v1/login/device/token", wrapper.CollectDeviceLogin, options.OperationMiddlewares["collectDeviceLogin"]...)
+	router.GET(options.BaseURL+"/v1/login/device/:user_code", wrapper.GetDeviceLogin, options.OperationMiddlewares["getDeviceLogin"]...)
+	router.POST(options.BaseURL+"/v1/login/device/:user_code", wrapper.DecideDeviceLogin, options.OperationMiddlewares["decideDeviceLogin"]...)
 	router.POST(options.BaseURL+"/v1/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.POST(options.BaseURL+"/v1/password/forgot", wrapper.ForgotPassword, options.OperationMiddlewares["forgotPassword"]...)
 	router.POST(options.BaseURL+"/v1/password/reset", wrapper.ResetPassword, options.OperationMiddlewares["resetPassword"]...)
@@ -20248,6 +20425,157 @@ func (response LogindefaultApplicationProblemPlusJSONResponse) VisitLoginRespons
 	return err
 }
 
+type BeginDeviceLoginRequestObject struct {
+	Body *BeginDeviceLoginJSONRequestBody
+}
+
+type BeginDeviceLoginResponseObject interface {
+	VisitBeginDeviceLoginResponse(w http.ResponseWriter) error
+}
+
+type BeginDeviceLogin200JSONResponse DeviceCodes
+
+func (response BeginDeviceLogin200JSONResponse) VisitBeginDeviceLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginDeviceLogindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response BeginDeviceLogindefaultApplicationProblemPlusJSONResponse) VisitBeginDeviceLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CollectDeviceLoginRequestObject struct {
+	Body *CollectDeviceLoginJSONRequestBody
+}
+
+type CollectDeviceLoginResponseObject interface {
+	VisitCollectDeviceLoginResponse(w http.ResponseWriter) error
+}
+
+type CollectDeviceLogin200JSONResponse DeviceToken
+
+func (response CollectDeviceLogin200JSONResponse) VisitCollectDeviceLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CollectDeviceLogindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CollectDeviceLogindefaultApplicationProblemPlusJSONResponse) VisitCollectDeviceLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeviceLoginRequestObject struct {
+	UserCode UserCodeParam `json:"user_code"`
+}
+
+type GetDeviceLoginResponseObject interface {
+	VisitGetDeviceLoginResponse(w http.ResponseWriter) error
+}
+
+type GetDeviceLogin200JSONResponse DeviceLogin
+
+func (response GetDeviceLogin200JSONResponse) VisitGetDeviceLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeviceLogindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDeviceLogindefaultApplicationProblemPlusJSONResponse) VisitGetDeviceLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideDeviceLoginRequestObject struct {
+	UserCode UserCodeParam `json:"user_code"`
+	Body     *DecideDeviceLoginJSONRequestBody
+}
+
+type DecideDeviceLoginResponseObject interface {
+	VisitDecideDeviceLoginResponse(w http.ResponseWriter) error
+}
+
+type DecideDeviceLogin204Response struct {
+}
+
+func (response DecideDeviceLogin204Response) VisitDecideDeviceLoginResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DecideDeviceLogindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideDeviceLogindefaultApplicationProblemPlusJSONResponse) VisitDecideDeviceLoginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StartLoginRequestObject struct {
 	Provider ProviderParam `json:"provider"`
 	Params   StartLoginParams
@@ -22406,6 +22734,18 @@ type StrictServerInterface interface {
 	// Login Sign in with a password; sets the session cookie
 	// (POST /v1/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
+	// BeginDeviceLogin Begin the sign-in of a command line that a person allows in a browser
+	// (POST /v1/login/device)
+	BeginDeviceLogin(ctx context.Context, request BeginDeviceLoginRequestObject) (BeginDeviceLoginResponseObject, error)
+	// CollectDeviceLogin Collect the management token once the sign-in was allowed
+	// (POST /v1/login/device/token)
+	CollectDeviceLogin(ctx context.Context, request CollectDeviceLoginRequestObject) (CollectDeviceLoginResponseObject, error)
+	// GetDeviceLogin Who asks under a code
+	// (GET /v1/login/device/{user_code})
+	GetDeviceLogin(ctx context.Context, request GetDeviceLoginRequestObject) (GetDeviceLoginResponseObject, error)
+	// DecideDeviceLogin Let a command line sign in, or refuse it
+	// (POST /v1/login/device/{user_code})
+	DecideDeviceLogin(ctx context.Context, request DecideDeviceLoginRequestObject) (DecideDeviceLoginResponseObject, error)
 	// StartLogin Send the browser to a sign-in provider
 	// (GET /v1/login/oidc/{provider})
 	StartLogin(ctx context.Context, request StartLoginRequestObject) (StartLoginResponseObject, error)
@@ -27624,6 +27964,171 @@ func (sh *strictHandler) Login(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(LoginResponseObject); ok {
 		return validResponse.VisitLoginResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// BeginDeviceLogin operation middleware
+func (sh *strictHandler) BeginDeviceLogin(ctx echo.Context) error {
+	var request BeginDeviceLoginRequestObject
+
+	var body BeginDeviceLoginJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BeginDeviceLogin(ctx.Request().Context(), request.(BeginDeviceLoginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BeginDeviceLogin")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(BeginDeviceLoginResponseObject); ok {
+		return validResponse.VisitBeginDeviceLoginResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CollectDeviceLogin operation middleware
+func (sh *strictHandler) CollectDeviceLogin(ctx echo.Context) error {
+	var request CollectDeviceLoginRequestObject
+
+	var body CollectDeviceLoginJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CollectDeviceLogin(ctx.Request().Context(), request.(CollectDeviceLoginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CollectDeviceLogin")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CollectDeviceLoginResponseObject); ok {
+		return validResponse.VisitCollectDeviceLoginResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDeviceLogin operation middleware
+func (sh *strictHandler) GetDeviceLogin(ctx echo.Context, userCode UserCodeParam) error {
+	var request GetDeviceLoginRequestObject
+
+	request.UserCode = userCode
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDeviceLogin(ctx.Request().Context(), request.(GetDeviceLoginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDeviceLogin")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDeviceLoginResponseObject); ok {
+		return validResponse.VisitGetDeviceLoginResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideDeviceLogin operation middleware
+func (sh *strictHandler) DecideDeviceLogin(ctx echo.Context, userCode UserCodeParam) error {
+	var request DecideDeviceLoginRequestObject
+
+	request.UserCode = userCode
+
+	var body DecideDeviceLoginJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideDeviceLogin(ctx.Request().Context(), request.(DecideDeviceLoginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideDeviceLogin")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideDeviceLoginResponseObject); ok {
+		return validResponse.VisitDecideDeviceLoginResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -119,6 +119,7 @@ const tree = root.addChildren([
   ]),
   inside.addChildren([
     page('/welcome', 'Welcome', () => import('./pages/account/WelcomePage')),
+    page('/device', 'Device', () => import('./pages/device/DevicePage')),
     page('/guide', 'First steps', () => import('./pages/guide/GuidePage')),
     page('/gateways', 'Gateways', () => import('./pages/gateways/GatewaysPage')),
     page('/new-gateway', 'New gateway', () => import('./pages/gateways/NewGatewayPage')),

@@ -96,7 +96,7 @@ func ofStatus(status int, code string) (Code, string) {
 	case status == http.StatusUnauthorized:
 		return SignIn, "sign in with `tollgate login`, or set TOLLGATE_API_TOKEN"
 	case status == http.StatusForbidden:
-		return SignIn, "use a token whose scopes and whose maker's role allow it: `tollgate login --scope …`"
+		return SignIn, "use a token whose scopes and whose maker's role allow it: `tollgate login`"
 	case status == http.StatusNotFound:
 		return Missing, "check the name, and that the profile is the right one: `tollgate profiles`"
 	case status == http.StatusPreconditionFailed:

@@ -136,6 +136,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/login/device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin the sign-in of a command line that a person allows in a browser
+         * @description RFC 8628. Show the person `user_code` and `verification_uri`, or open `verification_uri_complete`, and
+         *     ask `POST /v1/login/device/token` every `interval` seconds. Both codes work for `expires_in` seconds.
+         */
+        post: operations["beginDeviceLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/login/device/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Collect the management token once the sign-in was allowed
+         * @description Until somebody has decided it is 400 `authorization_pending`; `slow_down` when it is asked sooner than
+         *     allowed, each time with a longer `Retry-After` from then on; `access_denied`; and `expired_token` for a
+         *     code that is unknown, used or too old. The device code works once, and the token is shown once.
+         */
+        post: operations["collectDeviceLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/login/device/{user_code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The code that the command line shows, such as `BCDF-GHJK` */
+                user_code: components["parameters"]["UserCodeParam"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Who asks under a code
+         * @description Codes are read in small letters and without the dash, too. Who tries one wrong code after another waits
+         *     ever longer.
+         */
+        get: operations["getDeviceLogin"];
+        put?: never;
+        /**
+         * Let a command line sign in, or refuse it
+         * @description Allowing makes a management token of the organization when the command line collects it, by the name
+         *     `command line on HOST`. It never can do more than the user who allows it.
+         */
+        post: operations["decideDeviceLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/logout": {
         parameters: {
             query?: never;
@@ -2942,6 +3014,74 @@ export interface components {
              * @description Then the password is asked for again
              */
             expires_at: string;
+        };
+        DeviceLoginInput: {
+            /**
+             * @description Name of the machine: letters, digits, dots, dashes and underscores
+             * @example ada-laptop
+             */
+            host: string;
+        };
+        DeviceCodes: {
+            /** @description Secret: what the token is collected with */
+            device_code: string;
+            /** @example BCDF-GHJK */
+            user_code: string;
+            /** @description The portal's page that asks for the code */
+            verification_uri: string;
+            /** @description The same with the code in it */
+            verification_uri_complete: string;
+            /**
+             * Format: int64
+             * @description Seconds
+             */
+            expires_in: number;
+            /**
+             * Format: int64
+             * @description Seconds between two tries to collect
+             */
+            interval: number;
+        };
+        DeviceCodeInput: {
+            device_code: string;
+        };
+        DeviceToken: {
+            /** @description The management token `tgm_…`, shown once */
+            token: string;
+            /** @example command line on ada-laptop */
+            name: string;
+            /** @description The organization's name */
+            organization: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        DeviceLogin: {
+            /** @example BCDF-GHJK */
+            user_code: string;
+            /** @description The machine's name, as it says itself */
+            host: string;
+            /** @description Address that it asked from */
+            client: string;
+            /** @description The name that its token will have */
+            name: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Until then it can be allowed
+             */
+            expires_at: string;
+        };
+        DeviceDecision: {
+            /** @enum {string} */
+            decision: "allow" | "deny";
+            /** @description Where it is allowed: permissions such as `gateways:read`; `*`, the default, for all of the user's */
+            scopes?: string[];
+            /**
+             * Format: date-time
+             * @description When the token stops working: within 366 days, by default after 90
+             */
+            expires_at?: string;
         };
         LoginProvider: {
             /** @example google */
@@ -6185,6 +6325,8 @@ export interface components {
         /** @description A sign-in provider's name */
         ProviderParam: string;
         IdentityParam: string;
+        /** @description The code that the command line shows, such as `BCDF-GHJK` */
+        UserCodeParam: string;
         TokenParam: string;
         /** @description A gateway's host label */
         LabelParam: string;
@@ -6363,6 +6505,106 @@ export interface operations {
                     "text/html": string;
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    beginDeviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceLoginInput"];
+            };
+        };
+        responses: {
+            /** @description The codes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceCodes"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    collectDeviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceCodeInput"];
+            };
+        };
+        responses: {
+            /** @description The token */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceToken"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getDeviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The code that the command line shows, such as `BCDF-GHJK` */
+                user_code: components["parameters"]["UserCodeParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sign-in that waits */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceLogin"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    decideDeviceLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The code that the command line shows, such as `BCDF-GHJK` */
+                user_code: components["parameters"]["UserCodeParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceDecision"];
+            };
+        };
+        responses: {
+            /** @description It is decided */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["ProblemAnswer"];
         };

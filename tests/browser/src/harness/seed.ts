@@ -70,10 +70,11 @@ export async function seedFull(page: Page, tollgate: Tollgate, backends: Backend
     const usage = await api.get<{ total: { requests: number } }>(`${base}/usage`);
     if (usage.total.requests < 40) throw new Error(`the ledger has ${usage.total.requests} requests`);
   });
+  const device = await api.post<{ user_code: string }>('/v1/login/device', { host: 'ada-laptop' });
   return {
     api,
     words: {
-      gw, request: refused.requestId, key: key.id, route: 'orders', upstream: 'orders-backend', stream: 'database', domain: 'api.example.com', consumer: 'mobile-app', plan: 'starter', alert: 'many-errors', destination: 'archive', label: gw,
+      gw, device: device.user_code, request: refused.requestId, key: key.id, route: 'orders', upstream: 'orders-backend', stream: 'database', domain: 'api.example.com', consumer: 'mobile-app', plan: 'starter', alert: 'many-errors', destination: 'archive', label: gw,
     },
   };
 }
