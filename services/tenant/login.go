@@ -110,10 +110,14 @@ func (s *Service) Reset(ctx context.Context, secret, password string) error {
 }
 
 // disown takes from an account whose address was never proved what its maker has
-// left in it, now that the address's owner claims it: management tokens, linked
-// identities and a second factor. Sessions end with every reset.
+// left in it, now that the address's owner claims it: management tokens, command
+// lines that were let in, linked identities and a second factor. Sessions end with
+// every reset.
 func (s *Service) disown(ctx context.Context, tx Tx, u *User) error {
 	if err := tx.DeleteUserTokens(ctx, u.ID); err != nil {
+		return err
+	}
+	if err := tx.DeleteUserDevices(ctx, u.ID); err != nil {
 		return err
 	}
 	if err := tx.DeleteIdentities(ctx, u.ID); err != nil {

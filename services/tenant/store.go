@@ -212,6 +212,8 @@ type DeviceRows interface {
 	UpdateDevice(ctx context.Context, d *DeviceLogin) error
 	// DeleteDevice answers core.CodeNotFound for one that is gone.
 	DeleteDevice(ctx context.Context, deviceHash []byte) error
+	// DeleteUserDevices deletes those that a user has decided on.
+	DeleteUserDevices(ctx context.Context, userID string) error
 	CountDevices(ctx context.Context, now time.Time) (int, error)
 	PurgeDevices(ctx context.Context, now time.Time) error
 }

@@ -166,3 +166,16 @@ func TestDeviceCodesAreNotGuessed(t *testing.T) {
 		t.Errorf("of 40 each were refused %v", refused)
 	}
 }
+
+// TestAReclaimedAccountLetsNothingIn: what somebody allowed, who had signed up with
+// an address that was not theirs, is over when its owner sets a password.
+func TestAReclaimedAccountLetsNothingIn(t *testing.T) {
+	t.Parallel()
+	e := start(t, "sqlite", settingsFor{mail: true})
+	thief, anon := e.signup("ada").login(), &caller{e: e}
+	device, code := anon.beginDevice()
+	thief.post(devicePath+"/"+code, object{"decision": "allow"}).want(204)
+	anon.post("/v1/password/forgot", object{"email": thief.email}).want(202)
+	anon.post("/v1/password/reset", object{"token": linkToken(t, e.mailTo(thief.email, "/reset")), "password": "the real ada's own"}).want(204)
+	anon.post(collecting, device).wantCode(400, "expired_token")
+}

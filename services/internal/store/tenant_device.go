@@ -69,6 +69,10 @@ func (r *tenantRows) DeleteDevice(_ context.Context, deviceHash []byte) error {
 	return changed(r.db.Where("device_hash = ?", deviceHash).Delete(&deviceRow{}), "device sign-in", "")
 }
 
+func (r *tenantRows) DeleteUserDevices(_ context.Context, userID string) error {
+	return r.db.Where("user_id = ?", userID).Delete(&deviceRow{}).Error
+}
+
 func (r *tenantRows) CountDevices(_ context.Context, now time.Time) (int, error) {
 	var n int64
 	err := r.db.Model(&deviceRow{}).Where("expires_at > ?", core.Millis(now)).Count(&n).Error

@@ -40,7 +40,11 @@ export default function DevicePage() {
     <>
       <PageHeader
         title="Sign in a command line"
-        description="tollgate login shows a code in the terminal. Enter it here to see who asks, and let it in."
+        description={
+          <>
+            <span className="tg-mono">tollgate login</span> shows a code in the terminal. Enter it here to see who asks, and let it in.
+          </>
+        }
         docs="/docs/cli#signing-in"
       />
       {code ? (
