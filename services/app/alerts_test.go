@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"log/slog"
 	"net/netip"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/gateway"
-	"github.com/tollgate/tollgate/services/internal/redistest"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/internal/storetest"
 	"github.com/tollgate/tollgate/services/usage"
@@ -88,16 +86,7 @@ func TestWebhookGuard(t *testing.T) {
 // used most.
 func TestQuotaOfAKeysOwn(t *testing.T) {
 	t.Parallel()
-	database := storetest.SQLite(t)
-	db := storetest.Open(t, database, nil)
-	a, err := New(t.Context(), Config{
-		DatabaseURL: database, RedisURL: redistest.Start(t).URL, Root: storetest.Root(t), EdgeDomain: storetest.EdgeDomain,
-		PublicURL: "http://localhost:8080", AllowPrivate: true, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a, db := started(t)
 	d := storetest.NewDomain(t, db)
 	org := storetest.Organization(t, db, "right")
 	g := d.Gateway(t, org, "shop")
@@ -108,7 +97,7 @@ func TestQuotaOfAKeysOwn(t *testing.T) {
 	c := d.Consumer(t, org, g, "acme")
 	common, own := d.Key(t, org, g, "acme").Key.KID, d.Key(t, org, g, "acme").Key.KID
 	var num, gatewayNum, orgNum uint64
-	err = db.Tx(t.Context(), func(tx *store.Txn) error {
+	err := db.Tx(t.Context(), func(tx *store.Txn) error {
 		return errors.Join(
 			tx.Exec(`UPDATE consumers SET usage_plan_id = (SELECT id FROM usage_plans WHERE name = 'hundred') WHERE id = ?`, c.ID).Error,
 			tx.Exec(`UPDATE api_keys SET limits = '{"quota":{"limit":10,"period":"day"}}' WHERE kid = ?`, int64(own)).Error,

@@ -2,14 +2,12 @@ package app
 
 import (
 	"errors"
-	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
-	"github.com/tollgate/tollgate/services/internal/redistest"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/internal/storetest"
 	"github.com/tollgate/tollgate/services/telemetry"
@@ -18,16 +16,7 @@ import (
 // TestWatched: alerts on certificates and on telemetry read what there is.
 func TestWatched(t *testing.T) {
 	t.Parallel()
-	database := storetest.SQLite(t)
-	db := storetest.Open(t, database, nil)
-	a, err := New(t.Context(), Config{
-		DatabaseURL: database, RedisURL: redistest.Start(t).URL, Root: storetest.Root(t), EdgeDomain: storetest.EdgeDomain,
-		PublicURL: "http://localhost:8080", AllowPrivate: true, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a, db := started(t)
 	d := storetest.NewDomain(t, db)
 	org := storetest.Organization(t, db, "right")
 	g := d.Gateway(t, org, "shop")

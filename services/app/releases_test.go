@@ -2,7 +2,6 @@ package app
 
 import (
 	"encoding/json"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
-	"github.com/tollgate/tollgate/services/internal/redistest"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/internal/storetest"
 )
@@ -20,16 +18,7 @@ import (
 // when it is stopped no more.
 func TestReleaseOfDays(t *testing.T) {
 	t.Parallel()
-	database := storetest.SQLite(t)
-	db := storetest.Open(t, database, nil)
-	a, err := New(t.Context(), Config{
-		DatabaseURL: database, RedisURL: redistest.Start(t).URL, Root: storetest.Root(t), EdgeDomain: storetest.EdgeDomain,
-		PublicURL: "http://localhost:8080", AllowPrivate: true, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a, db := started(t)
 	d := storetest.NewDomain(t, db)
 	org := storetest.Organization(t, db, "acme")
 	g := d.Gateway(t, org, "shop")

@@ -1,4 +1,4 @@
-import { Alert, Button, Checkbox, Fieldset, Group, Paper, Radio, Select, Stack, Text } from '@mantine/core';
+import { Alert, Button, Group, Paper, Select, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { api, type Schemas } from '@/api/client';
 import { grants } from '@/api/grants';
@@ -9,9 +9,8 @@ import { ProblemNote, Time, useApiForm } from '@/ui';
 import { Facts } from '@/ui/Facts';
 import { Panel } from '@/ui/Panel';
 import { expiryOf } from '../keys/expiry';
-import { everything, offered, readOnly } from '../organization/scopes';
-
-type Kind = 'all' | 'read' | 'some';
+import { GrantFields } from '../organization/GrantFields';
+import { chosenScopes, type Kind, needsScopes } from '../organization/scopes';
 
 const ends = [
   { value: '1', label: 'In a day' },
@@ -29,11 +28,10 @@ export function Decide({ asked, onDone }: { asked: Schemas['DeviceLogin']; onDon
   const [refused, setRefused] = useState<Problem>();
   const { form, problem, rest, busy, submit } = useApiForm({
     initialValues: { kind: 'all' as Kind, scopes: [] as string[], expires_at: '90' },
-    validate: { scopes: (scopes, { kind }) => (kind === 'some' && scopes.length === 0 ? 'Choose at least one permission.' : null) },
+    validate: { scopes: needsScopes },
     save: async ({ kind, scopes, expires_at: days }) => {
       setRefused(undefined);
-      const chosen = kind === 'all' ? [everything] : kind === 'read' ? readOnly(held) : scopes;
-      await api.POST('/v1/login/device/{user_code}', { params: { path }, body: { decision: 'allow', scopes: chosen, expires_at: expiryOf(days) } });
+      await api.POST('/v1/login/device/{user_code}', { params: { path }, body: { decision: 'allow', scopes: chosenScopes(kind, scopes, held), expires_at: expiryOf(days) } });
       onDone('allow');
       await refresh('/v1/tokens');
     },
@@ -70,28 +68,7 @@ export function Decide({ asked, onDone }: { asked: Schemas['DeviceLogin']; onDon
       <Panel title="What it gets" text={`A management token of ${membership?.organization.name ?? 'your organization'}. It never can do more than you, and ends when you leave.`}>
         <form onSubmit={submit} noValidate>
           <Stack maw="44rem">
-            <Radio.Group label="It may" {...form.getInputProps('kind')}>
-              <Stack gap={8} mt={6}>
-                <Radio value="all" label="Do everything that you may do, now and later" />
-                <Radio value="read" label="Look at everything that you may see" />
-                <Radio value="some" label="Do only what you choose" />
-              </Stack>
-            </Radio.Group>
-            {kind === 'some' ? (
-              <Checkbox.Group aria-label="Permissions" {...form.getInputProps('scopes')}>
-                <Stack gap="sm">
-                  {offered(held).map((group) => (
-                    <Fieldset key={group.title} legend={group.title} p="sm">
-                      <Stack gap={8}>
-                        {group.permissions.map((p) => (
-                          <Checkbox key={p.name} value={p.name} label={p.text} description={<span className="tg-mono">{p.name}</span>} />
-                        ))}
-                      </Stack>
-                    </Fieldset>
-                  ))}
-                </Stack>
-              </Checkbox.Group>
-            ) : null}
+            <GrantFields held={held} kind={kind} kindProps={form.getInputProps('kind')} scopesProps={form.getInputProps('scopes')} />
             <Select label="It ends" data={ends} allowDeselect={false} maw="16rem" {...form.getInputProps('expires_at')} />
             <Text size="sm" c="dimmed">
               Its name will be “{asked.name}”.

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Fieldset, Group, Modal, Radio, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Checkbox, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { api, type Schemas } from '@/api/client';
 import { grants } from '@/api/grants';
@@ -6,7 +6,8 @@ import { refresh } from '@/api/queries';
 import { useMembership } from '@/api/session';
 import { CopyOnce, ProblemNote, useApiForm } from '@/ui';
 import { ExpiryField } from '../keys/ExpiryField';
-import { everything, offered, readOnly } from './scopes';
+import { GrantFields } from './GrantFields';
+import { chosenScopes, type Kind, needsScopes } from './scopes';
 
 /** Makes a management token in a dialog, and shows it once. */
 export function NewToken({ opened, onClose }: { opened: boolean; onClose: () => void }) {
@@ -39,17 +40,14 @@ export function NewToken({ opened, onClose }: { opened: boolean; onClose: () => 
   );
 }
 
-type Kind = 'all' | 'read' | 'some';
-
 function Form({ onMade, onClose }: { onMade: (token: Schemas['NewToken']) => void; onClose: () => void }) {
   const role = useMembership()?.role ?? 'viewer';
   const held = grants[role];
   const { form, problem, rest, busy, submit } = useApiForm({
     initialValues: { name: '', expires_at: '', kind: 'read' as Kind, scopes: [] as string[] },
-    validate: { scopes: (scopes, { kind }) => (kind === 'some' && scopes.length === 0 ? 'Choose at least one permission.' : null) },
+    validate: { scopes: needsScopes },
     save: async ({ name, expires_at: expires, kind, scopes }) => {
-      const chosen = kind === 'all' ? [everything] : kind === 'read' ? readOnly(held) : scopes;
-      const { data } = await api.POST('/v1/tokens', { body: { name, scopes: chosen, expires_at: expires || undefined } });
+      const { data } = await api.POST('/v1/tokens', { body: { name, scopes: chosenScopes(kind, scopes, held), expires_at: expires || undefined } });
       if (data) onMade(data);
       await refresh('/v1/tokens');
     },
@@ -60,28 +58,7 @@ function Form({ onMade, onClose }: { onMade: (token: Schemas['NewToken']) => voi
       <Stack>
         <TextInput label="Name" description="Where it will be used, such as “deployment”" autoComplete="off" withAsterisk data-autofocus {...form.getInputProps('name')} />
         <ExpiryField {...form.getInputProps('expires_at')} />
-        <Radio.Group label="It may" {...form.getInputProps('kind')}>
-          <Stack gap={8} mt={6}>
-            <Radio value="read" label="Look at everything that you may see" />
-            <Radio value="all" label="Do everything that you may do, now and later" />
-            <Radio value="some" label="Do only what you choose" />
-          </Stack>
-        </Radio.Group>
-        {kind === 'some' ? (
-          <Checkbox.Group aria-label="Permissions" {...form.getInputProps('scopes')}>
-            <Stack gap="sm">
-              {offered(held).map((group) => (
-                <Fieldset key={group.title} legend={group.title} p="sm">
-                  <Stack gap={8}>
-                    {group.permissions.map((p) => (
-                      <Checkbox key={p.name} value={p.name} label={p.text} description={<span className="tg-mono">{p.name}</span>} />
-                    ))}
-                  </Stack>
-                </Fieldset>
-              ))}
-            </Stack>
-          </Checkbox.Group>
-        ) : null}
+        <GrantFields held={held} kind={kind} kindProps={form.getInputProps('kind')} scopesProps={form.getInputProps('scopes')} />
         <Text size="sm" c="dimmed">
           A token never can do more than you: it is cut down when your role changes, and ends when you leave.
         </Text>

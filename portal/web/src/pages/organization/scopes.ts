@@ -19,3 +19,16 @@ export function offered(held: readonly Permission[]): typeof permissionGroups {
 
 /** What a choice of looking only would tick. */
 export const readOnly = (held: readonly Permission[]): Permission[] => held.filter((p) => p.endsWith(':read'));
+
+/** How a token's permissions are chosen. */
+export type Kind = 'all' | 'read' | 'some';
+
+/** chosenScopes are the permissions of a choice. */
+export function chosenScopes(kind: Kind, scopes: string[], held: Parameters<typeof readOnly>[0]): string[] {
+  return kind === 'all' ? [everything] : kind === 'read' ? readOnly(held) : scopes;
+}
+
+/** needsScopes says what is wrong with the permissions that were chosen one by one. */
+export function needsScopes(scopes: string[], { kind }: { kind: Kind }): string | null {
+  return kind === 'some' && scopes.length === 0 ? 'Choose at least one permission.' : null;
+}
