@@ -9,14 +9,14 @@ BIN := bin
 ROLES := tollgate gateway-edge portal worker
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-STEP = @printf '\033[1m== %s\033[0m\n'
+STEP = @printf '\033[1m== %s %s\033[0m\n' "$$(date +%T)"
 WITH_SERVICES = go run ./tests/cmd/withservices
 
 WEB := portal/web
 NPM := npm --prefix $(WEB) --silent
 WEB_SOURCES := $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o -type f ! -name '*.test.ts*' ! -name '*.go' ! -name '*.md' -print 2>/dev/null)
 
-.PHONY: acceptance tour policies tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
+.PHONY: billing stripe-mocks acceptance race tour policies tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
 
 help: ## Print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,16 +60,23 @@ services:
 test: services build web-test ## Run the whole suite, on real Redis and PostgreSQL that it starts itself
 	@failed=; for m in $(MODULES); do \
 		[ $$m = tests ] && continue; \
-		printf '\033[1m== testing %s\033[0m\n' $$m; \
+		printf '\033[1m== %s testing %s\033[0m\n' "$$(date +%T)" $$m; \
 		(cd $$m && $(abspath $(BIN))/withservices go test $(TESTFLAGS) ./...) || failed="$$failed $$m"; \
 	done; [ -z "$$failed" ] || { echo "tests failed in:$$failed"; exit 1; }
 	$(STEP) 'testing the race-prone rooms with the race detector'
-	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -short $(RACE)
+	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -short ./internal/... $$($(SHARING))
 	$(STEP) 'testing end to end'
-	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -timeout 10m ./arch ./deploy ./harness ./e2e/... ./terraform
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -timeout 10m ./arch ./deploy ./harness ./stripefake ./billing ./e2e/... ./terraform
 	@$(MAKE) -s browser-short
 
-RACE := ./policy/... ./internal/...
+# Policies whose own code shares something between requests; the others are pure
+# functions of one exchange, and `make race` takes them too.
+SHARING = grep -lE '\bsync\.|\batomic\.|\bgo func|\.Go\(' policy/*/*.go | grep -v _test | xargs -n1 dirname | sort -u | sed 's|^|./|'
+
+race: services build ## The edge's and the control plane's packages with the race detector, all of them
+	$(STEP) 'testing with the race detector'
+	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -timeout 30m ./...
+	@cd services && $(abspath $(BIN))/withservices go test -race -short -timeout 30m ./...
 
 build: $(BIN)/withservices
 .PHONY: $(BIN)/withservices
@@ -143,15 +150,16 @@ browser-needs: $(BROWSER)/node_modules/.installed
 	@tests/need.sh chromium=chromium redis-server=redis-server
 	@npm --prefix $(BROWSER) --silent run check
 	@go build -o $(BIN)/test-oidcprovider ./tests/oidcprovider
+	@go build -o $(BIN)/test-stripefake ./tests/cmd/stripefake
 
-browser: build browser-needs ## The web portal in a real browser: the journey, every page and state, both widths and themes, sizes
+browser: build browser-needs stripe-mocks ## The web portal in a real browser: the journey, every page and state, both widths and themes, sizes
 	@tests/need.sh sqlite3=sqlite3
 	@cd $(BROWSER) && TOLLGATE_BIN=$(abspath $(BIN)) npm --silent run all
 	@echo 'screenshots: $(BROWSER)/artefacts/{journey,pages,account}/index.html'
 
-browser-short: build browser-needs ## The same with each page once, by turns at either width and in either theme
+browser-short: build browser-needs ## Each page once, by turns at either width and in either theme, and whole journeys: sign-up to traffic, accounts, payment
 	$(STEP) 'testing the web portal in a browser'
-	@cd $(BROWSER) && TOLLGATE_SHORT=1 TOLLGATE_BIN=$(abspath $(BIN)) npm --silent run all
+	@cd $(BROWSER) && TOLLGATE_SHORT=1 TOLLGATE_BIN=$(abspath $(BIN)) npm --silent run short
 
 bench: services build ## CPU a request beside nginx and HAProxy in the same rounds, and the other figures
 	@tests/need.sh haproxy=haproxy wrk=wrk h2load=nghttp2-client
@@ -185,6 +193,19 @@ conformance: services build suites ## The bad-input matrix, and the suites of HT
 	@cd gateway-edge && TOLLGATE_CONNECT=$(abspath $(TOOLS)) go test -tags connect -count=1 -timeout 30m -v -run '^TestConnectConformance$$' ./internal/engine
 	@cd gateway-edge && TOLLGATE_JSON_SCHEMA=$$(go mod download -json $(JSON_SCHEMA_SUITE) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/testdata/JSON-Schema-Test-Suite go test -tags jsonschema -count=1 -v -run '^TestSuite$$' ./policy/jsonschema
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 30m -v ./conformance
+
+# stripe-mock of the API with billing meters, and of the API that Stripe's library speaks.
+STRIPE_MOCKS := 0.203.0 0.183.0
+stripe-mocks: ## Fetch and build stripe-mock, at both versions that billing is held against
+	@for v in $(STRIPE_MOCKS); do \
+		[ -x $(TOOLS)/stripe-mock-$$v ] && continue; \
+		mkdir -p $(TOOLS)/fetched && GOWORK=off GOBIN=$(abspath $(TOOLS))/fetched go install github.com/stripe/stripe-mock@v$$v && mv $(TOOLS)/fetched/stripe-mock $(TOOLS)/stripe-mock-$$v || \
+		{ echo "stripe-mock $$v could not be fetched: put its binary at $(TOOLS)/stripe-mock-$$v (https://github.com/stripe/stripe-mock/releases)"; exit 1; }; \
+	done
+
+billing: services build stripe-mocks ## Billing against a Stripe that misbehaves: the suites of rows, every order of a life's events, kills; replayed at stripe-mock
+	$(STEP) 'testing billing'
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) TOLLGATE_LONG=1 TOLLGATE_STRIPE_MOCK=1 go test -count=1 -timeout 60m -v ./stripefake ./billing
 
 FUZZTIME ?= 2m
 fuzz: ## Run every fuzz target for FUZZTIME (2m) each

@@ -13,6 +13,7 @@ require (
 	github.com/pquerna/otp v1.5.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/redis/go-redis/v9 v9.23.0
+	github.com/stripe/stripe-go/v76 v76.25.0
 	github.com/tollgate/tollgate/gateway-edge v0.0.0
 	github.com/tollgate/tollgate/migrations v0.0.0
 	github.com/tollgate/tollgate/services/contract v0.0.0

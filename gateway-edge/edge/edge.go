@@ -85,6 +85,8 @@ type Edge struct {
 	admin     *admin.Server
 
 	draining atomic.Bool
+	orders   orders
+	load     load
 	behind   behind
 	handed   atomic.Bool   // another process has taken this one's place
 	left     chan struct{} // closed then

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/admin"
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
@@ -232,20 +233,29 @@ func (e *Edge) readiness() error {
 	switch {
 	case e.draining.Load():
 		return errors.New("draining")
+	case e.orders.resting.Load():
+		return errors.New("draining: an operator asked for it")
 	case !e.sync.Load().Ready():
 		return errors.New("no configuration was ever loaded: neither the disk has one nor the control plane could be reached")
 	}
 	return nil
 }
 
+// incarnation names this process.
+func (e *Edge) incarnation() string { return fmt.Sprintf("%x", e.id.Incarnation) }
+
 // report is what the edge says of itself.
 func (e *Edge) report() contract.EdgeReport {
-	return contract.EdgeReport{
-		ID: e.id.Edge, Incarnation: fmt.Sprintf("%x", e.id.Incarnation), Epoch: e.id.Epoch, Version: e.cfg.Version,
-		Policies: builtin.Types(), Started: e.started.UnixMilli(), Draining: e.draining.Load(),
+	resting := e.orders.resting.Load()
+	r := contract.EdgeReport{
+		ID: e.id.Edge, Incarnation: e.incarnation(), Epoch: e.id.Epoch, Version: e.cfg.Version,
+		Policies: builtin.Types(), Started: e.started.UnixMilli(), Draining: e.draining.Load() || resting, Resting: resting,
 		Leaving: e.id.Others(), Down: e.upstreams.Down(maxDown), Resolved: e.upstreams.Resolved(maxDown),
 		Requests: e.engine.Served(), Open: e.engine.Open(),
+		Connections: e.engine.Connections() + int(e.server.HTTP2Connections()) + int(e.server.HTTP3Stats().Open), Memory: residentBytes(),
 	}
+	r.PerSecond, r.CPU = e.load.rates(time.Now(), r.Requests, processorTime())
+	return r
 }
 
 // maxDown bounds the targets in a report.

@@ -75,6 +75,8 @@ func (e *Edge) Run(ctx context.Context) error {
 	if err == nil {
 		l.start(work, "explain", e.explain.Run)
 		l.start(work, "pushes", e.pusher.Run)
+		l.start(work, "orders", e.takeOrders)
+		l.start(work, "rest", e.rest)
 		l.start(work, "admin", e.admin.Run)
 		l.start(work, "listeners", e.server.Run)
 		l.start(work, "streams", e.streams.Run)

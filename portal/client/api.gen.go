@@ -377,6 +377,7 @@ func (e AlertStateStatus) Valid() bool {
 // Defines values for AuditEntryActorKind.
 const (
 	AuditEntryActorKindDeveloper AuditEntryActorKind = "developer"
+	AuditEntryActorKindOperator  AuditEntryActorKind = "operator"
 	AuditEntryActorKindSystem    AuditEntryActorKind = "system"
 	AuditEntryActorKindToken     AuditEntryActorKind = "token"
 	AuditEntryActorKindUser      AuditEntryActorKind = "user"
@@ -386,6 +387,8 @@ const (
 func (e AuditEntryActorKind) Valid() bool {
 	switch e {
 	case AuditEntryActorKindDeveloper:
+		return true
+	case AuditEntryActorKindOperator:
 		return true
 	case AuditEntryActorKindSystem:
 		return true
@@ -905,6 +908,63 @@ func (e ImportRowLevel) Valid() bool {
 	}
 }
 
+// Defines values for InvoiceStatus.
+const (
+	Open          InvoiceStatus = "open"
+	Paid          InvoiceStatus = "paid"
+	Uncollectible InvoiceStatus = "uncollectible"
+	Void          InvoiceStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the InvoiceStatus enum.
+func (e InvoiceStatus) Valid() bool {
+	switch e {
+	case Open:
+		return true
+	case Paid:
+		return true
+	case Uncollectible:
+		return true
+	case Void:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for InvoiceLineKind.
+const (
+	Base            InvoiceLineKind = "base"
+	Credit          InvoiceLineKind = "credit"
+	LateUsage       InvoiceLineKind = "late_usage"
+	Other           InvoiceLineKind = "other"
+	Proration       InvoiceLineKind = "proration"
+	Usage           InvoiceLineKind = "usage"
+	UsageCorrection InvoiceLineKind = "usage_correction"
+)
+
+// Valid indicates whether the value is a known member of the InvoiceLineKind enum.
+func (e InvoiceLineKind) Valid() bool {
+	switch e {
+	case Base:
+		return true
+	case Credit:
+		return true
+	case LateUsage:
+		return true
+	case Other:
+		return true
+	case Proration:
+		return true
+	case Usage:
+		return true
+	case UsageCorrection:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for KeyState.
 const (
 	KeyStateActive  KeyState = "active"
@@ -1127,6 +1187,57 @@ const (
 func (e OpenAPIInfoSource) Valid() bool {
 	switch e {
 	case OpenAPIInfoSourceUploaded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OperatorOrganizationDetailStanding.
+const (
+	OperatorOrganizationDetailStandingCapped    OperatorOrganizationDetailStanding = "capped"
+	OperatorOrganizationDetailStandingGood      OperatorOrganizationDetailStanding = "good"
+	OperatorOrganizationDetailStandingGrace     OperatorOrganizationDetailStanding = "grace"
+	OperatorOrganizationDetailStandingSuspended OperatorOrganizationDetailStanding = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the OperatorOrganizationDetailStanding enum.
+func (e OperatorOrganizationDetailStanding) Valid() bool {
+	switch e {
+	case OperatorOrganizationDetailStandingCapped:
+		return true
+	case OperatorOrganizationDetailStandingGood:
+		return true
+	case OperatorOrganizationDetailStandingGrace:
+		return true
+	case OperatorOrganizationDetailStandingSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OperatorSignalKind.
+const (
+	ManyKeys          OperatorSignalKind = "many_keys"
+	NewHeavy          OperatorSignalKind = "new_heavy"
+	RefusedFlood      OperatorSignalKind = "refused_flood"
+	UnusualSpend      OperatorSignalKind = "unusual_spend"
+	UnverifiedTraffic OperatorSignalKind = "unverified_traffic"
+)
+
+// Valid indicates whether the value is a known member of the OperatorSignalKind enum.
+func (e OperatorSignalKind) Valid() bool {
+	switch e {
+	case ManyKeys:
+		return true
+	case NewHeavy:
+		return true
+	case RefusedFlood:
+		return true
+	case UnusualSpend:
+		return true
+	case UnverifiedTraffic:
 		return true
 	default:
 		return false
@@ -1568,6 +1679,75 @@ func (e StreamInputProxyProtocol) Valid() bool {
 	case StreamInputProxyProtocolV1:
 		return true
 	case StreamInputProxyProtocolV2:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SubscriptionStanding.
+const (
+	SubscriptionStandingCapped    SubscriptionStanding = "capped"
+	SubscriptionStandingGood      SubscriptionStanding = "good"
+	SubscriptionStandingGrace     SubscriptionStanding = "grace"
+	SubscriptionStandingSuspended SubscriptionStanding = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the SubscriptionStanding enum.
+func (e SubscriptionStanding) Valid() bool {
+	switch e {
+	case SubscriptionStandingCapped:
+		return true
+	case SubscriptionStandingGood:
+		return true
+	case SubscriptionStandingGrace:
+		return true
+	case SubscriptionStandingSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SubscriptionStatus.
+const (
+	SubscriptionStatusActive     SubscriptionStatus = "active"
+	SubscriptionStatusCanceled   SubscriptionStatus = "canceled"
+	SubscriptionStatusIncomplete SubscriptionStatus = "incomplete"
+	SubscriptionStatusNone       SubscriptionStatus = "none"
+	SubscriptionStatusPastDue    SubscriptionStatus = "past_due"
+)
+
+// Valid indicates whether the value is a known member of the SubscriptionStatus enum.
+func (e SubscriptionStatus) Valid() bool {
+	switch e {
+	case SubscriptionStatusActive:
+		return true
+	case SubscriptionStatusCanceled:
+		return true
+	case SubscriptionStatusIncomplete:
+		return true
+	case SubscriptionStatusNone:
+		return true
+	case SubscriptionStatusPastDue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SuspensionBy.
+const (
+	SuspensionByBilling  SuspensionBy = "billing"
+	SuspensionByOperator SuspensionBy = "operator"
+)
+
+// Valid indicates whether the value is a known member of the SuspensionBy enum.
+func (e SuspensionBy) Valid() bool {
+	switch e {
+	case SuspensionByBilling:
+		return true
+	case SuspensionByOperator:
 		return true
 	default:
 		return false
@@ -2021,6 +2201,57 @@ func (e VersionDetailAuthorKind) Valid() bool {
 	case VersionDetailAuthorKindToken:
 		return true
 	case VersionDetailAuthorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookDeliveryState.
+const (
+	WebhookDeliveryStateCanceled WebhookDeliveryState = "canceled"
+	WebhookDeliveryStateFailed   WebhookDeliveryState = "failed"
+	WebhookDeliveryStateSent     WebhookDeliveryState = "sent"
+	WebhookDeliveryStateWaiting  WebhookDeliveryState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the WebhookDeliveryState enum.
+func (e WebhookDeliveryState) Valid() bool {
+	switch e {
+	case WebhookDeliveryStateCanceled:
+		return true
+	case WebhookDeliveryStateFailed:
+		return true
+	case WebhookDeliveryStateSent:
+		return true
+	case WebhookDeliveryStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookStateStatus.
+const (
+	WebhookStateStatusDisabled WebhookStateStatus = "disabled"
+	WebhookStateStatusFailing  WebhookStateStatus = "failing"
+	WebhookStateStatusIdle     WebhookStateStatus = "idle"
+	WebhookStateStatusOff      WebhookStateStatus = "off"
+	WebhookStateStatusOk       WebhookStateStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the WebhookStateStatus enum.
+func (e WebhookStateStatus) Valid() bool {
+	switch e {
+	case WebhookStateStatusDisabled:
+		return true
+	case WebhookStateStatusFailing:
+		return true
+	case WebhookStateStatusIdle:
+		return true
+	case WebhookStateStatusOff:
+		return true
+	case WebhookStateStatusOk:
 		return true
 	default:
 		return false
@@ -2513,6 +2744,60 @@ func (e ListUsagePlansParamsSort) Valid() bool {
 	case ListUsagePlansParamsSortName:
 		return true
 	case ListUsagePlansParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhooksParamsSort.
+const (
+	ListWebhooksParamsSortCreatedAt      ListWebhooksParamsSort = "created_at"
+	ListWebhooksParamsSortMinusCreatedAt ListWebhooksParamsSort = "-created_at"
+	ListWebhooksParamsSortMinusName      ListWebhooksParamsSort = "-name"
+	ListWebhooksParamsSortMinusUpdatedAt ListWebhooksParamsSort = "-updated_at"
+	ListWebhooksParamsSortName           ListWebhooksParamsSort = "name"
+	ListWebhooksParamsSortUpdatedAt      ListWebhooksParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhooksParamsSort enum.
+func (e ListWebhooksParamsSort) Valid() bool {
+	switch e {
+	case ListWebhooksParamsSortCreatedAt:
+		return true
+	case ListWebhooksParamsSortMinusCreatedAt:
+		return true
+	case ListWebhooksParamsSortMinusName:
+		return true
+	case ListWebhooksParamsSortMinusUpdatedAt:
+		return true
+	case ListWebhooksParamsSortName:
+		return true
+	case ListWebhooksParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListOperatorOrganizationsParamsState.
+const (
+	ListOperatorOrganizationsParamsStateActive     ListOperatorOrganizationsParamsState = "active"
+	ListOperatorOrganizationsParamsStateDeleted    ListOperatorOrganizationsParamsState = "deleted"
+	ListOperatorOrganizationsParamsStateSuspended  ListOperatorOrganizationsParamsState = "suspended"
+	ListOperatorOrganizationsParamsStateUnverified ListOperatorOrganizationsParamsState = "unverified"
+)
+
+// Valid indicates whether the value is a known member of the ListOperatorOrganizationsParamsState enum.
+func (e ListOperatorOrganizationsParamsState) Valid() bool {
+	switch e {
+	case ListOperatorOrganizationsParamsStateActive:
+		return true
+	case ListOperatorOrganizationsParamsStateDeleted:
+		return true
+	case ListOperatorOrganizationsParamsStateSuspended:
+		return true
+	case ListOperatorOrganizationsParamsStateUnverified:
 		return true
 	default:
 		return false
@@ -3226,6 +3511,14 @@ type CopyResult struct {
 	Version int64 `json:"version"`
 }
 
+// CreditInput defines model for CreditInput.
+type CreditInput struct {
+	Cents int64 `json:"cents"`
+
+	// Reason Why; the organization reads it in its audit
+	Reason Reason `json:"reason"`
+}
+
 // DeveloperAccount defines model for DeveloperAccount.
 type DeveloperAccount struct {
 	// Consumer The consumer that the developer is
@@ -3445,6 +3738,9 @@ type Diff struct {
 	// Effects What the changes do to what hangs on the things that they change
 	Effects *[]Effect `json:"effects,omitempty"`
 
+	// Room How many more the subscription allows of what is no part of a configuration; only in answers of `config/check` of the organization
+	Room *Room `json:"room,omitempty"`
+
 	// Version The version that it was compared with
 	Version int64 `json:"version"`
 }
@@ -3582,6 +3878,29 @@ type EmailChangeInput struct {
 type EmailInput struct {
 	// Email Example: ada@example.com
 	Email Email `json:"email"`
+}
+
+// Estimate What the current period costs so far and is likely to cost
+type Estimate struct {
+	AsOf time.Time `json:"as_of"`
+
+	// ForecastRequests At the period's end
+	ForecastRequests   int64          `json:"forecast_requests"`
+	ForecastTotalCents int64          `json:"forecast_total_cents"`
+	Lines              []EstimateLine `json:"lines"`
+	TotalCents         int64          `json:"total_cents"`
+}
+
+// EstimateLine defines model for EstimateLine.
+type EstimateLine struct {
+	BaseCents       int64  `json:"base_cents"`
+	Included        int64  `json:"included"`
+	OverageCents    int64  `json:"overage_cents"`
+	OverageRequests int64  `json:"overage_requests"`
+	Plan            string `json:"plan"`
+
+	// Requests Billed so far on this plan
+	Requests int64 `json:"requests"`
 }
 
 // ExplainInput defines model for ExplainInput.
@@ -3858,7 +4177,7 @@ type IdentityStart struct {
 
 // ImportInput defines model for ImportInput.
 type ImportInput struct {
-	// Document The text
+	// Document The text: at most 10 MiB and 300,000 values of an OpenAPI document, 1 MiB of an nginx configuration
 	Document string `json:"document"`
 
 	// Options What the text leaves open
@@ -3968,6 +4287,61 @@ type InvitationOffer struct {
 	Role         Role   `json:"role"`
 }
 
+// Invoice defines model for Invoice.
+type Invoice struct {
+	AmountDueCents  int64 `json:"amount_due_cents"`
+	AmountPaidCents int64 `json:"amount_paid_cents"`
+
+	// Attempts Tries to charge it
+	Attempts    int        `json:"attempts"`
+	CreatedAt   time.Time  `json:"created_at"`
+	Currency    string     `json:"currency"`
+	DueAt       *time.Time `json:"due_at,omitempty"`
+	FinalizedAt *time.Time `json:"finalized_at,omitempty"`
+
+	// HostedURL The provider's page of the invoice, on which it can be paid
+	HostedURL     *string        `json:"hosted_url,omitempty"`
+	ID            string         `json:"id"`
+	Lines         *[]InvoiceLine `json:"lines,omitempty"`
+	NextAttemptAt *time.Time     `json:"next_attempt_at,omitempty"`
+	Number        string         `json:"number"`
+	PaidAt        *time.Time     `json:"paid_at,omitempty"`
+	PdfURL        *string        `json:"pdf_url,omitempty"`
+	PeriodEnd     time.Time      `json:"period_end"`
+
+	// PeriodStart Of the usage that it bills
+	PeriodStart   time.Time     `json:"period_start"`
+	Status        InvoiceStatus `json:"status"`
+	SubtotalCents int64         `json:"subtotal_cents"`
+	TaxCents      int64         `json:"tax_cents"`
+	TotalCents    int64         `json:"total_cents"`
+	UpdatedAt     time.Time     `json:"updated_at"`
+}
+
+// InvoiceStatus defines model for Invoice.Status.
+type InvoiceStatus string
+
+// InvoiceLine defines model for InvoiceLine.
+type InvoiceLine struct {
+	AmountCents int64           `json:"amount_cents"`
+	Description string          `json:"description"`
+	ID          string          `json:"id"`
+	Kind        InvoiceLineKind `json:"kind"`
+	PeriodEnd   time.Time       `json:"period_end"`
+	PeriodStart time.Time       `json:"period_start"`
+	Plan        *string         `json:"plan,omitempty"`
+	Quantity    int64           `json:"quantity"`
+}
+
+// InvoiceLineKind defines model for InvoiceLine.Kind.
+type InvoiceLineKind string
+
+// InvoiceList defines model for InvoiceList.
+type InvoiceList struct {
+	Items      []Invoice `json:"items"`
+	NextCursor *string   `json:"next_cursor,omitempty"`
+}
+
 // Keepalive defines model for Keepalive.
 type Keepalive struct {
 	// IdleTimeout A duration such as `500ms`, `30s`, `1h30m`
@@ -4067,6 +4441,26 @@ type Latency struct {
 	P50 float64 `json:"p50"`
 	P95 float64 `json:"p95"`
 	P99 float64 `json:"p99"`
+}
+
+// LedgerHour defines model for LedgerHour.
+type LedgerHour struct {
+	Hash     *string   `json:"hash,omitempty"`
+	Hour     time.Time `json:"hour"`
+	Plan     string    `json:"plan"`
+	Requests int64     `json:"requests"`
+	Sealed   bool      `json:"sealed"`
+
+	// Seq Of its newest entry in the chain
+	Seq *int64 `json:"seq,omitempty"`
+}
+
+// LedgerKey defines model for LedgerKey.
+type LedgerKey struct {
+	Consumer string `json:"consumer"`
+	Gateway  string `json:"gateway"`
+	Key      string `json:"key"`
+	Requests int64  `json:"requests"`
 }
 
 // LiveReport defines model for LiveReport.
@@ -4208,11 +4602,17 @@ type Match struct {
 
 // Me defines model for Me.
 type Me struct {
+	// Operator The user may use the operator's console of this Tollgate with a second factor
+	Operator bool `json:"operator"`
+
 	// Organization Id of the organization chosen last, if the user is still in it
 	Organization  *string      `json:"organization,omitempty"`
 	Organizations []Membership `json:"organizations"`
 	Token         *Token       `json:"token,omitempty"`
 	User          User         `json:"user"`
+
+	// View What an operator's session looks at instead of the operator's own
+	View *OperatorView `json:"view,omitempty"`
 }
 
 // MePatch defines model for MePatch.
@@ -4555,6 +4955,244 @@ type OpenAPIUpload struct {
 	Document string `json:"document"`
 }
 
+// OperatorAuditEntry defines model for OperatorAuditEntry.
+type OperatorAuditEntry struct {
+	// Action Example: organization.suspend
+	Action    string                  `json:"action"`
+	CreatedAt time.Time               `json:"created_at"`
+	Detail    *map[string]interface{} `json:"detail,omitempty"`
+	ID        string                  `json:"id"`
+	Operator  struct {
+		// Client Address it came from
+		Client string `json:"client"`
+		Email  string `json:"email"`
+		ID     string `json:"id"`
+	} `json:"operator"`
+
+	// Organization Its id, where the line stands in its audit, too
+	Organization *string `json:"organization,omitempty"`
+	Reason       *string `json:"reason,omitempty"`
+	RequestID    string  `json:"request_id"`
+	Resource     struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+		Type string `json:"type"`
+	} `json:"resource"`
+}
+
+// OperatorAuditList defines model for OperatorAuditList.
+type OperatorAuditList struct {
+	Items      []OperatorAuditEntry `json:"items"`
+	NextCursor *string              `json:"next_cursor,omitempty"`
+}
+
+// OperatorEdge defines model for OperatorEdge.
+type OperatorEdge struct {
+	// BehindSince When the oldest of those was made
+	BehindSince *time.Time `json:"behind_since,omitempty"`
+	Connections int        `json:"connections"`
+
+	// CPU Processors used, mean of the last seconds; left out where it is not known
+	CPU *float32 `json:"cpu,omitempty"`
+
+	// Draining It lets its clients go
+	Draining bool   `json:"draining"`
+	ID       string `json:"id"`
+
+	// LagRevisions How many newer ones are published
+	LagRevisions int64     `json:"lag_revisions"`
+	LastSeen     time.Time `json:"last_seen"`
+
+	// MemoryBytes Resident; left out where it is not known
+	MemoryBytes  *int64 `json:"memory_bytes,omitempty"`
+	OpenRequests int64  `json:"open_requests"`
+
+	// Reachable It was heard of in the last 3 seconds
+	Reachable bool `json:"reachable"`
+	Ready     bool `json:"ready"`
+
+	// Requests Since its start
+	Requests int64 `json:"requests"`
+
+	// RequestsPerSecond Mean of the last seconds
+	RequestsPerSecond float32 `json:"requests_per_second"`
+
+	// Resting It drains because an operator asked for it
+	Resting bool `json:"resting"`
+
+	// Revision Everything up to it is in force
+	Revision  int64     `json:"revision"`
+	StartedAt time.Time `json:"started_at"`
+
+	// Version Of the program
+	Version string `json:"version"`
+}
+
+// OperatorEdgeList defines model for OperatorEdgeList.
+type OperatorEdgeList struct {
+	Items      []OperatorEdge `json:"items"`
+	NextCursor *string        `json:"next_cursor,omitempty"`
+}
+
+// OperatorGateway defines model for OperatorGateway.
+type OperatorGateway struct {
+	CreatedAt time.Time `json:"created_at"`
+	Hostname  string    `json:"hostname"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+}
+
+// OperatorNote defines model for OperatorNote.
+type OperatorNote struct {
+	// Author Address
+	Author    string    `json:"author"`
+	AuthorID  string    `json:"author_id"`
+	CreatedAt time.Time `json:"created_at"`
+	ID        string    `json:"id"`
+	Text      string    `json:"text"`
+}
+
+// OperatorNoteInput defines model for OperatorNoteInput.
+type OperatorNoteInput struct {
+	Text string `json:"text"`
+}
+
+// OperatorNoteList defines model for OperatorNoteList.
+type OperatorNoteList struct {
+	Items      []OperatorNote `json:"items"`
+	NextCursor *string        `json:"next_cursor,omitempty"`
+}
+
+// OperatorOrganization defines model for OperatorOrganization.
+type OperatorOrganization struct {
+	CreatedAt time.Time  `json:"created_at"`
+	DeletedAt *time.Time `json:"deleted_at,omitempty"`
+	Gateways  int        `json:"gateways"`
+	ID        string     `json:"id"`
+	Members   int        `json:"members"`
+	Name      string     `json:"name"`
+
+	// Owners Addresses, at most 3
+	Owners      []string  `json:"owners"`
+	PeriodEnd   time.Time `json:"period_end"`
+	PeriodStart time.Time `json:"period_start"`
+	Plan        string    `json:"plan"`
+	Suspended   bool      `json:"suspended"`
+
+	// UsedRequests Billed in the period so far
+	UsedRequests int64 `json:"used_requests"`
+	Verified     bool  `json:"verified"`
+}
+
+// OperatorOrganizationDetail defines model for OperatorOrganizationDetail.
+type OperatorOrganizationDetail struct {
+	// CreditCents Taken off the next invoices
+	CreditCents int64      `json:"credit_cents"`
+	DeletedAt   *time.Time `json:"deleted_at,omitempty"`
+
+	// Gateways At most 200
+	Gateways []OperatorGateway `json:"gateways"`
+
+	// IncludedRequests Of the plan; without it there is no limit
+	IncludedRequests *int64 `json:"included_requests,omitempty"`
+
+	// Invoices The newest, at most 5
+	Invoices []Invoice `json:"invoices"`
+
+	// Members At most 200
+	Members []Member `json:"members"`
+
+	// NextPlan From the next period on
+	NextPlan     *string      `json:"next_plan,omitempty"`
+	Organization Organization `json:"organization"`
+
+	// Payment There is a payment provider
+	Payment     bool      `json:"payment"`
+	PeriodEnd   time.Time `json:"period_end"`
+	PeriodStart time.Time `json:"period_start"`
+	PlanSince   time.Time `json:"plan_since"`
+
+	// Standing How it is served while an invoice is unpaid
+	Standing    OperatorOrganizationDetailStanding `json:"standing"`
+	Suspensions []Suspension                       `json:"suspensions"`
+
+	// UsedRequests Billed in the period so far
+	UsedRequests int64 `json:"used_requests"`
+}
+
+// OperatorOrganizationDetailStanding How it is served while an invoice is unpaid
+type OperatorOrganizationDetailStanding string
+
+// OperatorOrganizationList defines model for OperatorOrganizationList.
+type OperatorOrganizationList struct {
+	Items      []OperatorOrganization `json:"items"`
+	NextCursor *string                `json:"next_cursor,omitempty"`
+}
+
+// OperatorPlanInput defines model for OperatorPlanInput.
+type OperatorPlanInput struct {
+	Plan string `json:"plan"`
+
+	// Reason Why; the organization reads it in its audit
+	Reason Reason `json:"reason"`
+}
+
+// OperatorQueue defines model for OperatorQueue.
+type OperatorQueue struct {
+	Depth int64 `json:"depth"`
+
+	// Failed Of those, what was tried and did not come through; of a stream, what was read and is not applied
+	Failed int64 `json:"failed"`
+
+	// Name Example: outbox
+	Name string `json:"name"`
+	Note string `json:"note"`
+
+	// OldestAt Since when the oldest waits
+	OldestAt *time.Time `json:"oldest_at,omitempty"`
+}
+
+// OperatorQueueList defines model for OperatorQueueList.
+type OperatorQueueList struct {
+	Items      []OperatorQueue `json:"items"`
+	NextCursor *string         `json:"next_cursor,omitempty"`
+
+	// Unreachable What could not be asked, such as `redis`
+	Unreachable []string `json:"unreachable"`
+}
+
+// OperatorSignal defines model for OperatorSignal.
+type OperatorSignal struct {
+	Kind    OperatorSignalKind `json:"kind"`
+	Name    string             `json:"name"`
+	Numbers []struct {
+		// Name Example: requests_24h
+		Name  string `json:"name"`
+		Value int64  `json:"value"`
+	} `json:"numbers"`
+	Organization string `json:"organization"`
+	Plan         string `json:"plan"`
+	Suspended    bool   `json:"suspended"`
+}
+
+// OperatorSignalKind defines model for OperatorSignal.Kind.
+type OperatorSignalKind string
+
+// OperatorSignalList defines model for OperatorSignalList.
+type OperatorSignalList struct {
+	Items      []OperatorSignal `json:"items"`
+	NextCursor *string          `json:"next_cursor,omitempty"`
+}
+
+// OperatorView What an operator's session looks at instead of the operator's own
+type OperatorView struct {
+	EndsAt       time.Time `json:"ends_at"`
+	Name         string    `json:"name"`
+	Organization string    `json:"organization"`
+	Reason       string    `json:"reason"`
+	StartedAt    time.Time `json:"started_at"`
+}
+
 // Organization defines model for Organization.
 type Organization struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -4566,9 +5204,12 @@ type Organization struct {
 	Name      string    `json:"name"`
 
 	// Plan Name of the subscription plan
-	Plan      string    `json:"plan"`
-	Suspended bool      `json:"suspended"`
-	UpdatedAt time.Time `json:"updated_at"`
+	Plan      string `json:"plan"`
+	Suspended bool   `json:"suspended"`
+
+	// Suspensions Why, where it is suspended and one organization is asked for
+	Suspensions *[]Suspension `json:"suspensions,omitempty"`
+	UpdatedAt   time.Time     `json:"updated_at"`
 
 	// Verified An owner's address was proved; until then 100 requests a day are served
 	Verified bool `json:"verified"`
@@ -4670,6 +5311,26 @@ type PasswordResetInput struct {
 	Token    string   `json:"token"`
 }
 
+// PaymentPage defines model for PaymentPage.
+type PaymentPage struct {
+	URL string `json:"url"`
+}
+
+// PeriodUsage defines model for PeriodUsage.
+type PeriodUsage struct {
+	// HardCap The plan refuses what goes beyond the included requests
+	HardCap bool `json:"hard_cap"`
+
+	// IncludedRequests Missing where there is no limit
+	IncludedRequests *int64    `json:"included_requests,omitempty"`
+	PeriodEnd        time.Time `json:"period_end"`
+	PeriodStart      time.Time `json:"period_start"`
+	PlanTitle        string    `json:"plan_title"`
+
+	// UsedRequests What the period's live gateways were billed so far; a few seconds old
+	UsedRequests int64 `json:"used_requests"`
+}
+
 // Plan defines model for Plan.
 type Plan struct {
 	Burst       *int64 `json:"burst,omitempty"`
@@ -4703,7 +5364,15 @@ type Plan struct {
 	// PriceCents A month
 	PriceCents        int64  `json:"price_cents"`
 	RequestsPerSecond *int64 `json:"requests_per_second,omitempty"`
-	Title             string `json:"title"`
+
+	// SelfServe Owners may choose it; others are given by the operator
+	SelfServe bool   `json:"self_serve"`
+	Title     string `json:"title"`
+}
+
+// PlanChoice defines model for PlanChoice.
+type PlanChoice struct {
+	Plan PlanName `json:"plan"`
 }
 
 // PlanInput defines model for PlanInput.
@@ -4725,6 +5394,9 @@ type PlanList struct {
 	Items      []Plan  `json:"items"`
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
+
+// PlanName defines model for PlanName.
+type PlanName = string
 
 // Policies defines model for Policies.
 type Policies struct {
@@ -5069,6 +5741,55 @@ type Rate struct {
 // RatePer Default second
 type RatePer string
 
+// Reason Why; the organization reads it in its audit
+type Reason = string
+
+// ReasonInput defines model for ReasonInput.
+type ReasonInput struct {
+	// Reason Why; the organization reads it in its audit
+	Reason Reason `json:"reason"`
+}
+
+// ReconciledLine defines model for ReconciledLine.
+type ReconciledLine struct {
+	AmountCents        int64 `json:"amount_cents"`
+	BilledQuantity     int64 `json:"billed_quantity"`
+	DifferenceRequests int64 `json:"difference_requests"`
+
+	// Explanation Why they differ; empty where they don't
+	Explanation    string `json:"explanation"`
+	Included       int64  `json:"included"`
+	LedgerRequests int64  `json:"ledger_requests"`
+
+	// Line Id of the invoice's line
+	Line            *string `json:"line,omitempty"`
+	OverageRequests int64   `json:"overage_requests"`
+	Plan            string  `json:"plan"`
+}
+
+// Reconciliation defines model for Reconciliation.
+type Reconciliation struct {
+	// Chain The entries of the hours in the ledger's hash chain
+	Chain struct {
+		// First Hash of the first
+		First *string `json:"first,omitempty"`
+
+		// Intact Each entry's hash is that of its content and of the entry before
+		Intact bool    `json:"intact"`
+		Last   *string `json:"last,omitempty"`
+	} `json:"chain"`
+	Hours   []LedgerHour     `json:"hours"`
+	Invoice *Invoice         `json:"invoice,omitempty"`
+	Keys    []LedgerKey      `json:"keys"`
+	Lines   []ReconciledLine `json:"lines"`
+	Totals  struct {
+		AmountCents        int64 `json:"amount_cents"`
+		BilledRequests     int64 `json:"billed_requests"`
+		DifferenceRequests int64 `json:"difference_requests"`
+		LedgerRequests     int64 `json:"ledger_requests"`
+	} `json:"totals"`
+}
+
 // RecoveryCodes defines model for RecoveryCodes.
 type RecoveryCodes struct {
 	RecoveryCodes []string `json:"recovery_codes"`
@@ -5226,6 +5947,24 @@ type RevokeReceipt struct {
 
 // Role defines model for Role.
 type Role string
+
+// Room How many more the subscription allows of what is no part of a configuration; only in answers of `config/check` of the organization
+type Room struct {
+	// Consumers Consumers of the gateway, or active keys of the organization; missing where there is no limit
+	Consumers *RoomLeft `json:"consumers,omitempty"`
+
+	// Keys Consumers of the gateway, or active keys of the organization; missing where there is no limit
+	Keys *RoomLeft `json:"keys,omitempty"`
+
+	// Plan Name of the subscription's plan
+	Plan string `json:"plan"`
+}
+
+// RoomLeft Consumers of the gateway, or active keys of the organization; missing where there is no limit
+type RoomLeft struct {
+	Left  int `json:"left"`
+	Limit int `json:"limit"`
+}
 
 // RotateInput defines model for RotateInput.
 type RotateInput struct {
@@ -5585,16 +6324,101 @@ type StreamList struct {
 	Total *int64 `json:"total,omitempty"`
 }
 
+// StripeEvent An event as Stripe sends it
+type StripeEvent map[string]interface{}
+
 // Subscription defines model for Subscription.
 type Subscription struct {
+	// CancelAtPeriodEnd The next period begins without a paid plan
+	CancelAtPeriodEnd bool `json:"cancel_at_period_end"`
+
+	// CreditCents Taken off the next invoices
+	CreditCents int64 `json:"credit_cents"`
+
+	// Estimate What the current period costs so far and is likely to cost
+	Estimate *Estimate `json:"estimate,omitempty"`
+
+	// NextPlan The plan that the next period begins with, where it is another one
+	NextPlan *string `json:"next_plan,omitempty"`
+
+	// Payment Payment is set up on this installation
+	Payment     bool      `json:"payment"`
 	PeriodEnd   time.Time `json:"period_end"`
 	PeriodStart time.Time `json:"period_start"`
 	Plan        Plan      `json:"plan"`
-	Since       time.Time `json:"since"`
+
+	// Since Periods begin on its day of the month
+	Since time.Time `json:"since"`
+
+	// SpendingCapCents The most that requests beyond the included ones may cost in a period; null: no cap
+	SpendingCapCents *int64 `json:"spending_cap_cents"`
+
+	// Standing How the organization is served while an invoice is unpaid: fully (`grace`), the included requests only (`capped`), not at all
+	Standing SubscriptionStanding `json:"standing"`
+
+	// StandingUntil When it becomes the next worse, unless it is paid
+	StandingUntil *time.Time `json:"standing_until,omitempty"`
+
+	// Status Of the subscription at the payment provider
+	Status     SubscriptionStatus `json:"status"`
+	Suspension *Suspension        `json:"suspension,omitempty"`
 
 	// UsedRequests What the period's live gateways were billed so far; a few seconds old
 	UsedRequests int64 `json:"used_requests"`
 }
+
+// SubscriptionStanding How the organization is served while an invoice is unpaid: fully (`grace`), the included requests only (`capped`), not at all
+type SubscriptionStanding string
+
+// SubscriptionStatus Of the subscription at the payment provider
+type SubscriptionStatus string
+
+// SubscriptionPatch defines model for SubscriptionPatch.
+type SubscriptionPatch struct {
+	CancelAtPeriodEnd *bool     `json:"cancel_at_period_end,omitempty"`
+	Plan              *PlanName `json:"plan,omitempty"`
+
+	// SpendingCapCents 0: only included requests; null: no cap
+	SpendingCapCents *int64 `json:"spending_cap_cents,omitempty"`
+}
+
+// SubscriptionPreview defines model for SubscriptionPreview.
+type SubscriptionPreview struct {
+	Currency    string `json:"currency"`
+	DueNowCents int64  `json:"due_now_cents"`
+
+	// EffectiveAt When the plan would hold
+	EffectiveAt time.Time     `json:"effective_at"`
+	Lines       []InvoiceLine `json:"lines"`
+
+	// NextCents What the next regular invoice would charge, as things are now
+	NextCents int64  `json:"next_cents"`
+	Plan      string `json:"plan"`
+}
+
+// SuspendInput defines model for SuspendInput.
+type SuspendInput struct {
+	// Message To the owners, in the mail and in the portal: what they can do
+	Message *string `json:"message,omitempty"`
+
+	// Reason Why; the organization reads it in its audit
+	Reason Reason `json:"reason"`
+}
+
+// Suspension defines model for Suspension.
+type Suspension struct {
+	At time.Time `json:"at"`
+
+	// By Who lifts it
+	By SuspensionBy `json:"by"`
+
+	// Message Of the operator to the owners
+	Message *string `json:"message,omitempty"`
+	Reason  string  `json:"reason"`
+}
+
+// SuspensionBy Who lifts it
+type SuspensionBy string
 
 // TOTP defines model for TOTP.
 type TOTP struct {
@@ -6330,6 +7154,190 @@ type WebSocket struct {
 	Origins *[]string `json:"origins,omitempty"`
 }
 
+// Webhook defines model for Webhook.
+type Webhook struct {
+	CreatedAt   time.Time `json:"created_at"`
+	Description *string   `json:"description,omitempty"`
+
+	// Enabled Whether anything is sent
+	Enabled bool `json:"enabled"`
+
+	// Events Types of events that it is told, or `*` alone for all, which is the default. `GET /v1/webhook-events` lists them
+	//
+	// Example: ["key.created","key.revoked"]
+	Events []string `json:"events"`
+	ID     string   `json:"id"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name Name `json:"name"`
+
+	// SigningSecret Signs messages; only in the answer that made it, and not where you gave one of your own
+	SigningSecret *string      `json:"signing_secret,omitempty"`
+	State         WebhookState `json:"state"`
+	UpdatedAt     time.Time    `json:"updated_at"`
+
+	// URL Where messages are sent by POST. Must be https and public
+	//
+	// Example: https://hooks.example.com/tollgate
+	URL string `json:"url"`
+}
+
+// WebhookDelivery defines model for WebhookDelivery.
+type WebhookDelivery struct {
+	// Answer The beginning of the receiver's last answer, at most 1 KiB
+	Answer   *string `json:"answer,omitempty"`
+	Attempts int     `json:"attempts"`
+
+	// CreatedAt When it happened
+	CreatedAt time.Time `json:"created_at"`
+
+	// Error Why the last try failed
+	Error *string `json:"error,omitempty"`
+
+	// ID The event's, which is the message's `webhook-id`
+	ID string `json:"id"`
+
+	// LastAt Of the last try
+	LastAt *time.Time `json:"last_at,omitempty"`
+
+	// NextAt Of the next try
+	NextAt *time.Time `json:"next_at,omitempty"`
+
+	// Payload The message's body
+	Payload map[string]interface{} `json:"payload"`
+
+	// State `failed`: tried 10 times; `canceled`: the webhook was switched off meanwhile
+	State WebhookDeliveryState `json:"state"`
+
+	// StatusCode What the receiver answered last; none: there was no answer
+	StatusCode *int `json:"status_code,omitempty"`
+
+	// TookMs How long the last try took
+	TookMs *float64 `json:"took_ms,omitempty"`
+	Type   string   `json:"type"`
+}
+
+// WebhookDeliveryState `failed`: tried 10 times; `canceled`: the webhook was switched off meanwhile
+type WebhookDeliveryState string
+
+// WebhookDeliveryList defines model for WebhookDeliveryList.
+type WebhookDeliveryList struct {
+	Items      []WebhookDelivery `json:"items"`
+	NextCursor *string           `json:"next_cursor,omitempty"`
+}
+
+// WebhookEventType defines model for WebhookEventType.
+type WebhookEventType struct {
+	Description string `json:"description"`
+
+	// Example A message
+	Example map[string]interface{} `json:"example"`
+	Type    string                 `json:"type"`
+}
+
+// WebhookEventTypeList defines model for WebhookEventTypeList.
+type WebhookEventTypeList struct {
+	Items []WebhookEventType `json:"items"`
+}
+
+// WebhookInput defines model for WebhookInput.
+type WebhookInput struct {
+	Description *string `json:"description,omitempty"`
+
+	// Enabled Whether anything is sent
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Events Types of events that it is told, or `*` alone for all, which is the default. `GET /v1/webhook-events` lists them
+	//
+	// Example: ["key.created","key.revoked"]
+	Events *[]string `json:"events,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name *Name `json:"name,omitempty"`
+
+	// SigningSecret A secret of your own to sign messages with: `whsec_` and the base64 of 24 to 64 bytes. Left out, one is made with the webhook, and stays when the webhook is replaced. Another one replaces it as a rotation does
+	SigningSecret *string `json:"signing_secret,omitempty"`
+
+	// URL Where messages are sent by POST. Must be https and public
+	//
+	// Example: https://hooks.example.com/tollgate
+	URL string `json:"url"`
+}
+
+// WebhookList defines model for WebhookList.
+type WebhookList struct {
+	Items      []Webhook `json:"items"`
+	NextCursor *string   `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
+}
+
+// WebhookSecret defines model for WebhookSecret.
+type WebhookSecret struct {
+	// OldSecretUntil Until when the former secret signs as well
+	OldSecretUntil time.Time `json:"old_secret_until"`
+	SigningSecret  string    `json:"signing_secret"`
+}
+
+// WebhookState defines model for WebhookState.
+type WebhookState struct {
+	// Delivered Messages that were taken
+	Delivered  int64      `json:"delivered"`
+	DisabledAt *time.Time `json:"disabled_at,omitempty"`
+
+	// DisabledReason Why it was switched off by itself
+	DisabledReason *string `json:"disabled_reason,omitempty"`
+
+	// Dropped Events that were not sent, since 10,000 messages waited already
+	Dropped int64 `json:"dropped"`
+
+	// Error Of the last failure
+	Error *string `json:"error,omitempty"`
+
+	// FailingSince It is switched off when nothing was taken for 5 days
+	FailingSince *time.Time `json:"failing_since,omitempty"`
+
+	// Failures Since the last success
+	Failures    int        `json:"failures"`
+	LastFailure *time.Time `json:"last_failure,omitempty"`
+	LastSuccess *time.Time `json:"last_success,omitempty"`
+
+	// OldSecretUntil Until when the former secret signs as well
+	OldSecretUntil *time.Time `json:"old_secret_until,omitempty"`
+
+	// Status `disabled`: it was switched off by itself; `off`: somebody did
+	Status WebhookStateStatus `json:"status"`
+
+	// StatusCode What was answered then; none: there was no answer
+	StatusCode *int `json:"status_code,omitempty"`
+
+	// Waiting Messages that are still to be sent
+	Waiting int64 `json:"waiting"`
+}
+
+// WebhookStateStatus `disabled`: it was switched off by itself; `off`: somebody did
+type WebhookStateStatus string
+
+// WebhookTest defines model for WebhookTest.
+type WebhookTest struct {
+	// Answer The beginning of the answer, at most 1 KiB
+	Answer *string `json:"answer,omitempty"`
+	Error  *string `json:"error,omitempty"`
+
+	// ID Of the message
+	ID string `json:"id"`
+	Ok bool   `json:"ok"`
+
+	// StatusCode What was answered; none: there was no answer
+	StatusCode *int    `json:"status_code,omitempty"`
+	TookMs     float64 `json:"took_ms"`
+}
+
 // ApplicationParam defines model for ApplicationParam.
 type ApplicationParam = string
 
@@ -6351,6 +7359,12 @@ type CursorParam = string
 // DeveloperParam defines model for DeveloperParam.
 type DeveloperParam = string
 
+// EdgeParam defines model for EdgeParam.
+type EdgeParam = string
+
+// EventParam defines model for EventParam.
+type EventParam = string
+
 // GatewayParam defines model for GatewayParam.
 type GatewayParam = string
 
@@ -6366,6 +7380,9 @@ type IfMatchParam = string
 // InvitationParam defines model for InvitationParam.
 type InvitationParam = string
 
+// InvoiceParam defines model for InvoiceParam.
+type InvoiceParam = string
+
 // KeyParam defines model for KeyParam.
 type KeyParam = string
 
@@ -6380,6 +7397,12 @@ type MemberParam = string
 
 // NameParam defines model for NameParam.
 type NameParam = string
+
+// NoteParam defines model for NoteParam.
+type NoteParam = string
+
+// OrganizationParam defines model for OrganizationParam.
+type OrganizationParam = string
 
 // ProviderParam defines model for ProviderParam.
 type ProviderParam = string
@@ -6459,6 +7482,9 @@ type OpenAPIAnswer = GatewayOpenAPI
 // OrganizationAnswer defines model for OrganizationAnswer.
 type OrganizationAnswer = Organization
 
+// PaymentPageAnswer defines model for PaymentPageAnswer.
+type PaymentPageAnswer = PaymentPage
+
 // PoliciesAnswer defines model for PoliciesAnswer.
 type PoliciesAnswer = Policies
 
@@ -6477,6 +7503,9 @@ type SecretAnswer = Secret
 // StreamAnswer defines model for StreamAnswer.
 type StreamAnswer = Stream
 
+// SubscriptionAnswer defines model for SubscriptionAnswer.
+type SubscriptionAnswer = Subscription
+
 // TelemetryDestinationAnswer defines model for TelemetryDestinationAnswer.
 type TelemetryDestinationAnswer = TelemetryDestination
 
@@ -6488,6 +7517,9 @@ type UpstreamAnswer = Upstream
 
 // UsagePlanAnswer defines model for UsagePlanAnswer.
 type UsagePlanAnswer = UsagePlan
+
+// WebhookAnswer defines model for WebhookAnswer.
+type WebhookAnswer = Webhook
 
 // ListAuditParams defines parameters for ListAudit.
 type ListAuditParams struct {
@@ -7260,6 +8292,60 @@ type RestoreVersionParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// ListWebhooksParams defines parameters for ListWebhooks.
+type ListWebhooksParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListWebhooksParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+}
+
+// ListWebhooksParamsSort defines parameters for ListWebhooks.
+type ListWebhooksParamsSort string
+
+// CreateWebhookParams defines parameters for CreateWebhook.
+type CreateWebhookParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteWebhookParams defines parameters for DeleteWebhook.
+type DeleteWebhookParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutWebhookParams defines parameters for PutWebhook.
+type PutWebhookParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// TestWebhookParams defines parameters for TestWebhook.
+type TestWebhookParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // ListInvitationsParams defines parameters for ListInvitations.
 type ListInvitationsParams struct {
 	// Limit Items of a page
@@ -7279,6 +8365,15 @@ type CreateInvitationParams struct {
 type ResendInvitationParams struct {
 	// IdempotencyKey Makes the request safe to repeat for 24 hours
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListInvoicesParams defines parameters for ListInvoices.
+type ListInvoicesParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // StartLoginParams defines parameters for StartLogin.
@@ -7324,6 +8419,94 @@ type UpdateMemberParams struct {
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
+// ListOperatorAuditParams defines parameters for ListOperatorAudit.
+type ListOperatorAuditParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Organization Only what concerns this organization's id
+	Organization *string `form:"organization,omitempty" json:"organization,omitempty"`
+
+	// Operator Only of this operator's user id or address
+	Operator *string `form:"operator,omitempty" json:"operator,omitempty"`
+
+	// Action Only this action, such as `organization.suspend`
+	Action *string `form:"action,omitempty" json:"action,omitempty"`
+}
+
+// DrainEdgeParams defines parameters for DrainEdge.
+type DrainEdgeParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// UndrainEdgeParams defines parameters for UndrainEdge.
+type UndrainEdgeParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListOperatorOrganizationsParams defines parameters for ListOperatorOrganizations.
+type ListOperatorOrganizationsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Text in the name, an owner's address, a gateway's label or host or a custom domain, or an id
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Plan Only on this plan
+	Plan  *string                               `form:"plan,omitempty" json:"plan,omitempty"`
+	State *ListOperatorOrganizationsParamsState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// ListOperatorOrganizationsParamsState defines parameters for ListOperatorOrganizations.
+type ListOperatorOrganizationsParamsState string
+
+// GiveCreditParams defines parameters for GiveCredit.
+type GiveCreditParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// StartViewParams defines parameters for StartView.
+type StartViewParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListOperatorNotesParams defines parameters for ListOperatorNotes.
+type ListOperatorNotesParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateOperatorNoteParams defines parameters for CreateOperatorNote.
+type CreateOperatorNoteParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ResumeOrganizationParams defines parameters for ResumeOrganization.
+type ResumeOrganizationParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// SuspendOrganizationParams defines parameters for SuspendOrganization.
+type SuspendOrganizationParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // UpdateOrganizationParams defines parameters for UpdateOrganization.
 type UpdateOrganizationParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
@@ -7358,6 +8541,17 @@ type ListSessionsParams struct {
 type SignupParams struct {
 	// IdempotencyKey Makes the request safe to repeat for 24 hours
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// StripeWebhookParams defines parameters for StripeWebhook.
+type StripeWebhookParams struct {
+	StripeSignature *string `json:"Stripe-Signature,omitempty"`
+}
+
+// UpdateSubscriptionParams defines parameters for UpdateSubscription.
+type UpdateSubscriptionParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
 // ListTelemetryDestinationsParams defines parameters for ListTelemetryDestinations.
@@ -7422,6 +8616,9 @@ type CreateTokenParams struct {
 
 // DeleteAccountJSONRequestBody defines body for DeleteAccount for application/json ContentType.
 type DeleteAccountJSONRequestBody = Proof
+
+// CreateCheckoutJSONRequestBody defines body for CreateCheckout for application/json ContentType.
+type CreateCheckoutJSONRequestBody = PlanChoice
 
 // CheckPlanJSONRequestBody defines body for CheckPlan for application/json ContentType.
 type CheckPlanJSONRequestBody = PlanInput
@@ -7588,6 +8785,12 @@ type CreateUsagePlanJSONRequestBody = UsagePlanInput
 // PutUsagePlanJSONRequestBody defines body for PutUsagePlan for application/json ContentType.
 type PutUsagePlanJSONRequestBody = UsagePlanInput
 
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody = WebhookInput
+
+// PutWebhookJSONRequestBody defines body for PutWebhook for application/json ContentType.
+type PutWebhookJSONRequestBody = WebhookInput
+
 // LinkIdentityJSONRequestBody defines body for LinkIdentity for application/json ContentType.
 type LinkIdentityJSONRequestBody = IdentityInput
 
@@ -7621,6 +8824,30 @@ type AcceptInvitationJSONRequestBody = AcceptInvitationInput
 // UpdateMemberJSONRequestBody defines body for UpdateMember for application/json ContentType.
 type UpdateMemberJSONRequestBody = MemberInput
 
+// DrainEdgeJSONRequestBody defines body for DrainEdge for application/json ContentType.
+type DrainEdgeJSONRequestBody = ReasonInput
+
+// UndrainEdgeJSONRequestBody defines body for UndrainEdge for application/json ContentType.
+type UndrainEdgeJSONRequestBody = ReasonInput
+
+// UpdateOperatorOrganizationJSONRequestBody defines body for UpdateOperatorOrganization for application/json ContentType.
+type UpdateOperatorOrganizationJSONRequestBody = OperatorPlanInput
+
+// GiveCreditJSONRequestBody defines body for GiveCredit for application/json ContentType.
+type GiveCreditJSONRequestBody = CreditInput
+
+// StartViewJSONRequestBody defines body for StartView for application/json ContentType.
+type StartViewJSONRequestBody = ReasonInput
+
+// CreateOperatorNoteJSONRequestBody defines body for CreateOperatorNote for application/json ContentType.
+type CreateOperatorNoteJSONRequestBody = OperatorNoteInput
+
+// ResumeOrganizationJSONRequestBody defines body for ResumeOrganization for application/json ContentType.
+type ResumeOrganizationJSONRequestBody = ReasonInput
+
+// SuspendOrganizationJSONRequestBody defines body for SuspendOrganization for application/json ContentType.
+type SuspendOrganizationJSONRequestBody = SuspendInput
+
 // UpdateOrganizationJSONRequestBody defines body for UpdateOrganization for application/json ContentType.
 type UpdateOrganizationJSONRequestBody = OrganizationPatch
 
@@ -7641,6 +8868,15 @@ type ResetPasswordJSONRequestBody = PasswordResetInput
 
 // SignupJSONRequestBody defines body for Signup for application/json ContentType.
 type SignupJSONRequestBody = SignupInput
+
+// StripeWebhookJSONRequestBody defines body for StripeWebhook for application/json ContentType.
+type StripeWebhookJSONRequestBody = StripeEvent
+
+// UpdateSubscriptionJSONRequestBody defines body for UpdateSubscription for application/json ContentType.
+type UpdateSubscriptionJSONRequestBody = SubscriptionPatch
+
+// PreviewSubscriptionJSONRequestBody defines body for PreviewSubscription for application/json ContentType.
+type PreviewSubscriptionJSONRequestBody = PlanChoice
 
 // CreateTelemetryDestinationJSONRequestBody defines body for CreateTelemetryDestination for application/json ContentType.
 type CreateTelemetryDestinationJSONRequestBody = TelemetryDestinationInput
@@ -7845,6 +9081,38 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
 	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateCheckoutWithBody A page of the payment provider on which the organization subscribes to a plan
+	//
+	// Send the browser there. It comes back to the portal, which claims nothing: the plan holds once the
+	// provider has told that it is paid.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/billing/checkout (the `CreateCheckout` operationId).
+	CreateCheckoutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateCheckout A page of the payment provider on which the organization subscribes to a plan
+	//
+	// Send the browser there. It comes back to the portal, which claims nothing: the plan holds once the
+	// provider has told that it is paid.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/billing/checkout (the `CreateCheckout` operationId).
+	CreateCheckout(ctx context.Context, body CreateCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateBillingPortal A page of the payment provider for cards, addresses and tax numbers
+	//
+	// Corresponds with POST /v1/billing/portal (the `CreateBillingPortal` operationId).
+	CreateBillingPortal(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefreshSubscription Ask the payment provider how things stand; answers within 3 seconds
+	//
+	// For who comes back from one of the provider's pages. The answer may still show the state before.
+	//
+	// Corresponds with POST /v1/billing/refresh (the `RefreshSubscription` operationId).
+	RefreshSubscription(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CheckPlanWithBody What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
 	//
@@ -9199,6 +10467,83 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/gateways/{gateway}/versions/{version}/restore (the `RestoreVersion` operationId).
 	RestoreVersion(ctx context.Context, gateway GatewayParam, version VersionNumberParam, params *RestoreVersionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListWebhooks Webhooks with how they do
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/webhooks (the `ListWebhooks` operationId).
+	ListWebhooks(ctx context.Context, gateway GatewayParam, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhookWithBody Make a webhook
+	//
+	// The answer holds the secret that signs its messages (`whsec_…`), once. Messages follow Standard Webhooks:
+	// `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1,` and the base64 of HMAC-SHA-256 over
+	// `<id>.<timestamp>.<body>`). A message is sent at least once; one that is sent again has the same id.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithBody(ctx context.Context, gateway GatewayParam, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhook Make a webhook
+	//
+	// The answer holds the secret that signs its messages (`whsec_…`), once. Messages follow Standard Webhooks:
+	// `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1,` and the base64 of HMAC-SHA-256 over
+	// `<id>.<timestamp>.<body>`). A message is sent at least once; one that is sent again has the same id.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/webhooks (the `CreateWebhook` operationId).
+	CreateWebhook(ctx context.Context, gateway GatewayParam, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteWebhook Delete a webhook with its deliveries
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/webhooks/{name} (the `DeleteWebhook` operationId).
+	DeleteWebhook(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWebhook One webhook
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/webhooks/{name} (the `GetWebhook` operationId).
+	GetWebhook(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutWebhookWithBody Make or replace a webhook
+	//
+	// The signing secret stays; a webhook that is switched off gets nothing of what happens meanwhile, and what waits for it is not sent.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/webhooks/{name} (the `PutWebhook` operationId).
+	PutWebhookWithBody(ctx context.Context, gateway GatewayParam, name NameParam, params *PutWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutWebhook Make or replace a webhook
+	//
+	// The signing secret stays; a webhook that is switched off gets nothing of what happens meanwhile, and what waits for it is not sent.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/webhooks/{name} (the `PutWebhook` operationId).
+	PutWebhook(ctx context.Context, gateway GatewayParam, name NameParam, params *PutWebhookParams, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWebhookDeliveries The webhook's messages of the last 30 days and what became of them, newest first
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/webhooks/{name}/deliveries (the `ListWebhookDeliveries` operationId).
+	ListWebhookDeliveries(ctx context.Context, gateway GatewayParam, name NameParam, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryWebhookDelivery Send a message again now, under the same id
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/deliveries/{event}/retry (the `RetryWebhookDelivery` operationId).
+	RetryWebhookDelivery(ctx context.Context, gateway GatewayParam, name NameParam, event EventParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateWebhookSecret Replace the secret that signs the webhook's messages; shown once
+	//
+	// The former secret signs as well for 24 hours, in a second signature after a space.
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/rotate (the `RotateWebhookSecret` operationId).
+	RotateWebhookSecret(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestWebhook Send `webhook.test` now, once, and say what came back
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/test (the `TestWebhook` operationId).
+	TestWebhook(ctx context.Context, gateway GatewayParam, name NameParam, params *TestWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListIdentities Accounts of sign-in providers that are linked to the user
 	//
 	// Corresponds with GET /v1/identities (the `ListIdentities` operationId).
@@ -9276,6 +10621,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/invitations/{invitation}/resend (the `ResendInvitation` operationId).
 	ResendInvitation(ctx context.Context, invitation InvitationParam, params *ResendInvitationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListInvoices Invoices, newest first, without their lines
+	//
+	// Corresponds with GET /v1/invoices (the `ListInvoices` operationId).
+	ListInvoices(ctx context.Context, params *ListInvoicesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetInvoice One invoice with its lines
+	//
+	// Corresponds with GET /v1/invoices/{invoice} (the `GetInvoice` operationId).
+	GetInvoice(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetReconciliation An invoice held against the ledger of usage, line by line
+	//
+	// `current` in place of an invoice's id is the period that is still open.
+	//
+	// Corresponds with GET /v1/invoices/{invoice}/reconciliation (the `GetReconciliation` operationId).
+	GetReconciliation(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetReconciliationCSV The ledger behind an invoice as a table: hour, plan, gateway, route, consumer, key, requests
+	//
+	// The last row is the total.
+	//
+	// Corresponds with GET /v1/invoices/{invoice}/reconciliation.csv (the `GetReconciliationCSV` operationId).
+	GetReconciliationCSV(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LoginWithBody Sign in with a password; sets the session cookie
 	//
@@ -9486,6 +10855,206 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/members/{member} (the `UpdateMember` operationId).
 	UpdateMember(ctx context.Context, member MemberParam, params *UpdateMemberParams, body UpdateMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListOperatorSignals Organizations that stand out, with the numbers that made them so
+	//
+	// `unverified_traffic`: requests of an organization whose owner never proved an address. `refused_flood`:
+	// 60 answers 401, 404 and 429 a minute over the last 10 minutes. `unusual_spend`: 5 times the median of
+	// the organization's own last 7 days, and 10,000 requests or more. `many_keys`: 1,000 API keys in 24
+	// hours. `new_heavy`: 50,000 requests in 24 hours of an organization younger than 7 days.
+	//
+	// Corresponds with GET /v1/operator/abuse (the `ListOperatorSignals` operationId).
+	ListOperatorSignals(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOperatorAudit What operators did, newest first
+	//
+	// Corresponds with GET /v1/operator/audit (the `ListOperatorAudit` operationId).
+	ListOperatorAudit(ctx context.Context, params *ListOperatorAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOperatorEdges Every edge that was heard of in the last day
+	//
+	// Corresponds with GET /v1/operator/edges (the `ListOperatorEdges` operationId).
+	ListOperatorEdges(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DrainEdgeWithBody Let an edge's clients go, while it lives on
+	//
+	// The edge's `/readyz` answers 503, every answer is the last of its connection, idle connections are
+	// closed and WebSockets are told to go elsewhere. What a balancer still sends is served. It lasts until
+	// `undrain` or until the edge is restarted. The order is signed for the edge's present process and works
+	// once.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/operator/edges/{edge}/drain (the `DrainEdge` operationId).
+	DrainEdgeWithBody(ctx context.Context, edge EdgeParam, params *DrainEdgeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DrainEdge Let an edge's clients go, while it lives on
+	//
+	// The edge's `/readyz` answers 503, every answer is the last of its connection, idle connections are
+	// closed and WebSockets are told to go elsewhere. What a balancer still sends is served. It lasts until
+	// `undrain` or until the edge is restarted. The order is signed for the edge's present process and works
+	// once.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/operator/edges/{edge}/drain (the `DrainEdge` operationId).
+	DrainEdge(ctx context.Context, edge EdgeParam, params *DrainEdgeParams, body DrainEdgeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UndrainEdgeWithBody Let a drained edge serve as before
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/operator/edges/{edge}/undrain (the `UndrainEdge` operationId).
+	UndrainEdgeWithBody(ctx context.Context, edge EdgeParam, params *UndrainEdgeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UndrainEdge Let a drained edge serve as before
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/operator/edges/{edge}/undrain (the `UndrainEdge` operationId).
+	UndrainEdge(ctx context.Context, edge EdgeParam, params *UndrainEdgeParams, body UndrainEdgeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOperatorOrganizations Search all organizations, newest first
+	//
+	// Corresponds with GET /v1/operator/organizations (the `ListOperatorOrganizations` operationId).
+	ListOperatorOrganizations(ctx context.Context, params *ListOperatorOrganizationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOperatorOrganization One organization with its members, gateways and usage
+	//
+	// Corresponds with GET /v1/operator/organizations/{organization} (the `GetOperatorOrganization` operationId).
+	GetOperatorOrganization(ctx context.Context, organization OrganizationParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateOperatorOrganizationWithBody Put an organization on another plan
+	//
+	// What the period has used already counts on the new plan as well.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/operator/organizations/{organization} (the `UpdateOperatorOrganization` operationId).
+	UpdateOperatorOrganizationWithBody(ctx context.Context, organization OrganizationParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateOperatorOrganization Put an organization on another plan
+	//
+	// What the period has used already counts on the new plan as well.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/operator/organizations/{organization} (the `UpdateOperatorOrganization` operationId).
+	UpdateOperatorOrganization(ctx context.Context, organization OrganizationParam, body UpdateOperatorOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GiveCreditWithBody Lower an organization's next invoices by an amount
+	//
+	// A negative amount takes a credit back. It waits until the organization is a customer of the payment provider.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/credits (the `GiveCredit` operationId).
+	GiveCreditWithBody(ctx context.Context, organization OrganizationParam, params *GiveCreditParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GiveCredit Lower an organization's next invoices by an amount
+	//
+	// A negative amount takes a credit back. It waits until the organization is a customer of the payment provider.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/credits (the `GiveCredit` operationId).
+	GiveCredit(ctx context.Context, organization OrganizationParam, params *GiveCreditParams, body GiveCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartViewWithBody Look at an organization as a viewer of it, for 30 minutes
+	//
+	// From now on this session can read that organization with the role viewer, and can do nothing else,
+	// until it ends the view or the time is over. Each of its requests stands in the organization's audit
+	// with the operator and the reason.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/impersonate (the `StartView` operationId).
+	StartViewWithBody(ctx context.Context, organization OrganizationParam, params *StartViewParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartView Look at an organization as a viewer of it, for 30 minutes
+	//
+	// From now on this session can read that organization with the role viewer, and can do nothing else,
+	// until it ends the view or the time is over. Each of its requests stands in the organization's audit
+	// with the operator and the reason.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/impersonate (the `StartView` operationId).
+	StartView(ctx context.Context, organization OrganizationParam, params *StartViewParams, body StartViewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOperatorNotes What operators wrote down on an organization, newest first; only operators read it
+	//
+	// Corresponds with GET /v1/operator/organizations/{organization}/notes (the `ListOperatorNotes` operationId).
+	ListOperatorNotes(ctx context.Context, organization OrganizationParam, params *ListOperatorNotesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateOperatorNoteWithBody Write a note on an organization
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/notes (the `CreateOperatorNote` operationId).
+	CreateOperatorNoteWithBody(ctx context.Context, organization OrganizationParam, params *CreateOperatorNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateOperatorNote Write a note on an organization
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/notes (the `CreateOperatorNote` operationId).
+	CreateOperatorNote(ctx context.Context, organization OrganizationParam, params *CreateOperatorNoteParams, body CreateOperatorNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteOperatorNote Delete a note
+	//
+	// Corresponds with DELETE /v1/operator/organizations/{organization}/notes/{note} (the `DeleteOperatorNote` operationId).
+	DeleteOperatorNote(ctx context.Context, organization OrganizationParam, note NoteParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResumeOrganizationWithBody End an operator's suspension
+	//
+	// One by billing stays until its invoices are paid.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/resume (the `ResumeOrganization` operationId).
+	ResumeOrganizationWithBody(ctx context.Context, organization OrganizationParam, params *ResumeOrganizationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResumeOrganization End an operator's suspension
+	//
+	// One by billing stays until its invoices are paid.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/resume (the `ResumeOrganization` operationId).
+	ResumeOrganization(ctx context.Context, organization OrganizationParam, params *ResumeOrganizationParams, body ResumeOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuspendOrganizationWithBody Suspend an organization
+	//
+	// Edges answer its callers with 403 `organization_suspended`, within 2 seconds; the management API refuses
+	// its changes. Owners and billing members get a mail; every member reads reason and message in the
+	// portal. On one that is suspended it changes reason and message.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/suspend (the `SuspendOrganization` operationId).
+	SuspendOrganizationWithBody(ctx context.Context, organization OrganizationParam, params *SuspendOrganizationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuspendOrganization Suspend an organization
+	//
+	// Edges answer its callers with 403 `organization_suspended`, within 2 seconds; the management API refuses
+	// its changes. Owners and billing members get a mail; every member reads reason and message in the
+	// portal. On one that is suspended it changes reason and message.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/suspend (the `SuspendOrganization` operationId).
+	SuspendOrganization(ctx context.Context, organization OrganizationParam, params *SuspendOrganizationParams, body SuspendOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOperatorQueues What waits, how much of it and since when
+	//
+	// Corresponds with GET /v1/operator/queues (the `ListOperatorQueues` operationId).
+	ListOperatorQueues(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndView End what this session looks at
+	//
+	// Corresponds with DELETE /v1/operator/view (the `EndView` operationId).
+	EndView(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetOrganization The organization that the token or the header names
 	//
 	// Corresponds with GET /v1/organization (the `GetOrganization` operationId).
@@ -9649,10 +11218,77 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/signup (the `Signup` operationId).
 	Signup(ctx context.Context, params *SignupParams, body SignupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetSubscription The organization's plan and its current period
+	// StripeWebhookWithBody For Stripe only, by a signature over the raw body
+	//
+	// An event is a hint: what it is about is fetched from Stripe. Known events, and those of another mode or
+	// account, are answered with 204 and do nothing.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/stripe/webhook (the `StripeWebhook` operationId).
+	StripeWebhookWithBody(ctx context.Context, params *StripeWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StripeWebhook For Stripe only, by a signature over the raw body
+	//
+	// An event is a hint: what it is about is fetched from Stripe. Known events, and those of another mode or
+	// account, are answered with 204 and do nothing.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/stripe/webhook (the `StripeWebhook` operationId).
+	StripeWebhook(ctx context.Context, params *StripeWebhookParams, body StripeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSubscription The organization's plan, its current period and how it stands with its payments
 	//
 	// Corresponds with GET /v1/subscription (the `GetSubscription` operationId).
 	GetSubscription(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSubscriptionWithBody Change the plan, cancel it or set a spending cap
+	//
+	// A plan that is not cheaper holds at once, on every edge within seconds; where payment is set up, the
+	// difference for the time left is charged. A cheaper one holds from the next period on, as a cancellation
+	// does; both can be taken back until then, by choosing the present plan. What was used of the period
+	// carries over. Without a subscription, a plan with a price is `checkout_required`:
+	// `POST /v1/billing/checkout`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/subscription (the `UpdateSubscription` operationId).
+	UpdateSubscriptionWithBody(ctx context.Context, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSubscription Change the plan, cancel it or set a spending cap
+	//
+	// A plan that is not cheaper holds at once, on every edge within seconds; where payment is set up, the
+	// difference for the time left is charged. A cheaper one holds from the next period on, as a cancellation
+	// does; both can be taken back until then, by choosing the present plan. What was used of the period
+	// carries over. Without a subscription, a plan with a price is `checkout_required`:
+	// `POST /v1/billing/checkout`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/subscription (the `UpdateSubscription` operationId).
+	UpdateSubscription(ctx context.Context, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewSubscriptionWithBody What the choice of a plan would cost and when it would hold
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/subscription/preview (the `PreviewSubscription` operationId).
+	PreviewSubscriptionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewSubscription What the choice of a plan would cost and when it would hold
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/subscription/preview (the `PreviewSubscription` operationId).
+	PreviewSubscription(ctx context.Context, body PreviewSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPeriodUsage How much of the current period's requests is used
+	//
+	// What `GET /v1/subscription` says of it, without prices, for members who don't see the billing.
+	//
+	// Corresponds with GET /v1/subscription/usage (the `GetPeriodUsage` operationId).
+	GetPeriodUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTelemetryDestinations Where the organization has its telemetry sent, and how that goes
 	//
@@ -9817,6 +11453,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/totp/recovery-codes (the `RenewRecoveryCodes` operationId).
 	RenewRecoveryCodes(ctx context.Context, body RenewRecoveryCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWebhookEvents Every type of events that webhooks can be told, with an example
+	//
+	// Corresponds with GET /v1/webhook-events (the `ListWebhookEvents` operationId).
+	ListWebhookEvents(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // DeleteAccountWithBody Delete the user for good
@@ -9879,6 +11520,78 @@ func (c *Client) ExportAccount(ctx context.Context, reqEditors ...RequestEditorF
 // Corresponds with GET /v1/audit (the `ListAudit` operationId).
 func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListAuditRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateCheckoutWithBody A page of the payment provider on which the organization subscribes to a plan
+//
+// Send the browser there. It comes back to the portal, which claims nothing: the plan holds once the
+// provider has told that it is paid.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/billing/checkout (the `CreateCheckout` operationId).
+func (c *Client) CreateCheckoutWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCheckoutRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateCheckout A page of the payment provider on which the organization subscribes to a plan
+//
+// Send the browser there. It comes back to the portal, which claims nothing: the plan holds once the
+// provider has told that it is paid.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/billing/checkout (the `CreateCheckout` operationId).
+func (c *Client) CreateCheckout(ctx context.Context, body CreateCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCheckoutRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateBillingPortal A page of the payment provider for cards, addresses and tax numbers
+//
+// Corresponds with POST /v1/billing/portal (the `CreateBillingPortal` operationId).
+func (c *Client) CreateBillingPortal(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBillingPortalRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefreshSubscription Ask the payment provider how things stand; answers within 3 seconds
+//
+// For who comes back from one of the provider's pages. The answer may still show the state before.
+//
+// Corresponds with POST /v1/billing/refresh (the `RefreshSubscription` operationId).
+func (c *Client) RefreshSubscription(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefreshSubscriptionRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -13102,6 +14815,193 @@ func (c *Client) RestoreVersion(ctx context.Context, gateway GatewayParam, versi
 	return c.Client.Do(req)
 }
 
+// ListWebhooks Webhooks with how they do
+//
+// Corresponds with GET /v1/gateways/{gateway}/webhooks (the `ListWebhooks` operationId).
+func (c *Client) ListWebhooks(ctx context.Context, gateway GatewayParam, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWebhooksRequest(c.Server, gateway, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhookWithBody Make a webhook
+//
+// The answer holds the secret that signs its messages (`whsec_…`), once. Messages follow Standard Webhooks:
+// `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1,` and the base64 of HMAC-SHA-256 over
+// `<id>.<timestamp>.<body>`). A message is sent at least once; one that is sent again has the same id.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/webhooks (the `CreateWebhook` operationId).
+func (c *Client) CreateWebhookWithBody(ctx context.Context, gateway GatewayParam, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequestWithBody(c.Server, gateway, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhook Make a webhook
+//
+// The answer holds the secret that signs its messages (`whsec_…`), once. Messages follow Standard Webhooks:
+// `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1,` and the base64 of HMAC-SHA-256 over
+// `<id>.<timestamp>.<body>`). A message is sent at least once; one that is sent again has the same id.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/gateways/{gateway}/webhooks (the `CreateWebhook` operationId).
+func (c *Client) CreateWebhook(ctx context.Context, gateway GatewayParam, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequest(c.Server, gateway, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteWebhook Delete a webhook with its deliveries
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/webhooks/{name} (the `DeleteWebhook` operationId).
+func (c *Client) DeleteWebhook(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteWebhookRequest(c.Server, gateway, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWebhook One webhook
+//
+// Corresponds with GET /v1/gateways/{gateway}/webhooks/{name} (the `GetWebhook` operationId).
+func (c *Client) GetWebhook(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWebhookRequest(c.Server, gateway, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutWebhookWithBody Make or replace a webhook
+//
+// The signing secret stays; a webhook that is switched off gets nothing of what happens meanwhile, and what waits for it is not sent.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/webhooks/{name} (the `PutWebhook` operationId).
+func (c *Client) PutWebhookWithBody(ctx context.Context, gateway GatewayParam, name NameParam, params *PutWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutWebhookRequestWithBody(c.Server, gateway, name, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutWebhook Make or replace a webhook
+//
+// The signing secret stays; a webhook that is switched off gets nothing of what happens meanwhile, and what waits for it is not sent.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/gateways/{gateway}/webhooks/{name} (the `PutWebhook` operationId).
+func (c *Client) PutWebhook(ctx context.Context, gateway GatewayParam, name NameParam, params *PutWebhookParams, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutWebhookRequest(c.Server, gateway, name, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWebhookDeliveries The webhook's messages of the last 30 days and what became of them, newest first
+//
+// Corresponds with GET /v1/gateways/{gateway}/webhooks/{name}/deliveries (the `ListWebhookDeliveries` operationId).
+func (c *Client) ListWebhookDeliveries(ctx context.Context, gateway GatewayParam, name NameParam, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWebhookDeliveriesRequest(c.Server, gateway, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryWebhookDelivery Send a message again now, under the same id
+//
+// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/deliveries/{event}/retry (the `RetryWebhookDelivery` operationId).
+func (c *Client) RetryWebhookDelivery(ctx context.Context, gateway GatewayParam, name NameParam, event EventParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryWebhookDeliveryRequest(c.Server, gateway, name, event)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateWebhookSecret Replace the secret that signs the webhook's messages; shown once
+//
+// The former secret signs as well for 24 hours, in a second signature after a space.
+//
+// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/rotate (the `RotateWebhookSecret` operationId).
+func (c *Client) RotateWebhookSecret(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateWebhookSecretRequest(c.Server, gateway, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestWebhook Send `webhook.test` now, once, and say what came back
+//
+// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/test (the `TestWebhook` operationId).
+func (c *Client) TestWebhook(ctx context.Context, gateway GatewayParam, name NameParam, params *TestWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestWebhookRequest(c.Server, gateway, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListIdentities Accounts of sign-in providers that are linked to the user
 //
 // Corresponds with GET /v1/identities (the `ListIdentities` operationId).
@@ -13290,6 +15190,70 @@ func (c *Client) DeleteInvitation(ctx context.Context, invitation InvitationPara
 // Corresponds with POST /v1/invitations/{invitation}/resend (the `ResendInvitation` operationId).
 func (c *Client) ResendInvitation(ctx context.Context, invitation InvitationParam, params *ResendInvitationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewResendInvitationRequest(c.Server, invitation, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListInvoices Invoices, newest first, without their lines
+//
+// Corresponds with GET /v1/invoices (the `ListInvoices` operationId).
+func (c *Client) ListInvoices(ctx context.Context, params *ListInvoicesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListInvoicesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetInvoice One invoice with its lines
+//
+// Corresponds with GET /v1/invoices/{invoice} (the `GetInvoice` operationId).
+func (c *Client) GetInvoice(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetInvoiceRequest(c.Server, invoice)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetReconciliation An invoice held against the ledger of usage, line by line
+//
+// `current` in place of an invoice's id is the period that is still open.
+//
+// Corresponds with GET /v1/invoices/{invoice}/reconciliation (the `GetReconciliation` operationId).
+func (c *Client) GetReconciliation(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReconciliationRequest(c.Server, invoice)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetReconciliationCSV The ledger behind an invoice as a table: hour, plan, gateway, route, consumer, key, requests
+//
+// The last row is the total.
+//
+// Corresponds with GET /v1/invoices/{invoice}/reconciliation.csv (the `GetReconciliationCSV` operationId).
+func (c *Client) GetReconciliationCSV(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReconciliationCSVRequest(c.Server, invoice)
 	if err != nil {
 		return nil, err
 	}
@@ -13759,6 +15723,456 @@ func (c *Client) UpdateMember(ctx context.Context, member MemberParam, params *U
 	return c.Client.Do(req)
 }
 
+// ListOperatorSignals Organizations that stand out, with the numbers that made them so
+//
+// `unverified_traffic`: requests of an organization whose owner never proved an address. `refused_flood`:
+// 60 answers 401, 404 and 429 a minute over the last 10 minutes. `unusual_spend`: 5 times the median of
+// the organization's own last 7 days, and 10,000 requests or more. `many_keys`: 1,000 API keys in 24
+// hours. `new_heavy`: 50,000 requests in 24 hours of an organization younger than 7 days.
+//
+// Corresponds with GET /v1/operator/abuse (the `ListOperatorSignals` operationId).
+func (c *Client) ListOperatorSignals(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOperatorSignalsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOperatorAudit What operators did, newest first
+//
+// Corresponds with GET /v1/operator/audit (the `ListOperatorAudit` operationId).
+func (c *Client) ListOperatorAudit(ctx context.Context, params *ListOperatorAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOperatorAuditRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOperatorEdges Every edge that was heard of in the last day
+//
+// Corresponds with GET /v1/operator/edges (the `ListOperatorEdges` operationId).
+func (c *Client) ListOperatorEdges(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOperatorEdgesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DrainEdgeWithBody Let an edge's clients go, while it lives on
+//
+// The edge's `/readyz` answers 503, every answer is the last of its connection, idle connections are
+// closed and WebSockets are told to go elsewhere. What a balancer still sends is served. It lasts until
+// `undrain` or until the edge is restarted. The order is signed for the edge's present process and works
+// once.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/operator/edges/{edge}/drain (the `DrainEdge` operationId).
+func (c *Client) DrainEdgeWithBody(ctx context.Context, edge EdgeParam, params *DrainEdgeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDrainEdgeRequestWithBody(c.Server, edge, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DrainEdge Let an edge's clients go, while it lives on
+//
+// The edge's `/readyz` answers 503, every answer is the last of its connection, idle connections are
+// closed and WebSockets are told to go elsewhere. What a balancer still sends is served. It lasts until
+// `undrain` or until the edge is restarted. The order is signed for the edge's present process and works
+// once.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/operator/edges/{edge}/drain (the `DrainEdge` operationId).
+func (c *Client) DrainEdge(ctx context.Context, edge EdgeParam, params *DrainEdgeParams, body DrainEdgeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDrainEdgeRequest(c.Server, edge, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UndrainEdgeWithBody Let a drained edge serve as before
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/operator/edges/{edge}/undrain (the `UndrainEdge` operationId).
+func (c *Client) UndrainEdgeWithBody(ctx context.Context, edge EdgeParam, params *UndrainEdgeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUndrainEdgeRequestWithBody(c.Server, edge, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UndrainEdge Let a drained edge serve as before
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/operator/edges/{edge}/undrain (the `UndrainEdge` operationId).
+func (c *Client) UndrainEdge(ctx context.Context, edge EdgeParam, params *UndrainEdgeParams, body UndrainEdgeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUndrainEdgeRequest(c.Server, edge, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOperatorOrganizations Search all organizations, newest first
+//
+// Corresponds with GET /v1/operator/organizations (the `ListOperatorOrganizations` operationId).
+func (c *Client) ListOperatorOrganizations(ctx context.Context, params *ListOperatorOrganizationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOperatorOrganizationsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOperatorOrganization One organization with its members, gateways and usage
+//
+// Corresponds with GET /v1/operator/organizations/{organization} (the `GetOperatorOrganization` operationId).
+func (c *Client) GetOperatorOrganization(ctx context.Context, organization OrganizationParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOperatorOrganizationRequest(c.Server, organization)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateOperatorOrganizationWithBody Put an organization on another plan
+//
+// What the period has used already counts on the new plan as well.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/operator/organizations/{organization} (the `UpdateOperatorOrganization` operationId).
+func (c *Client) UpdateOperatorOrganizationWithBody(ctx context.Context, organization OrganizationParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOperatorOrganizationRequestWithBody(c.Server, organization, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateOperatorOrganization Put an organization on another plan
+//
+// What the period has used already counts on the new plan as well.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/operator/organizations/{organization} (the `UpdateOperatorOrganization` operationId).
+func (c *Client) UpdateOperatorOrganization(ctx context.Context, organization OrganizationParam, body UpdateOperatorOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOperatorOrganizationRequest(c.Server, organization, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GiveCreditWithBody Lower an organization's next invoices by an amount
+//
+// A negative amount takes a credit back. It waits until the organization is a customer of the payment provider.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/credits (the `GiveCredit` operationId).
+func (c *Client) GiveCreditWithBody(ctx context.Context, organization OrganizationParam, params *GiveCreditParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGiveCreditRequestWithBody(c.Server, organization, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GiveCredit Lower an organization's next invoices by an amount
+//
+// A negative amount takes a credit back. It waits until the organization is a customer of the payment provider.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/credits (the `GiveCredit` operationId).
+func (c *Client) GiveCredit(ctx context.Context, organization OrganizationParam, params *GiveCreditParams, body GiveCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGiveCreditRequest(c.Server, organization, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartViewWithBody Look at an organization as a viewer of it, for 30 minutes
+//
+// From now on this session can read that organization with the role viewer, and can do nothing else,
+// until it ends the view or the time is over. Each of its requests stands in the organization's audit
+// with the operator and the reason.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/impersonate (the `StartView` operationId).
+func (c *Client) StartViewWithBody(ctx context.Context, organization OrganizationParam, params *StartViewParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartViewRequestWithBody(c.Server, organization, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartView Look at an organization as a viewer of it, for 30 minutes
+//
+// From now on this session can read that organization with the role viewer, and can do nothing else,
+// until it ends the view or the time is over. Each of its requests stands in the organization's audit
+// with the operator and the reason.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/impersonate (the `StartView` operationId).
+func (c *Client) StartView(ctx context.Context, organization OrganizationParam, params *StartViewParams, body StartViewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartViewRequest(c.Server, organization, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOperatorNotes What operators wrote down on an organization, newest first; only operators read it
+//
+// Corresponds with GET /v1/operator/organizations/{organization}/notes (the `ListOperatorNotes` operationId).
+func (c *Client) ListOperatorNotes(ctx context.Context, organization OrganizationParam, params *ListOperatorNotesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOperatorNotesRequest(c.Server, organization, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateOperatorNoteWithBody Write a note on an organization
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/notes (the `CreateOperatorNote` operationId).
+func (c *Client) CreateOperatorNoteWithBody(ctx context.Context, organization OrganizationParam, params *CreateOperatorNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateOperatorNoteRequestWithBody(c.Server, organization, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateOperatorNote Write a note on an organization
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/notes (the `CreateOperatorNote` operationId).
+func (c *Client) CreateOperatorNote(ctx context.Context, organization OrganizationParam, params *CreateOperatorNoteParams, body CreateOperatorNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateOperatorNoteRequest(c.Server, organization, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteOperatorNote Delete a note
+//
+// Corresponds with DELETE /v1/operator/organizations/{organization}/notes/{note} (the `DeleteOperatorNote` operationId).
+func (c *Client) DeleteOperatorNote(ctx context.Context, organization OrganizationParam, note NoteParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteOperatorNoteRequest(c.Server, organization, note)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResumeOrganizationWithBody End an operator's suspension
+//
+// One by billing stays until its invoices are paid.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/resume (the `ResumeOrganization` operationId).
+func (c *Client) ResumeOrganizationWithBody(ctx context.Context, organization OrganizationParam, params *ResumeOrganizationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResumeOrganizationRequestWithBody(c.Server, organization, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResumeOrganization End an operator's suspension
+//
+// One by billing stays until its invoices are paid.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/resume (the `ResumeOrganization` operationId).
+func (c *Client) ResumeOrganization(ctx context.Context, organization OrganizationParam, params *ResumeOrganizationParams, body ResumeOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResumeOrganizationRequest(c.Server, organization, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuspendOrganizationWithBody Suspend an organization
+//
+// Edges answer its callers with 403 `organization_suspended`, within 2 seconds; the management API refuses
+// its changes. Owners and billing members get a mail; every member reads reason and message in the
+// portal. On one that is suspended it changes reason and message.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/suspend (the `SuspendOrganization` operationId).
+func (c *Client) SuspendOrganizationWithBody(ctx context.Context, organization OrganizationParam, params *SuspendOrganizationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuspendOrganizationRequestWithBody(c.Server, organization, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuspendOrganization Suspend an organization
+//
+// Edges answer its callers with 403 `organization_suspended`, within 2 seconds; the management API refuses
+// its changes. Owners and billing members get a mail; every member reads reason and message in the
+// portal. On one that is suspended it changes reason and message.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/suspend (the `SuspendOrganization` operationId).
+func (c *Client) SuspendOrganization(ctx context.Context, organization OrganizationParam, params *SuspendOrganizationParams, body SuspendOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuspendOrganizationRequest(c.Server, organization, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOperatorQueues What waits, how much of it and since when
+//
+// Corresponds with GET /v1/operator/queues (the `ListOperatorQueues` operationId).
+func (c *Client) ListOperatorQueues(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOperatorQueuesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndView End what this session looks at
+//
+// Corresponds with DELETE /v1/operator/view (the `EndView` operationId).
+func (c *Client) EndView(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndViewRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetOrganization The organization that the token or the header names
 //
 // Corresponds with GET /v1/organization (the `GetOrganization` operationId).
@@ -14142,11 +16556,148 @@ func (c *Client) Signup(ctx context.Context, params *SignupParams, body SignupJS
 	return c.Client.Do(req)
 }
 
-// GetSubscription The organization's plan and its current period
+// StripeWebhookWithBody For Stripe only, by a signature over the raw body
+//
+// An event is a hint: what it is about is fetched from Stripe. Known events, and those of another mode or
+// account, are answered with 204 and do nothing.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/stripe/webhook (the `StripeWebhook` operationId).
+func (c *Client) StripeWebhookWithBody(ctx context.Context, params *StripeWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStripeWebhookRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StripeWebhook For Stripe only, by a signature over the raw body
+//
+// An event is a hint: what it is about is fetched from Stripe. Known events, and those of another mode or
+// account, are answered with 204 and do nothing.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/stripe/webhook (the `StripeWebhook` operationId).
+func (c *Client) StripeWebhook(ctx context.Context, params *StripeWebhookParams, body StripeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStripeWebhookRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSubscription The organization's plan, its current period and how it stands with its payments
 //
 // Corresponds with GET /v1/subscription (the `GetSubscription` operationId).
 func (c *Client) GetSubscription(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetSubscriptionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSubscriptionWithBody Change the plan, cancel it or set a spending cap
+//
+// A plan that is not cheaper holds at once, on every edge within seconds; where payment is set up, the
+// difference for the time left is charged. A cheaper one holds from the next period on, as a cancellation
+// does; both can be taken back until then, by choosing the present plan. What was used of the period
+// carries over. Without a subscription, a plan with a price is `checkout_required`:
+// `POST /v1/billing/checkout`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/subscription (the `UpdateSubscription` operationId).
+func (c *Client) UpdateSubscriptionWithBody(ctx context.Context, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSubscriptionRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSubscription Change the plan, cancel it or set a spending cap
+//
+// A plan that is not cheaper holds at once, on every edge within seconds; where payment is set up, the
+// difference for the time left is charged. A cheaper one holds from the next period on, as a cancellation
+// does; both can be taken back until then, by choosing the present plan. What was used of the period
+// carries over. Without a subscription, a plan with a price is `checkout_required`:
+// `POST /v1/billing/checkout`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/subscription (the `UpdateSubscription` operationId).
+func (c *Client) UpdateSubscription(ctx context.Context, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSubscriptionRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewSubscriptionWithBody What the choice of a plan would cost and when it would hold
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/subscription/preview (the `PreviewSubscription` operationId).
+func (c *Client) PreviewSubscriptionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewSubscriptionRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewSubscription What the choice of a plan would cost and when it would hold
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/subscription/preview (the `PreviewSubscription` operationId).
+func (c *Client) PreviewSubscription(ctx context.Context, body PreviewSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewSubscriptionRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPeriodUsage How much of the current period's requests is used
+//
+// What `GET /v1/subscription` says of it, without prices, for members who don't see the billing.
+//
+// Corresponds with GET /v1/subscription/usage (the `GetPeriodUsage` operationId).
+func (c *Client) GetPeriodUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPeriodUsageRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -14541,6 +17092,21 @@ func (c *Client) RenewRecoveryCodes(ctx context.Context, body RenewRecoveryCodes
 	return c.Client.Do(req)
 }
 
+// ListWebhookEvents Every type of events that webhooks can be told, with an example
+//
+// Corresponds with GET /v1/webhook-events (the `ListWebhookEvents` operationId).
+func (c *Client) ListWebhookEvents(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWebhookEventsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // NewDeleteAccountRequest calls the generic DeleteAccount builder with application/json body
 func NewDeleteAccountRequest(server string, body DeleteAccountJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -14763,6 +17329,100 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateCheckoutRequest calls the generic CreateCheckout builder with application/json body
+func NewCreateCheckoutRequest(server string, body CreateCheckoutJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateCheckoutRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateCheckoutRequestWithBody constructs an http.Request for the CreateCheckout method, with any body, and a specified content type
+func NewCreateCheckoutRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/billing/checkout")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCreateBillingPortalRequest constructs an http.Request for the CreateBillingPortal method
+func NewCreateBillingPortalRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/billing/portal")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRefreshSubscriptionRequest constructs an http.Request for the RefreshSubscription method
+func NewRefreshSubscriptionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/billing/refresh")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -22719,6 +25379,568 @@ func NewRestoreVersionRequest(server string, gateway GatewayParam, version Versi
 	return req, nil
 }
 
+// NewListWebhooksRequest constructs an http.Request for the ListWebhooks method
+func NewListWebhooksRequest(server string, gateway GatewayParam, params *ListWebhooksParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/webhooks", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Count != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "count", *params.Count, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateWebhookRequest calls the generic CreateWebhook builder with application/json body
+func NewCreateWebhookRequest(server string, gateway GatewayParam, params *CreateWebhookParams, body CreateWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateWebhookRequestWithBody(server, gateway, params, "application/json", bodyReader)
+}
+
+// NewCreateWebhookRequestWithBody constructs an http.Request for the CreateWebhook method, with any body, and a specified content type
+func NewCreateWebhookRequestWithBody(server string, gateway GatewayParam, params *CreateWebhookParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/webhooks", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteWebhookRequest constructs an http.Request for the DeleteWebhook method
+func NewDeleteWebhookRequest(server string, gateway GatewayParam, name NameParam, params *DeleteWebhookParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/webhooks/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetWebhookRequest constructs an http.Request for the GetWebhook method
+func NewGetWebhookRequest(server string, gateway GatewayParam, name NameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/webhooks/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutWebhookRequest calls the generic PutWebhook builder with application/json body
+func NewPutWebhookRequest(server string, gateway GatewayParam, name NameParam, params *PutWebhookParams, body PutWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutWebhookRequestWithBody(server, gateway, name, params, "application/json", bodyReader)
+}
+
+// NewPutWebhookRequestWithBody constructs an http.Request for the PutWebhook method, with any body, and a specified content type
+func NewPutWebhookRequestWithBody(server string, gateway GatewayParam, name NameParam, params *PutWebhookParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/webhooks/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListWebhookDeliveriesRequest constructs an http.Request for the ListWebhookDeliveries method
+func NewListWebhookDeliveriesRequest(server string, gateway GatewayParam, name NameParam, params *ListWebhookDeliveriesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/webhooks/%s/deliveries", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetryWebhookDeliveryRequest constructs an http.Request for the RetryWebhookDelivery method
+func NewRetryWebhookDeliveryRequest(server string, gateway GatewayParam, name NameParam, event EventParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "event", event, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/webhooks/%s/deliveries/%s/retry", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRotateWebhookSecretRequest constructs an http.Request for the RotateWebhookSecret method
+func NewRotateWebhookSecretRequest(server string, gateway GatewayParam, name NameParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/webhooks/%s/rotate", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewTestWebhookRequest constructs an http.Request for the TestWebhook method
+func NewTestWebhookRequest(server string, gateway GatewayParam, name NameParam, params *TestWebhookParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "gateway", gateway, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/gateways/%s/webhooks/%s/test", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListIdentitiesRequest constructs an http.Request for the ListIdentities method
 func NewListIdentitiesRequest(server string) (*http.Request, error) {
 	var err error
@@ -23086,6 +26308,174 @@ func NewResendInvitationRequest(server string, invitation InvitationParam, param
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewListInvoicesRequest constructs an http.Request for the ListInvoices method
+func NewListInvoicesRequest(server string, params *ListInvoicesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/invoices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetInvoiceRequest constructs an http.Request for the GetInvoice method
+func NewGetInvoiceRequest(server string, invoice InvoiceParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "invoice", invoice, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/invoices/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetReconciliationRequest constructs an http.Request for the GetReconciliation method
+func NewGetReconciliationRequest(server string, invoice InvoiceParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "invoice", invoice, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/invoices/%s/reconciliation", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetReconciliationCSVRequest constructs an http.Request for the GetReconciliationCSV method
+func NewGetReconciliationCSVRequest(server string, invoice InvoiceParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "invoice", invoice, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/invoices/%s/reconciliation.csv", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -23877,6 +27267,947 @@ func NewUpdateMemberRequestWithBody(server string, member MemberParam, params *U
 	return req, nil
 }
 
+// NewListOperatorSignalsRequest constructs an http.Request for the ListOperatorSignals method
+func NewListOperatorSignalsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/abuse")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListOperatorAuditRequest constructs an http.Request for the ListOperatorAudit method
+func NewListOperatorAuditRequest(server string, params *ListOperatorAuditParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/audit")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Organization != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "organization", *params.Organization, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Operator != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "operator", *params.Operator, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Action != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", *params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListOperatorEdgesRequest constructs an http.Request for the ListOperatorEdges method
+func NewListOperatorEdgesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/edges")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDrainEdgeRequest calls the generic DrainEdge builder with application/json body
+func NewDrainEdgeRequest(server string, edge EdgeParam, params *DrainEdgeParams, body DrainEdgeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDrainEdgeRequestWithBody(server, edge, params, "application/json", bodyReader)
+}
+
+// NewDrainEdgeRequestWithBody constructs an http.Request for the DrainEdge method, with any body, and a specified content type
+func NewDrainEdgeRequestWithBody(server string, edge EdgeParam, params *DrainEdgeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "edge", edge, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/edges/%s/drain", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewUndrainEdgeRequest calls the generic UndrainEdge builder with application/json body
+func NewUndrainEdgeRequest(server string, edge EdgeParam, params *UndrainEdgeParams, body UndrainEdgeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUndrainEdgeRequestWithBody(server, edge, params, "application/json", bodyReader)
+}
+
+// NewUndrainEdgeRequestWithBody constructs an http.Request for the UndrainEdge method, with any body, and a specified content type
+func NewUndrainEdgeRequestWithBody(server string, edge EdgeParam, params *UndrainEdgeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "edge", edge, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/edges/%s/undrain", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListOperatorOrganizationsRequest constructs an http.Request for the ListOperatorOrganizations method
+func NewListOperatorOrganizationsRequest(server string, params *ListOperatorOrganizationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/organizations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Plan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "plan", *params.Plan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetOperatorOrganizationRequest constructs an http.Request for the GetOperatorOrganization method
+func NewGetOperatorOrganizationRequest(server string, organization OrganizationParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "organization", organization, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/organizations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateOperatorOrganizationRequest calls the generic UpdateOperatorOrganization builder with application/json body
+func NewUpdateOperatorOrganizationRequest(server string, organization OrganizationParam, body UpdateOperatorOrganizationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateOperatorOrganizationRequestWithBody(server, organization, "application/json", bodyReader)
+}
+
+// NewUpdateOperatorOrganizationRequestWithBody constructs an http.Request for the UpdateOperatorOrganization method, with any body, and a specified content type
+func NewUpdateOperatorOrganizationRequestWithBody(server string, organization OrganizationParam, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "organization", organization, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/organizations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGiveCreditRequest calls the generic GiveCredit builder with application/json body
+func NewGiveCreditRequest(server string, organization OrganizationParam, params *GiveCreditParams, body GiveCreditJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGiveCreditRequestWithBody(server, organization, params, "application/json", bodyReader)
+}
+
+// NewGiveCreditRequestWithBody constructs an http.Request for the GiveCredit method, with any body, and a specified content type
+func NewGiveCreditRequestWithBody(server string, organization OrganizationParam, params *GiveCreditParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "organization", organization, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/organizations/%s/credits", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewStartViewRequest calls the generic StartView builder with application/json body
+func NewStartViewRequest(server string, organization OrganizationParam, params *StartViewParams, body StartViewJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartViewRequestWithBody(server, organization, params, "application/json", bodyReader)
+}
+
+// NewStartViewRequestWithBody constructs an http.Request for the StartView method, with any body, and a specified content type
+func NewStartViewRequestWithBody(server string, organization OrganizationParam, params *StartViewParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "organization", organization, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/organizations/%s/impersonate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListOperatorNotesRequest constructs an http.Request for the ListOperatorNotes method
+func NewListOperatorNotesRequest(server string, organization OrganizationParam, params *ListOperatorNotesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "organization", organization, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/organizations/%s/notes", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateOperatorNoteRequest calls the generic CreateOperatorNote builder with application/json body
+func NewCreateOperatorNoteRequest(server string, organization OrganizationParam, params *CreateOperatorNoteParams, body CreateOperatorNoteJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateOperatorNoteRequestWithBody(server, organization, params, "application/json", bodyReader)
+}
+
+// NewCreateOperatorNoteRequestWithBody constructs an http.Request for the CreateOperatorNote method, with any body, and a specified content type
+func NewCreateOperatorNoteRequestWithBody(server string, organization OrganizationParam, params *CreateOperatorNoteParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "organization", organization, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/organizations/%s/notes", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteOperatorNoteRequest constructs an http.Request for the DeleteOperatorNote method
+func NewDeleteOperatorNoteRequest(server string, organization OrganizationParam, note NoteParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "organization", organization, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "note", note, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/organizations/%s/notes/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewResumeOrganizationRequest calls the generic ResumeOrganization builder with application/json body
+func NewResumeOrganizationRequest(server string, organization OrganizationParam, params *ResumeOrganizationParams, body ResumeOrganizationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResumeOrganizationRequestWithBody(server, organization, params, "application/json", bodyReader)
+}
+
+// NewResumeOrganizationRequestWithBody constructs an http.Request for the ResumeOrganization method, with any body, and a specified content type
+func NewResumeOrganizationRequestWithBody(server string, organization OrganizationParam, params *ResumeOrganizationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "organization", organization, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/organizations/%s/resume", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewSuspendOrganizationRequest calls the generic SuspendOrganization builder with application/json body
+func NewSuspendOrganizationRequest(server string, organization OrganizationParam, params *SuspendOrganizationParams, body SuspendOrganizationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSuspendOrganizationRequestWithBody(server, organization, params, "application/json", bodyReader)
+}
+
+// NewSuspendOrganizationRequestWithBody constructs an http.Request for the SuspendOrganization method, with any body, and a specified content type
+func NewSuspendOrganizationRequestWithBody(server string, organization OrganizationParam, params *SuspendOrganizationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "organization", organization, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/organizations/%s/suspend", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListOperatorQueuesRequest constructs an http.Request for the ListOperatorQueues method
+func NewListOperatorQueuesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/queues")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEndViewRequest constructs an http.Request for the EndView method
+func NewEndViewRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/view")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetOrganizationRequest constructs an http.Request for the GetOrganization method
 func NewGetOrganizationRequest(server string) (*http.Request, error) {
 	var err error
@@ -24503,6 +28834,61 @@ func NewSignupRequestWithBody(server string, params *SignupParams, contentType s
 	return req, nil
 }
 
+// NewStripeWebhookRequest calls the generic StripeWebhook builder with application/json body
+func NewStripeWebhookRequest(server string, params *StripeWebhookParams, body StripeWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStripeWebhookRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewStripeWebhookRequestWithBody constructs an http.Request for the StripeWebhook method, with any body, and a specified content type
+func NewStripeWebhookRequestWithBody(server string, params *StripeWebhookParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/stripe/webhook")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.StripeSignature != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Stripe-Signature", *params.StripeSignature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Stripe-Signature", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetSubscriptionRequest constructs an http.Request for the GetSubscription method
 func NewGetSubscriptionRequest(server string) (*http.Request, error) {
 	var err error
@@ -24513,6 +28899,128 @@ func NewGetSubscriptionRequest(server string) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/v1/subscription")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateSubscriptionRequest calls the generic UpdateSubscription builder with application/json body
+func NewUpdateSubscriptionRequest(server string, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateSubscriptionRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewUpdateSubscriptionRequestWithBody constructs an http.Request for the UpdateSubscription method, with any body, and a specified content type
+func NewUpdateSubscriptionRequestWithBody(server string, params *UpdateSubscriptionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/subscription")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPreviewSubscriptionRequest calls the generic PreviewSubscription builder with application/json body
+func NewPreviewSubscriptionRequest(server string, body PreviewSubscriptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewSubscriptionRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPreviewSubscriptionRequestWithBody constructs an http.Request for the PreviewSubscription method, with any body, and a specified content type
+func NewPreviewSubscriptionRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/subscription/preview")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetPeriodUsageRequest constructs an http.Request for the GetPeriodUsage method
+func NewGetPeriodUsageRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/subscription/usage")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -25257,6 +29765,33 @@ func NewRenewRecoveryCodesRequestWithBody(server string, contentType string, bod
 	return req, nil
 }
 
+// NewListWebhookEventsRequest constructs an http.Request for the ListWebhookEvents method
+func NewListWebhookEventsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhook-events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -25334,6 +29869,42 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
 	ListAuditWithResponse(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResponse, error)
+
+	// CreateCheckoutWithBodyWithResponse A page of the payment provider on which the organization subscribes to a plan
+	//
+	// Send the browser there. It comes back to the portal, which claims nothing: the plan holds once the
+	// provider has told that it is paid.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/billing/checkout (the `CreateCheckout` operationId).
+	CreateCheckoutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCheckoutResponse, error)
+
+	// CreateCheckoutWithResponse A page of the payment provider on which the organization subscribes to a plan
+	//
+	// Send the browser there. It comes back to the portal, which claims nothing: the plan holds once the
+	// provider has told that it is paid.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/billing/checkout (the `CreateCheckout` operationId).
+	CreateCheckoutWithResponse(ctx context.Context, body CreateCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCheckoutResponse, error)
+
+	// CreateBillingPortalWithResponse A page of the payment provider for cards, addresses and tax numbers
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/billing/portal (the `CreateBillingPortal` operationId).
+	CreateBillingPortalWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*CreateBillingPortalResponse, error)
+
+	// RefreshSubscriptionWithResponse Ask the payment provider how things stand; answers within 3 seconds
+	//
+	// For who comes back from one of the provider's pages. The answer may still show the state before.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/billing/refresh (the `RefreshSubscription` operationId).
+	RefreshSubscriptionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RefreshSubscriptionResponse, error)
 
 	// CheckPlanWithBodyWithResponse What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
 	//
@@ -26840,6 +31411,97 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/gateways/{gateway}/versions/{version}/restore (the `RestoreVersion` operationId).
 	RestoreVersionWithResponse(ctx context.Context, gateway GatewayParam, version VersionNumberParam, params *RestoreVersionParams, reqEditors ...RequestEditorFn) (*RestoreVersionResponse, error)
 
+	// ListWebhooksWithResponse Webhooks with how they do
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/webhooks (the `ListWebhooks` operationId).
+	ListWebhooksWithResponse(ctx context.Context, gateway GatewayParam, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*ListWebhooksResponse, error)
+
+	// CreateWebhookWithBodyWithResponse Make a webhook
+	//
+	// The answer holds the secret that signs its messages (`whsec_…`), once. Messages follow Standard Webhooks:
+	// `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1,` and the base64 of HMAC-SHA-256 over
+	// `<id>.<timestamp>.<body>`). A message is sent at least once; one that is sent again has the same id.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error)
+
+	// CreateWebhookWithResponse Make a webhook
+	//
+	// The answer holds the secret that signs its messages (`whsec_…`), once. Messages follow Standard Webhooks:
+	// `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1,` and the base64 of HMAC-SHA-256 over
+	// `<id>.<timestamp>.<body>`). A message is sent at least once; one that is sent again has the same id.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithResponse(ctx context.Context, gateway GatewayParam, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error)
+
+	// DeleteWebhookWithResponse Delete a webhook with its deliveries
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/gateways/{gateway}/webhooks/{name} (the `DeleteWebhook` operationId).
+	DeleteWebhookWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteWebhookParams, reqEditors ...RequestEditorFn) (*DeleteWebhookResponse, error)
+
+	// GetWebhookWithResponse One webhook
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/webhooks/{name} (the `GetWebhook` operationId).
+	GetWebhookWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*GetWebhookResponse, error)
+
+	// PutWebhookWithBodyWithResponse Make or replace a webhook
+	//
+	// The signing secret stays; a webhook that is switched off gets nothing of what happens meanwhile, and what waits for it is not sent.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/webhooks/{name} (the `PutWebhook` operationId).
+	PutWebhookWithBodyWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutWebhookResponse, error)
+
+	// PutWebhookWithResponse Make or replace a webhook
+	//
+	// The signing secret stays; a webhook that is switched off gets nothing of what happens meanwhile, and what waits for it is not sent.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/gateways/{gateway}/webhooks/{name} (the `PutWebhook` operationId).
+	PutWebhookWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutWebhookParams, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*PutWebhookResponse, error)
+
+	// ListWebhookDeliveriesWithResponse The webhook's messages of the last 30 days and what became of them, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/gateways/{gateway}/webhooks/{name}/deliveries (the `ListWebhookDeliveries` operationId).
+	ListWebhookDeliveriesWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*ListWebhookDeliveriesResponse, error)
+
+	// RetryWebhookDeliveryWithResponse Send a message again now, under the same id
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/deliveries/{event}/retry (the `RetryWebhookDelivery` operationId).
+	RetryWebhookDeliveryWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, event EventParam, reqEditors ...RequestEditorFn) (*RetryWebhookDeliveryResponse, error)
+
+	// RotateWebhookSecretWithResponse Replace the secret that signs the webhook's messages; shown once
+	//
+	// The former secret signs as well for 24 hours, in a second signature after a space.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/rotate (the `RotateWebhookSecret` operationId).
+	RotateWebhookSecretWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error)
+
+	// TestWebhookWithResponse Send `webhook.test` now, once, and say what came back
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/test (the `TestWebhook` operationId).
+	TestWebhookWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *TestWebhookParams, reqEditors ...RequestEditorFn) (*TestWebhookResponse, error)
+
 	// ListIdentitiesWithResponse Accounts of sign-in providers that are linked to the user
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -26929,6 +31591,38 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/invitations/{invitation}/resend (the `ResendInvitation` operationId).
 	ResendInvitationWithResponse(ctx context.Context, invitation InvitationParam, params *ResendInvitationParams, reqEditors ...RequestEditorFn) (*ResendInvitationResponse, error)
+
+	// ListInvoicesWithResponse Invoices, newest first, without their lines
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/invoices (the `ListInvoices` operationId).
+	ListInvoicesWithResponse(ctx context.Context, params *ListInvoicesParams, reqEditors ...RequestEditorFn) (*ListInvoicesResponse, error)
+
+	// GetInvoiceWithResponse One invoice with its lines
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/invoices/{invoice} (the `GetInvoice` operationId).
+	GetInvoiceWithResponse(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*GetInvoiceResponse, error)
+
+	// GetReconciliationWithResponse An invoice held against the ledger of usage, line by line
+	//
+	// `current` in place of an invoice's id is the period that is still open.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/invoices/{invoice}/reconciliation (the `GetReconciliation` operationId).
+	GetReconciliationWithResponse(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error)
+
+	// GetReconciliationCSVWithResponse The ledger behind an invoice as a table: hour, plan, gateway, route, consumer, key, requests
+	//
+	// The last row is the total.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/invoices/{invoice}/reconciliation.csv (the `GetReconciliationCSV` operationId).
+	GetReconciliationCSVWithResponse(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*GetReconciliationCSVResponse, error)
 
 	// LoginWithBodyWithResponse Sign in with a password; sets the session cookie
 	//
@@ -27157,6 +31851,224 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/members/{member} (the `UpdateMember` operationId).
 	UpdateMemberWithResponse(ctx context.Context, member MemberParam, params *UpdateMemberParams, body UpdateMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateMemberResponse, error)
 
+	// ListOperatorSignalsWithResponse Organizations that stand out, with the numbers that made them so
+	//
+	// `unverified_traffic`: requests of an organization whose owner never proved an address. `refused_flood`:
+	// 60 answers 401, 404 and 429 a minute over the last 10 minutes. `unusual_spend`: 5 times the median of
+	// the organization's own last 7 days, and 10,000 requests or more. `many_keys`: 1,000 API keys in 24
+	// hours. `new_heavy`: 50,000 requests in 24 hours of an organization younger than 7 days.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operator/abuse (the `ListOperatorSignals` operationId).
+	ListOperatorSignalsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOperatorSignalsResponse, error)
+
+	// ListOperatorAuditWithResponse What operators did, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operator/audit (the `ListOperatorAudit` operationId).
+	ListOperatorAuditWithResponse(ctx context.Context, params *ListOperatorAuditParams, reqEditors ...RequestEditorFn) (*ListOperatorAuditResponse, error)
+
+	// ListOperatorEdgesWithResponse Every edge that was heard of in the last day
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operator/edges (the `ListOperatorEdges` operationId).
+	ListOperatorEdgesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOperatorEdgesResponse, error)
+
+	// DrainEdgeWithBodyWithResponse Let an edge's clients go, while it lives on
+	//
+	// The edge's `/readyz` answers 503, every answer is the last of its connection, idle connections are
+	// closed and WebSockets are told to go elsewhere. What a balancer still sends is served. It lasts until
+	// `undrain` or until the edge is restarted. The order is signed for the edge's present process and works
+	// once.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/edges/{edge}/drain (the `DrainEdge` operationId).
+	DrainEdgeWithBodyWithResponse(ctx context.Context, edge EdgeParam, params *DrainEdgeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DrainEdgeResponse, error)
+
+	// DrainEdgeWithResponse Let an edge's clients go, while it lives on
+	//
+	// The edge's `/readyz` answers 503, every answer is the last of its connection, idle connections are
+	// closed and WebSockets are told to go elsewhere. What a balancer still sends is served. It lasts until
+	// `undrain` or until the edge is restarted. The order is signed for the edge's present process and works
+	// once.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/edges/{edge}/drain (the `DrainEdge` operationId).
+	DrainEdgeWithResponse(ctx context.Context, edge EdgeParam, params *DrainEdgeParams, body DrainEdgeJSONRequestBody, reqEditors ...RequestEditorFn) (*DrainEdgeResponse, error)
+
+	// UndrainEdgeWithBodyWithResponse Let a drained edge serve as before
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/edges/{edge}/undrain (the `UndrainEdge` operationId).
+	UndrainEdgeWithBodyWithResponse(ctx context.Context, edge EdgeParam, params *UndrainEdgeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UndrainEdgeResponse, error)
+
+	// UndrainEdgeWithResponse Let a drained edge serve as before
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/edges/{edge}/undrain (the `UndrainEdge` operationId).
+	UndrainEdgeWithResponse(ctx context.Context, edge EdgeParam, params *UndrainEdgeParams, body UndrainEdgeJSONRequestBody, reqEditors ...RequestEditorFn) (*UndrainEdgeResponse, error)
+
+	// ListOperatorOrganizationsWithResponse Search all organizations, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operator/organizations (the `ListOperatorOrganizations` operationId).
+	ListOperatorOrganizationsWithResponse(ctx context.Context, params *ListOperatorOrganizationsParams, reqEditors ...RequestEditorFn) (*ListOperatorOrganizationsResponse, error)
+
+	// GetOperatorOrganizationWithResponse One organization with its members, gateways and usage
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operator/organizations/{organization} (the `GetOperatorOrganization` operationId).
+	GetOperatorOrganizationWithResponse(ctx context.Context, organization OrganizationParam, reqEditors ...RequestEditorFn) (*GetOperatorOrganizationResponse, error)
+
+	// UpdateOperatorOrganizationWithBodyWithResponse Put an organization on another plan
+	//
+	// What the period has used already counts on the new plan as well.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/operator/organizations/{organization} (the `UpdateOperatorOrganization` operationId).
+	UpdateOperatorOrganizationWithBodyWithResponse(ctx context.Context, organization OrganizationParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOperatorOrganizationResponse, error)
+
+	// UpdateOperatorOrganizationWithResponse Put an organization on another plan
+	//
+	// What the period has used already counts on the new plan as well.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/operator/organizations/{organization} (the `UpdateOperatorOrganization` operationId).
+	UpdateOperatorOrganizationWithResponse(ctx context.Context, organization OrganizationParam, body UpdateOperatorOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOperatorOrganizationResponse, error)
+
+	// GiveCreditWithBodyWithResponse Lower an organization's next invoices by an amount
+	//
+	// A negative amount takes a credit back. It waits until the organization is a customer of the payment provider.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/credits (the `GiveCredit` operationId).
+	GiveCreditWithBodyWithResponse(ctx context.Context, organization OrganizationParam, params *GiveCreditParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GiveCreditResponse, error)
+
+	// GiveCreditWithResponse Lower an organization's next invoices by an amount
+	//
+	// A negative amount takes a credit back. It waits until the organization is a customer of the payment provider.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/credits (the `GiveCredit` operationId).
+	GiveCreditWithResponse(ctx context.Context, organization OrganizationParam, params *GiveCreditParams, body GiveCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*GiveCreditResponse, error)
+
+	// StartViewWithBodyWithResponse Look at an organization as a viewer of it, for 30 minutes
+	//
+	// From now on this session can read that organization with the role viewer, and can do nothing else,
+	// until it ends the view or the time is over. Each of its requests stands in the organization's audit
+	// with the operator and the reason.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/impersonate (the `StartView` operationId).
+	StartViewWithBodyWithResponse(ctx context.Context, organization OrganizationParam, params *StartViewParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartViewResponse, error)
+
+	// StartViewWithResponse Look at an organization as a viewer of it, for 30 minutes
+	//
+	// From now on this session can read that organization with the role viewer, and can do nothing else,
+	// until it ends the view or the time is over. Each of its requests stands in the organization's audit
+	// with the operator and the reason.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/impersonate (the `StartView` operationId).
+	StartViewWithResponse(ctx context.Context, organization OrganizationParam, params *StartViewParams, body StartViewJSONRequestBody, reqEditors ...RequestEditorFn) (*StartViewResponse, error)
+
+	// ListOperatorNotesWithResponse What operators wrote down on an organization, newest first; only operators read it
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operator/organizations/{organization}/notes (the `ListOperatorNotes` operationId).
+	ListOperatorNotesWithResponse(ctx context.Context, organization OrganizationParam, params *ListOperatorNotesParams, reqEditors ...RequestEditorFn) (*ListOperatorNotesResponse, error)
+
+	// CreateOperatorNoteWithBodyWithResponse Write a note on an organization
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/notes (the `CreateOperatorNote` operationId).
+	CreateOperatorNoteWithBodyWithResponse(ctx context.Context, organization OrganizationParam, params *CreateOperatorNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateOperatorNoteResponse, error)
+
+	// CreateOperatorNoteWithResponse Write a note on an organization
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/notes (the `CreateOperatorNote` operationId).
+	CreateOperatorNoteWithResponse(ctx context.Context, organization OrganizationParam, params *CreateOperatorNoteParams, body CreateOperatorNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateOperatorNoteResponse, error)
+
+	// DeleteOperatorNoteWithResponse Delete a note
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/operator/organizations/{organization}/notes/{note} (the `DeleteOperatorNote` operationId).
+	DeleteOperatorNoteWithResponse(ctx context.Context, organization OrganizationParam, note NoteParam, reqEditors ...RequestEditorFn) (*DeleteOperatorNoteResponse, error)
+
+	// ResumeOrganizationWithBodyWithResponse End an operator's suspension
+	//
+	// One by billing stays until its invoices are paid.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/resume (the `ResumeOrganization` operationId).
+	ResumeOrganizationWithBodyWithResponse(ctx context.Context, organization OrganizationParam, params *ResumeOrganizationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResumeOrganizationResponse, error)
+
+	// ResumeOrganizationWithResponse End an operator's suspension
+	//
+	// One by billing stays until its invoices are paid.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/resume (the `ResumeOrganization` operationId).
+	ResumeOrganizationWithResponse(ctx context.Context, organization OrganizationParam, params *ResumeOrganizationParams, body ResumeOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeOrganizationResponse, error)
+
+	// SuspendOrganizationWithBodyWithResponse Suspend an organization
+	//
+	// Edges answer its callers with 403 `organization_suspended`, within 2 seconds; the management API refuses
+	// its changes. Owners and billing members get a mail; every member reads reason and message in the
+	// portal. On one that is suspended it changes reason and message.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/suspend (the `SuspendOrganization` operationId).
+	SuspendOrganizationWithBodyWithResponse(ctx context.Context, organization OrganizationParam, params *SuspendOrganizationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuspendOrganizationResponse, error)
+
+	// SuspendOrganizationWithResponse Suspend an organization
+	//
+	// Edges answer its callers with 403 `organization_suspended`, within 2 seconds; the management API refuses
+	// its changes. Owners and billing members get a mail; every member reads reason and message in the
+	// portal. On one that is suspended it changes reason and message.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/organizations/{organization}/suspend (the `SuspendOrganization` operationId).
+	SuspendOrganizationWithResponse(ctx context.Context, organization OrganizationParam, params *SuspendOrganizationParams, body SuspendOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*SuspendOrganizationResponse, error)
+
+	// ListOperatorQueuesWithResponse What waits, how much of it and since when
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operator/queues (the `ListOperatorQueues` operationId).
+	ListOperatorQueuesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOperatorQueuesResponse, error)
+
+	// EndViewWithResponse End what this session looks at
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/operator/view (the `EndView` operationId).
+	EndViewWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*EndViewResponse, error)
+
 	// GetOrganizationWithResponse The organization that the token or the header names
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -27336,12 +32248,81 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/signup (the `Signup` operationId).
 	SignupWithResponse(ctx context.Context, params *SignupParams, body SignupJSONRequestBody, reqEditors ...RequestEditorFn) (*SignupResponse, error)
 
-	// GetSubscriptionWithResponse The organization's plan and its current period
+	// StripeWebhookWithBodyWithResponse For Stripe only, by a signature over the raw body
+	//
+	// An event is a hint: what it is about is fetched from Stripe. Known events, and those of another mode or
+	// account, are answered with 204 and do nothing.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/stripe/webhook (the `StripeWebhook` operationId).
+	StripeWebhookWithBodyWithResponse(ctx context.Context, params *StripeWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StripeWebhookResponse, error)
+
+	// StripeWebhookWithResponse For Stripe only, by a signature over the raw body
+	//
+	// An event is a hint: what it is about is fetched from Stripe. Known events, and those of another mode or
+	// account, are answered with 204 and do nothing.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/stripe/webhook (the `StripeWebhook` operationId).
+	StripeWebhookWithResponse(ctx context.Context, params *StripeWebhookParams, body StripeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*StripeWebhookResponse, error)
+
+	// GetSubscriptionWithResponse The organization's plan, its current period and how it stands with its payments
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/subscription (the `GetSubscription` operationId).
 	GetSubscriptionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetSubscriptionResponse, error)
+
+	// UpdateSubscriptionWithBodyWithResponse Change the plan, cancel it or set a spending cap
+	//
+	// A plan that is not cheaper holds at once, on every edge within seconds; where payment is set up, the
+	// difference for the time left is charged. A cheaper one holds from the next period on, as a cancellation
+	// does; both can be taken back until then, by choosing the present plan. What was used of the period
+	// carries over. Without a subscription, a plan with a price is `checkout_required`:
+	// `POST /v1/billing/checkout`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/subscription (the `UpdateSubscription` operationId).
+	UpdateSubscriptionWithBodyWithResponse(ctx context.Context, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error)
+
+	// UpdateSubscriptionWithResponse Change the plan, cancel it or set a spending cap
+	//
+	// A plan that is not cheaper holds at once, on every edge within seconds; where payment is set up, the
+	// difference for the time left is charged. A cheaper one holds from the next period on, as a cancellation
+	// does; both can be taken back until then, by choosing the present plan. What was used of the period
+	// carries over. Without a subscription, a plan with a price is `checkout_required`:
+	// `POST /v1/billing/checkout`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/subscription (the `UpdateSubscription` operationId).
+	UpdateSubscriptionWithResponse(ctx context.Context, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error)
+
+	// PreviewSubscriptionWithBodyWithResponse What the choice of a plan would cost and when it would hold
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/subscription/preview (the `PreviewSubscription` operationId).
+	PreviewSubscriptionWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewSubscriptionResponse, error)
+
+	// PreviewSubscriptionWithResponse What the choice of a plan would cost and when it would hold
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/subscription/preview (the `PreviewSubscription` operationId).
+	PreviewSubscriptionWithResponse(ctx context.Context, body PreviewSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewSubscriptionResponse, error)
+
+	// GetPeriodUsageWithResponse How much of the current period's requests is used
+	//
+	// What `GET /v1/subscription` says of it, without prices, for members who don't see the billing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/subscription/usage (the `GetPeriodUsage` operationId).
+	GetPeriodUsageWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPeriodUsageResponse, error)
 
 	// ListTelemetryDestinationsWithResponse Where the organization has its telemetry sent, and how that goes
 	//
@@ -27522,6 +32503,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/totp/recovery-codes (the `RenewRecoveryCodes` operationId).
 	RenewRecoveryCodesWithResponse(ctx context.Context, body RenewRecoveryCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*RenewRecoveryCodesResponse, error)
+
+	// ListWebhookEventsWithResponse Every type of events that webhooks can be told, with an example
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/webhook-events (the `ListWebhookEvents` operationId).
+	ListWebhookEventsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWebhookEventsResponse, error)
 }
 
 type DeleteAccountResponse struct {
@@ -27662,6 +32650,157 @@ func (r ListAuditResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListAuditResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateCheckoutResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PaymentPageAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateCheckoutResponse) GetJSON200() *PaymentPageAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateCheckoutResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateCheckoutResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateCheckoutResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateCheckoutResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateCheckoutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateBillingPortalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PaymentPageAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateBillingPortalResponse) GetJSON200() *PaymentPageAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateBillingPortalResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateBillingPortalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateBillingPortalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateBillingPortalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateBillingPortalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RefreshSubscriptionResponse200Headers the declared response headers of an HTTP 200 response for RefreshSubscription
+type RefreshSubscriptionResponse200Headers struct {
+	ETag *string
+}
+
+type RefreshSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SubscriptionAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RefreshSubscriptionResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RefreshSubscriptionResponse) GetJSON200() *SubscriptionAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RefreshSubscriptionResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RefreshSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RefreshSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RefreshSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RefreshSubscriptionResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -34324,6 +39463,466 @@ func (r RestoreVersionResponse) ContentType() string {
 	return ""
 }
 
+type ListWebhooksResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWebhooksResponse) GetJSON200() *WebhookList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListWebhooksResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWebhooksResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWebhooksResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWebhooksResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWebhooksResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateWebhookResponse201Headers the declared response headers of an HTTP 201 response for CreateWebhook
+type CreateWebhookResponse201Headers struct {
+	ETag *string
+}
+
+type CreateWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *WebhookAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateWebhookResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateWebhookResponse) GetJSON201() *WebhookAnswer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateWebhookResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteWebhookResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetWebhookResponse200Headers the declared response headers of an HTTP 200 response for GetWebhook
+type GetWebhookResponse200Headers struct {
+	ETag *string
+}
+
+type GetWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetWebhookResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetWebhookResponse) GetJSON200() *WebhookAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetWebhookResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutWebhookResponse200Headers the declared response headers of an HTTP 200 response for PutWebhook
+type PutWebhookResponse200Headers struct {
+	ETag *string
+}
+
+// PutWebhookResponse201Headers the declared response headers of an HTTP 201 response for PutWebhook
+type PutWebhookResponse201Headers struct {
+	ETag *string
+}
+
+type PutWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookAnswer
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *WebhookAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutWebhookResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutWebhookResponse201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutWebhookResponse) GetJSON200() *WebhookAnswer {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutWebhookResponse) GetJSON201() *WebhookAnswer {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutWebhookResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListWebhookDeliveriesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookDeliveryList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWebhookDeliveriesResponse) GetJSON200() *WebhookDeliveryList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListWebhookDeliveriesResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWebhookDeliveriesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWebhookDeliveriesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWebhookDeliveriesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWebhookDeliveriesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RetryWebhookDeliveryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *WebhookDelivery
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RetryWebhookDeliveryResponse) GetJSON202() *WebhookDelivery {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RetryWebhookDeliveryResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RetryWebhookDeliveryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RetryWebhookDeliveryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetryWebhookDeliveryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RetryWebhookDeliveryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateWebhookSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookSecret
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateWebhookSecretResponse) GetJSON200() *WebhookSecret {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateWebhookSecretResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateWebhookSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateWebhookSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateWebhookSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateWebhookSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TestWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookTest
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TestWebhookResponse) GetJSON200() *WebhookTest {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TestWebhookResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TestWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TestWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TestWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TestWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListIdentitiesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -34750,6 +40349,191 @@ func (r ResendInvitationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ResendInvitationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListInvoicesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *InvoiceList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListInvoicesResponse) GetJSON200() *InvoiceList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListInvoicesResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListInvoicesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListInvoicesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListInvoicesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListInvoicesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetInvoiceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Invoice
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetInvoiceResponse) GetJSON200() *Invoice {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetInvoiceResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetInvoiceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetInvoiceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetInvoiceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetInvoiceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetReconciliationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Reconciliation
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetReconciliationResponse) GetJSON200() *Reconciliation {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetReconciliationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetReconciliationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReconciliationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReconciliationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReconciliationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetReconciliationCSVResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetReconciliationCSVResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetReconciliationCSVResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReconciliationCSVResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReconciliationCSVResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReconciliationCSVResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -35586,6 +41370,808 @@ func (r UpdateMemberResponse) ContentType() string {
 	return ""
 }
 
+type ListOperatorSignalsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorSignalList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOperatorSignalsResponse) GetJSON200() *OperatorSignalList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOperatorSignalsResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOperatorSignalsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOperatorSignalsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOperatorSignalsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOperatorSignalsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListOperatorAuditResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorAuditList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOperatorAuditResponse) GetJSON200() *OperatorAuditList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOperatorAuditResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOperatorAuditResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOperatorAuditResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOperatorAuditResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOperatorAuditResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListOperatorEdgesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorEdgeList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOperatorEdgesResponse) GetJSON200() *OperatorEdgeList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOperatorEdgesResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOperatorEdgesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOperatorEdgesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOperatorEdgesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOperatorEdgesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DrainEdgeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorEdge
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DrainEdgeResponse) GetJSON200() *OperatorEdge {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DrainEdgeResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DrainEdgeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DrainEdgeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DrainEdgeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DrainEdgeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UndrainEdgeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorEdge
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UndrainEdgeResponse) GetJSON200() *OperatorEdge {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UndrainEdgeResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UndrainEdgeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UndrainEdgeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UndrainEdgeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UndrainEdgeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListOperatorOrganizationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorOrganizationList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOperatorOrganizationsResponse) GetJSON200() *OperatorOrganizationList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOperatorOrganizationsResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOperatorOrganizationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOperatorOrganizationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOperatorOrganizationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOperatorOrganizationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetOperatorOrganizationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorOrganizationDetail
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOperatorOrganizationResponse) GetJSON200() *OperatorOrganizationDetail {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetOperatorOrganizationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOperatorOrganizationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOperatorOrganizationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOperatorOrganizationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOperatorOrganizationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateOperatorOrganizationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorOrganizationDetail
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateOperatorOrganizationResponse) GetJSON200() *OperatorOrganizationDetail {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateOperatorOrganizationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateOperatorOrganizationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateOperatorOrganizationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateOperatorOrganizationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateOperatorOrganizationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GiveCreditResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *OperatorOrganizationDetail
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r GiveCreditResponse) GetJSON201() *OperatorOrganizationDetail {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GiveCreditResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GiveCreditResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GiveCreditResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GiveCreditResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GiveCreditResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type StartViewResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *OperatorView
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r StartViewResponse) GetJSON201() *OperatorView {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StartViewResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StartViewResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartViewResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartViewResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartViewResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListOperatorNotesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorNoteList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOperatorNotesResponse) GetJSON200() *OperatorNoteList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOperatorNotesResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOperatorNotesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOperatorNotesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOperatorNotesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOperatorNotesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateOperatorNoteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *OperatorNote
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateOperatorNoteResponse) GetJSON201() *OperatorNote {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateOperatorNoteResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateOperatorNoteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateOperatorNoteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateOperatorNoteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateOperatorNoteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteOperatorNoteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteOperatorNoteResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteOperatorNoteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteOperatorNoteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteOperatorNoteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteOperatorNoteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResumeOrganizationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorOrganizationDetail
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResumeOrganizationResponse) GetJSON200() *OperatorOrganizationDetail {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResumeOrganizationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResumeOrganizationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResumeOrganizationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResumeOrganizationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResumeOrganizationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SuspendOrganizationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorOrganizationDetail
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SuspendOrganizationResponse) GetJSON200() *OperatorOrganizationDetail {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SuspendOrganizationResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SuspendOrganizationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SuspendOrganizationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SuspendOrganizationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SuspendOrganizationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListOperatorQueuesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorQueueList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOperatorQueuesResponse) GetJSON200() *OperatorQueueList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOperatorQueuesResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOperatorQueuesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOperatorQueuesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOperatorQueuesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOperatorQueuesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EndViewResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EndViewResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EndViewResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EndViewResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EndViewResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EndViewResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetOrganizationResponse200Headers the declared response headers of an HTTP 200 response for GetOrganization
 type GetOrganizationResponse200Headers struct {
 	ETag *string
@@ -36292,17 +42878,65 @@ func (r SignupResponse) ContentType() string {
 	return ""
 }
 
-type GetSubscriptionResponse struct {
+type StripeWebhookResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Subscription
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *ProblemAnswer
 }
 
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StripeWebhookResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StripeWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StripeWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StripeWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StripeWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetSubscriptionResponse200Headers the declared response headers of an HTTP 200 response for GetSubscription
+type GetSubscriptionResponse200Headers struct {
+	ETag *string
+}
+
+type GetSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SubscriptionAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSubscriptionResponse200Headers
+}
+
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetSubscriptionResponse) GetJSON200() *Subscription {
+func (r GetSubscriptionResponse) GetJSON200() *SubscriptionAnswer {
 	return r.JSON200
 }
 
@@ -36334,6 +42968,157 @@ func (r GetSubscriptionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateSubscriptionResponse200Headers the declared response headers of an HTTP 200 response for UpdateSubscription
+type UpdateSubscriptionResponse200Headers struct {
+	ETag *string
+}
+
+type UpdateSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SubscriptionAnswer
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UpdateSubscriptionResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateSubscriptionResponse) GetJSON200() *SubscriptionAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateSubscriptionResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PreviewSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SubscriptionPreview
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PreviewSubscriptionResponse) GetJSON200() *SubscriptionPreview {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PreviewSubscriptionResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PreviewSubscriptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PreviewSubscriptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPeriodUsageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PeriodUsage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPeriodUsageResponse) GetJSON200() *PeriodUsage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPeriodUsageResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPeriodUsageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPeriodUsageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPeriodUsageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPeriodUsageResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -37088,6 +43873,54 @@ func (r RenewRecoveryCodesResponse) ContentType() string {
 	return ""
 }
 
+type ListWebhookEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookEventTypeList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWebhookEventsResponse) GetJSON200() *WebhookEventTypeList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListWebhookEventsResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWebhookEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWebhookEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWebhookEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWebhookEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // DeleteAccountWithBodyWithResponse Delete the user for good
 //
 // Refused (409) while the user is the last owner of an organization: make another member owner, or
@@ -37144,6 +43977,66 @@ func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, params 
 		return nil, err
 	}
 	return ParseListAuditResponse(rsp)
+}
+
+// CreateCheckoutWithBodyWithResponse A page of the payment provider on which the organization subscribes to a plan
+//
+// Send the browser there. It comes back to the portal, which claims nothing: the plan holds once the
+// provider has told that it is paid.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/billing/checkout (the `CreateCheckout` operationId).
+func (c *ClientWithResponses) CreateCheckoutWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCheckoutResponse, error) {
+	rsp, err := c.CreateCheckoutWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateCheckoutResponse(rsp)
+}
+
+// CreateCheckoutWithResponse A page of the payment provider on which the organization subscribes to a plan
+//
+// Send the browser there. It comes back to the portal, which claims nothing: the plan holds once the
+// provider has told that it is paid.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/billing/checkout (the `CreateCheckout` operationId).
+func (c *ClientWithResponses) CreateCheckoutWithResponse(ctx context.Context, body CreateCheckoutJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCheckoutResponse, error) {
+	rsp, err := c.CreateCheckout(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateCheckoutResponse(rsp)
+}
+
+// CreateBillingPortalWithResponse A page of the payment provider for cards, addresses and tax numbers
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/billing/portal (the `CreateBillingPortal` operationId).
+func (c *ClientWithResponses) CreateBillingPortalWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*CreateBillingPortalResponse, error) {
+	rsp, err := c.CreateBillingPortal(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateBillingPortalResponse(rsp)
+}
+
+// RefreshSubscriptionWithResponse Ask the payment provider how things stand; answers within 3 seconds
+//
+// For who comes back from one of the provider's pages. The answer may still show the state before.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/billing/refresh (the `RefreshSubscription` operationId).
+func (c *ClientWithResponses) RefreshSubscriptionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RefreshSubscriptionResponse, error) {
+	rsp, err := c.RefreshSubscription(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefreshSubscriptionResponse(rsp)
 }
 
 // CheckPlanWithBodyWithResponse What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
@@ -39767,6 +46660,163 @@ func (c *ClientWithResponses) RestoreVersionWithResponse(ctx context.Context, ga
 	return ParseRestoreVersionResponse(rsp)
 }
 
+// ListWebhooksWithResponse Webhooks with how they do
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/webhooks (the `ListWebhooks` operationId).
+func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, gateway GatewayParam, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*ListWebhooksResponse, error) {
+	rsp, err := c.ListWebhooks(ctx, gateway, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWebhooksResponse(rsp)
+}
+
+// CreateWebhookWithBodyWithResponse Make a webhook
+//
+// The answer holds the secret that signs its messages (`whsec_…`), once. Messages follow Standard Webhooks:
+// `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1,` and the base64 of HMAC-SHA-256 over
+// `<id>.<timestamp>.<body>`). A message is sent at least once; one that is sent again has the same id.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/webhooks (the `CreateWebhook` operationId).
+func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Context, gateway GatewayParam, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error) {
+	rsp, err := c.CreateWebhookWithBody(ctx, gateway, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWebhookResponse(rsp)
+}
+
+// CreateWebhookWithResponse Make a webhook
+//
+// The answer holds the secret that signs its messages (`whsec_…`), once. Messages follow Standard Webhooks:
+// `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1,` and the base64 of HMAC-SHA-256 over
+// `<id>.<timestamp>.<body>`). A message is sent at least once; one that is sent again has the same id.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/webhooks (the `CreateWebhook` operationId).
+func (c *ClientWithResponses) CreateWebhookWithResponse(ctx context.Context, gateway GatewayParam, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error) {
+	rsp, err := c.CreateWebhook(ctx, gateway, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWebhookResponse(rsp)
+}
+
+// DeleteWebhookWithResponse Delete a webhook with its deliveries
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/gateways/{gateway}/webhooks/{name} (the `DeleteWebhook` operationId).
+func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *DeleteWebhookParams, reqEditors ...RequestEditorFn) (*DeleteWebhookResponse, error) {
+	rsp, err := c.DeleteWebhook(ctx, gateway, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteWebhookResponse(rsp)
+}
+
+// GetWebhookWithResponse One webhook
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/webhooks/{name} (the `GetWebhook` operationId).
+func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*GetWebhookResponse, error) {
+	rsp, err := c.GetWebhook(ctx, gateway, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWebhookResponse(rsp)
+}
+
+// PutWebhookWithBodyWithResponse Make or replace a webhook
+//
+// The signing secret stays; a webhook that is switched off gets nothing of what happens meanwhile, and what waits for it is not sent.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/webhooks/{name} (the `PutWebhook` operationId).
+func (c *ClientWithResponses) PutWebhookWithBodyWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutWebhookResponse, error) {
+	rsp, err := c.PutWebhookWithBody(ctx, gateway, name, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutWebhookResponse(rsp)
+}
+
+// PutWebhookWithResponse Make or replace a webhook
+//
+// The signing secret stays; a webhook that is switched off gets nothing of what happens meanwhile, and what waits for it is not sent.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/gateways/{gateway}/webhooks/{name} (the `PutWebhook` operationId).
+func (c *ClientWithResponses) PutWebhookWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *PutWebhookParams, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*PutWebhookResponse, error) {
+	rsp, err := c.PutWebhook(ctx, gateway, name, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutWebhookResponse(rsp)
+}
+
+// ListWebhookDeliveriesWithResponse The webhook's messages of the last 30 days and what became of them, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/gateways/{gateway}/webhooks/{name}/deliveries (the `ListWebhookDeliveries` operationId).
+func (c *ClientWithResponses) ListWebhookDeliveriesWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*ListWebhookDeliveriesResponse, error) {
+	rsp, err := c.ListWebhookDeliveries(ctx, gateway, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWebhookDeliveriesResponse(rsp)
+}
+
+// RetryWebhookDeliveryWithResponse Send a message again now, under the same id
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/deliveries/{event}/retry (the `RetryWebhookDelivery` operationId).
+func (c *ClientWithResponses) RetryWebhookDeliveryWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, event EventParam, reqEditors ...RequestEditorFn) (*RetryWebhookDeliveryResponse, error) {
+	rsp, err := c.RetryWebhookDelivery(ctx, gateway, name, event, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryWebhookDeliveryResponse(rsp)
+}
+
+// RotateWebhookSecretWithResponse Replace the secret that signs the webhook's messages; shown once
+//
+// The former secret signs as well for 24 hours, in a second signature after a space.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/rotate (the `RotateWebhookSecret` operationId).
+func (c *ClientWithResponses) RotateWebhookSecretWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error) {
+	rsp, err := c.RotateWebhookSecret(ctx, gateway, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateWebhookSecretResponse(rsp)
+}
+
+// TestWebhookWithResponse Send `webhook.test` now, once, and say what came back
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/gateways/{gateway}/webhooks/{name}/test (the `TestWebhook` operationId).
+func (c *ClientWithResponses) TestWebhookWithResponse(ctx context.Context, gateway GatewayParam, name NameParam, params *TestWebhookParams, reqEditors ...RequestEditorFn) (*TestWebhookResponse, error) {
+	rsp, err := c.TestWebhook(ctx, gateway, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestWebhookResponse(rsp)
+}
+
 // ListIdentitiesWithResponse Accounts of sign-in providers that are linked to the user
 //
 // Returns a wrapper object for the known response body format(s).
@@ -39927,6 +46977,62 @@ func (c *ClientWithResponses) ResendInvitationWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseResendInvitationResponse(rsp)
+}
+
+// ListInvoicesWithResponse Invoices, newest first, without their lines
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/invoices (the `ListInvoices` operationId).
+func (c *ClientWithResponses) ListInvoicesWithResponse(ctx context.Context, params *ListInvoicesParams, reqEditors ...RequestEditorFn) (*ListInvoicesResponse, error) {
+	rsp, err := c.ListInvoices(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListInvoicesResponse(rsp)
+}
+
+// GetInvoiceWithResponse One invoice with its lines
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/invoices/{invoice} (the `GetInvoice` operationId).
+func (c *ClientWithResponses) GetInvoiceWithResponse(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*GetInvoiceResponse, error) {
+	rsp, err := c.GetInvoice(ctx, invoice, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetInvoiceResponse(rsp)
+}
+
+// GetReconciliationWithResponse An invoice held against the ledger of usage, line by line
+//
+// `current` in place of an invoice's id is the period that is still open.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/invoices/{invoice}/reconciliation (the `GetReconciliation` operationId).
+func (c *ClientWithResponses) GetReconciliationWithResponse(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error) {
+	rsp, err := c.GetReconciliation(ctx, invoice, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReconciliationResponse(rsp)
+}
+
+// GetReconciliationCSVWithResponse The ledger behind an invoice as a table: hour, plan, gateway, route, consumer, key, requests
+//
+// The last row is the total.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/invoices/{invoice}/reconciliation.csv (the `GetReconciliationCSV` operationId).
+func (c *ClientWithResponses) GetReconciliationCSVWithResponse(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*GetReconciliationCSVResponse, error) {
+	rsp, err := c.GetReconciliationCSV(ctx, invoice, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReconciliationCSVResponse(rsp)
 }
 
 // LoginWithBodyWithResponse Sign in with a password; sets the session cookie
@@ -40306,6 +47412,374 @@ func (c *ClientWithResponses) UpdateMemberWithResponse(ctx context.Context, memb
 	return ParseUpdateMemberResponse(rsp)
 }
 
+// ListOperatorSignalsWithResponse Organizations that stand out, with the numbers that made them so
+//
+// `unverified_traffic`: requests of an organization whose owner never proved an address. `refused_flood`:
+// 60 answers 401, 404 and 429 a minute over the last 10 minutes. `unusual_spend`: 5 times the median of
+// the organization's own last 7 days, and 10,000 requests or more. `many_keys`: 1,000 API keys in 24
+// hours. `new_heavy`: 50,000 requests in 24 hours of an organization younger than 7 days.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operator/abuse (the `ListOperatorSignals` operationId).
+func (c *ClientWithResponses) ListOperatorSignalsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOperatorSignalsResponse, error) {
+	rsp, err := c.ListOperatorSignals(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOperatorSignalsResponse(rsp)
+}
+
+// ListOperatorAuditWithResponse What operators did, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operator/audit (the `ListOperatorAudit` operationId).
+func (c *ClientWithResponses) ListOperatorAuditWithResponse(ctx context.Context, params *ListOperatorAuditParams, reqEditors ...RequestEditorFn) (*ListOperatorAuditResponse, error) {
+	rsp, err := c.ListOperatorAudit(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOperatorAuditResponse(rsp)
+}
+
+// ListOperatorEdgesWithResponse Every edge that was heard of in the last day
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operator/edges (the `ListOperatorEdges` operationId).
+func (c *ClientWithResponses) ListOperatorEdgesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOperatorEdgesResponse, error) {
+	rsp, err := c.ListOperatorEdges(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOperatorEdgesResponse(rsp)
+}
+
+// DrainEdgeWithBodyWithResponse Let an edge's clients go, while it lives on
+//
+// The edge's `/readyz` answers 503, every answer is the last of its connection, idle connections are
+// closed and WebSockets are told to go elsewhere. What a balancer still sends is served. It lasts until
+// `undrain` or until the edge is restarted. The order is signed for the edge's present process and works
+// once.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/edges/{edge}/drain (the `DrainEdge` operationId).
+func (c *ClientWithResponses) DrainEdgeWithBodyWithResponse(ctx context.Context, edge EdgeParam, params *DrainEdgeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DrainEdgeResponse, error) {
+	rsp, err := c.DrainEdgeWithBody(ctx, edge, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDrainEdgeResponse(rsp)
+}
+
+// DrainEdgeWithResponse Let an edge's clients go, while it lives on
+//
+// The edge's `/readyz` answers 503, every answer is the last of its connection, idle connections are
+// closed and WebSockets are told to go elsewhere. What a balancer still sends is served. It lasts until
+// `undrain` or until the edge is restarted. The order is signed for the edge's present process and works
+// once.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/edges/{edge}/drain (the `DrainEdge` operationId).
+func (c *ClientWithResponses) DrainEdgeWithResponse(ctx context.Context, edge EdgeParam, params *DrainEdgeParams, body DrainEdgeJSONRequestBody, reqEditors ...RequestEditorFn) (*DrainEdgeResponse, error) {
+	rsp, err := c.DrainEdge(ctx, edge, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDrainEdgeResponse(rsp)
+}
+
+// UndrainEdgeWithBodyWithResponse Let a drained edge serve as before
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/edges/{edge}/undrain (the `UndrainEdge` operationId).
+func (c *ClientWithResponses) UndrainEdgeWithBodyWithResponse(ctx context.Context, edge EdgeParam, params *UndrainEdgeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UndrainEdgeResponse, error) {
+	rsp, err := c.UndrainEdgeWithBody(ctx, edge, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUndrainEdgeResponse(rsp)
+}
+
+// UndrainEdgeWithResponse Let a drained edge serve as before
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/edges/{edge}/undrain (the `UndrainEdge` operationId).
+func (c *ClientWithResponses) UndrainEdgeWithResponse(ctx context.Context, edge EdgeParam, params *UndrainEdgeParams, body UndrainEdgeJSONRequestBody, reqEditors ...RequestEditorFn) (*UndrainEdgeResponse, error) {
+	rsp, err := c.UndrainEdge(ctx, edge, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUndrainEdgeResponse(rsp)
+}
+
+// ListOperatorOrganizationsWithResponse Search all organizations, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operator/organizations (the `ListOperatorOrganizations` operationId).
+func (c *ClientWithResponses) ListOperatorOrganizationsWithResponse(ctx context.Context, params *ListOperatorOrganizationsParams, reqEditors ...RequestEditorFn) (*ListOperatorOrganizationsResponse, error) {
+	rsp, err := c.ListOperatorOrganizations(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOperatorOrganizationsResponse(rsp)
+}
+
+// GetOperatorOrganizationWithResponse One organization with its members, gateways and usage
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operator/organizations/{organization} (the `GetOperatorOrganization` operationId).
+func (c *ClientWithResponses) GetOperatorOrganizationWithResponse(ctx context.Context, organization OrganizationParam, reqEditors ...RequestEditorFn) (*GetOperatorOrganizationResponse, error) {
+	rsp, err := c.GetOperatorOrganization(ctx, organization, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOperatorOrganizationResponse(rsp)
+}
+
+// UpdateOperatorOrganizationWithBodyWithResponse Put an organization on another plan
+//
+// What the period has used already counts on the new plan as well.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/operator/organizations/{organization} (the `UpdateOperatorOrganization` operationId).
+func (c *ClientWithResponses) UpdateOperatorOrganizationWithBodyWithResponse(ctx context.Context, organization OrganizationParam, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOperatorOrganizationResponse, error) {
+	rsp, err := c.UpdateOperatorOrganizationWithBody(ctx, organization, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOperatorOrganizationResponse(rsp)
+}
+
+// UpdateOperatorOrganizationWithResponse Put an organization on another plan
+//
+// What the period has used already counts on the new plan as well.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/operator/organizations/{organization} (the `UpdateOperatorOrganization` operationId).
+func (c *ClientWithResponses) UpdateOperatorOrganizationWithResponse(ctx context.Context, organization OrganizationParam, body UpdateOperatorOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOperatorOrganizationResponse, error) {
+	rsp, err := c.UpdateOperatorOrganization(ctx, organization, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOperatorOrganizationResponse(rsp)
+}
+
+// GiveCreditWithBodyWithResponse Lower an organization's next invoices by an amount
+//
+// A negative amount takes a credit back. It waits until the organization is a customer of the payment provider.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/credits (the `GiveCredit` operationId).
+func (c *ClientWithResponses) GiveCreditWithBodyWithResponse(ctx context.Context, organization OrganizationParam, params *GiveCreditParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GiveCreditResponse, error) {
+	rsp, err := c.GiveCreditWithBody(ctx, organization, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGiveCreditResponse(rsp)
+}
+
+// GiveCreditWithResponse Lower an organization's next invoices by an amount
+//
+// A negative amount takes a credit back. It waits until the organization is a customer of the payment provider.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/credits (the `GiveCredit` operationId).
+func (c *ClientWithResponses) GiveCreditWithResponse(ctx context.Context, organization OrganizationParam, params *GiveCreditParams, body GiveCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*GiveCreditResponse, error) {
+	rsp, err := c.GiveCredit(ctx, organization, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGiveCreditResponse(rsp)
+}
+
+// StartViewWithBodyWithResponse Look at an organization as a viewer of it, for 30 minutes
+//
+// From now on this session can read that organization with the role viewer, and can do nothing else,
+// until it ends the view or the time is over. Each of its requests stands in the organization's audit
+// with the operator and the reason.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/impersonate (the `StartView` operationId).
+func (c *ClientWithResponses) StartViewWithBodyWithResponse(ctx context.Context, organization OrganizationParam, params *StartViewParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartViewResponse, error) {
+	rsp, err := c.StartViewWithBody(ctx, organization, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartViewResponse(rsp)
+}
+
+// StartViewWithResponse Look at an organization as a viewer of it, for 30 minutes
+//
+// From now on this session can read that organization with the role viewer, and can do nothing else,
+// until it ends the view or the time is over. Each of its requests stands in the organization's audit
+// with the operator and the reason.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/impersonate (the `StartView` operationId).
+func (c *ClientWithResponses) StartViewWithResponse(ctx context.Context, organization OrganizationParam, params *StartViewParams, body StartViewJSONRequestBody, reqEditors ...RequestEditorFn) (*StartViewResponse, error) {
+	rsp, err := c.StartView(ctx, organization, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartViewResponse(rsp)
+}
+
+// ListOperatorNotesWithResponse What operators wrote down on an organization, newest first; only operators read it
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operator/organizations/{organization}/notes (the `ListOperatorNotes` operationId).
+func (c *ClientWithResponses) ListOperatorNotesWithResponse(ctx context.Context, organization OrganizationParam, params *ListOperatorNotesParams, reqEditors ...RequestEditorFn) (*ListOperatorNotesResponse, error) {
+	rsp, err := c.ListOperatorNotes(ctx, organization, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOperatorNotesResponse(rsp)
+}
+
+// CreateOperatorNoteWithBodyWithResponse Write a note on an organization
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/notes (the `CreateOperatorNote` operationId).
+func (c *ClientWithResponses) CreateOperatorNoteWithBodyWithResponse(ctx context.Context, organization OrganizationParam, params *CreateOperatorNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateOperatorNoteResponse, error) {
+	rsp, err := c.CreateOperatorNoteWithBody(ctx, organization, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateOperatorNoteResponse(rsp)
+}
+
+// CreateOperatorNoteWithResponse Write a note on an organization
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/notes (the `CreateOperatorNote` operationId).
+func (c *ClientWithResponses) CreateOperatorNoteWithResponse(ctx context.Context, organization OrganizationParam, params *CreateOperatorNoteParams, body CreateOperatorNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateOperatorNoteResponse, error) {
+	rsp, err := c.CreateOperatorNote(ctx, organization, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateOperatorNoteResponse(rsp)
+}
+
+// DeleteOperatorNoteWithResponse Delete a note
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/operator/organizations/{organization}/notes/{note} (the `DeleteOperatorNote` operationId).
+func (c *ClientWithResponses) DeleteOperatorNoteWithResponse(ctx context.Context, organization OrganizationParam, note NoteParam, reqEditors ...RequestEditorFn) (*DeleteOperatorNoteResponse, error) {
+	rsp, err := c.DeleteOperatorNote(ctx, organization, note, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteOperatorNoteResponse(rsp)
+}
+
+// ResumeOrganizationWithBodyWithResponse End an operator's suspension
+//
+// One by billing stays until its invoices are paid.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/resume (the `ResumeOrganization` operationId).
+func (c *ClientWithResponses) ResumeOrganizationWithBodyWithResponse(ctx context.Context, organization OrganizationParam, params *ResumeOrganizationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResumeOrganizationResponse, error) {
+	rsp, err := c.ResumeOrganizationWithBody(ctx, organization, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResumeOrganizationResponse(rsp)
+}
+
+// ResumeOrganizationWithResponse End an operator's suspension
+//
+// One by billing stays until its invoices are paid.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/resume (the `ResumeOrganization` operationId).
+func (c *ClientWithResponses) ResumeOrganizationWithResponse(ctx context.Context, organization OrganizationParam, params *ResumeOrganizationParams, body ResumeOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeOrganizationResponse, error) {
+	rsp, err := c.ResumeOrganization(ctx, organization, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResumeOrganizationResponse(rsp)
+}
+
+// SuspendOrganizationWithBodyWithResponse Suspend an organization
+//
+// Edges answer its callers with 403 `organization_suspended`, within 2 seconds; the management API refuses
+// its changes. Owners and billing members get a mail; every member reads reason and message in the
+// portal. On one that is suspended it changes reason and message.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/suspend (the `SuspendOrganization` operationId).
+func (c *ClientWithResponses) SuspendOrganizationWithBodyWithResponse(ctx context.Context, organization OrganizationParam, params *SuspendOrganizationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SuspendOrganizationResponse, error) {
+	rsp, err := c.SuspendOrganizationWithBody(ctx, organization, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSuspendOrganizationResponse(rsp)
+}
+
+// SuspendOrganizationWithResponse Suspend an organization
+//
+// Edges answer its callers with 403 `organization_suspended`, within 2 seconds; the management API refuses
+// its changes. Owners and billing members get a mail; every member reads reason and message in the
+// portal. On one that is suspended it changes reason and message.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/organizations/{organization}/suspend (the `SuspendOrganization` operationId).
+func (c *ClientWithResponses) SuspendOrganizationWithResponse(ctx context.Context, organization OrganizationParam, params *SuspendOrganizationParams, body SuspendOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*SuspendOrganizationResponse, error) {
+	rsp, err := c.SuspendOrganization(ctx, organization, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSuspendOrganizationResponse(rsp)
+}
+
+// ListOperatorQueuesWithResponse What waits, how much of it and since when
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operator/queues (the `ListOperatorQueues` operationId).
+func (c *ClientWithResponses) ListOperatorQueuesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOperatorQueuesResponse, error) {
+	rsp, err := c.ListOperatorQueues(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOperatorQueuesResponse(rsp)
+}
+
+// EndViewWithResponse End what this session looks at
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/operator/view (the `EndView` operationId).
+func (c *ClientWithResponses) EndViewWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*EndViewResponse, error) {
+	rsp, err := c.EndView(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndViewResponse(rsp)
+}
+
 // GetOrganizationWithResponse The organization that the token or the header names
 //
 // Returns a wrapper object for the known response body format(s).
@@ -40617,7 +48091,39 @@ func (c *ClientWithResponses) SignupWithResponse(ctx context.Context, params *Si
 	return ParseSignupResponse(rsp)
 }
 
-// GetSubscriptionWithResponse The organization's plan and its current period
+// StripeWebhookWithBodyWithResponse For Stripe only, by a signature over the raw body
+//
+// An event is a hint: what it is about is fetched from Stripe. Known events, and those of another mode or
+// account, are answered with 204 and do nothing.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/stripe/webhook (the `StripeWebhook` operationId).
+func (c *ClientWithResponses) StripeWebhookWithBodyWithResponse(ctx context.Context, params *StripeWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StripeWebhookResponse, error) {
+	rsp, err := c.StripeWebhookWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStripeWebhookResponse(rsp)
+}
+
+// StripeWebhookWithResponse For Stripe only, by a signature over the raw body
+//
+// An event is a hint: what it is about is fetched from Stripe. Known events, and those of another mode or
+// account, are answered with 204 and do nothing.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/stripe/webhook (the `StripeWebhook` operationId).
+func (c *ClientWithResponses) StripeWebhookWithResponse(ctx context.Context, params *StripeWebhookParams, body StripeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*StripeWebhookResponse, error) {
+	rsp, err := c.StripeWebhook(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStripeWebhookResponse(rsp)
+}
+
+// GetSubscriptionWithResponse The organization's plan, its current period and how it stands with its payments
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -40628,6 +48134,85 @@ func (c *ClientWithResponses) GetSubscriptionWithResponse(ctx context.Context, r
 		return nil, err
 	}
 	return ParseGetSubscriptionResponse(rsp)
+}
+
+// UpdateSubscriptionWithBodyWithResponse Change the plan, cancel it or set a spending cap
+//
+// A plan that is not cheaper holds at once, on every edge within seconds; where payment is set up, the
+// difference for the time left is charged. A cheaper one holds from the next period on, as a cancellation
+// does; both can be taken back until then, by choosing the present plan. What was used of the period
+// carries over. Without a subscription, a plan with a price is `checkout_required`:
+// `POST /v1/billing/checkout`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/subscription (the `UpdateSubscription` operationId).
+func (c *ClientWithResponses) UpdateSubscriptionWithBodyWithResponse(ctx context.Context, params *UpdateSubscriptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error) {
+	rsp, err := c.UpdateSubscriptionWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSubscriptionResponse(rsp)
+}
+
+// UpdateSubscriptionWithResponse Change the plan, cancel it or set a spending cap
+//
+// A plan that is not cheaper holds at once, on every edge within seconds; where payment is set up, the
+// difference for the time left is charged. A cheaper one holds from the next period on, as a cancellation
+// does; both can be taken back until then, by choosing the present plan. What was used of the period
+// carries over. Without a subscription, a plan with a price is `checkout_required`:
+// `POST /v1/billing/checkout`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/subscription (the `UpdateSubscription` operationId).
+func (c *ClientWithResponses) UpdateSubscriptionWithResponse(ctx context.Context, params *UpdateSubscriptionParams, body UpdateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSubscriptionResponse, error) {
+	rsp, err := c.UpdateSubscription(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSubscriptionResponse(rsp)
+}
+
+// PreviewSubscriptionWithBodyWithResponse What the choice of a plan would cost and when it would hold
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/subscription/preview (the `PreviewSubscription` operationId).
+func (c *ClientWithResponses) PreviewSubscriptionWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewSubscriptionResponse, error) {
+	rsp, err := c.PreviewSubscriptionWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewSubscriptionResponse(rsp)
+}
+
+// PreviewSubscriptionWithResponse What the choice of a plan would cost and when it would hold
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/subscription/preview (the `PreviewSubscription` operationId).
+func (c *ClientWithResponses) PreviewSubscriptionWithResponse(ctx context.Context, body PreviewSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewSubscriptionResponse, error) {
+	rsp, err := c.PreviewSubscription(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewSubscriptionResponse(rsp)
+}
+
+// GetPeriodUsageWithResponse How much of the current period's requests is used
+//
+// What `GET /v1/subscription` says of it, without prices, for members who don't see the billing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/subscription/usage (the `GetPeriodUsage` operationId).
+func (c *ClientWithResponses) GetPeriodUsageWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPeriodUsageResponse, error) {
+	rsp, err := c.GetPeriodUsage(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPeriodUsageResponse(rsp)
 }
 
 // ListTelemetryDestinationsWithResponse Where the organization has its telemetry sent, and how that goes
@@ -40942,6 +48527,19 @@ func (c *ClientWithResponses) RenewRecoveryCodesWithResponse(ctx context.Context
 	return ParseRenewRecoveryCodesResponse(rsp)
 }
 
+// ListWebhookEventsWithResponse Every type of events that webhooks can be told, with an example
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/webhook-events (the `ListWebhookEvents` operationId).
+func (c *ClientWithResponses) ListWebhookEventsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWebhookEventsResponse, error) {
+	rsp, err := c.ListWebhookEvents(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWebhookEventsResponse(rsp)
+}
+
 // ParseDeleteAccountResponse parses an HTTP response from a DeleteAccountWithResponse call
 func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -41045,6 +48643,118 @@ func ParseListAuditResponse(rsp *http.Response) (*ListAuditResponse, error) {
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseCreateCheckoutResponse parses an HTTP response from a CreateCheckoutWithResponse call
+func ParseCreateCheckoutResponse(rsp *http.Response) (*CreateCheckoutResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateCheckoutResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PaymentPageAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateBillingPortalResponse parses an HTTP response from a CreateBillingPortalWithResponse call
+func ParseCreateBillingPortalResponse(rsp *http.Response) (*CreateBillingPortalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateBillingPortalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PaymentPageAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRefreshSubscriptionResponse parses an HTTP response from a RefreshSubscriptionWithResponse call
+func ParseRefreshSubscriptionResponse(rsp *http.Response) (*RefreshSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RefreshSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SubscriptionAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RefreshSubscriptionResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -46396,6 +54106,355 @@ func ParseRestoreVersionResponse(rsp *http.Response) (*RestoreVersionResponse, e
 	return response, nil
 }
 
+// ParseListWebhooksResponse parses an HTTP response from a ListWebhooksWithResponse call
+func ParseListWebhooksResponse(rsp *http.Response) (*ListWebhooksResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWebhooksResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateWebhookResponse parses an HTTP response from a CreateWebhookWithResponse call
+func ParseCreateWebhookResponse(rsp *http.Response) (*CreateWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest WebhookAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateWebhookResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteWebhookResponse parses an HTTP response from a DeleteWebhookWithResponse call
+func ParseDeleteWebhookResponse(rsp *http.Response) (*DeleteWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetWebhookResponse parses an HTTP response from a GetWebhookWithResponse call
+func ParseGetWebhookResponse(rsp *http.Response) (*GetWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetWebhookResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutWebhookResponse parses an HTTP response from a PutWebhookWithResponse call
+func ParsePutWebhookResponse(rsp *http.Response) (*PutWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest WebhookAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutWebhookResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutWebhookResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListWebhookDeliveriesResponse parses an HTTP response from a ListWebhookDeliveriesWithResponse call
+func ParseListWebhookDeliveriesResponse(rsp *http.Response) (*ListWebhookDeliveriesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWebhookDeliveriesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookDeliveryList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRetryWebhookDeliveryResponse parses an HTTP response from a RetryWebhookDeliveryWithResponse call
+func ParseRetryWebhookDeliveryResponse(rsp *http.Response) (*RetryWebhookDeliveryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetryWebhookDeliveryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest WebhookDelivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateWebhookSecretResponse parses an HTTP response from a RotateWebhookSecretWithResponse call
+func ParseRotateWebhookSecretResponse(rsp *http.Response) (*RotateWebhookSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateWebhookSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookSecret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTestWebhookResponse parses an HTTP response from a TestWebhookWithResponse call
+func ParseTestWebhookResponse(rsp *http.Response) (*TestWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TestWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookTest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListIdentitiesResponse parses an HTTP response from a ListIdentitiesWithResponse call
 func ParseListIdentitiesResponse(rsp *http.Response) (*ListIdentitiesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -46706,6 +54765,131 @@ func ParseResendInvitationResponse(rsp *http.Response) (*ResendInvitationRespons
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListInvoicesResponse parses an HTTP response from a ListInvoicesWithResponse call
+func ParseListInvoicesResponse(rsp *http.Response) (*ListInvoicesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListInvoicesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest InvoiceList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetInvoiceResponse parses an HTTP response from a GetInvoiceWithResponse call
+func ParseGetInvoiceResponse(rsp *http.Response) (*GetInvoiceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetInvoiceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Invoice
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetReconciliationResponse parses an HTTP response from a GetReconciliationWithResponse call
+func ParseGetReconciliationResponse(rsp *http.Response) (*GetReconciliationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReconciliationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Reconciliation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetReconciliationCSVResponse parses an HTTP response from a GetReconciliationCSVWithResponse call
+func ParseGetReconciliationCSVResponse(rsp *http.Response) (*GetReconciliationCSVResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReconciliationCSVResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
 	}
 
 	return response, nil
@@ -47334,6 +55518,559 @@ func ParseUpdateMemberResponse(rsp *http.Response) (*UpdateMemberResponse, error
 	return response, nil
 }
 
+// ParseListOperatorSignalsResponse parses an HTTP response from a ListOperatorSignalsWithResponse call
+func ParseListOperatorSignalsResponse(rsp *http.Response) (*ListOperatorSignalsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOperatorSignalsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorSignalList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListOperatorAuditResponse parses an HTTP response from a ListOperatorAuditWithResponse call
+func ParseListOperatorAuditResponse(rsp *http.Response) (*ListOperatorAuditResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOperatorAuditResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorAuditList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListOperatorEdgesResponse parses an HTTP response from a ListOperatorEdgesWithResponse call
+func ParseListOperatorEdgesResponse(rsp *http.Response) (*ListOperatorEdgesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOperatorEdgesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorEdgeList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDrainEdgeResponse parses an HTTP response from a DrainEdgeWithResponse call
+func ParseDrainEdgeResponse(rsp *http.Response) (*DrainEdgeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DrainEdgeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorEdge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUndrainEdgeResponse parses an HTTP response from a UndrainEdgeWithResponse call
+func ParseUndrainEdgeResponse(rsp *http.Response) (*UndrainEdgeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UndrainEdgeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorEdge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListOperatorOrganizationsResponse parses an HTTP response from a ListOperatorOrganizationsWithResponse call
+func ParseListOperatorOrganizationsResponse(rsp *http.Response) (*ListOperatorOrganizationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOperatorOrganizationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorOrganizationList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetOperatorOrganizationResponse parses an HTTP response from a GetOperatorOrganizationWithResponse call
+func ParseGetOperatorOrganizationResponse(rsp *http.Response) (*GetOperatorOrganizationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOperatorOrganizationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorOrganizationDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateOperatorOrganizationResponse parses an HTTP response from a UpdateOperatorOrganizationWithResponse call
+func ParseUpdateOperatorOrganizationResponse(rsp *http.Response) (*UpdateOperatorOrganizationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateOperatorOrganizationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorOrganizationDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGiveCreditResponse parses an HTTP response from a GiveCreditWithResponse call
+func ParseGiveCreditResponse(rsp *http.Response) (*GiveCreditResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GiveCreditResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest OperatorOrganizationDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStartViewResponse parses an HTTP response from a StartViewWithResponse call
+func ParseStartViewResponse(rsp *http.Response) (*StartViewResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartViewResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest OperatorView
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListOperatorNotesResponse parses an HTTP response from a ListOperatorNotesWithResponse call
+func ParseListOperatorNotesResponse(rsp *http.Response) (*ListOperatorNotesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOperatorNotesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorNoteList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateOperatorNoteResponse parses an HTTP response from a CreateOperatorNoteWithResponse call
+func ParseCreateOperatorNoteResponse(rsp *http.Response) (*CreateOperatorNoteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateOperatorNoteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest OperatorNote
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteOperatorNoteResponse parses an HTTP response from a DeleteOperatorNoteWithResponse call
+func ParseDeleteOperatorNoteResponse(rsp *http.Response) (*DeleteOperatorNoteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteOperatorNoteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResumeOrganizationResponse parses an HTTP response from a ResumeOrganizationWithResponse call
+func ParseResumeOrganizationResponse(rsp *http.Response) (*ResumeOrganizationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResumeOrganizationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorOrganizationDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSuspendOrganizationResponse parses an HTTP response from a SuspendOrganizationWithResponse call
+func ParseSuspendOrganizationResponse(rsp *http.Response) (*SuspendOrganizationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SuspendOrganizationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorOrganizationDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListOperatorQueuesResponse parses an HTTP response from a ListOperatorQueuesWithResponse call
+func ParseListOperatorQueuesResponse(rsp *http.Response) (*ListOperatorQueuesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOperatorQueuesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorQueueList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEndViewResponse parses an HTTP response from a EndViewWithResponse call
+func ParseEndViewResponse(rsp *http.Response) (*EndViewResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EndViewResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetOrganizationResponse parses an HTTP response from a GetOrganizationWithResponse call
 func ParseGetOrganizationResponse(rsp *http.Response) (*GetOrganizationResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -47857,6 +56594,35 @@ func ParseSignupResponse(rsp *http.Response) (*SignupResponse, error) {
 	return response, nil
 }
 
+// ParseStripeWebhookResponse parses an HTTP response from a StripeWebhookWithResponse call
+func ParseStripeWebhookResponse(rsp *http.Response) (*StripeWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StripeWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetSubscriptionResponse parses an HTTP response from a GetSubscriptionWithResponse call
 func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -47872,7 +56638,132 @@ func ParseGetSubscriptionResponse(rsp *http.Response) (*GetSubscriptionResponse,
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Subscription
+		var dest SubscriptionAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSubscriptionResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateSubscriptionResponse parses an HTTP response from a UpdateSubscriptionWithResponse call
+func ParseUpdateSubscriptionResponse(rsp *http.Response) (*UpdateSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SubscriptionAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UpdateSubscriptionResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePreviewSubscriptionResponse parses an HTTP response from a PreviewSubscriptionWithResponse call
+func ParsePreviewSubscriptionResponse(rsp *http.Response) (*PreviewSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SubscriptionPreview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPeriodUsageResponse parses an HTTP response from a GetPeriodUsageWithResponse call
+func ParseGetPeriodUsageResponse(rsp *http.Response) (*GetPeriodUsageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPeriodUsageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PeriodUsage
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -48438,6 +57329,39 @@ func ParseRenewRecoveryCodesResponse(rsp *http.Response) (*RenewRecoveryCodesRes
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest RecoveryCodesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListWebhookEventsResponse parses an HTTP response from a ListWebhookEventsWithResponse call
+func ParseListWebhookEventsResponse(rsp *http.Response) (*ListWebhookEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWebhookEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookEventTypeList
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

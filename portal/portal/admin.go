@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tollgate/tollgate/services/billing"
 )
 
 // metrics are the portal's figures. Operations are the document's, so that the
@@ -37,6 +39,24 @@ func newMetrics(version string) *metrics {
 	build.Set(1)
 	m.registry.MustRegister(build, m.requests, m.seconds, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// billing shows what came of the payment provider's webhooks.
+func (m *metrics) billing(stats func() billing.Stats) {
+	for _, c := range []struct {
+		outcome string
+		value   func(*billing.Stats) uint64
+	}{
+		{"taken", func(s *billing.Stats) uint64 { return s.Events }},
+		{"known", func(s *billing.Stats) uint64 { return s.Known }},
+		{"ignored", func(s *billing.Stats) uint64 { return s.Ignored }},
+		{"forged", func(s *billing.Stats) uint64 { return s.Forged }},
+	} {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: "tollgate", Subsystem: "portal", Name: "payment_webhooks_total", Help: "Webhooks of the payment provider.",
+			ConstLabels: prometheus.Labels{"outcome": c.outcome},
+		}, func() float64 { return float64(c.value(new(stats()))) }))
+	}
 }
 
 func (m *metrics) observe(operation string, status int, took time.Duration) {

@@ -57,6 +57,7 @@ func New(a *app.App, c Config) (*Portal, error) {
 	p := &Portal{
 		config: c, app: a, log: c.Logger, ready: make(chan struct{}), drain: make(chan struct{}), metrics: newMetrics(c.Version),
 	}
+	p.metrics.billing(a.Billing.Stats)
 	p.openTelemetry()
 	m, box, err := c.mailer()
 	if err != nil {
@@ -110,8 +111,8 @@ func (p *Portal) api(public *url.URL) (*httpapi.Server, error) {
 	return httpapi.New(httpapi.Config{
 		Services: httpapi.Services{
 			Tenants: p.app.Tenants, Plans: p.app.Plans, Audit: p.app.Audits, Gateways: p.app.Gateways,
-			Consumers: p.app.Consumers, Keys: p.app.Keys, Status: p.app.Status, Usage: p.app.Usage, Alerts: p.app.Alerts, Releases: p.app.Releases, Budgets: p.app.Budgets,
-			Developers: p.app.Developers, Telemetry: p.app.Telemetry,
+			Consumers: p.app.Consumers, Keys: p.app.Keys, Status: p.app.Status, Usage: p.app.Usage, Alerts: p.app.Alerts, Releases: p.app.Releases, Budgets: p.app.Budgets, Billing: p.app.Billing, Hours: p.app.Hours,
+			Developers: p.app.Developers, Telemetry: p.app.Telemetry, Webhooks: p.app.Webhooks, Operators: p.app.Operators,
 		},
 		Providers: providers, TicketKey: tickets,
 		Policies: policies, Clock: clock, Logger: p.log, PublicURL: public,

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // Kinds of alerts.
@@ -91,6 +92,7 @@ type Event struct {
 	Value      float64
 	Threshold  float64
 	Detail     string
+	Told       event.Event // what webhooks of the gateway are told of it; none of a test
 }
 
 // Transitions. A test is an event without one.

@@ -99,26 +99,27 @@ func (e *Evaluator) one(ctx context.Context, a *Alert) error {
 		}
 	}
 	state, transition := Next(&a.Rule, a.State, f, now)
-	var event *Event
+	var ev *Event
 	var notices []Delivery
 	if transition != "" {
-		event = &Event{
+		ev = &Event{
 			ID: core.NewID("event"), Alert: a.ID, At: now, Transition: transition, Value: f.Value, Threshold: a.Rule.Threshold,
 			Detail: describe(&a.Rule, f),
 		}
 		if !a.Rule.On() {
-			event.Detail = "The alert was switched off."
+			ev.Detail = "The alert was switched off."
 		}
 		var err error
-		if notices, err = e.Service.notices(a, event); err != nil {
+		if notices, err = e.Service.notices(a, ev); err != nil {
 			return err
 		}
+		ev.Told = e.Service.told(a, ev)
 	}
 	next := windowEvery
 	if a.Rule.slow() || !a.Rule.On() {
 		next = slowEvery
 	}
-	_, err := e.Service.store.SaveState(ctx, a, state, now.Add(next), event, notices)
+	_, err := e.Service.store.SaveState(ctx, a, state, now.Add(next), ev, notices)
 	return err
 }
 

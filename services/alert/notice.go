@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // Message is the body of a webhook.
@@ -44,7 +45,7 @@ func (s *Service) notices(a *Alert, e *Event) ([]Delivery, error) {
 	m := Message{
 		ID: e.ID, Type: "alert." + e.Transition, CreatedAt: e.At, Gateway: ref{a.Gateway, a.GatewayName},
 		Alert: about{ref{a.ID, a.Rule.Name}, a.Rule.Kind, a.Rule.Threshold}, Value: e.Value, Detail: e.Detail,
-		URL: s.base + "/gateways/" + url.PathEscape(a.GatewayName) + "/alerts/" + url.PathEscape(a.Rule.Name),
+		URL: s.page(a),
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
@@ -72,6 +73,19 @@ func (s *Service) notices(a *Alert, e *Event) ([]Delivery, error) {
 		}
 	}
 	return out, nil
+}
+
+// page is the URL of an alert's page in the portal.
+func (s *Service) page(a *Alert) string {
+	return s.base + "/gateways/" + url.PathEscape(a.GatewayName) + "/alerts/" + url.PathEscape(a.Rule.Name)
+}
+
+// told is a transition as the gateway's webhooks are told of it.
+func (s *Service) told(a *Alert, e *Event) event.Event {
+	typ := map[string]string{TransitionFiring: event.AlertFiring, TransitionResolved: event.AlertResolved}[e.Transition]
+	return event.Event{Type: typ, About: event.Alert{
+		ID: a.ID, Name: a.Rule.Name, Kind: a.Rule.Kind, Value: e.Value, Threshold: e.Threshold, Detail: e.Detail, URL: s.page(a),
+	}}
 }
 
 // mail is the message as people read it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // Bounds of a rotation's overlap.
@@ -140,6 +141,20 @@ func (s *Service) Create(ctx context.Context, org core.OrganizationID, in Create
 	return out, nil
 }
 
+// Room is how many more active keys an organization may have, and its plan's name.
+func (s *Service) Room(ctx context.Context, org core.OrganizationID) (room core.Room, plan string, err error) {
+	limits, err := s.limits.Limits(ctx, org)
+	if err != nil || limits.Keys == 0 {
+		return core.Room{}, limits.Plan, err
+	}
+	err = s.store.Tx(ctx, func(tx Tx) error {
+		n, err := tx.CountActive(org)
+		room = core.RoomOf(limits.Keys, n)
+		return err
+	})
+	return room, limits.Plan, err
+}
+
 // room makes place for one more key under the plan's limit.
 func room(tx Tx, org core.OrganizationID, limits core.Limits) error {
 	if limits.Keys == 0 {
@@ -216,12 +231,27 @@ func (s *Service) issue(ctx context.Context, tx Tx, org core.OrganizationID, k *
 	return &Issued{Key: *k, Secret: secret}, nil
 }
 
+// events are what webhooks are told of changes.
+var events = map[string]string{
+	"key.create": event.KeyCreated, "key.update": event.KeyUpdated, "key.rotate": event.KeyRotated, "key.revoke": event.KeyRevoked,
+}
+
+// About is a key as webhooks are told of it.
+func About(k *Key) event.Key {
+	out := event.Key{ID: k.ID, Name: k.Name, Prefix: k.Prefix, Consumer: k.Consumer.Name, ExpiresAt: event.When(k.Expires)}
+	if k.RotatedTo != 0 {
+		out.ReplacedBy = ID(k.RotatedTo)
+	}
+	return out
+}
+
 // change is what each change of a key leaves behind.
 func change(action string, k *Key) core.Change {
 	return core.Change{
 		Action: action, ResourceType: "key", ResourceID: k.ID, ResourceName: k.Name, Gateway: k.Gateway.ID,
 		Detail:  map[string]any{"prefix": k.Prefix, "consumer": k.Consumer.Name},
 		Publish: []core.Publish{{Kind: core.PublishKey, ID: k.ID, KID: k.KID, Gateway: k.Gateway.ID, Version: k.Version}},
+		Events:  []event.Event{{Type: events[action], About: About(k)}},
 	}
 }
 

@@ -41,6 +41,14 @@ func (l letters) Letter(to, subject, text string) (*alert.Letter, error) {
 	return &alert.Letter{ID: q.ID, Sealed: q.Sealed}, err
 }
 
+// sealed seals the mails of webhooks.
+type sealed struct{ tenants *tenant.Service }
+
+func (s sealed) Letter(to, subject, text string) (string, []byte, error) {
+	q, err := s.tenants.Letter(tenant.Mail{To: to, Subject: subject, Text: text})
+	return q.ID, q.Sealed, err
+}
+
 // figures reads what alerts watch from the ledger.
 type figures struct {
 	a     *App

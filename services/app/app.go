@@ -13,12 +13,14 @@ import (
 	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/audit"
+	"github.com/tollgate/tollgate/services/billing"
 	"github.com/tollgate/tollgate/services/budget"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/developer"
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/internal/redisbus"
 	"github.com/tollgate/tollgate/services/internal/store"
+	"github.com/tollgate/tollgate/services/operator"
 	"github.com/tollgate/tollgate/services/plan"
 	"github.com/tollgate/tollgate/services/publish"
 	"github.com/tollgate/tollgate/services/release"
@@ -26,6 +28,7 @@ import (
 	"github.com/tollgate/tollgate/services/telemetry"
 	"github.com/tollgate/tollgate/services/tenant"
 	"github.com/tollgate/tollgate/services/usage"
+	"github.com/tollgate/tollgate/services/webhook"
 )
 
 // App holds every service of the control plane. It is safe for concurrent use.
@@ -42,14 +45,22 @@ type App struct {
 	Developers *developer.Service
 	Alerts     *alert.Service
 	Budgets    *budget.Service
+	Billing    *billing.Service
 	Telemetry  *telemetry.Service
+	Webhooks   *webhook.Service
 	Releases   *release.Watch
+	Hours      *billing.Ledger
+	Operators  *operator.Service
 	Status     *publish.Status
 	Checker    *publish.Checker
 
 	db     *store.DB
 	redis  redis.UniversalClient
 	ledger *store.Usage
+	// provider takes payments; nil: there is no payment.
+	provider billing.Provider
+	poster   *billing.Poster // nil without a provider
+	settler  *billing.Settler
 }
 
 // New opens the database and makes the services. A database whose schema is
@@ -109,9 +120,12 @@ func (a *App) services() (err error) {
 	if a.Plans, err = plan.New(c.PlansFile); err != nil {
 		return err
 	}
+	if err = a.hours(); err != nil {
+		return err
+	}
 	a.Tenants, err = tenant.New(tenant.Config{
-		Store: store.Tenants{DB: a.db}, Plans: a.Plans, Clock: c.Clock, Root: c.Root, PublicURL: c.PublicURL,
-		VerifyMail: c.VerifyMail, Logger: c.Logger,
+		Store: store.Tenants{DB: a.db}, Plans: a.Plans, Allowances: a.Hours, Clock: c.Clock, Root: c.Root, PublicURL: c.PublicURL,
+		VerifyMail: c.VerifyMail, Operators: c.Operators, Logger: c.Logger,
 	})
 	if err != nil {
 		return err
@@ -150,6 +164,9 @@ func (a *App) services() (err error) {
 	if err != nil {
 		return err
 	}
+	if err = a.billing(); err != nil {
+		return err
+	}
 	a.Alerts, err = alert.New(alert.Options{
 		Store: store.Alerts{DB: a.db}, Guard: webhookGuard{&guard}, Root: c.Root, PublicURL: strings.TrimRight(c.PublicURL, "/"), Clock: c.Clock,
 	})
@@ -160,7 +177,19 @@ func (a *App) services() (err error) {
 	if err != nil {
 		return err
 	}
+	a.Webhooks, err = webhook.New(webhook.Options{
+		Store: store.Webhooks{DB: a.db}, Guard: webhookGuard{&guard}, Root: c.Root, Letters: sealed{a.Tenants}, PublicURL: strings.TrimRight(c.PublicURL, "/"), Clock: c.Clock,
+	})
+	if err != nil {
+		return err
+	}
 	a.Releases = a.releaseWatch()
+	if a.Operators, err = operator.New(operator.Config{
+		Store: store.Operators{DB: a.db}, Reports: redisbus.NewReports(a.redis, &c.Root.Edge), EdgeDomain: c.EdgeDomain, Clock: c.Clock,
+		Commander: &redisbus.Commander{Asker: redisbus.Asker{Redis: a.redis, Keys: &c.Root.Edge, Clock: c.Clock}, Signer: c.Root.Signer},
+	}); err != nil {
+		return err
+	}
 	a.Status, err = publish.NewStatus(store.Publisher{DB: a.db}, redisbus.NewReports(a.redis, &c.Root.Edge), c.Clock)
 	return err
 }

@@ -33,10 +33,13 @@ type Config struct {
 	OwnAddrs []netip.AddrPort
 	// VerifyMail: mail is set up, so addresses have to be proved.
 	VerifyMail bool
+	// Operators are the addresses that may use the operator's console.
+	Operators []string
 	// DNSResolver is the host:port that is asked for the records of custom domains;
 	// empty: the system's.
 	DNSResolver string
 	ACME        ACMEConfig
+	Stripe      StripeConfig
 	Logger      *slog.Logger
 	Clock       core.Clock
 }
@@ -44,10 +47,11 @@ type Config struct {
 // Settings are the settings that FromSettings reads.
 var Settings = []string{
 	settings.DatabaseURL, settings.RedisURL, settings.SecretKey, settings.EdgeDomain, settings.PublicURL, settings.PlansFile, settings.StreamPorts,
-	settings.AllowPrivateUpstreams, settings.SMTPURL, settings.PortalAddr,
+	settings.AllowPrivateUpstreams, settings.SMTPURL, settings.PortalAddr, settings.Operators,
 	settings.DNSResolver, settings.ACMEDirectory, settings.ACMEEmail, settings.ACMERoot, settings.ACMEEABKeyID, settings.ACMEEABKey,
 	settings.ACMEDNSProvider, settings.ACMEDNSServer, settings.ACMEDNSTSIGName, settings.ACMEDNSTSIGAlgorithm, settings.ACMEDNSTSIGSecret,
 	settings.ACMEDNSURL, settings.ACMEDNSToken,
+	settings.StripeKey, settings.StripeWebhookSecret, settings.StripeURL, settings.StripeUsage,
 }
 
 // FromSettings makes a Config of what the operator set. Every mistake is in the
@@ -56,7 +60,7 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 	c := Config{
 		DatabaseURL: v.String(settings.DatabaseURL), RedisURL: v.String(settings.RedisURL),
 		EdgeDomain: v.String(settings.EdgeDomain), PublicURL: v.String(settings.PublicURL), PlansFile: v.String(settings.PlansFile),
-		VerifyMail: v.String(settings.SMTPURL) != "", Logger: log,
+		VerifyMail: v.String(settings.SMTPURL) != "", Operators: v.List(settings.Operators), Logger: log,
 	}
 	errs := []error{v.Require(settings.DatabaseURL, settings.RedisURL, settings.SecretKey, settings.EdgeDomain)}
 	var err error
@@ -73,6 +77,9 @@ func FromSettings(v *settings.Values, log *slog.Logger) (Config, error) {
 	}
 	c.DNSResolver = v.String(settings.DNSResolver)
 	if c.ACME, err = acmeFromSettings(v); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Stripe, err = stripeFromSettings(v); err != nil {
 		errs = append(errs, err)
 	}
 	if c.PublicURL == "" {

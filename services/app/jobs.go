@@ -17,10 +17,21 @@ import (
 const (
 	jobAlert        = "alert"     // one alert's evaluation
 	jobTelemetry    = "telemetry" // one turn of a telemetry destination
+	jobWebhook      = "webhook"   // one turn of a webhook
+	jobEndings      = "endings"
 	jobDomains      = "domains"
 	jobPeriods      = "periods"
+	jobLedger       = "billing_ledger"
+	jobPosts        = "billing_posts"
+	jobSettlements  = "billing_settlements"
+	jobInvariants   = "billing_invariants"
 	jobDeletions    = "deletions"
 	jobHousekeeping = "housekeeping"
+	jobSync         = "billing_sync" // customers fetched from the payment provider
+	jobDunning      = "billing_dunning"
+	jobShares       = "billing_shares" // 80 and 100 % of what is included, or of the cap
+	jobCredits      = "billing_credits"
+	jobHeal         = "billing_heal"
 )
 
 // jobs counts what a worker does, and sends a share of it and all that failed as
@@ -43,7 +54,10 @@ func newJobs(r *prometheus.Registry, to *otlp.Operator, traces *otlp.Exporter) *
 		}, []string{"job"}),
 		traces: traces,
 	}
-	for _, name := range []string{jobAlert, jobTelemetry, jobDomains, jobPeriods, jobDeletions, jobHousekeeping} {
+	for _, name := range []string{
+		jobAlert, jobTelemetry, jobWebhook, jobEndings, jobDomains, jobPeriods, jobLedger, jobPosts, jobSettlements, jobInvariants, jobDeletions, jobHousekeeping,
+		jobSync, jobDunning, jobShares, jobCredits, jobHeal,
+	} {
 		j.seconds.WithLabelValues(name)
 		j.failures.WithLabelValues(name)
 	}

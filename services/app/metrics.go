@@ -82,6 +82,7 @@ func (w *Worker) metrics() {
 	w.usageMetrics(r)
 	w.certificateMetrics(r)
 	w.telemetryMetrics(r)
+	w.ledgerMetrics(r)
 }
 
 // certificateMetrics registers how the edge domain's certificate stands.

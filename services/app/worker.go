@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/otlp"
 	"github.com/tollgate/tollgate/services/acme"
 	"github.com/tollgate/tollgate/services/alert"
+	"github.com/tollgate/tollgate/services/billing"
 	"github.com/tollgate/tollgate/services/contract/settings"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/internal/redisbus"
@@ -28,6 +30,7 @@ import (
 	"github.com/tollgate/tollgate/services/release"
 	"github.com/tollgate/tollgate/services/telemetry"
 	"github.com/tollgate/tollgate/services/usage"
+	"github.com/tollgate/tollgate/services/webhook"
 )
 
 // WorkerConfig is what a worker needs beside its App.
@@ -64,11 +67,13 @@ type Worker struct {
 	certificates *acme.Worker
 	shipper      *telemetry.Shipper
 	jobs         *jobs
+	broken       *prometheus.GaugeVec // invariants of billing
 	loops        []loop
 	registry     *prometheus.Registry
 	listener     net.Listener
 	ready        chan struct{}
 	draining     atomic.Bool
+	waiting      atomic.Pointer[billing.Waiting]
 }
 
 // loop is something that runs until its context ends.
@@ -121,11 +126,14 @@ func NewWorker(a *App, c WorkerConfig) (*Worker, error) {
 		{"releases", (&release.Runner{Gateways: releases{a.Gateways}, Figures: releaseFigures{a.Usage}, Clock: a.Config.Clock, Logger: w.log}).Run},
 		{"notices", alert.NewSender(a.Alerts, letters{a.Tenants}, w.log).Run},
 		{"telemetry", w.shipper.Run},
+		{"webhooks", (&webhook.Sender{Service: a.Webhooks, Holder: name, Logger: w.log, Done: noted(jobWebhook)}).Run},
+		{"endings", w.every(endingsEvery, w.jobs.of(jobEndings, w.endings))},
 		{"domains", w.every(domainsEvery, w.jobs.of(jobDomains, a.Gateways.RecheckDomains))},
 		{"periods", w.every(time.Second, w.jobs.of(jobPeriods, w.periods))},
 		{"deletions", w.every(time.Second, w.jobs.of(jobDeletions, w.clearDeleted))},
 		{"housekeeping", w.every(time.Minute, w.jobs.of(jobHousekeeping, w.housekeeping))},
 	}...)
+	w.loops = slices.Concat(w.loops, w.billingLoops(), w.payerLoops())
 	certificates, err := a.certificates(name)
 	if err != nil {
 		return nil, err
@@ -161,6 +169,9 @@ func (a *App) retention() usage.Retention {
 	}
 	return out
 }
+
+// endingsEvery is how often it is looked for what ends within days.
+const endingsEvery = 5 * time.Minute
 
 // domainsEvery is how often it is looked for domains whose record is due.
 const domainsEvery = 2 * time.Second
@@ -252,6 +263,11 @@ func sleep(ctx context.Context, d time.Duration) {
 func (w *Worker) periods(ctx context.Context) error {
 	_, err := w.app.Tenants.RollPeriods(ctx)
 	return err
+}
+
+// endings tells webhooks what ends soon.
+func (w *Worker) endings(ctx context.Context) error {
+	return w.app.Webhooks.TellEndings(core.WithActor(ctx, core.System("worker")), w.app.Gateways)
 }
 
 // clearDeleted takes the gateways of deleted organizations away. The edges refuse

@@ -17,6 +17,7 @@ const (
 	KindGateway      byte = 'g'
 	KindOrganization byte = 'o'
 	KindHead         byte = 'h'
+	KindOrder        byte = 'c' // a command to one edge
 )
 
 // MaxDocument bounds a decompressed document.

@@ -15,6 +15,8 @@ type EdgeReport struct {
 	Started     int64    `json:"started"`
 	Ready       bool     `json:"ready"`
 	Draining    bool     `json:"draining"`
+	// Resting: it drains because an operator asked for it, and lives on.
+	Resting bool `json:"resting,omitempty"`
 	// Leaving are epochs of this edge whose processes have handed over and still
 	// finish what they have.
 	Leaving []uint64 `json:"leaving,omitempty"`
@@ -29,6 +31,14 @@ type EdgeReport struct {
 	Resolved []ResolvedTarget `json:"resolved,omitempty"`
 	Requests uint64           `json:"requests"` // served since start
 	Open     int64            `json:"open"`     // in flight
+	// PerSecond is how many requests ended each second lately, Connections how many
+	// of clients are open.
+	PerSecond   float64 `json:"per_second,omitempty"`
+	Connections int     `json:"connections,omitempty"`
+	// CPU is how many processors the process used lately, Memory its resident bytes;
+	// 0 where that can't be known.
+	CPU    float64 `json:"cpu,omitempty"`
+	Memory uint64  `json:"memory,omitempty"`
 }
 
 // Applied says when a revision came into force at an edge.

@@ -82,6 +82,8 @@ type Answer struct {
 	Purged *int64 `json:"purged,omitempty"`
 	// Pushed is what came of a Push; nil: there was none.
 	Pushed *Pushed `json:"pushed,omitempty"`
+	// Done says that an Order was carried out.
+	Done bool `json:"done,omitempty"`
 }
 
 // Trace says why a request got the response it got.

@@ -112,5 +112,9 @@ func RedisAsk(edge string) string { return "tg:ask:" + edge }
 // it holds: questions that take long must not stand before it.
 func RedisPush(edge string) string { return "tg:push:" + edge }
 
+// RedisOrders is the list on which an edge waits for what the control plane tells it
+// to do.
+func RedisOrders(edge string) string { return "tg:orders:" + edge }
+
 // RedisAnswer is the list that one answer is pushed to.
 func RedisAnswer(id string) string { return "tg:answer:" + id }

@@ -1,5 +1,7 @@
 package core
 
+import "github.com/tollgate/tollgate/services/event"
+
 // Change is what a mutation leaves behind beside its rows: one audit line and
 // the documents that edges must get, both written by the store in the
 // transaction of the rows themselves. Who made it comes from the context.
@@ -14,6 +16,8 @@ type Change struct {
 	Detail any
 	// Publish are the documents and records that this change made stale.
 	Publish []Publish
+	// Events are what the gateway's webhooks are told of the change.
+	Events []event.Event
 }
 
 // What can be published.
@@ -48,4 +52,18 @@ type Limits struct {
 	Concurrency       int
 	// RequestsPerPeriod is a hard cap; 0 where the plan goes on and bills it.
 	RequestsPerPeriod int64
+}
+
+// Room is how many more of something there may be.
+type Room struct {
+	Limit int // 0: as many as one likes
+	Left  int
+}
+
+// RoomOf is the room that n of a limit leave.
+func RoomOf(limit, n int) Room {
+	if limit == 0 {
+		return Room{}
+	}
+	return Room{Limit: limit, Left: max(limit-n, 0)}
 }

@@ -38,6 +38,12 @@ const (
 	CodeDeviceSlow
 	CodeDeviceDenied
 	CodeDeviceExpired
+	// Of billing.
+	CodePaymentNotSetUp
+	CodeCheckoutRequired
+	CodePaymentRefused
+	CodeOrganizationSuspended
+	CodeFactorRequired
 	numCodes
 )
 
@@ -49,28 +55,33 @@ type CodeInfo struct {
 }
 
 var codes = [numCodes]CodeInfo{
-	CodeInternal:           {"internal", http.StatusInternalServerError, "The request failed on our side"},
-	CodeBadRequest:         {"bad_request", http.StatusBadRequest, "The request can't be parsed"},
-	CodeUnauthenticated:    {"unauthenticated", http.StatusUnauthorized, "Sign in, or send a management token"},
-	CodeForbidden:          {"forbidden", http.StatusForbidden, "The caller may not do this"},
-	CodeNotFound:           {"not_found", http.StatusNotFound, "There is no such resource"},
-	CodeConflict:           {"conflict", http.StatusConflict, "The change conflicts with the present state"},
-	CodeNameTaken:          {"name_taken", http.StatusConflict, "The name is already in use"},
-	CodeEmailTaken:         {"email_taken", http.StatusConflict, "The address is already signed up"},
-	CodeInUse:              {"in_use", http.StatusConflict, "The resource is still in use"},
-	CodeManagedElsewhere:   {"managed_elsewhere", http.StatusConflict, "The resource is managed by somebody else"},
-	CodePreconditionFailed: {"precondition_failed", http.StatusPreconditionFailed, "The resource was changed in the meantime"},
-	CodeInvalid:            {"invalid", http.StatusUnprocessableEntity, "The input is not valid"},
-	CodeLimitReached:       {"limit_reached", http.StatusForbidden, "The subscription plan's limit is reached"},
-	CodeTooLarge:           {"too_large", http.StatusRequestEntityTooLarge, "The request is larger than allowed"},
-	CodeThrottled:          {"throttled", http.StatusTooManyRequests, "Too many requests in a short time"},
-	CodeStoreUnavailable:   {"store_unavailable", http.StatusServiceUnavailable, "The database can't be reached at the moment"},
-	CodeUnavailable:        {"unavailable", http.StatusServiceUnavailable, "A part that is needed for this can't be reached at the moment"},
-	CodeGone:               {"gone", http.StatusGone, "The resource is no longer there"},
-	CodeDevicePending:      {"authorization_pending", http.StatusBadRequest, "Nobody has allowed the sign-in yet"},
-	CodeDeviceSlow:         {"slow_down", http.StatusBadRequest, "The sign-in is asked for too often"},
-	CodeDeviceDenied:       {"access_denied", http.StatusBadRequest, "The sign-in was denied"},
-	CodeDeviceExpired:      {"expired_token", http.StatusBadRequest, "The device code does not work any more"},
+	CodeInternal:              {"internal", http.StatusInternalServerError, "The request failed on our side"},
+	CodeBadRequest:            {"bad_request", http.StatusBadRequest, "The request can't be parsed"},
+	CodeUnauthenticated:       {"unauthenticated", http.StatusUnauthorized, "Sign in, or send a management token"},
+	CodeForbidden:             {"forbidden", http.StatusForbidden, "The caller may not do this"},
+	CodeNotFound:              {"not_found", http.StatusNotFound, "There is no such resource"},
+	CodeConflict:              {"conflict", http.StatusConflict, "The change conflicts with the present state"},
+	CodeNameTaken:             {"name_taken", http.StatusConflict, "The name is already in use"},
+	CodeEmailTaken:            {"email_taken", http.StatusConflict, "The address is already signed up"},
+	CodeInUse:                 {"in_use", http.StatusConflict, "The resource is still in use"},
+	CodeManagedElsewhere:      {"managed_elsewhere", http.StatusConflict, "The resource is managed by somebody else"},
+	CodePreconditionFailed:    {"precondition_failed", http.StatusPreconditionFailed, "The resource was changed in the meantime"},
+	CodeInvalid:               {"invalid", http.StatusUnprocessableEntity, "The input is not valid"},
+	CodeLimitReached:          {"limit_reached", http.StatusForbidden, "The subscription plan's limit is reached"},
+	CodeTooLarge:              {"too_large", http.StatusRequestEntityTooLarge, "The request is larger than allowed"},
+	CodeThrottled:             {"throttled", http.StatusTooManyRequests, "Too many requests in a short time"},
+	CodeStoreUnavailable:      {"store_unavailable", http.StatusServiceUnavailable, "The database can't be reached at the moment"},
+	CodeUnavailable:           {"unavailable", http.StatusServiceUnavailable, "A part that is needed for this can't be reached at the moment"},
+	CodeGone:                  {"gone", http.StatusGone, "The resource is no longer there"},
+	CodeDevicePending:         {"authorization_pending", http.StatusBadRequest, "Nobody has allowed the sign-in yet"},
+	CodeDeviceSlow:            {"slow_down", http.StatusBadRequest, "The sign-in is asked for too often"},
+	CodeDeviceDenied:          {"access_denied", http.StatusBadRequest, "The sign-in was denied"},
+	CodeDeviceExpired:         {"expired_token", http.StatusBadRequest, "The device code does not work any more"},
+	CodePaymentNotSetUp:       {"payment_not_set_up", http.StatusConflict, "There is no payment on this installation"},
+	CodeCheckoutRequired:      {"checkout_required", http.StatusConflict, "The plan has to be subscribed to by a checkout"},
+	CodePaymentRefused:        {"payment_refused", http.StatusConflict, "The payment was refused"},
+	CodeOrganizationSuspended: {"organization_suspended", http.StatusForbidden, "The organization is suspended"},
+	CodeFactorRequired:        {"factor_required", http.StatusForbidden, "A second factor is needed for this"},
 }
 
 // Info returns what the code means; an unknown code is CodeInternal.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // Signup is the input of Service.Signup.
@@ -284,6 +285,8 @@ func (s *Service) remove(ctx context.Context, g Gateway, id string) error {
 			if c.Publish, err = tx.DropConsumer(ctx, g.Organization, g.ID, d.Consumer); err != nil {
 				return err
 			}
+			about := event.Consumer{ID: d.ConsumerID, Name: d.Consumer, UsagePlan: d.UsagePlan, EndedKeys: len(c.Publish)}
+			c.Events = []event.Event{{Type: event.ConsumerDeleted, About: about}}
 		}
 		c.Detail = map[string]int{"keys": len(c.Publish)}
 		if err := tx.DeleteDeveloper(ctx, g.Organization, g.ID, id); err != nil {

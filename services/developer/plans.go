@@ -9,6 +9,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 const maxMessage = 1000
@@ -118,6 +119,11 @@ func (s *Service) grant(ctx context.Context, tx Tx, d *Developer, plan string, l
 	}
 	c := accountChange(d, action, map[string]any{"usage_plan": plan, "consumer": name, "created": done.Created})
 	c.Publish = done.Publish
+	told := event.Event{Type: event.ConsumerUpdated, About: event.Consumer{ID: done.ConsumerID, Name: name, UsagePlan: plan}}
+	if done.Created {
+		told.Type = event.ConsumerCreated
+	}
+	c.Events = []event.Event{told}
 	return tx.Record(ctx, d.Organization, c)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // draft is a configuration while it is edited.
@@ -40,6 +41,7 @@ type edit struct {
 	// in history and audit. Every other edit leaves releases where they are.
 	release         bool
 	summary, reason string
+	events          []event.Event // that webhooks are told of, beside the new version
 	apply           func(*draft) error
 	// allow says whether changes may be made that are right by themselves; nil: any.
 	allow func(*Source, []Change) error
@@ -211,7 +213,7 @@ func (s *Service) write(ctx context.Context, tx Tx, e edit, d *draft, out *done)
 	}
 	return s.commit(ctx, tx, commit{
 		gateway: g, action: e.action, config: &out.config, changes: out.changes,
-		whole: e.whole, restoredFrom: e.restoredFrom, release: e.release, summary: e.summary, reason: e.reason,
+		whole: e.whole, restoredFrom: e.restoredFrom, release: e.release, summary: e.summary, reason: e.reason, events: e.events,
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // ConsumerStore keeps consumers.
@@ -163,9 +164,10 @@ func (s *Consumers) put(ctx context.Context, tx ConsumerTx, g *Gateway, c *Consu
 	change := core.Change{
 		Action: "consumer.update", ResourceType: "consumer", ResourceID: c.ID, ResourceName: c.Name, Gateway: g.ID,
 		Detail: map[string]any{"usage_plan": c.UsagePlan},
+		Events: []event.Event{{Type: event.ConsumerUpdated, About: event.Consumer{ID: c.ID, Name: c.Name, UsagePlan: c.UsagePlan}}},
 	}
 	if out.Created {
-		change.Action = "consumer.create"
+		change.Action, change.Events[0].Type = "consumer.create", event.ConsumerCreated
 	}
 	if republish {
 		if change.Publish, err = tx.TouchKeys(g.Organization, c.ID, false); err != nil {
@@ -174,6 +176,21 @@ func (s *Consumers) put(ctx context.Context, tx ConsumerTx, g *Gateway, c *Consu
 	}
 	change.Publish = append(change.Publish, identities...)
 	return tx.Record(ctx, g.Organization, change)
+}
+
+// Room is how many more consumers a gateway may have; id is "" for one that is to be
+// made.
+func (s *Consumers) Room(ctx context.Context, org core.OrganizationID, id string) (room core.Room, err error) {
+	limits, err := s.limits.Limits(ctx, org)
+	if err != nil || limits.Consumers == 0 || id == "" {
+		return core.RoomOf(limits.Consumers, 0), err
+	}
+	err = s.store.Tx(ctx, func(tx ConsumerTx) error {
+		n, err := tx.CountConsumers(org, id)
+		room = core.RoomOf(limits.Consumers, n)
+		return err
+	})
+	return room, err
 }
 
 func roomForConsumer(tx ConsumerTx, g *Gateway, limits core.Limits) error {
@@ -221,6 +238,7 @@ func (s *Consumers) Delete(ctx context.Context, org core.OrganizationID, in Dele
 		return tx.Record(ctx, org, core.Change{
 			Action: "consumer.delete", ResourceType: "consumer", ResourceID: c.ID, ResourceName: c.Name, Gateway: g.ID,
 			Detail: map[string]any{"keys": keys}, Publish: publish,
+			Events: []event.Event{{Type: event.ConsumerDeleted, About: event.Consumer{ID: c.ID, Name: c.Name, UsagePlan: c.UsagePlan, EndedKeys: keys}}},
 		})
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // DomainCertificate is a domain's certificate by ACME.
@@ -143,9 +144,10 @@ func (s *Service) FinishCertificate(ctx context.Context, j CertificateJob, r Cer
 		return s.failCertificate(ctx, j, r)
 	}
 	if r.Kept {
-		return s.touchCertificate(ctx, j, func(c *DomainCertificate) {
+		return s.touchCertificate(ctx, j, func(c *DomainCertificate) []event.Event {
 			c.Attempts, c.Problem = 0, ""
 			c.plan(r)
+			return nil
 		})
 	}
 	chain, key, errs := parseUpload(r.ChainPEM, r.KeyPEM, s.clock())
@@ -164,6 +166,7 @@ func (s *Service) FinishCertificate(ctx context.Context, j CertificateJob, r Cer
 	leaf := chain[0]
 	_, err = s.change(ctx, j.Organization, edit{
 		gateway: j.Gateway, action: "domain.certificate", rebase: wholeGateway,
+		events: []event.Event{{Type: event.CertificateRenewed, About: event.Certificate{Source: event.Automatic, Name: j.Host, EndsAt: event.When(leaf.NotAfter)}}},
 		apply: func(d *draft) error {
 			v := domainByID(d.source.Domains, j.Domain)
 			if v == nil {
@@ -208,9 +211,9 @@ var certificatePauses = []time.Duration{
 // failCertificate notes a failure and when the next try is due: while a
 // certificate is still good, always in time for some more tries before its end.
 func (s *Service) failCertificate(ctx context.Context, j CertificateJob, r CertificateResult) error {
-	return s.touchCertificate(ctx, j, func(c *DomainCertificate) {
+	return s.touchCertificate(ctx, j, func(c *DomainCertificate) []event.Event {
 		if r.Interrupted {
-			return
+			return nil
 		}
 		now := s.clock()
 		c.Attempts++
@@ -223,12 +226,18 @@ func (s *Service) failCertificate(ctx context.Context, j CertificateJob, r Certi
 		if c.NextAt.Before(r.NotBefore) {
 			c.NextAt = r.NotBefore
 		}
+		if c.Attempts != ordersFail {
+			return nil
+		}
+		return []event.Event{{Type: event.CertificateFailed, About: event.Certificate{
+			Source: event.Automatic, Name: j.Host, EndsAt: event.When(c.NotAfter), Problem: c.Problem,
+		}}}
 	})
 }
 
 // touchCertificate changes what edges never see of a certificate and gives its
 // claim back. A domain that has gone in the meantime is none of anybody's business.
-func (s *Service) touchCertificate(ctx context.Context, j CertificateJob, change func(*DomainCertificate)) error {
+func (s *Service) touchCertificate(ctx context.Context, j CertificateJob, change func(*DomainCertificate) []event.Event) error {
 	err := s.store.TxInLine(ctx, j.Organization, j.Gateway, func(tx Tx) error {
 		if _, err := tx.LockGateway(j.Organization, j.Gateway); err != nil {
 			return err
@@ -242,8 +251,11 @@ func (s *Service) touchCertificate(ctx context.Context, j CertificateJob, change
 			return nil
 		}
 		d.Certificate.Started = time.Time{}
-		change(&d.Certificate)
-		return tx.PutDomain(j.Organization, j.Gateway, d)
+		events := change(&d.Certificate)
+		if err := tx.PutDomain(j.Organization, j.Gateway, d); err != nil {
+			return err
+		}
+		return tx.Emit(j.Organization, j.Gateway, events...)
 	})
 	if core.CodeOf(err) == core.CodeNotFound && err != nil {
 		return nil

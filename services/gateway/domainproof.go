@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // When records are looked for.
@@ -145,10 +146,20 @@ func (s *Service) judge(ctx context.Context, tx Tx, g *Gateway, d *Domain, found
 		}
 		d.Problem += fmt.Sprintf("; without it the domain is served until %s", d.FailingSince.Add(DomainGrace).UTC().Format(time.RFC3339))
 	}
-	if (was == DomainActive || was == DomainFailing) == d.Served() {
-		return d, tx.PutDomain(g.Organization, g.ID, d)
+	var events []event.Event
+	switch {
+	case d.State == DomainActive && was != DomainActive:
+		events = append(events, event.Event{Type: event.DomainVerified, About: aboutDomain(d)})
+	case d.State == DomainFailing && was != DomainFailing:
+		events = append(events, event.Event{Type: event.DomainFailed, About: aboutDomain(d)})
 	}
-	_, err := s.edit(ctx, tx, g, edit{action: "domain.verify", rebase: wholeGateway, apply: func(dr *draft) error {
+	if (was == DomainActive || was == DomainFailing) == d.Served() {
+		if err := tx.PutDomain(g.Organization, g.ID, d); err != nil {
+			return nil, err
+		}
+		return d, tx.Emit(g.Organization, g.ID, events...)
+	}
+	_, err := s.edit(ctx, tx, g, edit{action: "domain.verify", events: events, rebase: wholeGateway, apply: func(dr *draft) error {
 		dr.domains.puts = []*Domain{d}
 		return nil
 	}})
@@ -164,11 +175,21 @@ func (s *Service) lapse(ctx context.Context, tx Tx, g *Gateway, d *Domain) error
 	if err := tx.FreeHost(g.Organization, d.ID, time.UnixMilli(1)); err != nil { // at once
 		return err
 	}
-	_, err := s.edit(ctx, tx, g, edit{action: "domain.lapse", rebase: wholeGateway, apply: func(dr *draft) error {
+	lapsed := event.Event{Type: event.DomainFailed, About: aboutDomain(d)}
+	_, err := s.edit(ctx, tx, g, edit{action: "domain.lapse", events: []event.Event{lapsed}, rebase: wholeGateway, apply: func(dr *draft) error {
 		dr.domains.puts = []*Domain{d}
 		return nil
 	}})
 	return err
+}
+
+// aboutDomain is a domain as webhooks are told of it.
+func aboutDomain(d *Domain) event.Domain {
+	out := event.Domain{ID: d.ID, Host: d.Host, State: d.State, Problem: d.Problem}
+	if d.State == DomainFailing {
+		out.ServedUntil = event.When(d.FailingSince.Add(DomainGrace))
+	}
+	return out
 }
 
 // contest looks at the record of whoever serves a host that somebody else has

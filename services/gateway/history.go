@@ -11,6 +11,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // documentEvery is how many versions may follow one that holds the whole
@@ -28,6 +29,7 @@ type commit struct {
 
 	release         bool
 	summary, reason string
+	events          []event.Event // beside gateway.updated
 }
 
 // commit writes the version, the audit line and the outbox row.
@@ -79,7 +81,18 @@ func (s *Service) commit(ctx context.Context, tx Tx, c commit) error {
 		}
 		change.ResourceType, change.ResourceID, change.ResourceName = one.Kind, one.ID, one.Name
 	}
+	change.Events = append([]event.Event{{Type: event.GatewayUpdated, About: aboutVersion(&h.Version, c.changes)}}, c.events...)
 	return tx.Record(ctx, g.Organization, change)
+}
+
+// aboutVersion is a version as webhooks are told of it.
+func aboutVersion(v *Version, changes []Change) event.Gateway {
+	out := event.Gateway{Version: v.Version, Summary: v.Summary, Parts: []event.Part{}, More: max(0, len(changes)-event.MaxParts)}
+	for i := range changes[:len(changes)-out.More] {
+		c := &changes[i]
+		out.Parts = append(out.Parts, event.Part{Kind: c.Kind, ID: c.ID, Name: c.Name, Verb: c.Verb()})
+	}
+	return out
 }
 
 // auditDetail stands beside the audit line of a version; the version itself has

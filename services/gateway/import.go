@@ -16,6 +16,7 @@ import (
 	"github.com/tollgate/tollgate/services/importer"
 	"github.com/tollgate/tollgate/services/importer/nginx"
 	"github.com/tollgate/tollgate/services/importer/oas"
+	"github.com/tollgate/tollgate/services/openapi"
 )
 
 // Formats of imports.
@@ -56,6 +57,14 @@ func (s *Service) Import(ctx context.Context, org core.OrganizationID, in Import
 	}
 	if err := in.IfMatch.Check(version); err != nil {
 		return nil, err
+	}
+	if len(in.Text) > openapi.MaxBytes { // which takes much memory: one after the other
+		select {
+		case s.large <- struct{}{}:
+			defer func() { <-s.large }()
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for other imports: %w", ctx.Err())
+		}
 	}
 	present := importer.Present{Policies: before.Policies, Upstreams: before.Upstreams, Routes: before.Routes}
 	read := oas.Import

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // Release is a variant with a schedule on a route.
@@ -140,8 +141,12 @@ func (s *Service) MoveRelease(ctx context.Context, r *Release, to contract.Relea
 }
 
 func (s *Service) moveRelease(ctx context.Context, r *Release, to contract.ReleaseState, verb, summary string) (version uint64, err error) {
+	about := &event.Release{
+		Route: event.Ref{ID: r.Route}, Variant: r.Variant, Step: to.Step + 1, Steps: len(r.Schedule.Steps), Percent: to.Percent, Reason: to.Reason,
+	}
 	done, err := s.change(ctx, r.Organization, edit{
 		gateway: r.Gateway, action: "release." + verb, reason: to.Reason, release: true, summary: summary,
+		events: []event.Event{{Type: releaseEvents[verb], About: about}},
 		apply: func(d *draft) error {
 			for i := range d.config.Routes {
 				route := &d.config.Routes[i]
@@ -152,6 +157,7 @@ func (s *Service) moveRelease(ctx context.Context, r *Release, to contract.Relea
 				if is == nil || !is.same(r) || !sameState(is.State, r.State) {
 					break
 				}
+				about.Route.Name = route.Name
 				policies, err := is.write(route.Policies, &to)
 				route.Policies = policies
 				return err
@@ -170,6 +176,12 @@ func sameState(a, b *contract.ReleaseState) bool {
 		return a == b
 	}
 	return a.Outcome == b.Outcome && a.Step == b.Step && a.Since.Equal(b.Since) && a.Held == b.Held
+}
+
+// releaseEvents are what webhooks are told of the moves.
+var releaseEvents = map[string]string{
+	"begin": event.ReleaseBegun, "step": event.ReleaseAdvanced, "stop": event.ReleaseStopped, "finish": event.ReleaseFinished,
+	ReleasePause: event.ReleasePaused, ReleaseResume: event.ReleaseResumed,
 }
 
 // releaseVerb is the move's word in the audit log.

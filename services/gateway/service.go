@@ -8,6 +8,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // LabelReserved is how long nobody can take the host label of a deleted gateway.
@@ -26,6 +27,7 @@ type Service struct {
 	proofKey   [32]byte // makes the records that prove a domain
 	resolver   Resolver
 	acme       bool
+	large      chan struct{} // place for the one large import at a time
 
 	// Routes, Upstreams, UsagePlans and Streams are the named parts of a configuration.
 	Routes     *Collection[contract.Route]
@@ -69,6 +71,7 @@ func New(o Options) (*Service, error) {
 	s := &Service{
 		store: o.Store, limits: o.Limits, checker: o.Checker, atRest: atRest, edge: &o.Keys.Edge,
 		edgeDomain: o.EdgeDomain, ports: o.Ports, clock: o.Clock, proofKey: proofKey, resolver: o.Resolver, acme: o.ACME,
+		large: make(chan struct{}, 1),
 	}
 	s.Routes = &Collection[contract.Route]{s: s, d: &routes}
 	s.Upstreams = &Collection[contract.Upstream]{s: s, d: &upstreams}
@@ -288,6 +291,7 @@ func (s *Service) Delete(ctx context.Context, org core.OrganizationID, ref strin
 		return tx.Record(ctx, org, core.Change{
 			Action: "gateway.delete", ResourceType: "gateway", ResourceID: g.ID, ResourceName: g.Name, Gateway: g.ID,
 			Publish: []core.Publish{{Kind: core.PublishGateway, ID: g.ID, Gateway: g.ID, Version: g.Version}},
+			Events:  []event.Event{{Type: event.GatewayDeleted, About: event.Gateway{Version: g.Version, Summary: "delete gateway " + g.Name, Parts: []event.Part{}}}},
 		})
 	})
 }

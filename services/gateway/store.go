@@ -7,6 +7,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // Kind is one of the kinds of named parts of a configuration.
@@ -175,6 +176,8 @@ type Tx interface {
 	SinceDocument(org core.OrganizationID, gateway string) (int, error)
 
 	Record(ctx context.Context, org core.OrganizationID, c core.Change) error
+	// Emit tells the gateway's webhooks of what is no change of anybody's.
+	Emit(org core.OrganizationID, gateway string, events ...event.Event) error
 }
 
 // Limits tells what an organization's subscription plan allows.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // CertificateWatch is what is to be said of all that a gateway shows its callers.
@@ -29,19 +30,55 @@ const (
 // WatchCertificates looks at a gateway's uploaded certificates, at those that are
 // issued by themselves, and at its domains.
 func (s *Service) WatchCertificates(ctx context.Context, org core.OrganizationID, ref string) (*CertificateWatch, error) {
-	uploaded, err := s.certificates(ctx, org, ref)
-	if err != nil {
-		return nil, err
-	}
-	g, err := s.store.Gateway(ctx, org, ref)
-	if err != nil {
-		return nil, err
-	}
-	domains, err := s.store.Domains(ctx, org, g.ID)
+	uploaded, domains, err := s.shown(ctx, org, ref)
 	if err != nil {
 		return nil, err
 	}
 	return watch(s.clock(), uploaded, domains), nil
+}
+
+// shown reads the certificates and domains of a gateway.
+func (s *Service) shown(ctx context.Context, org core.OrganizationID, ref string) (uploaded []Certificate, domains []Domain, err error) {
+	if uploaded, err = s.certificates(ctx, org, ref); err != nil {
+		return nil, nil, err
+	}
+	g, err := s.store.Gateway(ctx, org, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	domains, err = s.store.Domains(ctx, org, g.ID)
+	return uploaded, domains, err
+}
+
+// EndingCertificates are those of a gateway that end within some time from now: what
+// was uploaded, and what is renewed by itself where that is overdue.
+func (s *Service) EndingCertificates(ctx context.Context, org core.OrganizationID, ref string, within time.Duration) ([]event.Certificate, error) {
+	uploaded, domains, err := s.shown(ctx, org, ref)
+	if err != nil {
+		return nil, err
+	}
+	now := s.clock()
+	var out []event.Certificate
+	add := func(c event.Certificate, at time.Time) {
+		if c.EndsAt = event.When(at); at.After(now) && at.Sub(now) <= within {
+			out = append(out, c)
+		}
+	}
+	for i := range uploaded {
+		add(event.Certificate{Source: event.Uploaded, Name: uploaded[i].Name}, uploaded[i].NotAfter)
+	}
+	for i := range domains {
+		if c := &domains[i].Certificate; c.ChainPEM != "" && !c.renewing(now) {
+			add(event.Certificate{Source: event.Automatic, Name: domains[i].Host, Problem: c.Problem}, c.NotAfter)
+		}
+	}
+	return out, nil
+}
+
+// renewing reports whether a certificate is renewed by itself, and that is not
+// overdue.
+func (c *DomainCertificate) renewing(now time.Time) bool {
+	return c.Automatic && !c.RenewAt.IsZero() && now.Before(c.RenewAt.Add(renewalTakes)) && c.Attempts < ordersFail
 }
 
 // watch is WatchCertificates at a moment. A certificate that is renewed by itself
@@ -65,8 +102,7 @@ func watch(now time.Time, uploaded []Certificate, domains []Domain) *Certificate
 		d := &domains[i]
 		c := &d.Certificate
 		fails := c.Automatic && c.Attempts >= ordersFail
-		waits := c.Automatic && !c.RenewAt.IsZero() && now.Before(c.RenewAt.Add(renewalTakes)) && !fails
-		if c.ChainPEM != "" && !waits {
+		if c.ChainPEM != "" && !c.renewing(now) {
 			ends(c.NotAfter, "The certificate of "+d.Host)
 		}
 		switch {

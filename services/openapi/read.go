@@ -36,7 +36,7 @@ type Operation struct {
 // document.
 func Read(text []byte) (*Document, contract.FieldErrors) {
 	if len(text) > MaxBytes {
-		return nil, contract.FieldErrors{{Detail: tooLarge(len(text))}}
+		return nil, contract.FieldErrors{{Detail: tooLarge(len(text), MaxBytes)}}
 	}
 	js := bytes.TrimSpace(text)
 	if len(js) == 0 || js[0] != '{' {

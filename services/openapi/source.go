@@ -32,11 +32,11 @@ type place struct {
 	items []*place
 }
 
-// ReadSource reads a text in JSON or YAML, within the bounds of a document.
+// ReadSource reads a text in JSON or YAML, within the bounds of an import.
 // Details of errors tell the line where there is one.
 func ReadSource(text []byte) (*Source, contract.FieldErrors) {
-	if len(text) > MaxBytes {
-		return nil, contract.FieldErrors{{Detail: tooLarge(len(text))}}
+	if len(text) > MaxImportBytes {
+		return nil, contract.FieldErrors{{Detail: tooLarge(len(text), MaxImportBytes)}}
 	}
 	js := bytes.TrimSpace(text)
 	isJSON := len(js) > 0 && js[0] == '{'
@@ -46,14 +46,14 @@ func ReadSource(text []byte) (*Source, contract.FieldErrors) {
 	} else {
 		root, err := parseYAML(text)
 		if err == nil {
-			js, err = writeYAML(root)
+			js, err = writeYAML(root, importBounds)
 		}
 		if err != nil {
 			return nil, contract.FieldErrors{{Detail: err.Error()}}
 		}
 		at = yamlPlace(root)
 	}
-	values, err := edge.Parse(js)
+	values, err := edge.ParseWithin(js, importBounds)
 	if err != nil {
 		return nil, contract.FieldErrors{{Detail: "can't be read: " + inLine(err, text, isJSON)}}
 	}

@@ -15,8 +15,8 @@ import (
 	edge "github.com/tollgate/tollgate/gateway-edge/policy/openapi"
 )
 
-func tooLarge(n int) string {
-	return fmt.Sprintf("is %d bytes, at most %d are allowed", n, MaxBytes)
+func tooLarge(n, most int) string {
+	return fmt.Sprintf("is %d bytes, at most %d are allowed", n, most)
 }
 
 // fromYAML writes a YAML document as JSON, in the order in which it stands. Aliases
@@ -27,10 +27,29 @@ func fromYAML(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return writeYAML(root)
+	return writeYAML(root, edge.Bounds{Bytes: MaxBytes, Nodes: edge.MaxNodes})
+}
+
+// maxMarks bounds the marks of a YAML text. Each value takes one or two: a comma, a
+// colon, a bracket, a dash or a new line.
+const maxMarks = 600_000
+
+// marks counts what can separate values, so that a text of many is refused before
+// the parser makes a node of 160 bytes of each. Those in strings count too.
+func marks(text []byte) (n int) {
+	for _, c := range text {
+		switch c {
+		case ',', ':', '[', '{', '-', '?', '\n':
+			n++
+		}
+	}
+	return n
 }
 
 func parseYAML(text []byte) (*yaml.Node, error) {
+	if n := marks(text); n > maxMarks {
+		return nil, fmt.Errorf("has %d lines and marks, at most %d are allowed in YAML: convert it to JSON", n, maxMarks)
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var root yaml.Node
 	if err := dec.Decode(&root); err != nil {
@@ -46,8 +65,8 @@ func parseYAML(text []byte) (*yaml.Node, error) {
 	return &root, nil
 }
 
-func writeYAML(root *yaml.Node) ([]byte, error) {
-	w := &yamlWriter{}
+func writeYAML(root *yaml.Node, most edge.Bounds) ([]byte, error) {
+	w := &yamlWriter{most: most}
 	if err := w.value(root, 0); err != nil {
 		return nil, err
 	}
@@ -57,6 +76,7 @@ func writeYAML(root *yaml.Node) ([]byte, error) {
 type yamlWriter struct {
 	out   bytes.Buffer
 	nodes int
+	most  edge.Bounds
 }
 
 func at(n *yaml.Node, format string, args ...any) error {
@@ -64,14 +84,14 @@ func at(n *yaml.Node, format string, args ...any) error {
 }
 
 func (w *yamlWriter) value(n *yaml.Node, depth int) error {
-	if w.nodes++; w.nodes > 2*edge.MaxNodes {
-		return fmt.Errorf("has more than %d values, aliases written out", edge.MaxNodes)
+	if w.nodes++; w.nodes > 2*w.most.Nodes {
+		return fmt.Errorf("has more than %d values, aliases written out", w.most.Nodes)
 	}
 	if depth > document.MaxDepth+2 {
 		return at(n, "is nested deeper than %d", document.MaxDepth)
 	}
-	if w.out.Len() > MaxBytes {
-		return errors.New("is too large, aliases written out: " + tooLarge(w.out.Len()))
+	if w.out.Len() > w.most.Bytes {
+		return errors.New("is too large, aliases written out: " + tooLarge(w.out.Len(), w.most.Bytes))
 	}
 	switch n.Kind {
 	case yaml.DocumentNode:

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"math/big"
+
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 )
@@ -25,6 +27,9 @@ type Plan struct {
 	LogRetention contract.Duration `json:"log_retention"`
 	Currency     string            `json:"currency"`    // ISO 4217, lower case
 	PriceCents   int64             `json:"price_cents"` // of a month
+	// SelfServe: owners may choose the plan; without it only operators give it.
+	// A plan that says nothing can be chosen.
+	SelfServe *bool `json:"self_serve,omitempty"`
 	// Overage prices what goes beyond the included requests. Without it the plan
 	// has a hard cap.
 	Overage *Overage `json:"overage,omitempty"`
@@ -93,7 +98,18 @@ func (p *Plan) check(at string, errs *contract.FieldErrors) {
 	if len(p.Currency) != 3 {
 		errs.Add(at+"/currency", "must be a currency code of three letters, such as \"usd\"")
 	}
-	if p.Overage != nil && (p.Overage.Requests <= 0 || p.Overage.PriceCents < 0) {
+	switch o := p.Overage; {
+	case o == nil:
+	case o.Requests <= 0 || o.PriceCents < 0:
 		errs.Add(at+"/overage", "needs requests above 0 and a price that is not negative")
+	case !o.exact():
+		errs.Add(at+"/overage", "must give a price of one request that is exact in 12 decimal places of a cent, such as 50 cents for 100000 requests")
 	}
+}
+
+// exact says whether the price of one request has at most 12 decimal places,
+// which is what payment providers take.
+func (o *Overage) exact() bool {
+	scaled := new(big.Int).Mul(big.NewInt(o.PriceCents), big.NewInt(1_000_000_000_000))
+	return scaled.Mod(scaled, big.NewInt(o.Requests)).Sign() == 0
 }

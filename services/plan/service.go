@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -15,9 +16,38 @@ var embedded []byte
 
 // file is the form of plans.json.
 type file struct {
-	Default                  string `json:"default"`
-	UnverifiedRequestsPerDay int64  `json:"unverified_requests_per_day"`
-	Plans                    []Plan `json:"plans"`
+	Default                  string  `json:"default"`
+	UnverifiedRequestsPerDay int64   `json:"unverified_requests_per_day"`
+	Dunning                  Dunning `json:"dunning"`
+	Plans                    []Plan  `json:"plans"`
+}
+
+// Dunning is how an organization is served whose invoice is unpaid, counted from
+// the day on which it was due.
+type Dunning struct {
+	// Grace is how long it is served fully.
+	Grace contract.Duration `json:"grace"`
+	// SuspendAfter is when it is suspended; from Grace until then it is served the
+	// included requests only.
+	SuspendAfter contract.Duration `json:"suspend_after"`
+}
+
+// Without a word of the file, a debtor has a week, and another one.
+const (
+	defaultGrace        = 7 * 24 * time.Hour
+	defaultSuspendAfter = 14 * 24 * time.Hour
+)
+
+func (d *Dunning) check(errs *contract.FieldErrors) {
+	if *d == (Dunning{}) {
+		*d = Dunning{contract.Duration(defaultGrace), contract.Duration(defaultSuspendAfter)}
+	}
+	if d.Grace.Std() <= 0 {
+		errs.Add("/dunning/grace", "must be longer than nothing, such as \"168h\"")
+	}
+	if d.SuspendAfter.Std() <= d.Grace.Std() {
+		errs.Add("/dunning/suspend_after", "must be longer than grace, such as \"336h\"")
+	}
 }
 
 // Service answers questions about plans. It never changes after New.
@@ -51,9 +81,13 @@ func parse(raw []byte) (*Service, error) {
 	}
 	var errs contract.FieldErrors
 	nums := map[uint32]string{}
+	s.file.Dunning.check(&errs)
 	for i := range s.file.Plans {
 		p, at := &s.file.Plans[i], fmt.Sprintf("/plans/%d", i)
 		p.check(at, &errs)
+		if p.SelfServe == nil {
+			p.SelfServe = new(true)
+		}
 		if s.byName[p.Name] != nil {
 			errs.Add(at+"/name", fmt.Sprintf("%q is the name of another plan", p.Name))
 		}
@@ -62,6 +96,7 @@ func parse(raw []byte) (*Service, error) {
 		}
 		s.byName[p.Name], nums[p.Num] = p, p.Name
 	}
+	s.oneCurrency(&errs)
 	if s.byName[s.file.Default] == nil {
 		errs.Add("/default", "must be the name of a plan")
 	}
@@ -71,8 +106,26 @@ func parse(raw []byte) (*Service, error) {
 	return s, errs.Err()
 }
 
+// oneCurrency refuses prices in several currencies: a subscription has prices of
+// every plan, and one currency.
+func (s *Service) oneCurrency(errs *contract.FieldErrors) {
+	first := ""
+	for i := range s.file.Plans {
+		switch p := &s.file.Plans[i]; {
+		case p.PriceCents == 0 && p.Overage == nil:
+		case first == "":
+			first = p.Currency
+		case p.Currency != first:
+			errs.Add(fmt.Sprintf("/plans/%d/currency", i), fmt.Sprintf("must be %q, as of the other plans with a price", first))
+		}
+	}
+}
+
 // List returns all plans in the order of the file.
 func (s *Service) List() []Plan { return slices.Clone(s.file.Plans) }
+
+// Dunning is how debtors are served.
+func (s *Service) Dunning() Dunning { return s.file.Dunning }
 
 // Default is the name of the plan that a new organization gets.
 func (s *Service) Default() string { return s.file.Default }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/mailform"
 )
 
 // spentLasts is longer than anything lasts that works once.
@@ -94,7 +95,7 @@ func (s *Service) ChangeEmail(ctx context.Context, userID, email string, p Proof
 }
 
 // takeEmail uses the link of a change of address up.
-func (s *Service) takeEmail(ctx context.Context, tx Tx, secret string) error {
+func (s *Service) takeEmail(ctx context.Context, tx Tx, secret, signedIn string) error {
 	l, err := tx.TakeLink(ctx, linkEmail, s.linkHash(linkEmail, secret), s.clock())
 	if core.CodeOf(err) == core.CodeNotFound {
 		return errLink("/token")
@@ -104,6 +105,9 @@ func (s *Service) takeEmail(ctx context.Context, tx Tx, secret string) error {
 	}
 	u, err := tx.FindUser(ctx, l.UserID)
 	if err != nil {
+		return err
+	}
+	if err := s.mayProve(l.Data, u.ID, signedIn); err != nil {
 		return err
 	}
 	old := u.Email
@@ -164,9 +168,9 @@ func (s *Service) DeleteUser(ctx context.Context, userID string, p Proof) error 
 		if err := tx.DeleteUser(ctx, userID); err != nil {
 			return err
 		}
-		return s.queue(ctx, tx, letter{Mail: Mail{
-			To: u.Email, Subject: "Your Tollgate account is deleted", Text: "Your Tollgate account and everything in it that was yours alone is gone.\n",
-		}})
+		return s.queue(ctx, tx, letter{Mail: Compose(u.Email, mailform.Form{
+			Subject: "Your Tollgate account is deleted", Text: []string{"Your Tollgate account and everything in it that was yours alone is gone."},
+		})})
 	})
 	if err == nil {
 		s.poke()

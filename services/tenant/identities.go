@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -63,11 +64,22 @@ func (s *Service) signUpExternal(ctx context.Context, e *External) (User, Outcom
 		ID: core.NewID(core.PrefixUser), Email: e.Email, Name: e.name(), VerifiedAt: now,
 		Revision: 1, CreatedAt: now, UpdatedAt: now,
 	}
+	// A provider's word makes nobody an operator: our own mail does.
+	operator, secret := s.operators[EmailKey(e.Email)], newSecret()
+	if operator && s.verifyMail {
+		u.VerifiedAt = time.Time{}
+	}
 	err = s.store.Tx(ctx, func(tx Tx) error {
+		if err := s.mayClaim(ctx, tx, u.Email); err != nil {
+			return err
+		}
 		if err := tx.InsertUser(ctx, &u); err != nil {
 			return err
 		}
-		return s.link(ctx, tx, u.ID, e)
+		if err := s.link(ctx, tx, u.ID, e); err != nil || u.Verified() {
+			return err
+		}
+		return s.queueVerify(ctx, tx, &u, secret)
 	})
 	if core.CodeOf(err) == core.CodeEmailTaken { // by somebody at the same moment
 		u, err = view(ctx, s, find)

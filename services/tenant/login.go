@@ -190,14 +190,18 @@ func (s *Service) ChangePassword(ctx context.Context, userID, password, keep str
 
 // Verify proves a user's address with the secret of a link, and frees the
 // organizations that the user owns of the daily cap. The link of a change of
-// address changes it first.
-func (s *Service) Verify(ctx context.Context, secret string) error {
+// address changes it first. SignedIn is the id of the user whom the same browser
+// is signed in as, "" for nobody: an operator's address is proved by nobody else.
+func (s *Service) Verify(ctx context.Context, secret, signedIn string) error {
 	err := s.store.Tx(ctx, func(tx Tx) error {
 		u, err := s.takeLink(ctx, tx, linkVerify, secret)
 		if core.CodeOf(err) == core.CodeInvalid {
-			return s.takeEmail(ctx, tx, secret)
+			return s.takeEmail(ctx, tx, secret, signedIn)
 		}
 		if err != nil {
+			return err
+		}
+		if err := s.mayProve(u.Email, u.ID, signedIn); err != nil {
 			return err
 		}
 		return s.verify(ctx, tx, &u)

@@ -8,13 +8,22 @@ import (
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/mailform"
 )
 
-// Mail is one message in plain text.
+// Mail is one message: in plain text, and with HTML too, the same as HTML.
 type Mail struct {
 	To      string
 	Subject string
 	Text    string
+	HTML    string `json:",omitempty"`
+}
+
+// Compose writes a form as a mail to an address.
+func Compose(to string, f mailform.Form) Mail {
+	m := Mail{To: to, Subject: f.Subject}
+	m.Text, m.HTML = f.Write()
+	return m
 }
 
 // Mailer sends a mail, or says why it couldn't.
@@ -184,32 +193,48 @@ func (s *Service) writeReset(ctx context.Context, l *letter) (known bool, err er
 }
 
 func resetMail(to, link string) Mail {
-	return Mail{To: to, Subject: "Set a new password for Tollgate", Text: "Somebody, hopefully you, asked to set a new password for your Tollgate account.\n\n" +
-		"Follow this link within 30 minutes; it works once:\n\n" + link + "\n\n" +
-		"If it was not you, do nothing: your password stays as it is.\n"}
+	return Compose(to, mailform.Form{
+		Subject: "Set a new password for Tollgate",
+		Text:    []string{"Somebody, hopefully you, asked to set a new password for your Tollgate account.", "Follow this link within 30 minutes; it works once."},
+		Action:  &mailform.Action{Label: "Set a new password", URL: link},
+		After:   []string{"If it was not you, do nothing: your password stays as it is."},
+	})
 }
 
 func verifyMailText(to, link string) Mail {
-	return Mail{To: to, Subject: "Confirm your address for Tollgate", Text: "Welcome to Tollgate.\n\n" +
-		"Follow this link within 7 days to confirm that this address is yours:\n\n" + link + "\n\n" +
-		"Until then your organization may serve 100 requests a day.\n" +
-		"If you did not sign up, do nothing.\n"}
+	return Compose(to, mailform.Form{
+		Subject: "Confirm your address for Tollgate",
+		Text:    []string{"Welcome to Tollgate.", "Follow this link within 7 days to confirm that this address is yours."},
+		Action:  &mailform.Action{Label: "Confirm the address", URL: link},
+		After:   []string{"Until then your organization may serve 100 requests a day.", "If you did not sign up, do nothing."},
+	})
 }
 
 func inviteMail(to, organization, inviter, link string) Mail {
-	return Mail{To: to, Subject: "You are invited to an organization on Tollgate", Text: inviter + " invites you to join the organization \"" + organization + "\" on Tollgate.\n\n" +
-		"Follow this link within 7 days; it works once, and only for this address:\n\n" + link + "\n\n" +
-		"If you do not know the sender, do nothing.\n"}
+	return Compose(to, mailform.Form{
+		Subject: "You are invited to an organization on Tollgate",
+		Text: []string{
+			inviter + " invites you to join the organization \"" + organization + "\" on Tollgate.",
+			"Follow this link within 7 days; it works once, and only for this address.",
+		},
+		Action: &mailform.Action{Label: "Join the organization", URL: link},
+		After:  []string{"If you do not know the sender, do nothing."},
+	})
 }
 
 func emailMail(to, link string) Mail {
-	return Mail{To: to, Subject: "Confirm your new address for Tollgate", Text: "Somebody, hopefully you, asked to use this address for their Tollgate account.\n\n" +
-		"Follow this link within 24 hours to confirm it; it works once:\n\n" + link + "\n\n" +
-		"If it was not you, do nothing.\n"}
+	return Compose(to, mailform.Form{
+		Subject: "Confirm your new address for Tollgate",
+		Text:    []string{"Somebody, hopefully you, asked to use this address for their Tollgate account.", "Follow this link within 24 hours to confirm it; it works once."},
+		Action:  &mailform.Action{Label: "Confirm the address", URL: link},
+		After:   []string{"If it was not you, do nothing."},
+	})
 }
 
 // noticeMail tells the owner of an account what happened to it.
 func noticeMail(to, subject, text string) Mail {
-	return Mail{To: to, Subject: subject, Text: text + "\n\n" +
-		"If it was not you, set a new password at once and look at your sessions and linked sign-ins.\n"}
+	return Compose(to, mailform.Form{
+		Subject: subject,
+		Text:    []string{text, "If it was not you, set a new password at once and look at your sessions and linked sign-ins."},
+	})
 }

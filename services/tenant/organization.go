@@ -16,6 +16,8 @@ type Organization struct {
 	Num  uint64
 	Name string
 	Plan string // name of its subscription plan
+	// NextPlan is the one that the next period begins with; empty: the same.
+	NextPlan string
 	// PlanSince anchors the billing periods: 00:00 UTC of that day.
 	PlanSince   time.Time
 	PeriodStart time.Time
@@ -86,6 +88,21 @@ func period(anchor, now time.Time) (start, end time.Time) {
 		n--
 	}
 	return addMonths(anchor, n), addMonths(anchor, n+1)
+}
+
+// roll begins the period after one that has ended by now, where that one ended; it
+// reports whether it did.
+func (o *Organization) roll(now time.Time) bool {
+	if o.PeriodEnd.After(now) {
+		return false
+	}
+	if o.PeriodEnd.IsZero() {
+		o.PeriodStart, o.PeriodEnd = period(o.PlanSince, now)
+		return true
+	}
+	_, end := period(o.PlanSince, o.PeriodEnd)
+	o.PeriodStart, o.PeriodEnd = o.PeriodEnd, end
+	return true
 }
 
 func addMonths(t time.Time, n int) time.Time {

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -143,43 +144,58 @@ func (s *Service) UpdateOrganization(ctx context.Context, org core.OrganizationI
 	})
 }
 
-// SetPlan puts an organization on a plan, with a new period from today. That the
-// plan exists and is paid for is the caller's business.
+// SetPlan puts an organization on a plan at once. Its period goes on, and with it
+// what was used of the period. That the plan exists and is paid for is the caller's
+// business.
 func (s *Service) SetPlan(ctx context.Context, org core.OrganizationID, plan string) (Organization, error) {
 	return s.changeOrganization(ctx, org, "organization.plan", func(o *Organization) (any, error) {
 		detail := map[string]any{"from": o.Plan, "to": plan}
-		now := s.clock()
-		o.Plan, o.PlanSince = plan, now
-		o.PeriodStart, o.PeriodEnd = period(now, now)
+		o.Plan, o.NextPlan = plan, ""
 		return detail, nil
 	})
 }
 
-// SetSuspended suspends an organization or lets it serve again.
-func (s *Service) SetSuspended(ctx context.Context, org core.OrganizationID, suspended bool) (Organization, error) {
-	return s.changeOrganization(ctx, org, "organization.suspend", func(o *Organization) (any, error) {
-		o.Suspended = suspended
-		return map[string]any{"suspended": suspended}, nil
-	})
-}
-
 // RollPeriods moves every organization whose billing period has ended into the
-// present one and returns how many those were. The worker calls it every second.
+// present one, on the plan that was chosen for it, and returns how many those were.
+// The worker calls it every second.
 func (s *Service) RollPeriods(ctx context.Context) (int, error) {
 	ended, err := view(ctx, s, func(r Rows) ([]Organization, error) { return r.EndedPeriods(ctx, s.clock(), 500) })
 	if err != nil {
 		return 0, err
 	}
 	for i := range ended {
-		_, err := s.changeOrganization(ctx, ended[i].ID, "organization.period", func(o *Organization) (any, error) {
-			o.PeriodStart, o.PeriodEnd = period(o.PlanSince, s.clock())
-			return map[string]any{"start": o.PeriodStart, "end": o.PeriodEnd}, nil
-		})
-		if err != nil {
+		if err := s.rollPeriod(ctx, ended[i].ID); err != nil {
 			return i, err
 		}
 	}
 	return len(ended), nil
+}
+
+// errRolled says that somebody else began the period meanwhile.
+var errRolled = errors.New("the period has not ended")
+
+// rollPeriod begins an organization's periods one after the other up to the present
+// one: each hour lies in exactly one, however long no worker ran.
+func (s *Service) rollPeriod(ctx context.Context, org core.OrganizationID) error {
+	for {
+		_, err := s.changeOrganization(ctx, org, "organization.period", func(o *Organization) (any, error) {
+			if !o.roll(s.clock()) {
+				return nil, errRolled
+			}
+			detail := map[string]any{"start": o.PeriodStart, "end": o.PeriodEnd}
+			if o.NextPlan != "" {
+				detail["plan"] = map[string]any{"from": o.Plan, "to": o.NextPlan}
+				o.Plan, o.NextPlan = o.NextPlan, ""
+			}
+			return detail, nil
+		})
+		if errors.Is(err, errRolled) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // Limits are what an organization's plan allows it to configure.
@@ -197,7 +213,11 @@ func (s *Service) Document(ctx context.Context, org core.OrganizationID) (contra
 	if err != nil {
 		return contract.Organization{}, err
 	}
-	return s.document(&o), nil
+	docs, err := s.documents(ctx, []Organization{o})
+	if err != nil {
+		return contract.Organization{}, err
+	}
+	return docs[0], nil
 }
 
 // Documents returns what edges are told of up to limit organizations of all
@@ -207,15 +227,19 @@ func (s *Service) Documents(ctx context.Context, after core.OrganizationID, limi
 	if err != nil {
 		return nil, err
 	}
-	docs := make([]contract.Organization, len(rows))
-	for i := range rows {
-		docs[i] = s.document(&rows[i])
-	}
-	return docs, nil
+	return s.documents(ctx, rows)
 }
 
-func (s *Service) document(o *Organization) contract.Organization {
-	doc := o.base()
-	s.plans.Apply(o.Plan, o.Verified, &doc)
-	return doc
+// documents are what edges are told: the one place where a plan's limits and what
+// else bounds an organization meet.
+func (s *Service) documents(ctx context.Context, rows []Organization) ([]contract.Organization, error) {
+	docs := make([]contract.Organization, len(rows))
+	for i := range rows {
+		docs[i] = rows[i].base()
+		s.plans.Apply(rows[i].Plan, rows[i].Verified, &docs[i])
+	}
+	if s.allowances == nil || len(docs) == 0 {
+		return docs, nil
+	}
+	return docs, s.allowances.Allow(ctx, docs)
 }

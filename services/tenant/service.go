@@ -22,27 +22,39 @@ type Plans interface {
 	Apply(name string, verified bool, doc *contract.Organization)
 }
 
+// Allowances knows what bounds organizations beside their plans.
+type Allowances interface {
+	// Allow changes what edges are told that organizations may use.
+	Allow(ctx context.Context, docs []contract.Organization) error
+}
+
 // Config is what New needs.
 type Config struct {
-	Store     Store
-	Plans     Plans
-	Clock     core.Clock
-	Root      *contract.RootKeys
-	PublicURL string // base of links in mails; never taken from a request
+	Store Store
+	Plans Plans
+	// Allowances is asked for every document; nil: plans alone bound organizations.
+	Allowances Allowances
+	Clock      core.Clock
+	Root       *contract.RootKeys
+	PublicURL  string // base of links in mails; never taken from a request
 	// VerifyMail: mail is set up, so an address must be proved before its
 	// organization is free of the daily cap.
 	VerifyMail bool
-	Logger     *slog.Logger
+	// Operators are the addresses that may use the operator's console.
+	Operators []string
+	Logger    *slog.Logger
 }
 
 // Service is the domain's one entrance. It is safe for concurrent use.
 type Service struct {
 	store      Store
 	plans      Plans
+	allowances Allowances
 	clock      core.Clock
 	log        *slog.Logger
 	base       string
 	verifyMail bool
+	operators  map[string]bool // by e-mail key
 	passwords  *hasher
 	pepper     [32]byte // of management tokens
 	linkKey    [32]byte
@@ -62,11 +74,14 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("tenant: public URL %q is not an absolute http or https URL", cfg.PublicURL)
 	}
 	s := &Service{
-		store: cfg.Store, plans: cfg.Plans, log: cfg.Logger,
+		store: cfg.Store, plans: cfg.Plans, allowances: cfg.Allowances, log: cfg.Logger,
 		// Times as the store gives them back.
 		clock: func() time.Time { return cfg.Clock().UTC().Truncate(time.Millisecond) },
 		base:  strings.TrimRight(cfg.PublicURL, "/"), verifyMail: cfg.VerifyMail,
 		wake: make(chan struct{}, 1),
+	}
+	if s.operators, err = operatorKeys(cfg.Operators); err != nil {
+		return nil, err
 	}
 	for purpose, key := range map[string]*[32]byte{
 		"management token pepper v1": &s.pepper,

@@ -45,8 +45,8 @@ const SignupTokenLasts = 30
 
 // Signup makes a user and an organization that the user owns, with a first
 // management token, and queues the verification mail. It answers CodeEmailTaken
-// for an address that has an account, and CodeThrottled for a client that signs
-// up too often.
+// for an address that has an account, CodeThrottled for a client that signs up too
+// often, and CodeForbidden for an operator's address that nothing can prove.
 func (s *Service) Signup(ctx context.Context, in SignupInput) (*SignupResult, error) {
 	if err := in.Validate(); err != nil {
 		return nil, err
@@ -72,6 +72,11 @@ func (s *Service) Signup(ctx context.Context, in SignupInput) (*SignupResult, er
 	}
 	err = s.store.Tx(ctx, func(tx Tx) error {
 		out = &SignupResult{User: u, Token: *token}
+		if in.Invitation == "" { // an invitation's link proves the address
+			if err := s.mayClaim(ctx, tx, u.Email); err != nil {
+				return err
+			}
+		}
 		if err := tx.InsertUser(ctx, &out.User); err != nil {
 			return err
 		}

@@ -58,6 +58,12 @@ type OrganizationRows interface {
 	EndedPeriods(ctx context.Context, now time.Time, limit int) ([]Organization, error)
 	// DeletedOrganizations returns those that were deleted but not cleared yet.
 	DeletedOrganizations(ctx context.Context, limit int) ([]Organization, error)
+	// ListSuspensions returns why an organization is suspended, by cause.
+	ListSuspensions(ctx context.Context, org core.OrganizationID) ([]Suspension, error)
+	// PutSuspension stores one cause's suspension in place of its older one.
+	PutSuspension(ctx context.Context, org core.OrganizationID, s *Suspension) error
+	// DeleteSuspension lifts one cause's; one that is not there is no error.
+	DeleteSuspension(ctx context.Context, org core.OrganizationID, by SuspendedBy) error
 	// ClearedOrganization notes that nothing is left to clear.
 	ClearedOrganization(ctx context.Context, org core.OrganizationID, now time.Time) error
 }
@@ -67,6 +73,8 @@ type UserRows interface {
 	// InsertUser answers core.CodeEmailTaken for an address that is there.
 	InsertUser(ctx context.Context, u *User) error
 	FindUser(ctx context.Context, id string) (User, error)
+	// AnyUser says whether anybody has signed up yet.
+	AnyUser(ctx context.Context) (bool, error)
 	FindUserByEmail(ctx context.Context, emailKey string) (User, error)
 	// UpdateUser stores u and raises its revision; core.CodeEmailTaken for an
 	// address that another user has.

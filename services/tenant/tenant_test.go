@@ -57,6 +57,33 @@ func TestPeriodsTileTime(t *testing.T) {
 	})
 }
 
+// TestRolledPeriodsFollowEachOther rolls an organization for years of any pauses,
+// with the anchor moved on the way: each period begins where the one before it ended.
+func TestRolledPeriodsFollowEachOther(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Unix(rapid.Int64Range(1.7e9, 2.0e9).Draw(t, "anchor"), 0).UTC()
+		o := Organization{PlanSince: now}
+		if !o.roll(now) || o.roll(now) {
+			t.Fatal("a new organization has no period, or two")
+		}
+		for range rapid.IntRange(1, 30).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.Int64Range(0, 100*86400).Draw(t, "pause")) * time.Second)
+			if rapid.IntRange(0, 4).Draw(t, "moved") == 0 {
+				o.PlanSince = now
+			}
+			for before := o.PeriodEnd; o.roll(now); before = o.PeriodEnd {
+				if n := o.PeriodEnd.Sub(o.PeriodStart); !o.PeriodStart.Equal(before) || n <= 0 || n > 31*24*time.Hour {
+					t.Fatalf("after %s comes %s to %s", before, o.PeriodStart, o.PeriodEnd)
+				}
+			}
+			if now.Before(o.PeriodStart) || !now.Before(o.PeriodEnd) {
+				t.Fatalf("%s is not in %s to %s", now, o.PeriodStart, o.PeriodEnd)
+			}
+		}
+	})
+}
+
 func TestSlowdownIsBounded(t *testing.T) {
 	t.Parallel()
 	for _, d := range []slowdown{slowLogin, slowLoginClient, slowSignup, slowMail, slowCode} {

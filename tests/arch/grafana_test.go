@@ -120,7 +120,7 @@ func metricNames(t *testing.T) func(name string) bool {
 	for _, l := range strings.Fields(string(out)) {
 		whole[strings.Trim(l, `"`)] = true
 	}
-	for _, file := range []string{"portal/portal/admin.go", "portal/portal/telemetry.go", "services/app/metrics.go", "services/app/jobs.go", "services/app/telemetry.go"} {
+	for _, file := range []string{"portal/portal/admin.go", "portal/portal/telemetry.go", "services/app/metrics.go", "services/app/jobs.go", "services/app/telemetry.go", "services/app/ledger.go", "services/app/payers.go"} {
 		raw, err := os.ReadFile(filepath.Join(c.Dir, file))
 		if err != nil {
 			t.Fatal(err)

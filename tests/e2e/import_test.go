@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -39,6 +41,7 @@ func TestImports(t *testing.T) {
 	t.Run("hello-lambda.json", s.helloLambda)
 	t.Run("upstream.conf", s.upstreamConf)
 	t.Run("export", s.exported)
+	t.Run("large", s.large)
 }
 
 // helloLambda imports a document of Amazon API Gateway as it is.
@@ -98,5 +101,51 @@ func (s *shop) exported(t *testing.T) {
 	same := s.api.Must("POST", "/v1/gateways/imports/import/openapi", harness.Object{"document": string(doc.Body), "options": harness.Object{"existing": "remove"}})
 	if n := len(same["changes"].([]any)); n != 0 || same["blocked"] != false {
 		t.Errorf("%d differences to its own export: %v", n, same)
+	}
+}
+
+// large imports a document of 6 MB, as public APIs have them: it makes all routes,
+// their requests are validated, and the portal's memory stays bounded. One of 50 MB is
+// refused at once.
+func (s *shop) large(t *testing.T) {
+	backend := harness.StartBackend(t, "large")
+	backend.Wait(t)
+	const operations = 300
+	text := strings.Repeat("Some words of Markdown about it. ", 200)
+	paths, schemas := harness.Object{}, harness.Object{}
+	for i := range operations {
+		name := fmt.Sprintf("thing%d", i)
+		ref := harness.Object{"$ref": "#/components/schemas/" + name}
+		schemas[name] = harness.Object{"type": "object", "description": text, "properties": harness.Object{
+			"id": harness.Object{"type": "integer", "description": text}, "next": harness.Object{"$ref": fmt.Sprintf("#/components/schemas/thing%d", (i+1)%operations)},
+		}}
+		paths["/"+name] = harness.Object{"get": harness.Object{
+			"operationId": name, "description": text, "parameters": []any{harness.Object{"name": "limit", "in": "query", "schema": harness.Object{"type": "integer"}}},
+			"responses": harness.Object{"200": harness.Object{"description": text, "content": harness.Object{"application/json": harness.Object{"schema": ref}}}},
+		}}
+	}
+	doc, err := json.Marshal(harness.Object{
+		"openapi": "3.0.3", "info": harness.Object{"title": "Large", "version": "1"}, "paths": paths, "components": harness.Object{"schemas": schemas},
+	})
+	if err != nil || len(doc) < 5<<20 {
+		t.Fatalf("%d bytes, %v", len(doc), err)
+	}
+	before := s.Portal.RSS(t)
+	s.imports("openapi", string(doc), harness.Object{"upstream": backend.URL(), "existing": "remove"})
+	grew := s.Portal.RSS(t) - before
+	t.Logf("%.1f MB imported three times; the portal grew by %d MB", float64(len(doc))/1e6, grew>>20)
+	if grew > 256<<20 {
+		t.Errorf("the portal grew by %d MB", grew>>20)
+	}
+	if n := len(s.api.Must("GET", "/v1/gateways/"+s.name+"/routes?limit=200", nil)["items"].([]any)); n != 200 {
+		t.Errorf("a page of routes has %d", n)
+	}
+	for path, want := range map[string]int{"/thing299?limit=1": 200, "/thing299?limit=x": 400, "/thing300": 404} {
+		if r := s.call.Get(s.Edges[0].Addr(), s.host, path, ""); r.Status != want {
+			t.Errorf("%s answers %d, want %d: %.300s %v", path, r.Status, want, r.Body, r.Err)
+		}
+	}
+	if a, err := s.api.Do("POST", "/v1/gateways/"+s.name+"/import/openapi", harness.Object{"document": strings.Repeat("x", 50<<20)}); err != nil || a.Status != 413 {
+		t.Errorf("50 MB: %v %+v", err, a.Status)
 	}
 }

@@ -109,12 +109,19 @@ func TestChanges(t *testing.T) {
 		"resource \"tollgate_gateway\" \"second\" {\n  name = \"second\"\n}\n":                                                                                                                             "The subscription does not allow this",
 		"resource \"tollgate_route\" \"x\" {\n  gateway  = tollgate_gateway.g.name\n  name     = \"x\"\n  match    = { path = \"/x\" }\n  public   = true\n  upstream = \"none\"\n}\n":                     "has no upstream",
 		"resource \"tollgate_route\" \"x\" {\n  gateway  = tollgate_gateway.g.name\n  name     = \"x\"\n  match    = { path = \"/added\" }\n  public   = true\n  upstream = tollgate_upstream.u.name\n}\n": "the same requests as route",
+		"resource \"tollgate_consumer\" \"many\" {\n  count   = 101\n  gateway = tollgate_gateway.g.name\n  name    = \"c${count.index}\"\n}\n":                                                            "the plan small allows 100 consumers of a gateway, and this run makes more",
 	} {
 		f.main(changesConfig + text)
 		out, code := f.run("plan", "-no-color", "-input=false", "-var", "name=store")
 		if flat := strings.Join(strings.Fields(strings.ReplaceAll(out, "│", " ")), " "); code != 1 || !strings.Contains(flat, want) || !strings.Contains(flat, "main.tf line") {
 			t.Errorf("the plan ends with %d, want 1 and %q at a line:\n%s", code, want, out)
 		}
+	}
+
+	// What is refused only where nothing makes room first is said, and planned.
+	f.main(changesConfig + "resource \"tollgate_consumer\" \"many\" {\n  count   = 100\n  gateway = tollgate_gateway.g.name\n  name    = \"c${count.index}\"\n}\n")
+	if out := strings.Join(strings.Fields(strings.ReplaceAll(f.ok("plan", "-no-color", "-input=false", "-var", "name=store"), "│", " ")), " "); !strings.Contains(out, "there is room for 99") {
+		t.Errorf("the plan does not say that there is no room:\n%s", out)
 	}
 
 	// What somebody else made is not taken over, and the error says how to.

@@ -232,6 +232,10 @@ var others = map[string][]string{
 		`{"metadata":{"a":[1,2.5,{"b":null}],"c":"ü"},"identities":[{"issuer":"https://issuer.example","subject":"s"}]}`,
 		`{"usage_plan":"","identities":[]}`,
 	},
+	"tollgate_webhook": {
+		`{"url":"https://hooks.example.com/a?b=c","description":"ü","enabled":false,"events":["key.revoked","key.created"]}`,
+		`{"url":"https://hooks.example.com","enabled":true,"events":["*"]}`,
+	},
 	"tollgate_route": {
 		`{"match":{"path":"/a/{id}","methods":["PUT","GET"],"headers":[{"name":"X-A","exact":"b"},{"name":"X-B","present":false}],"query":[{"name":"q","regex":"^a+$"}]},"public":true,"upstream":"u","priority":7,"timeout":"90s","max_body_bytes":1024,"strict_slash":true,"preserve_host":true,"abort_on_fin":true}`,
 		`{"match":{"path":"/b","methods":[],"hosts":[]},"public":true,"upstream":"u","priority":0,"timeout":"","max_body_bytes":0,"strict_slash":false,"policies":[]}`,

@@ -174,6 +174,16 @@ func (e *Engine) Drain() {
 	e.leaving.CompareAndSwap(0, e.clock.Boot())
 }
 
+// Rest does as Drain, or takes it back: connections and WebSockets stay again.
+func (e *Engine) Rest(on bool) {
+	if on {
+		e.Drain()
+		return
+	}
+	e.draining.Store(false)
+	e.leaving.Store(0)
+}
+
 // Finish ends what is still under way, since the drain's time is up: gRPC calls
 // with a status, event streams with their end, requests that no backend has
 // answered with 504. Bodies that can only be cut off are cut off.

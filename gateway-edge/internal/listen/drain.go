@@ -90,6 +90,18 @@ func (s *Server) leave(handed bool) {
 	s.accepts.Wait()
 }
 
+// Rest tells clients to go to another edge, or takes it back, while connections are
+// accepted as before: what a balancer still sends here is served. Connections of
+// HTTP/3 end when they are idle.
+func (s *Server) Rest(on bool) {
+	s.cfg.Engine.Rest(on)
+	if on {
+		s.streams.leave()
+	} else {
+		s.streams.stay()
+	}
+}
+
 // leaveStreams tells clients of HTTP/2 in two steps that their connections end: a
 // request that is on its way when the first arrives is served still (RFC 9113,
 // 6.8).
@@ -148,6 +160,13 @@ func (r *registry) leave() {
 	for _, f := range all {
 		go f.goAway() // it waits for a client that takes nothing
 	}
+}
+
+// stay tells connections to come nothing any more.
+func (r *registry) stay() {
+	r.mu.Lock()
+	r.leaving = false
+	r.mu.Unlock()
 }
 
 // empty returns a channel that is closed when there is no connection.

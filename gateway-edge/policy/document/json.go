@@ -33,8 +33,11 @@ func (e *SyntaxError) Error() string { return fmt.Sprintf("%s at byte %d", e.Rea
 
 // ParseJSON reads one JSON text (RFC 8259) that fills b. Its error is a
 // *SyntaxError.
-func ParseJSON(b []byte) (any, error) {
-	p := jsonParser{b: b}
+func ParseJSON(b []byte) (any, error) { return ParseJSONWithin(b, MaxValues) }
+
+// ParseJSONWithin is ParseJSON for a text of at most so many values.
+func ParseJSONWithin(b []byte, values int) (any, error) {
+	p := jsonParser{b: b, most: values}
 	if len(b) >= 3 && b[0] == 0xEF && b[1] == 0xBB && b[2] == 0xBF {
 		return nil, p.fail("a byte order mark is not allowed")
 	}
@@ -53,6 +56,7 @@ type jsonParser struct {
 	b      []byte
 	i      int
 	values int
+	most   int
 }
 
 func (p *jsonParser) fail(reason string) error { return &SyntaxError{p.i, reason} }
@@ -77,8 +81,8 @@ func (p *jsonParser) peek() byte {
 }
 
 func (p *jsonParser) value(depth int) (any, error) {
-	if p.values++; p.values > MaxValues {
-		return nil, p.fail(fmt.Sprintf("there are more than %d values", MaxValues))
+	if p.values++; p.values > p.most {
+		return nil, p.fail(fmt.Sprintf("there are more than %d values", p.most))
 	}
 	switch c := p.peek(); {
 	case c == '{' || c == '[':

@@ -1,6 +1,8 @@
 package jsonschema
 
 import (
+	"errors"
+
 	js "github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy/document"
@@ -10,8 +12,15 @@ import (
 const (
 	maxPerValue = 20_000
 	maxWork     = 4 << 20
-	plenty      = 1 << 40 // where counting stops
+	plenty      = maxPerValue + 1 // where counting stops
 )
+
+// maxSteps bounds the work of counting for all schemas of a set: about a second.
+const maxSteps = 40_000_000
+
+// errTangled is about a set whose schemas lead to one another in more ways than can be
+// counted.
+var errTangled = errors.New("the schemas of the document lead to one another in too many ways to say what a check costs: split the document, or leave schemas out that nothing uses")
 
 // costs makes the lists of a schema cheap and computes how many evaluations one value at each depth of a document takes
 // at most. It ends before the first depth that takes more than maxPerValue.
@@ -19,35 +28,45 @@ const (
 // A value at depth d is evaluated once for each way in which schemas lead to it:
 // in place (allOf, anyOf, $ref …) or to a child (properties, items …). Of several
 // named properties only one is the value's, so the largest counts.
-func costs(root *js.Schema) []int {
-	w := &walker{ways: map[step]int{}, anchors: map[string][]*js.Schema{}, seen: map[*js.Schema]bool{}}
+func (w *walker) costs(root *js.Schema) ([]int, error) {
+	anchors := w.anchored
 	w.collect(root)
-	for s := range w.seen {
-		lookUp(s)
+	if w.dynamic && w.anchored > anchors { // what was counted did not know of them
+		clear(w.ways)
 	}
 	var out []int
 	for d := range 4 * document.MaxDepth {
 		n := w.count(root, d)
+		if w.steps > w.most {
+			return nil, errTangled
+		}
 		if n > maxPerValue {
 			break
 		}
-		out = append(out, n)
+		out = append(out, int(n))
 		if n == 0 {
 			break // nothing below is looked at
 		}
 	}
-	return out
+	return out, nil
 }
 
-type step struct {
-	s     *js.Schema
-	depth int
-}
-
+// walker counts for the schemas of one set, and remembers: each of hundreds of
+// operations leads to most of a document's schemas.
 type walker struct {
-	ways    map[step]int
-	seen    map[*js.Schema]bool
-	anchors map[string][]*js.Schema // by dynamic anchor
+	ways     map[*js.Schema][]int32 // by depth; unknown where it was not counted
+	seen     map[*js.Schema]bool
+	anchors  map[string][]*js.Schema // by dynamic anchor
+	anchored int                     // how many there are
+	dynamic  bool                    // a schema refers to a dynamic anchor
+	steps    int
+	most     int // of them
+}
+
+const unknown = -1
+
+func newWalker() *walker {
+	return &walker{ways: map[*js.Schema][]int32{}, anchors: map[string][]*js.Schema{}, seen: map[*js.Schema]bool{}, most: maxSteps}
 }
 
 // collect finds every schema that can be reached, for their dynamic anchors.
@@ -56,13 +75,16 @@ func (w *walker) collect(s *js.Schema) {
 		return
 	}
 	w.seen[s] = true
+	lookUp(s)
 	if s.DynamicAnchor != "" {
+		w.anchored++
 		w.anchors[s.DynamicAnchor] = append(w.anchors[s.DynamicAnchor], s)
 	}
 	for _, c := range inPlace(s) {
 		w.collect(c)
 	}
 	if s.DynamicRef != nil {
+		w.dynamic = true
 		w.collect(s.DynamicRef.Ref)
 	}
 	named, all := children(s)
@@ -72,28 +94,35 @@ func (w *walker) collect(s *js.Schema) {
 }
 
 // count is how often a value at a depth below s's own is evaluated.
-func (w *walker) count(s *js.Schema, depth int) (n int) {
-	if s == nil {
+func (w *walker) count(s *js.Schema, depth int) (n int32) {
+	if s == nil || w.steps > w.most {
 		return 0
 	}
-	at := step{s, depth}
-	if n, ok := w.ways[at]; ok {
-		return n
+	known := w.ways[s]
+	for len(known) <= depth {
+		known = append(known, unknown)
 	}
-	w.ways[at] = 0 // a schema that leads to itself in place is refused by the library
+	if known[depth] != unknown {
+		return known[depth]
+	}
+	known[depth] = 0 // a schema that leads to itself in place is refused by the library
+	w.ways[s] = known
 	if depth == 0 {
 		n = 1
 		for _, x := range s.Extensions {
 			if c, ok := x.(*choice); ok {
-				n = min(n+c.weight, plenty)
+				n = min(n+int32(min(c.weight, plenty)), plenty)
 			}
 		}
 	}
-	for _, c := range inPlace(s) {
+	beside := inPlace(s)
+	w.steps += 1 + len(beside)
+	for _, c := range beside {
 		n = min(n+w.count(c, depth), plenty)
 	}
 	if r := s.DynamicRef; r != nil {
 		most := w.count(r.Ref, depth)
+		w.steps += len(w.anchors[r.Anchor])
 		for _, c := range w.anchors[r.Anchor] {
 			most = max(most, w.count(c, depth))
 		}
@@ -102,12 +131,13 @@ func (w *walker) count(s *js.Schema, depth int) (n int) {
 	if depth > 0 {
 		n = min(n+w.below(s, depth), plenty)
 	}
-	w.ways[at] = n
+	w.ways[s][depth] = n
 	return n
 }
 
-func (w *walker) below(s *js.Schema, depth int) (n int) {
+func (w *walker) below(s *js.Schema, depth int) (n int32) {
 	named, all := children(s)
+	w.steps += len(named) + len(all)
 	for _, c := range named {
 		n = max(n, w.count(c, depth-1))
 	}

@@ -35,8 +35,9 @@ type Options struct {
 
 // Set is a document that holds one schema or several, such as an OpenAPI document.
 type Set struct {
-	c   *js.Compiler
-	doc any
+	c    *js.Compiler
+	doc  any
+	walk *walker
 }
 
 // Schema is a compiled schema. It is immutable.
@@ -74,7 +75,7 @@ func NewSet(doc any, o Options) (*Set, error) {
 	if err := c.AddResource(root, doc); err != nil {
 		return nil, plain(err)
 	}
-	return &Set{c, doc}, nil
+	return &Set{c, doc, newWalker()}, nil
 }
 
 // Compile compiles the schema at a JSON pointer of the document; "" is the
@@ -88,7 +89,11 @@ func (s *Set) Compile(pointer string) (*Schema, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
-	return &Schema{s: sch, cost: costs(sch), form: shape(sch)}, nil
+	cost, err := s.walk.costs(sch)
+	if err != nil {
+		return nil, err
+	}
+	return &Schema{s: sch, cost: cost, form: shape(sch)}, nil
 }
 
 // Compile compiles a schema that stands alone.

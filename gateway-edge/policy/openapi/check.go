@@ -25,12 +25,23 @@ const (
 	maxRefs = 16
 )
 
-// Parse reads a document in JSON and holds it to the bounds.
+// Bounds say how large a document may be.
+type Bounds struct {
+	Bytes int // of its text
+	Nodes int // values: strings, numbers, arrays, objects
+}
+
+// Parse reads a document in JSON and holds it to the bounds of one that a gateway has.
 func Parse(text []byte) (map[string]any, error) {
-	if len(text) > MaxBytes {
-		return nil, fmt.Errorf("is %d bytes, at most %d are allowed", len(text), MaxBytes)
+	return ParseWithin(text, Bounds{Bytes: MaxBytes, Nodes: MaxNodes})
+}
+
+// ParseWithin is Parse with other bounds.
+func ParseWithin(text []byte, most Bounds) (map[string]any, error) {
+	if len(text) > most.Bytes {
+		return nil, fmt.Errorf("is %d bytes, at most %d are allowed", len(text), most.Bytes)
 	}
-	v, err := document.ParseJSON(text)
+	v, err := document.ParseJSONWithin(text, max(most.Nodes, document.MaxValues))
 	if err != nil {
 		return nil, err
 	}
@@ -38,8 +49,8 @@ func Parse(text []byte) (map[string]any, error) {
 	if !ok {
 		return nil, fmt.Errorf("is no object")
 	}
-	if n := nodes(root); n > MaxNodes {
-		return nil, fmt.Errorf("has %d values, at most %d are allowed", n, MaxNodes)
+	if n := nodes(root); n > most.Nodes {
+		return nil, fmt.Errorf("has %d values, at most %d are allowed", n, most.Nodes)
 	}
 	return root, nil
 }
@@ -73,8 +84,15 @@ func Version(root map[string]any) int {
 
 // Check returns every problem of a document, with pointers into it, maxFindings at
 // most. It changes the document: schemas of version 3.0 become JSON Schemas.
-func Check(root map[string]any) contract.FieldErrors {
-	c := &checker{root: root, version: Version(root), ids: map[string]string{}}
+func Check(root map[string]any) contract.FieldErrors { return check(root, false) }
+
+// CheckLarge is Check for a document that is too large to be kept, so that nothing is
+// validated by it: that it says what OpenAPI does, but not that JSON Schema takes its
+// schemas.
+func CheckLarge(root map[string]any) contract.FieldErrors { return check(root, true) }
+
+func check(root map[string]any, large bool) contract.FieldErrors {
+	c := &checker{root: root, version: Version(root), ids: map[string]string{}, large: large}
 	if c.version == 0 {
 		return contract.FieldErrors{{Pointer: "/openapi", Detail: `is "3.0.x" or "3.1.x"`}}
 	}
@@ -83,7 +101,7 @@ func Check(root map[string]any) contract.FieldErrors {
 		c.fail("/paths", "is missing")
 	}
 	c.securityNames()
-	if len(c.errs) == 0 {
+	if len(c.errs) == 0 && !c.large {
 		c.compileSchemas()
 	}
 	slices.SortStableFunc(c.errs, func(a, b contract.FieldError) int { return strings.Compare(a.Pointer, b.Pointer) })
@@ -97,6 +115,7 @@ type checker struct {
 	ids        map[string]string // places of operations by operationId
 	operations int
 	schemas    []string // places of those that stand alone
+	large      bool
 }
 
 func (c *checker) fail(at, detail string) {

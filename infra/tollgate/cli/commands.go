@@ -9,7 +9,7 @@ import (
 
 // commands are all of the user's commands. A new one is hung here.
 func (a *App) commands() []*cobra.Command {
-	keys := keyKind()
+	keys, hooks := keyKind(), webhookKind()
 	return []*cobra.Command{
 		a.applyCommand(),
 		a.diffCommand(),
@@ -23,6 +23,7 @@ func (a *App) commands() []*cobra.Command {
 		a.kindCommand(keys, a.rotateCommand(keys), a.revokeCommand(keys)),
 		a.kindCommand(domainKind()),
 		a.kindCommand(a.secretKind()),
+		a.kindCommand(hooks, a.testWebhookCommand(hooks), a.rotateWebhookCommand(hooks)),
 		a.importCommand(),
 		a.usageCommand(),
 		a.logsCommand(),

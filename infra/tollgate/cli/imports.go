@@ -16,8 +16,8 @@ import (
 	"github.com/tollgate/tollgate/portal/client"
 )
 
-// maxImport bounds a file that is imported: the portal takes 1 MiB.
-const maxImport = 2 << 20
+// maxImport bounds a file that is imported, as the portal does.
+const maxImport = 10 << 20
 
 // importFormats are what can be imported, with the name that the API has for it.
 var importFormats = []struct{ name, api, help, example string }{
@@ -176,7 +176,7 @@ func (a *App) readText(file string) (string, error) {
 		return "", fmt.Errorf("read %s: %w", file, err)
 	}
 	if len(b) > maxImport {
-		return "", fault.New(fault.Invalid, "split it, or leave examples and descriptions out", file+": is larger than 1 MiB, which is the most that is imported")
+		return "", fault.New(fault.Invalid, "split it, or leave examples and descriptions out", file+": is larger than 10 MiB, which is the most that is imported")
 	}
 	return string(b), nil
 }

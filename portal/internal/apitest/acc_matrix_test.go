@@ -230,6 +230,9 @@ func TestACC10Escalation(t *testing.T) {
 			continue
 		}
 		for field, v := range more {
+			if _, known := op.Spec.RequestBody.Value.Content.Get("application/json").Schema.Value.Properties[field]; known {
+				continue // it is the caller's to set
+			}
 			body := maps.Clone(sample)
 			body[field] = v
 			c := ada

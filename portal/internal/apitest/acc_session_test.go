@@ -85,7 +85,8 @@ func TestACC07CSRF(t *testing.T) {
 		if op.Spec.RequestBody != nil {
 			tried++
 			a := s.with("Content-Type", "text/plain").do(op.Method, path, samples[op.ID])
-			if a.status != http.StatusUnsupportedMediaType && a.status != http.StatusForbidden {
+			unknown := op.Scope == authz.ScopeOperator && a.status == http.StatusNotFound
+			if a.status != http.StatusUnsupportedMediaType && a.status != http.StatusForbidden && !unknown {
 				t.Errorf("%s, a form's media type: %d: %s", op.ID, a.status, a.body)
 			}
 		}

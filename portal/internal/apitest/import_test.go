@@ -98,7 +98,7 @@ func TestImportRefusals(t *testing.T) {
 		ada.post(g+"/import/openapi", object{"document": "{"}).wantFields("/document")
 		ada.post(g+"/import/openapi", object{"document": "a: 1", "options": object{"mode": "x", "prefix": "y"}}).wantFields("/options/mode")
 		ada.post(g+"/import/openapi", object{"document": "a: 1", "options": object{"prefix": "y"}}).wantFields("/options/prefix")
-		ada.post(g+"/import/openapi", object{"document": strings.Repeat("x", 3<<20)}).want(413)
+		ada.post(g+"/import/openapi", object{"document": strings.Repeat("x", 21<<20)}).want(413)
 		ada.get(g + "/export?format=yaml").want(422)
 
 		// What the gateway refuses stands at the line that asked for it.

@@ -406,6 +406,12 @@ func TestPortalTakesSoManyAccounts(t *testing.T) {
 		ada := e.signup("ada")
 		first := ada.publish(ada.demo("first"), object{"usage_plan": "p"})
 		second := ada.publish(ada.demo("second"), object{"usage_plan": "p"})
+		for gateway, left := range map[string]float64{"first": 1, "new": 2} {
+			a := ada.post("/v1/config/check", object{"gateway": gateway, "config": object{}}).want(200)
+			if a.at("room", "plan") != "tiny" || a.at("room", "consumers", "limit") != 2.0 || a.at("room", "consumers", "left") != left || a.at("room", "keys", "limit") != 5.0 {
+				t.Errorf("the room of %s: %s", gateway, a.body)
+			}
+		}
 		dev := e.developer(first, "one@dev.example")
 		other := e.developer(first, "two@dev.example")
 		e.stranger(first).post("/signup", object{"email": "three@dev.example", "password": password, "name": "D"}).wantCode(403, "limit_reached")

@@ -72,10 +72,28 @@ var samples = map[string]any{
 	"putTelemetryDestination":    object{"type": "http", "url": "https://logs.example.com/in", "format": "ndjson", "gzip": true},
 	"createAlert":                object{"name": "a2", "kind": "no_traffic", "channels": []object{{"type": "webhook", "url": "https://hooks.example.com/x"}}},
 	"putAlert":                   object{"kind": "latency", "percentile": "p99", "threshold": 250, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}},
+	"createWebhook":              object{"name": "w2", "url": "https://hooks.example.com/x", "events": []string{"key.created", "key.revoked"}},
+	"putWebhook":                 object{"url": "https://hooks.example.com/y", "events": []string{"*"}, "enabled": false},
 	"steerRelease":               object{"action": "pause", "reason": "a look first"},
 	"purgeCache":                 object{"tag": "product-7"},
 	"sendToConnection":           object{"text": "hello"},
 	"explain":                    object{"url": "/orders/1", "method": "GET", "headers": object{"x-a": []string{"b"}}},
+
+	// Billing.
+	"updateSubscription":  object{"spending_cap_cents": 5000},
+	"previewSubscription": object{"plan": "pro"},
+	"createCheckout":      object{"plan": "pro"},
+	"stripeWebhook":       []byte(`{"id":"evt_1","object":"event","type":"invoice.paid","data":{"object":{"customer":"cus_1"}}}`),
+
+	// The operator's console.
+	"updateOperatorOrganization": object{"plan": "pro", "reason": "as agreed"},
+	"suspendOrganization":        object{"reason": "spam", "message": "Write to us."},
+	"resumeOrganization":         object{"reason": "settled"},
+	"giveCredit":                 object{"cents": 500, "reason": "an outage"},
+	"createOperatorNote":         object{"text": "called them"},
+	"startView":                  object{"reason": "ticket 7"},
+	"drainEdge":                  object{"reason": "a new disk"},
+	"undrainEdge":                object{"reason": "it is in"},
 
 	// Developer portals.
 	"putDeveloperPortal":         object{"name": "Demo", "published": true, "accent": "#1c64b0", "plans": []object{{"usage_plan": "p", "approval": true}}},
@@ -119,7 +137,7 @@ func operations(t *testing.T) []*authz.Operation {
 type ids map[string]string
 
 // names of things inside a gateway, by the path's collection.
-var names = map[string]string{"upstreams": "u", "routes": "r", "usage-plans": "p", "consumers": "c", "secrets": "s", "alerts": "a", "certificates": "x", "streams": "t", "destinations": "d"}
+var names = map[string]string{"upstreams": "u", "routes": "r", "usage-plans": "p", "consumers": "c", "secrets": "s", "alerts": "a", "certificates": "x", "streams": "t", "destinations": "d", "webhooks": "w"}
 
 // path fills in an operation's path.
 func (i ids) path(op *authz.Operation) string {
@@ -151,21 +169,28 @@ func (c *caller) furnish() ids {
 	c.put(g+"/domains/api.demo.example", object{"certificate": "uploaded"}).want(201)
 	c.put("/v1/telemetry/destinations/d", object{"type": "http", "url": "https://logs.example.com/in", "enabled": false, "headers": object{"X-Key": "canary-0451"}}).want(201)
 	c.put(g+"/alerts/a", object{"kind": "error_rate", "threshold": 5, "channels": []object{{"type": "mail", "to": []string{"ops@example.com"}}}}).want(201)
+	c.put(g+"/webhooks/w", object{"url": "https://hooks.example.com/w", "events": []string{"key.created"}}).want(201)
 	s := c.login()
 	label := c.publish(g, object{"usage_plan": "p", "approval": true})
 	dev := c.e.developer(label, "dev@dev.example")
 	dev.put("/plan", object{"usage_plan": "p"}).want(200)
+	key := c.post(g+"/keys", object{"consumer": "c"}).want(201).str("id")
+	// Off, so that nothing of it moves by itself.
+	c.put(g+"/webhooks/w", object{"url": "https://hooks.example.com/w", "events": []string{"key.created"}, "enabled": false}).want(200)
 	return ids{
+		"event":      c.get(g + "/webhooks/w/deliveries").want(200).list("items")[0].(object)["id"].(string),
 		"connection": "ws_00000000000000000000000000000000", "label": label, "developer": dev.get("/me").want(200).str("id"),
 		"application": c.get(g + "/developer-portal/applications").want(200).list("items")[0].(object)["id"].(string),
 		"gateway":     strings.TrimPrefix(g, "/v1/gateways/"), "version": "2", "request_id": "0123456789abcdef", "organization": c.org, "identity": "idn_00000000000000000000000000",
-		"key":        c.post(g+"/keys", object{"consumer": "c"}).want(201).str("id"),
+		"key":        key,
 		"token":      c.post("/v1/tokens", object{"name": "spare", "scopes": []string{"*"}}).want(201).str("id"),
 		"host":       "api.demo.example",
 		"invitation": c.post("/v1/invitations", object{"email": "guest@example.com", "role": "viewer"}).want(201).str("id"),
 		"member":     c.memberID(c.email),
-		"user_code":  "BCDF-GHJK", // nothing waits under it
-		"session":    s.get("/v1/sessions").want(200).list("items")[0].(object)["id"].(string),
+		"note":       "note_00000000000000000000000000", "edge": "edge-1", // of the operator's console
+		"invoice":   "in_00000000000000000000000000", // a subscription's invoices come from the provider
+		"user_code": "BCDF-GHJK",                     // nothing waits under it
+		"session":   s.get("/v1/sessions").want(200).list("items")[0].(object)["id"].(string),
 	}
 }
 
@@ -179,7 +204,7 @@ func (c *caller) fingerprint(i ids) string {
 	var b strings.Builder
 	for _, path := range []string{
 		"/v1/organization", "/v1/members", "/v1/invitations", "/v1/gateways",
-		g + "/config", g + "/alerts/a/history", g + "/alerts/a/deliveries", g + "/keys", g + "/consumers", g + "/secrets", g + "/domains", g + "/streams", g + "/versions",
+		g + "/config", g + "/alerts/a/history", g + "/alerts/a/deliveries", g + "/webhooks", g + "/webhooks/w/deliveries", g + "/keys", g + "/consumers", g + "/secrets", g + "/domains", g + "/streams", g + "/versions",
 		g + "/developer-portal", g + "/developer-portal/applications", g + "/developer-portal/developers", "/v1/audit?limit=200",
 	} {
 		b.Write(liveness.ReplaceAll(c.get(path).want(200).body, nil))

@@ -61,7 +61,8 @@ type settingsFor struct {
 	providers []settings.Provider
 	github    signin.GitHubConfig
 	public    string // PublicURL; empty: http://portal.test
-	proxied   bool   // callers are behind a proxy that says who they are
+	operators []string
+	proxied   bool // callers are behind a proxy that says who they are
 }
 
 // each runs a test on both databases.
@@ -107,7 +108,7 @@ func start(t *testing.T, kind string, s settingsFor) *env {
 	logger := slog.New(slog.NewTextHandler(e.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	e.app, err = app.New(t.Context(), app.Config{
 		DatabaseURL: dbURL, RedisURL: e.startRedis(), Root: keys, EdgeDomain: "localhost", PublicURL: s.public, StreamPorts: streamPorts,
-		PlansFile: s.plans, AllowPrivate: true, VerifyMail: s.mail, Logger: logger, Clock: e.clock.now,
+		PlansFile: s.plans, AllowPrivate: true, VerifyMail: s.mail, Operators: s.operators, Logger: logger, Clock: e.clock.now,
 	})
 	if err != nil {
 		t.Fatal(err)

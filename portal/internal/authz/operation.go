@@ -3,6 +3,7 @@ package authz
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ const (
 	ScopeOrganization Scope = "organization" // one organization's
 	ScopeGateway      Scope = "gateway"      // one gateway's, named by the path
 	ScopeDeveloper    Scope = "developer"    // a developer's own, at the portal that the path names
+	ScopeOperator     Scope = "operator"     // everybody's, for those who run this Tollgate
 )
 
 // Operation is what the document says of one operation.
@@ -31,8 +33,11 @@ type Operation struct {
 	Token      bool // a management token may call it
 	Session    bool // a session may call it
 	Developer  bool // a developer of the path's portal may call it, and nobody else
-	Item       *openapi3.PathItem
-	Spec       *openapi3.Operation
+	// WhileSuspended: an organization that is suspended may call it, though it
+	// changes something.
+	WhileSuspended bool
+	Item           *openapi3.PathItem
+	Spec           *openapi3.Operation
 }
 
 // Public says that no credentials are needed.
@@ -40,6 +45,22 @@ func (o *Operation) Public() bool { return o.Permission == Public }
 
 // portalPath begins the paths of developer portals.
 const portalPath = "/v1/developer/{label}"
+
+// operatorPath begins the paths of the operator's console.
+const operatorPath = "/v1/operator/"
+
+// Changes says that the operation changes something of an organization, other
+// than what it is paid with: what a suspended organization may not do.
+func (o *Operation) Changes() bool {
+	if o.Scope != ScopeOrganization && o.Scope != ScopeGateway || o.WhileSuspended {
+		return false
+	}
+	switch o.Permission {
+	case BillingWrite, OrganizationDelete, OrganizationExport:
+		return false
+	}
+	return o.Method != http.MethodGet && !strings.HasSuffix(string(o.Permission), ":read")
+}
 
 // AtPortal says that the operation belongs to a developer portal.
 func (o *Operation) AtPortal() bool {
@@ -89,6 +110,7 @@ func (o *Operation) read(doc *openapi3.T) error {
 	p, _ := o.Spec.Extensions["x-tollgate-permission"].(string)
 	s, _ := o.Spec.Extensions["x-tollgate-scope"].(string)
 	o.Permission, o.Scope = Permission(p), Scope(s)
+	o.WhileSuspended, _ = o.Spec.Extensions["x-tollgate-while-suspended"].(bool)
 	security := o.Spec.Security
 	if security == nil {
 		security = &doc.Security
@@ -115,6 +137,9 @@ func (o *Operation) check() error {
 	if o.Developer && (signedIn || o.Scope != ScopeDeveloper) || o.AtPortal() && signedIn {
 		return errors.New("developers of portals and users of Tollgate share no operation")
 	}
+	if (o.Scope == ScopeOperator) != strings.HasPrefix(o.Path, operatorPath) {
+		return errors.New("an operator scope goes with a path under " + operatorPath + ", and the other way round")
+	}
 	inGateway := strings.HasPrefix(o.Path, "/v1/gateways/{gateway}")
 	switch o.Scope {
 	case ScopePublic:
@@ -125,6 +150,11 @@ func (o *Operation) check() error {
 	case ScopeUser:
 		if o.Permission != Authenticated || !signedIn {
 			return errors.New("a user scope goes with the permission authenticated and with security")
+		}
+		return nil
+	case ScopeOperator:
+		if o.Permission != OperatorOnly || !o.Session || o.Token {
+			return errors.New("an operator scope goes with the permission operator and a session, never with a management token")
 		}
 		return nil
 	case ScopeDeveloper:

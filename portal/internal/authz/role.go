@@ -9,11 +9,12 @@ import (
 // Permission is one thing that a member or a management token may do.
 type Permission string
 
-// Permissions. Public, DeveloperOnly and Authenticated are for operations that
+// Permissions. Public, DeveloperOnly, OperatorOnly and Authenticated are for operations that
 // belong to no organization; no role holds them and no token can be given them.
 const (
 	Public            Permission = "public"
 	DeveloperOnly     Permission = "developer" // of a developer portal
+	OperatorOnly      Permission = "operator"
 	Authenticated     Permission = "authenticated"
 	OrganizationRead  Permission = "organization:read"
 	OrganizationWrite Permission = "organization:write"

@@ -377,6 +377,7 @@ func (e AlertStateStatus) Valid() bool {
 // Defines values for AuditEntryActorKind.
 const (
 	AuditEntryActorKindDeveloper AuditEntryActorKind = "developer"
+	AuditEntryActorKindOperator  AuditEntryActorKind = "operator"
 	AuditEntryActorKindSystem    AuditEntryActorKind = "system"
 	AuditEntryActorKindToken     AuditEntryActorKind = "token"
 	AuditEntryActorKindUser      AuditEntryActorKind = "user"
@@ -386,6 +387,8 @@ const (
 func (e AuditEntryActorKind) Valid() bool {
 	switch e {
 	case AuditEntryActorKindDeveloper:
+		return true
+	case AuditEntryActorKindOperator:
 		return true
 	case AuditEntryActorKindSystem:
 		return true
@@ -905,6 +908,63 @@ func (e ImportRowLevel) Valid() bool {
 	}
 }
 
+// Defines values for InvoiceStatus.
+const (
+	Open          InvoiceStatus = "open"
+	Paid          InvoiceStatus = "paid"
+	Uncollectible InvoiceStatus = "uncollectible"
+	Void          InvoiceStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the InvoiceStatus enum.
+func (e InvoiceStatus) Valid() bool {
+	switch e {
+	case Open:
+		return true
+	case Paid:
+		return true
+	case Uncollectible:
+		return true
+	case Void:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for InvoiceLineKind.
+const (
+	Base            InvoiceLineKind = "base"
+	Credit          InvoiceLineKind = "credit"
+	LateUsage       InvoiceLineKind = "late_usage"
+	Other           InvoiceLineKind = "other"
+	Proration       InvoiceLineKind = "proration"
+	Usage           InvoiceLineKind = "usage"
+	UsageCorrection InvoiceLineKind = "usage_correction"
+)
+
+// Valid indicates whether the value is a known member of the InvoiceLineKind enum.
+func (e InvoiceLineKind) Valid() bool {
+	switch e {
+	case Base:
+		return true
+	case Credit:
+		return true
+	case LateUsage:
+		return true
+	case Other:
+		return true
+	case Proration:
+		return true
+	case Usage:
+		return true
+	case UsageCorrection:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for KeyState.
 const (
 	KeyStateActive  KeyState = "active"
@@ -1127,6 +1187,57 @@ const (
 func (e OpenAPIInfoSource) Valid() bool {
 	switch e {
 	case OpenAPIInfoSourceUploaded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OperatorOrganizationDetailStanding.
+const (
+	OperatorOrganizationDetailStandingCapped    OperatorOrganizationDetailStanding = "capped"
+	OperatorOrganizationDetailStandingGood      OperatorOrganizationDetailStanding = "good"
+	OperatorOrganizationDetailStandingGrace     OperatorOrganizationDetailStanding = "grace"
+	OperatorOrganizationDetailStandingSuspended OperatorOrganizationDetailStanding = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the OperatorOrganizationDetailStanding enum.
+func (e OperatorOrganizationDetailStanding) Valid() bool {
+	switch e {
+	case OperatorOrganizationDetailStandingCapped:
+		return true
+	case OperatorOrganizationDetailStandingGood:
+		return true
+	case OperatorOrganizationDetailStandingGrace:
+		return true
+	case OperatorOrganizationDetailStandingSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OperatorSignalKind.
+const (
+	ManyKeys          OperatorSignalKind = "many_keys"
+	NewHeavy          OperatorSignalKind = "new_heavy"
+	RefusedFlood      OperatorSignalKind = "refused_flood"
+	UnusualSpend      OperatorSignalKind = "unusual_spend"
+	UnverifiedTraffic OperatorSignalKind = "unverified_traffic"
+)
+
+// Valid indicates whether the value is a known member of the OperatorSignalKind enum.
+func (e OperatorSignalKind) Valid() bool {
+	switch e {
+	case ManyKeys:
+		return true
+	case NewHeavy:
+		return true
+	case RefusedFlood:
+		return true
+	case UnusualSpend:
+		return true
+	case UnverifiedTraffic:
 		return true
 	default:
 		return false
@@ -1568,6 +1679,75 @@ func (e StreamInputProxyProtocol) Valid() bool {
 	case StreamInputProxyProtocolV1:
 		return true
 	case StreamInputProxyProtocolV2:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SubscriptionStanding.
+const (
+	SubscriptionStandingCapped    SubscriptionStanding = "capped"
+	SubscriptionStandingGood      SubscriptionStanding = "good"
+	SubscriptionStandingGrace     SubscriptionStanding = "grace"
+	SubscriptionStandingSuspended SubscriptionStanding = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the SubscriptionStanding enum.
+func (e SubscriptionStanding) Valid() bool {
+	switch e {
+	case SubscriptionStandingCapped:
+		return true
+	case SubscriptionStandingGood:
+		return true
+	case SubscriptionStandingGrace:
+		return true
+	case SubscriptionStandingSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SubscriptionStatus.
+const (
+	SubscriptionStatusActive     SubscriptionStatus = "active"
+	SubscriptionStatusCanceled   SubscriptionStatus = "canceled"
+	SubscriptionStatusIncomplete SubscriptionStatus = "incomplete"
+	SubscriptionStatusNone       SubscriptionStatus = "none"
+	SubscriptionStatusPastDue    SubscriptionStatus = "past_due"
+)
+
+// Valid indicates whether the value is a known member of the SubscriptionStatus enum.
+func (e SubscriptionStatus) Valid() bool {
+	switch e {
+	case SubscriptionStatusActive:
+		return true
+	case SubscriptionStatusCanceled:
+		return true
+	case SubscriptionStatusIncomplete:
+		return true
+	case SubscriptionStatusNone:
+		return true
+	case SubscriptionStatusPastDue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SuspensionBy.
+const (
+	SuspensionByBilling  SuspensionBy = "billing"
+	SuspensionByOperator SuspensionBy = "operator"
+)
+
+// Valid indicates whether the value is a known member of the SuspensionBy enum.
+func (e SuspensionBy) Valid() bool {
+	switch e {
+	case SuspensionByBilling:
+		return true
+	case SuspensionByOperator:
 		return true
 	default:
 		return false
@@ -2021,6 +2201,57 @@ func (e VersionDetailAuthorKind) Valid() bool {
 	case VersionDetailAuthorKindToken:
 		return true
 	case VersionDetailAuthorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookDeliveryState.
+const (
+	WebhookDeliveryStateCanceled WebhookDeliveryState = "canceled"
+	WebhookDeliveryStateFailed   WebhookDeliveryState = "failed"
+	WebhookDeliveryStateSent     WebhookDeliveryState = "sent"
+	WebhookDeliveryStateWaiting  WebhookDeliveryState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the WebhookDeliveryState enum.
+func (e WebhookDeliveryState) Valid() bool {
+	switch e {
+	case WebhookDeliveryStateCanceled:
+		return true
+	case WebhookDeliveryStateFailed:
+		return true
+	case WebhookDeliveryStateSent:
+		return true
+	case WebhookDeliveryStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookStateStatus.
+const (
+	WebhookStateStatusDisabled WebhookStateStatus = "disabled"
+	WebhookStateStatusFailing  WebhookStateStatus = "failing"
+	WebhookStateStatusIdle     WebhookStateStatus = "idle"
+	WebhookStateStatusOff      WebhookStateStatus = "off"
+	WebhookStateStatusOk       WebhookStateStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the WebhookStateStatus enum.
+func (e WebhookStateStatus) Valid() bool {
+	switch e {
+	case WebhookStateStatusDisabled:
+		return true
+	case WebhookStateStatusFailing:
+		return true
+	case WebhookStateStatusIdle:
+		return true
+	case WebhookStateStatusOff:
+		return true
+	case WebhookStateStatusOk:
 		return true
 	default:
 		return false
@@ -2513,6 +2744,60 @@ func (e ListUsagePlansParamsSort) Valid() bool {
 	case ListUsagePlansParamsSortName:
 		return true
 	case ListUsagePlansParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhooksParamsSort.
+const (
+	ListWebhooksParamsSortCreatedAt      ListWebhooksParamsSort = "created_at"
+	ListWebhooksParamsSortMinusCreatedAt ListWebhooksParamsSort = "-created_at"
+	ListWebhooksParamsSortMinusName      ListWebhooksParamsSort = "-name"
+	ListWebhooksParamsSortMinusUpdatedAt ListWebhooksParamsSort = "-updated_at"
+	ListWebhooksParamsSortName           ListWebhooksParamsSort = "name"
+	ListWebhooksParamsSortUpdatedAt      ListWebhooksParamsSort = "updated_at"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhooksParamsSort enum.
+func (e ListWebhooksParamsSort) Valid() bool {
+	switch e {
+	case ListWebhooksParamsSortCreatedAt:
+		return true
+	case ListWebhooksParamsSortMinusCreatedAt:
+		return true
+	case ListWebhooksParamsSortMinusName:
+		return true
+	case ListWebhooksParamsSortMinusUpdatedAt:
+		return true
+	case ListWebhooksParamsSortName:
+		return true
+	case ListWebhooksParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListOperatorOrganizationsParamsState.
+const (
+	ListOperatorOrganizationsParamsStateActive     ListOperatorOrganizationsParamsState = "active"
+	ListOperatorOrganizationsParamsStateDeleted    ListOperatorOrganizationsParamsState = "deleted"
+	ListOperatorOrganizationsParamsStateSuspended  ListOperatorOrganizationsParamsState = "suspended"
+	ListOperatorOrganizationsParamsStateUnverified ListOperatorOrganizationsParamsState = "unverified"
+)
+
+// Valid indicates whether the value is a known member of the ListOperatorOrganizationsParamsState enum.
+func (e ListOperatorOrganizationsParamsState) Valid() bool {
+	switch e {
+	case ListOperatorOrganizationsParamsStateActive:
+		return true
+	case ListOperatorOrganizationsParamsStateDeleted:
+		return true
+	case ListOperatorOrganizationsParamsStateSuspended:
+		return true
+	case ListOperatorOrganizationsParamsStateUnverified:
 		return true
 	default:
 		return false
@@ -3226,6 +3511,14 @@ type CopyResult struct {
 	Version int64 `json:"version"`
 }
 
+// CreditInput defines model for CreditInput.
+type CreditInput struct {
+	Cents int64 `json:"cents"`
+
+	// Reason Why; the organization reads it in its audit
+	Reason Reason `json:"reason"`
+}
+
 // DeveloperAccount defines model for DeveloperAccount.
 type DeveloperAccount struct {
 	// Consumer The consumer that the developer is
@@ -3445,6 +3738,9 @@ type Diff struct {
 	// Effects What the changes do to what hangs on the things that they change
 	Effects *[]Effect `json:"effects,omitempty"`
 
+	// Room How many more the subscription allows of what is no part of a configuration; only in answers of `config/check` of the organization
+	Room *Room `json:"room,omitempty"`
+
 	// Version The version that it was compared with
 	Version int64 `json:"version"`
 }
@@ -3582,6 +3878,29 @@ type EmailChangeInput struct {
 type EmailInput struct {
 	// Email Example: ada@example.com
 	Email Email `json:"email"`
+}
+
+// Estimate What the current period costs so far and is likely to cost
+type Estimate struct {
+	AsOf time.Time `json:"as_of"`
+
+	// ForecastRequests At the period's end
+	ForecastRequests   int64          `json:"forecast_requests"`
+	ForecastTotalCents int64          `json:"forecast_total_cents"`
+	Lines              []EstimateLine `json:"lines"`
+	TotalCents         int64          `json:"total_cents"`
+}
+
+// EstimateLine defines model for EstimateLine.
+type EstimateLine struct {
+	BaseCents       int64  `json:"base_cents"`
+	Included        int64  `json:"included"`
+	OverageCents    int64  `json:"overage_cents"`
+	OverageRequests int64  `json:"overage_requests"`
+	Plan            string `json:"plan"`
+
+	// Requests Billed so far on this plan
+	Requests int64 `json:"requests"`
 }
 
 // ExplainInput defines model for ExplainInput.
@@ -3858,7 +4177,7 @@ type IdentityStart struct {
 
 // ImportInput defines model for ImportInput.
 type ImportInput struct {
-	// Document The text
+	// Document The text: at most 10 MiB and 300,000 values of an OpenAPI document, 1 MiB of an nginx configuration
 	Document string `json:"document"`
 
 	// Options What the text leaves open
@@ -3968,6 +4287,61 @@ type InvitationOffer struct {
 	Role         Role   `json:"role"`
 }
 
+// Invoice defines model for Invoice.
+type Invoice struct {
+	AmountDueCents  int64 `json:"amount_due_cents"`
+	AmountPaidCents int64 `json:"amount_paid_cents"`
+
+	// Attempts Tries to charge it
+	Attempts    int        `json:"attempts"`
+	CreatedAt   time.Time  `json:"created_at"`
+	Currency    string     `json:"currency"`
+	DueAt       *time.Time `json:"due_at,omitempty"`
+	FinalizedAt *time.Time `json:"finalized_at,omitempty"`
+
+	// HostedURL The provider's page of the invoice, on which it can be paid
+	HostedURL     *string        `json:"hosted_url,omitempty"`
+	ID            string         `json:"id"`
+	Lines         *[]InvoiceLine `json:"lines,omitempty"`
+	NextAttemptAt *time.Time     `json:"next_attempt_at,omitempty"`
+	Number        string         `json:"number"`
+	PaidAt        *time.Time     `json:"paid_at,omitempty"`
+	PdfURL        *string        `json:"pdf_url,omitempty"`
+	PeriodEnd     time.Time      `json:"period_end"`
+
+	// PeriodStart Of the usage that it bills
+	PeriodStart   time.Time     `json:"period_start"`
+	Status        InvoiceStatus `json:"status"`
+	SubtotalCents int64         `json:"subtotal_cents"`
+	TaxCents      int64         `json:"tax_cents"`
+	TotalCents    int64         `json:"total_cents"`
+	UpdatedAt     time.Time     `json:"updated_at"`
+}
+
+// InvoiceStatus defines model for Invoice.Status.
+type InvoiceStatus string
+
+// InvoiceLine defines model for InvoiceLine.
+type InvoiceLine struct {
+	AmountCents int64           `json:"amount_cents"`
+	Description string          `json:"description"`
+	ID          string          `json:"id"`
+	Kind        InvoiceLineKind `json:"kind"`
+	PeriodEnd   time.Time       `json:"period_end"`
+	PeriodStart time.Time       `json:"period_start"`
+	Plan        *string         `json:"plan,omitempty"`
+	Quantity    int64           `json:"quantity"`
+}
+
+// InvoiceLineKind defines model for InvoiceLine.Kind.
+type InvoiceLineKind string
+
+// InvoiceList defines model for InvoiceList.
+type InvoiceList struct {
+	Items      []Invoice `json:"items"`
+	NextCursor *string   `json:"next_cursor,omitempty"`
+}
+
 // Keepalive defines model for Keepalive.
 type Keepalive struct {
 	// IdleTimeout A duration such as `500ms`, `30s`, `1h30m`
@@ -4067,6 +4441,26 @@ type Latency struct {
 	P50 float64 `json:"p50"`
 	P95 float64 `json:"p95"`
 	P99 float64 `json:"p99"`
+}
+
+// LedgerHour defines model for LedgerHour.
+type LedgerHour struct {
+	Hash     *string   `json:"hash,omitempty"`
+	Hour     time.Time `json:"hour"`
+	Plan     string    `json:"plan"`
+	Requests int64     `json:"requests"`
+	Sealed   bool      `json:"sealed"`
+
+	// Seq Of its newest entry in the chain
+	Seq *int64 `json:"seq,omitempty"`
+}
+
+// LedgerKey defines model for LedgerKey.
+type LedgerKey struct {
+	Consumer string `json:"consumer"`
+	Gateway  string `json:"gateway"`
+	Key      string `json:"key"`
+	Requests int64  `json:"requests"`
 }
 
 // LiveReport defines model for LiveReport.
@@ -4208,11 +4602,17 @@ type Match struct {
 
 // Me defines model for Me.
 type Me struct {
+	// Operator The user may use the operator's console of this Tollgate with a second factor
+	Operator bool `json:"operator"`
+
 	// Organization Id of the organization chosen last, if the user is still in it
 	Organization  *string      `json:"organization,omitempty"`
 	Organizations []Membership `json:"organizations"`
 	Token         *Token       `json:"token,omitempty"`
 	User          User         `json:"user"`
+
+	// View What an operator's session looks at instead of the operator's own
+	View *OperatorView `json:"view,omitempty"`
 }
 
 // MePatch defines model for MePatch.
@@ -4555,6 +4955,244 @@ type OpenAPIUpload struct {
 	Document string `json:"document"`
 }
 
+// OperatorAuditEntry defines model for OperatorAuditEntry.
+type OperatorAuditEntry struct {
+	// Action Example: organization.suspend
+	Action    string                  `json:"action"`
+	CreatedAt time.Time               `json:"created_at"`
+	Detail    *map[string]interface{} `json:"detail,omitempty"`
+	ID        string                  `json:"id"`
+	Operator  struct {
+		// Client Address it came from
+		Client string `json:"client"`
+		Email  string `json:"email"`
+		ID     string `json:"id"`
+	} `json:"operator"`
+
+	// Organization Its id, where the line stands in its audit, too
+	Organization *string `json:"organization,omitempty"`
+	Reason       *string `json:"reason,omitempty"`
+	RequestID    string  `json:"request_id"`
+	Resource     struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+		Type string `json:"type"`
+	} `json:"resource"`
+}
+
+// OperatorAuditList defines model for OperatorAuditList.
+type OperatorAuditList struct {
+	Items      []OperatorAuditEntry `json:"items"`
+	NextCursor *string              `json:"next_cursor,omitempty"`
+}
+
+// OperatorEdge defines model for OperatorEdge.
+type OperatorEdge struct {
+	// BehindSince When the oldest of those was made
+	BehindSince *time.Time `json:"behind_since,omitempty"`
+	Connections int        `json:"connections"`
+
+	// CPU Processors used, mean of the last seconds; left out where it is not known
+	CPU *float32 `json:"cpu,omitempty"`
+
+	// Draining It lets its clients go
+	Draining bool   `json:"draining"`
+	ID       string `json:"id"`
+
+	// LagRevisions How many newer ones are published
+	LagRevisions int64     `json:"lag_revisions"`
+	LastSeen     time.Time `json:"last_seen"`
+
+	// MemoryBytes Resident; left out where it is not known
+	MemoryBytes  *int64 `json:"memory_bytes,omitempty"`
+	OpenRequests int64  `json:"open_requests"`
+
+	// Reachable It was heard of in the last 3 seconds
+	Reachable bool `json:"reachable"`
+	Ready     bool `json:"ready"`
+
+	// Requests Since its start
+	Requests int64 `json:"requests"`
+
+	// RequestsPerSecond Mean of the last seconds
+	RequestsPerSecond float32 `json:"requests_per_second"`
+
+	// Resting It drains because an operator asked for it
+	Resting bool `json:"resting"`
+
+	// Revision Everything up to it is in force
+	Revision  int64     `json:"revision"`
+	StartedAt time.Time `json:"started_at"`
+
+	// Version Of the program
+	Version string `json:"version"`
+}
+
+// OperatorEdgeList defines model for OperatorEdgeList.
+type OperatorEdgeList struct {
+	Items      []OperatorEdge `json:"items"`
+	NextCursor *string        `json:"next_cursor,omitempty"`
+}
+
+// OperatorGateway defines model for OperatorGateway.
+type OperatorGateway struct {
+	CreatedAt time.Time `json:"created_at"`
+	Hostname  string    `json:"hostname"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+}
+
+// OperatorNote defines model for OperatorNote.
+type OperatorNote struct {
+	// Author Address
+	Author    string    `json:"author"`
+	AuthorID  string    `json:"author_id"`
+	CreatedAt time.Time `json:"created_at"`
+	ID        string    `json:"id"`
+	Text      string    `json:"text"`
+}
+
+// OperatorNoteInput defines model for OperatorNoteInput.
+type OperatorNoteInput struct {
+	Text string `json:"text"`
+}
+
+// OperatorNoteList defines model for OperatorNoteList.
+type OperatorNoteList struct {
+	Items      []OperatorNote `json:"items"`
+	NextCursor *string        `json:"next_cursor,omitempty"`
+}
+
+// OperatorOrganization defines model for OperatorOrganization.
+type OperatorOrganization struct {
+	CreatedAt time.Time  `json:"created_at"`
+	DeletedAt *time.Time `json:"deleted_at,omitempty"`
+	Gateways  int        `json:"gateways"`
+	ID        string     `json:"id"`
+	Members   int        `json:"members"`
+	Name      string     `json:"name"`
+
+	// Owners Addresses, at most 3
+	Owners      []string  `json:"owners"`
+	PeriodEnd   time.Time `json:"period_end"`
+	PeriodStart time.Time `json:"period_start"`
+	Plan        string    `json:"plan"`
+	Suspended   bool      `json:"suspended"`
+
+	// UsedRequests Billed in the period so far
+	UsedRequests int64 `json:"used_requests"`
+	Verified     bool  `json:"verified"`
+}
+
+// OperatorOrganizationDetail defines model for OperatorOrganizationDetail.
+type OperatorOrganizationDetail struct {
+	// CreditCents Taken off the next invoices
+	CreditCents int64      `json:"credit_cents"`
+	DeletedAt   *time.Time `json:"deleted_at,omitempty"`
+
+	// Gateways At most 200
+	Gateways []OperatorGateway `json:"gateways"`
+
+	// IncludedRequests Of the plan; without it there is no limit
+	IncludedRequests *int64 `json:"included_requests,omitempty"`
+
+	// Invoices The newest, at most 5
+	Invoices []Invoice `json:"invoices"`
+
+	// Members At most 200
+	Members []Member `json:"members"`
+
+	// NextPlan From the next period on
+	NextPlan     *string      `json:"next_plan,omitempty"`
+	Organization Organization `json:"organization"`
+
+	// Payment There is a payment provider
+	Payment     bool      `json:"payment"`
+	PeriodEnd   time.Time `json:"period_end"`
+	PeriodStart time.Time `json:"period_start"`
+	PlanSince   time.Time `json:"plan_since"`
+
+	// Standing How it is served while an invoice is unpaid
+	Standing    OperatorOrganizationDetailStanding `json:"standing"`
+	Suspensions []Suspension                       `json:"suspensions"`
+
+	// UsedRequests Billed in the period so far
+	UsedRequests int64 `json:"used_requests"`
+}
+
+// OperatorOrganizationDetailStanding How it is served while an invoice is unpaid
+type OperatorOrganizationDetailStanding string
+
+// OperatorOrganizationList defines model for OperatorOrganizationList.
+type OperatorOrganizationList struct {
+	Items      []OperatorOrganization `json:"items"`
+	NextCursor *string                `json:"next_cursor,omitempty"`
+}
+
+// OperatorPlanInput defines model for OperatorPlanInput.
+type OperatorPlanInput struct {
+	Plan string `json:"plan"`
+
+	// Reason Why; the organization reads it in its audit
+	Reason Reason `json:"reason"`
+}
+
+// OperatorQueue defines model for OperatorQueue.
+type OperatorQueue struct {
+	Depth int64 `json:"depth"`
+
+	// Failed Of those, what was tried and did not come through; of a stream, what was read and is not applied
+	Failed int64 `json:"failed"`
+
+	// Name Example: outbox
+	Name string `json:"name"`
+	Note string `json:"note"`
+
+	// OldestAt Since when the oldest waits
+	OldestAt *time.Time `json:"oldest_at,omitempty"`
+}
+
+// OperatorQueueList defines model for OperatorQueueList.
+type OperatorQueueList struct {
+	Items      []OperatorQueue `json:"items"`
+	NextCursor *string         `json:"next_cursor,omitempty"`
+
+	// Unreachable What could not be asked, such as `redis`
+	Unreachable []string `json:"unreachable"`
+}
+
+// OperatorSignal defines model for OperatorSignal.
+type OperatorSignal struct {
+	Kind    OperatorSignalKind `json:"kind"`
+	Name    string             `json:"name"`
+	Numbers []struct {
+		// Name Example: requests_24h
+		Name  string `json:"name"`
+		Value int64  `json:"value"`
+	} `json:"numbers"`
+	Organization string `json:"organization"`
+	Plan         string `json:"plan"`
+	Suspended    bool   `json:"suspended"`
+}
+
+// OperatorSignalKind defines model for OperatorSignal.Kind.
+type OperatorSignalKind string
+
+// OperatorSignalList defines model for OperatorSignalList.
+type OperatorSignalList struct {
+	Items      []OperatorSignal `json:"items"`
+	NextCursor *string          `json:"next_cursor,omitempty"`
+}
+
+// OperatorView What an operator's session looks at instead of the operator's own
+type OperatorView struct {
+	EndsAt       time.Time `json:"ends_at"`
+	Name         string    `json:"name"`
+	Organization string    `json:"organization"`
+	Reason       string    `json:"reason"`
+	StartedAt    time.Time `json:"started_at"`
+}
+
 // Organization defines model for Organization.
 type Organization struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -4566,9 +5204,12 @@ type Organization struct {
 	Name      string    `json:"name"`
 
 	// Plan Name of the subscription plan
-	Plan      string    `json:"plan"`
-	Suspended bool      `json:"suspended"`
-	UpdatedAt time.Time `json:"updated_at"`
+	Plan      string `json:"plan"`
+	Suspended bool   `json:"suspended"`
+
+	// Suspensions Why, where it is suspended and one organization is asked for
+	Suspensions *[]Suspension `json:"suspensions,omitempty"`
+	UpdatedAt   time.Time     `json:"updated_at"`
 
 	// Verified An owner's address was proved; until then 100 requests a day are served
 	Verified bool `json:"verified"`
@@ -4670,6 +5311,26 @@ type PasswordResetInput struct {
 	Token    string   `json:"token"`
 }
 
+// PaymentPage defines model for PaymentPage.
+type PaymentPage struct {
+	URL string `json:"url"`
+}
+
+// PeriodUsage defines model for PeriodUsage.
+type PeriodUsage struct {
+	// HardCap The plan refuses what goes beyond the included requests
+	HardCap bool `json:"hard_cap"`
+
+	// IncludedRequests Missing where there is no limit
+	IncludedRequests *int64    `json:"included_requests,omitempty"`
+	PeriodEnd        time.Time `json:"period_end"`
+	PeriodStart      time.Time `json:"period_start"`
+	PlanTitle        string    `json:"plan_title"`
+
+	// UsedRequests What the period's live gateways were billed so far; a few seconds old
+	UsedRequests int64 `json:"used_requests"`
+}
+
 // Plan defines model for Plan.
 type Plan struct {
 	Burst       *int64 `json:"burst,omitempty"`
@@ -4703,7 +5364,15 @@ type Plan struct {
 	// PriceCents A month
 	PriceCents        int64  `json:"price_cents"`
 	RequestsPerSecond *int64 `json:"requests_per_second,omitempty"`
-	Title             string `json:"title"`
+
+	// SelfServe Owners may choose it; others are given by the operator
+	SelfServe bool   `json:"self_serve"`
+	Title     string `json:"title"`
+}
+
+// PlanChoice defines model for PlanChoice.
+type PlanChoice struct {
+	Plan PlanName `json:"plan"`
 }
 
 // PlanInput defines model for PlanInput.
@@ -4725,6 +5394,9 @@ type PlanList struct {
 	Items      []Plan  `json:"items"`
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
+
+// PlanName defines model for PlanName.
+type PlanName = string
 
 // Policies defines model for Policies.
 type Policies struct {
@@ -5069,6 +5741,55 @@ type Rate struct {
 // RatePer Default second
 type RatePer string
 
+// Reason Why; the organization reads it in its audit
+type Reason = string
+
+// ReasonInput defines model for ReasonInput.
+type ReasonInput struct {
+	// Reason Why; the organization reads it in its audit
+	Reason Reason `json:"reason"`
+}
+
+// ReconciledLine defines model for ReconciledLine.
+type ReconciledLine struct {
+	AmountCents        int64 `json:"amount_cents"`
+	BilledQuantity     int64 `json:"billed_quantity"`
+	DifferenceRequests int64 `json:"difference_requests"`
+
+	// Explanation Why they differ; empty where they don't
+	Explanation    string `json:"explanation"`
+	Included       int64  `json:"included"`
+	LedgerRequests int64  `json:"ledger_requests"`
+
+	// Line Id of the invoice's line
+	Line            *string `json:"line,omitempty"`
+	OverageRequests int64   `json:"overage_requests"`
+	Plan            string  `json:"plan"`
+}
+
+// Reconciliation defines model for Reconciliation.
+type Reconciliation struct {
+	// Chain The entries of the hours in the ledger's hash chain
+	Chain struct {
+		// First Hash of the first
+		First *string `json:"first,omitempty"`
+
+		// Intact Each entry's hash is that of its content and of the entry before
+		Intact bool    `json:"intact"`
+		Last   *string `json:"last,omitempty"`
+	} `json:"chain"`
+	Hours   []LedgerHour     `json:"hours"`
+	Invoice *Invoice         `json:"invoice,omitempty"`
+	Keys    []LedgerKey      `json:"keys"`
+	Lines   []ReconciledLine `json:"lines"`
+	Totals  struct {
+		AmountCents        int64 `json:"amount_cents"`
+		BilledRequests     int64 `json:"billed_requests"`
+		DifferenceRequests int64 `json:"difference_requests"`
+		LedgerRequests     int64 `json:"ledger_requests"`
+	} `json:"totals"`
+}
+
 // RecoveryCodes defines model for RecoveryCodes.
 type RecoveryCodes struct {
 	RecoveryCodes []string `json:"recovery_codes"`
@@ -5226,6 +5947,24 @@ type RevokeReceipt struct {
 
 // Role defines model for Role.
 type Role string
+
+// Room How many more the subscription allows of what is no part of a configuration; only in answers of `config/check` of the organization
+type Room struct {
+	// Consumers Consumers of the gateway, or active keys of the organization; missing where there is no limit
+	Consumers *RoomLeft `json:"consumers,omitempty"`
+
+	// Keys Consumers of the gateway, or active keys of the organization; missing where there is no limit
+	Keys *RoomLeft `json:"keys,omitempty"`
+
+	// Plan Name of the subscription's plan
+	Plan string `json:"plan"`
+}
+
+// RoomLeft Consumers of the gateway, or active keys of the organization; missing where there is no limit
+type RoomLeft struct {
+	Left  int `json:"left"`
+	Limit int `json:"limit"`
+}
 
 // RotateInput defines model for RotateInput.
 type RotateInput struct {
@@ -5585,16 +6324,101 @@ type StreamList struct {
 	Total *int64 `json:"total,omitempty"`
 }
 
+// StripeEvent An event as Stripe sends it
+type StripeEvent map[string]interface{}
+
 // Subscription defines model for Subscription.
 type Subscription struct {
+	// CancelAtPeriodEnd The next period begins without a paid plan
+	CancelAtPeriodEnd bool `json:"cancel_at_period_end"`
+
+	// CreditCents Taken off the next invoices
+	CreditCents int64 `json:"credit_cents"`
+
+	// Estimate What the current period costs so far and is likely to cost
+	Estimate *Estimate `json:"estimate,omitempty"`
+
+	// NextPlan The plan that the next period begins with, where it is another one
+	NextPlan *string `json:"next_plan,omitempty"`
+
+	// Payment Payment is set up on this installation
+	Payment     bool      `json:"payment"`
 	PeriodEnd   time.Time `json:"period_end"`
 	PeriodStart time.Time `json:"period_start"`
 	Plan        Plan      `json:"plan"`
-	Since       time.Time `json:"since"`
+
+	// Since Periods begin on its day of the month
+	Since time.Time `json:"since"`
+
+	// SpendingCapCents The most that requests beyond the included ones may cost in a period; null: no cap
+	SpendingCapCents *int64 `json:"spending_cap_cents"`
+
+	// Standing How the organization is served while an invoice is unpaid: fully (`grace`), the included requests only (`capped`), not at all
+	Standing SubscriptionStanding `json:"standing"`
+
+	// StandingUntil When it becomes the next worse, unless it is paid
+	StandingUntil *time.Time `json:"standing_until,omitempty"`
+
+	// Status Of the subscription at the payment provider
+	Status     SubscriptionStatus `json:"status"`
+	Suspension *Suspension        `json:"suspension,omitempty"`
 
 	// UsedRequests What the period's live gateways were billed so far; a few seconds old
 	UsedRequests int64 `json:"used_requests"`
 }
+
+// SubscriptionStanding How the organization is served while an invoice is unpaid: fully (`grace`), the included requests only (`capped`), not at all
+type SubscriptionStanding string
+
+// SubscriptionStatus Of the subscription at the payment provider
+type SubscriptionStatus string
+
+// SubscriptionPatch defines model for SubscriptionPatch.
+type SubscriptionPatch struct {
+	CancelAtPeriodEnd *bool     `json:"cancel_at_period_end,omitempty"`
+	Plan              *PlanName `json:"plan,omitempty"`
+
+	// SpendingCapCents 0: only included requests; null: no cap
+	SpendingCapCents *int64 `json:"spending_cap_cents,omitempty"`
+}
+
+// SubscriptionPreview defines model for SubscriptionPreview.
+type SubscriptionPreview struct {
+	Currency    string `json:"currency"`
+	DueNowCents int64  `json:"due_now_cents"`
+
+	// EffectiveAt When the plan would hold
+	EffectiveAt time.Time     `json:"effective_at"`
+	Lines       []InvoiceLine `json:"lines"`
+
+	// NextCents What the next regular invoice would charge, as things are now
+	NextCents int64  `json:"next_cents"`
+	Plan      string `json:"plan"`
+}
+
+// SuspendInput defines model for SuspendInput.
+type SuspendInput struct {
+	// Message To the owners, in the mail and in the portal: what they can do
+	Message *string `json:"message,omitempty"`
+
+	// Reason Why; the organization reads it in its audit
+	Reason Reason `json:"reason"`
+}
+
+// Suspension defines model for Suspension.
+type Suspension struct {
+	At time.Time `json:"at"`
+
+	// By Who lifts it
+	By SuspensionBy `json:"by"`
+
+	// Message Of the operator to the owners
+	Message *string `json:"message,omitempty"`
+	Reason  string  `json:"reason"`
+}
+
+// SuspensionBy Who lifts it
+type SuspensionBy string
 
 // TOTP defines model for TOTP.
 type TOTP struct {
@@ -6330,6 +7154,190 @@ type WebSocket struct {
 	Origins *[]string `json:"origins,omitempty"`
 }
 
+// Webhook defines model for Webhook.
+type Webhook struct {
+	CreatedAt   time.Time `json:"created_at"`
+	Description *string   `json:"description,omitempty"`
+
+	// Enabled Whether anything is sent
+	Enabled bool `json:"enabled"`
+
+	// Events Types of events that it is told, or `*` alone for all, which is the default. `GET /v1/webhook-events` lists them
+	//
+	// Example: ["key.created","key.revoked"]
+	Events []string `json:"events"`
+	ID     string   `json:"id"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name Name `json:"name"`
+
+	// SigningSecret Signs messages; only in the answer that made it, and not where you gave one of your own
+	SigningSecret *string      `json:"signing_secret,omitempty"`
+	State         WebhookState `json:"state"`
+	UpdatedAt     time.Time    `json:"updated_at"`
+
+	// URL Where messages are sent by POST. Must be https and public
+	//
+	// Example: https://hooks.example.com/tollgate
+	URL string `json:"url"`
+}
+
+// WebhookDelivery defines model for WebhookDelivery.
+type WebhookDelivery struct {
+	// Answer The beginning of the receiver's last answer, at most 1 KiB
+	Answer   *string `json:"answer,omitempty"`
+	Attempts int     `json:"attempts"`
+
+	// CreatedAt When it happened
+	CreatedAt time.Time `json:"created_at"`
+
+	// Error Why the last try failed
+	Error *string `json:"error,omitempty"`
+
+	// ID The event's, which is the message's `webhook-id`
+	ID string `json:"id"`
+
+	// LastAt Of the last try
+	LastAt *time.Time `json:"last_at,omitempty"`
+
+	// NextAt Of the next try
+	NextAt *time.Time `json:"next_at,omitempty"`
+
+	// Payload The message's body
+	Payload map[string]interface{} `json:"payload"`
+
+	// State `failed`: tried 10 times; `canceled`: the webhook was switched off meanwhile
+	State WebhookDeliveryState `json:"state"`
+
+	// StatusCode What the receiver answered last; none: there was no answer
+	StatusCode *int `json:"status_code,omitempty"`
+
+	// TookMs How long the last try took
+	TookMs *float64 `json:"took_ms,omitempty"`
+	Type   string   `json:"type"`
+}
+
+// WebhookDeliveryState `failed`: tried 10 times; `canceled`: the webhook was switched off meanwhile
+type WebhookDeliveryState string
+
+// WebhookDeliveryList defines model for WebhookDeliveryList.
+type WebhookDeliveryList struct {
+	Items      []WebhookDelivery `json:"items"`
+	NextCursor *string           `json:"next_cursor,omitempty"`
+}
+
+// WebhookEventType defines model for WebhookEventType.
+type WebhookEventType struct {
+	Description string `json:"description"`
+
+	// Example A message
+	Example map[string]interface{} `json:"example"`
+	Type    string                 `json:"type"`
+}
+
+// WebhookEventTypeList defines model for WebhookEventTypeList.
+type WebhookEventTypeList struct {
+	Items []WebhookEventType `json:"items"`
+}
+
+// WebhookInput defines model for WebhookInput.
+type WebhookInput struct {
+	Description *string `json:"description,omitempty"`
+
+	// Enabled Whether anything is sent
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Events Types of events that it is told, or `*` alone for all, which is the default. `GET /v1/webhook-events` lists them
+	//
+	// Example: ["key.created","key.revoked"]
+	Events *[]string `json:"events,omitempty"`
+
+	// Name Letters, digits, dots, underscores and hyphens; begins with a letter or digit
+	//
+	// Example: orders
+	Name *Name `json:"name,omitempty"`
+
+	// SigningSecret A secret of your own to sign messages with: `whsec_` and the base64 of 24 to 64 bytes. Left out, one is made with the webhook, and stays when the webhook is replaced. Another one replaces it as a rotation does
+	SigningSecret *string `json:"signing_secret,omitempty"`
+
+	// URL Where messages are sent by POST. Must be https and public
+	//
+	// Example: https://hooks.example.com/tollgate
+	URL string `json:"url"`
+}
+
+// WebhookList defines model for WebhookList.
+type WebhookList struct {
+	Items      []Webhook `json:"items"`
+	NextCursor *string   `json:"next_cursor,omitempty"`
+
+	// Total What the whole list holds, where `count` asks for it
+	Total *int64 `json:"total,omitempty"`
+}
+
+// WebhookSecret defines model for WebhookSecret.
+type WebhookSecret struct {
+	// OldSecretUntil Until when the former secret signs as well
+	OldSecretUntil time.Time `json:"old_secret_until"`
+	SigningSecret  string    `json:"signing_secret"`
+}
+
+// WebhookState defines model for WebhookState.
+type WebhookState struct {
+	// Delivered Messages that were taken
+	Delivered  int64      `json:"delivered"`
+	DisabledAt *time.Time `json:"disabled_at,omitempty"`
+
+	// DisabledReason Why it was switched off by itself
+	DisabledReason *string `json:"disabled_reason,omitempty"`
+
+	// Dropped Events that were not sent, since 10,000 messages waited already
+	Dropped int64 `json:"dropped"`
+
+	// Error Of the last failure
+	Error *string `json:"error,omitempty"`
+
+	// FailingSince It is switched off when nothing was taken for 5 days
+	FailingSince *time.Time `json:"failing_since,omitempty"`
+
+	// Failures Since the last success
+	Failures    int        `json:"failures"`
+	LastFailure *time.Time `json:"last_failure,omitempty"`
+	LastSuccess *time.Time `json:"last_success,omitempty"`
+
+	// OldSecretUntil Until when the former secret signs as well
+	OldSecretUntil *time.Time `json:"old_secret_until,omitempty"`
+
+	// Status `disabled`: it was switched off by itself; `off`: somebody did
+	Status WebhookStateStatus `json:"status"`
+
+	// StatusCode What was answered then; none: there was no answer
+	StatusCode *int `json:"status_code,omitempty"`
+
+	// Waiting Messages that are still to be sent
+	Waiting int64 `json:"waiting"`
+}
+
+// WebhookStateStatus `disabled`: it was switched off by itself; `off`: somebody did
+type WebhookStateStatus string
+
+// WebhookTest defines model for WebhookTest.
+type WebhookTest struct {
+	// Answer The beginning of the answer, at most 1 KiB
+	Answer *string `json:"answer,omitempty"`
+	Error  *string `json:"error,omitempty"`
+
+	// ID Of the message
+	ID string `json:"id"`
+	Ok bool   `json:"ok"`
+
+	// StatusCode What was answered; none: there was no answer
+	StatusCode *int    `json:"status_code,omitempty"`
+	TookMs     float64 `json:"took_ms"`
+}
+
 // ApplicationParam defines model for ApplicationParam.
 type ApplicationParam = string
 
@@ -6351,6 +7359,12 @@ type CursorParam = string
 // DeveloperParam defines model for DeveloperParam.
 type DeveloperParam = string
 
+// EdgeParam defines model for EdgeParam.
+type EdgeParam = string
+
+// EventParam defines model for EventParam.
+type EventParam = string
+
 // GatewayParam defines model for GatewayParam.
 type GatewayParam = string
 
@@ -6366,6 +7380,9 @@ type IfMatchParam = string
 // InvitationParam defines model for InvitationParam.
 type InvitationParam = string
 
+// InvoiceParam defines model for InvoiceParam.
+type InvoiceParam = string
+
 // KeyParam defines model for KeyParam.
 type KeyParam = string
 
@@ -6380,6 +7397,12 @@ type MemberParam = string
 
 // NameParam defines model for NameParam.
 type NameParam = string
+
+// NoteParam defines model for NoteParam.
+type NoteParam = string
+
+// OrganizationParam defines model for OrganizationParam.
+type OrganizationParam = string
 
 // ProviderParam defines model for ProviderParam.
 type ProviderParam = string
@@ -6459,6 +7482,9 @@ type OpenAPIAnswer = GatewayOpenAPI
 // OrganizationAnswer defines model for OrganizationAnswer.
 type OrganizationAnswer = Organization
 
+// PaymentPageAnswer defines model for PaymentPageAnswer.
+type PaymentPageAnswer = PaymentPage
+
 // PoliciesAnswer defines model for PoliciesAnswer.
 type PoliciesAnswer = Policies
 
@@ -6477,6 +7503,9 @@ type SecretAnswer = Secret
 // StreamAnswer defines model for StreamAnswer.
 type StreamAnswer = Stream
 
+// SubscriptionAnswer defines model for SubscriptionAnswer.
+type SubscriptionAnswer = Subscription
+
 // TelemetryDestinationAnswer defines model for TelemetryDestinationAnswer.
 type TelemetryDestinationAnswer = TelemetryDestination
 
@@ -6488,6 +7517,9 @@ type UpstreamAnswer = Upstream
 
 // UsagePlanAnswer defines model for UsagePlanAnswer.
 type UsagePlanAnswer = UsagePlan
+
+// WebhookAnswer defines model for WebhookAnswer.
+type WebhookAnswer = Webhook
 
 // ListAuditParams defines parameters for ListAudit.
 type ListAuditParams struct {
@@ -7260,6 +8292,60 @@ type RestoreVersionParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// ListWebhooksParams defines parameters for ListWebhooks.
+type ListWebhooksParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Only what holds this text, in upper or lower case
+	Q *SearchParam `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort Order; `-` turns it round. A cursor belongs to the order and the filters it came from
+	Sort *ListWebhooksParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Count Also count what the whole list holds, as `total`
+	Count *CountParam `form:"count,omitempty" json:"count,omitempty"`
+}
+
+// ListWebhooksParamsSort defines parameters for ListWebhooks.
+type ListWebhooksParamsSort string
+
+// CreateWebhookParams defines parameters for CreateWebhook.
+type CreateWebhookParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteWebhookParams defines parameters for DeleteWebhook.
+type DeleteWebhookParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// PutWebhookParams defines parameters for PutWebhook.
+type PutWebhookParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+}
+
+// ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// TestWebhookParams defines parameters for TestWebhook.
+type TestWebhookParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // ListInvitationsParams defines parameters for ListInvitations.
 type ListInvitationsParams struct {
 	// Limit Items of a page
@@ -7279,6 +8365,15 @@ type CreateInvitationParams struct {
 type ResendInvitationParams struct {
 	// IdempotencyKey Makes the request safe to repeat for 24 hours
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListInvoicesParams defines parameters for ListInvoices.
+type ListInvoicesParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // StartLoginParams defines parameters for StartLogin.
@@ -7324,6 +8419,94 @@ type UpdateMemberParams struct {
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
+// ListOperatorAuditParams defines parameters for ListOperatorAudit.
+type ListOperatorAuditParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Organization Only what concerns this organization's id
+	Organization *string `form:"organization,omitempty" json:"organization,omitempty"`
+
+	// Operator Only of this operator's user id or address
+	Operator *string `form:"operator,omitempty" json:"operator,omitempty"`
+
+	// Action Only this action, such as `organization.suspend`
+	Action *string `form:"action,omitempty" json:"action,omitempty"`
+}
+
+// DrainEdgeParams defines parameters for DrainEdge.
+type DrainEdgeParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// UndrainEdgeParams defines parameters for UndrainEdge.
+type UndrainEdgeParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListOperatorOrganizationsParams defines parameters for ListOperatorOrganizations.
+type ListOperatorOrganizationsParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Q Text in the name, an owner's address, a gateway's label or host or a custom domain, or an id
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Plan Only on this plan
+	Plan  *string                               `form:"plan,omitempty" json:"plan,omitempty"`
+	State *ListOperatorOrganizationsParamsState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// ListOperatorOrganizationsParamsState defines parameters for ListOperatorOrganizations.
+type ListOperatorOrganizationsParamsState string
+
+// GiveCreditParams defines parameters for GiveCredit.
+type GiveCreditParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// StartViewParams defines parameters for StartView.
+type StartViewParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListOperatorNotesParams defines parameters for ListOperatorNotes.
+type ListOperatorNotesParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateOperatorNoteParams defines parameters for CreateOperatorNote.
+type CreateOperatorNoteParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ResumeOrganizationParams defines parameters for ResumeOrganization.
+type ResumeOrganizationParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// SuspendOrganizationParams defines parameters for SuspendOrganization.
+type SuspendOrganizationParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // UpdateOrganizationParams defines parameters for UpdateOrganization.
 type UpdateOrganizationParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
@@ -7358,6 +8541,17 @@ type ListSessionsParams struct {
 type SignupParams struct {
 	// IdempotencyKey Makes the request safe to repeat for 24 hours
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// StripeWebhookParams defines parameters for StripeWebhook.
+type StripeWebhookParams struct {
+	StripeSignature *string `json:"Stripe-Signature,omitempty"`
+}
+
+// UpdateSubscriptionParams defines parameters for UpdateSubscription.
+type UpdateSubscriptionParams struct {
+	// IfMatch Only if the resource still has this `ETag`; else 412
+	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
 }
 
 // ListTelemetryDestinationsParams defines parameters for ListTelemetryDestinations.
@@ -7422,6 +8616,9 @@ type CreateTokenParams struct {
 
 // DeleteAccountJSONRequestBody defines body for DeleteAccount for application/json ContentType.
 type DeleteAccountJSONRequestBody = Proof
+
+// CreateCheckoutJSONRequestBody defines body for CreateCheckout for application/json ContentType.
+type CreateCheckoutJSONRequestBody = PlanChoice
 
 // CheckPlanJSONRequestBody defines body for CheckPlan for application/json ContentType.
 type CheckPlanJSONRequestBody = PlanInput
@@ -7588,6 +8785,12 @@ type CreateUsagePlanJSONRequestBody = UsagePlanInput
 // PutUsagePlanJSONRequestBody defines body for PutUsagePlan for application/json ContentType.
 type PutUsagePlanJSONRequestBody = UsagePlanInput
 
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody = WebhookInput
+
+// PutWebhookJSONRequestBody defines body for PutWebhook for application/json ContentType.
+type PutWebhookJSONRequestBody = WebhookInput
+
 // LinkIdentityJSONRequestBody defines body for LinkIdentity for application/json ContentType.
 type LinkIdentityJSONRequestBody = IdentityInput
 
@@ -7621,6 +8824,30 @@ type AcceptInvitationJSONRequestBody = AcceptInvitationInput
 // UpdateMemberJSONRequestBody defines body for UpdateMember for application/json ContentType.
 type UpdateMemberJSONRequestBody = MemberInput
 
+// DrainEdgeJSONRequestBody defines body for DrainEdge for application/json ContentType.
+type DrainEdgeJSONRequestBody = ReasonInput
+
+// UndrainEdgeJSONRequestBody defines body for UndrainEdge for application/json ContentType.
+type UndrainEdgeJSONRequestBody = ReasonInput
+
+// UpdateOperatorOrganizationJSONRequestBody defines body for UpdateOperatorOrganization for application/json ContentType.
+type UpdateOperatorOrganizationJSONRequestBody = OperatorPlanInput
+
+// GiveCreditJSONRequestBody defines body for GiveCredit for application/json ContentType.
+type GiveCreditJSONRequestBody = CreditInput
+
+// StartViewJSONRequestBody defines body for StartView for application/json ContentType.
+type StartViewJSONRequestBody = ReasonInput
+
+// CreateOperatorNoteJSONRequestBody defines body for CreateOperatorNote for application/json ContentType.
+type CreateOperatorNoteJSONRequestBody = OperatorNoteInput
+
+// ResumeOrganizationJSONRequestBody defines body for ResumeOrganization for application/json ContentType.
+type ResumeOrganizationJSONRequestBody = ReasonInput
+
+// SuspendOrganizationJSONRequestBody defines body for SuspendOrganization for application/json ContentType.
+type SuspendOrganizationJSONRequestBody = SuspendInput
+
 // UpdateOrganizationJSONRequestBody defines body for UpdateOrganization for application/json ContentType.
 type UpdateOrganizationJSONRequestBody = OrganizationPatch
 
@@ -7641,6 +8868,15 @@ type ResetPasswordJSONRequestBody = PasswordResetInput
 
 // SignupJSONRequestBody defines body for Signup for application/json ContentType.
 type SignupJSONRequestBody = SignupInput
+
+// StripeWebhookJSONRequestBody defines body for StripeWebhook for application/json ContentType.
+type StripeWebhookJSONRequestBody = StripeEvent
+
+// UpdateSubscriptionJSONRequestBody defines body for UpdateSubscription for application/json ContentType.
+type UpdateSubscriptionJSONRequestBody = SubscriptionPatch
+
+// PreviewSubscriptionJSONRequestBody defines body for PreviewSubscription for application/json ContentType.
+type PreviewSubscriptionJSONRequestBody = PlanChoice
 
 // CreateTelemetryDestinationJSONRequestBody defines body for CreateTelemetryDestination for application/json ContentType.
 type CreateTelemetryDestinationJSONRequestBody = TelemetryDestinationInput
@@ -7753,6 +8989,15 @@ type ServerInterface interface {
 	// ListAudit Who changed what, when, from where; newest first
 	// (GET /v1/audit)
 	ListAudit(ctx echo.Context, params ListAuditParams) error
+	// CreateCheckout A page of the payment provider on which the organization subscribes to a plan
+	// (POST /v1/billing/checkout)
+	CreateCheckout(ctx echo.Context) error
+	// CreateBillingPortal A page of the payment provider for cards, addresses and tax numbers
+	// (POST /v1/billing/portal)
+	CreateBillingPortal(ctx echo.Context) error
+	// RefreshSubscription Ask the payment provider how things stand; answers within 3 seconds
+	// (POST /v1/billing/refresh)
+	RefreshSubscription(ctx echo.Context) error
 	// CheckPlan What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
 	// (POST /v1/config/check)
 	CheckPlan(ctx echo.Context) error
@@ -8146,6 +9391,33 @@ type ServerInterface interface {
 	// RestoreVersion Make an old version the newest one again
 	// (POST /v1/gateways/{gateway}/versions/{version}/restore)
 	RestoreVersion(ctx echo.Context, gateway GatewayParam, version VersionNumberParam, params RestoreVersionParams) error
+	// ListWebhooks Webhooks with how they do
+	// (GET /v1/gateways/{gateway}/webhooks)
+	ListWebhooks(ctx echo.Context, gateway GatewayParam, params ListWebhooksParams) error
+	// CreateWebhook Make a webhook
+	// (POST /v1/gateways/{gateway}/webhooks)
+	CreateWebhook(ctx echo.Context, gateway GatewayParam, params CreateWebhookParams) error
+	// DeleteWebhook Delete a webhook with its deliveries
+	// (DELETE /v1/gateways/{gateway}/webhooks/{name})
+	DeleteWebhook(ctx echo.Context, gateway GatewayParam, name NameParam, params DeleteWebhookParams) error
+	// GetWebhook One webhook
+	// (GET /v1/gateways/{gateway}/webhooks/{name})
+	GetWebhook(ctx echo.Context, gateway GatewayParam, name NameParam) error
+	// PutWebhook Make or replace a webhook
+	// (PUT /v1/gateways/{gateway}/webhooks/{name})
+	PutWebhook(ctx echo.Context, gateway GatewayParam, name NameParam, params PutWebhookParams) error
+	// ListWebhookDeliveries The webhook's messages of the last 30 days and what became of them, newest first
+	// (GET /v1/gateways/{gateway}/webhooks/{name}/deliveries)
+	ListWebhookDeliveries(ctx echo.Context, gateway GatewayParam, name NameParam, params ListWebhookDeliveriesParams) error
+	// RetryWebhookDelivery Send a message again now, under the same id
+	// (POST /v1/gateways/{gateway}/webhooks/{name}/deliveries/{event}/retry)
+	RetryWebhookDelivery(ctx echo.Context, gateway GatewayParam, name NameParam, event EventParam) error
+	// RotateWebhookSecret Replace the secret that signs the webhook's messages; shown once
+	// (POST /v1/gateways/{gateway}/webhooks/{name}/rotate)
+	RotateWebhookSecret(ctx echo.Context, gateway GatewayParam, name NameParam) error
+	// TestWebhook Send `webhook.test` now, once, and say what came back
+	// (POST /v1/gateways/{gateway}/webhooks/{name}/test)
+	TestWebhook(ctx echo.Context, gateway GatewayParam, name NameParam, params TestWebhookParams) error
 	// ListIdentities Accounts of sign-in providers that are linked to the user
 	// (GET /v1/identities)
 	ListIdentities(ctx echo.Context) error
@@ -8173,6 +9445,18 @@ type ServerInterface interface {
 	// ResendInvitation Mail an invitation again; the older link stops working
 	// (POST /v1/invitations/{invitation}/resend)
 	ResendInvitation(ctx echo.Context, invitation InvitationParam, params ResendInvitationParams) error
+	// ListInvoices Invoices, newest first, without their lines
+	// (GET /v1/invoices)
+	ListInvoices(ctx echo.Context, params ListInvoicesParams) error
+	// GetInvoice One invoice with its lines
+	// (GET /v1/invoices/{invoice})
+	GetInvoice(ctx echo.Context, invoice InvoiceParam) error
+	// GetReconciliation An invoice held against the ledger of usage, line by line
+	// (GET /v1/invoices/{invoice}/reconciliation)
+	GetReconciliation(ctx echo.Context, invoice InvoiceParam) error
+	// GetReconciliationCSV The ledger behind an invoice as a table: hour, plan, gateway, route, consumer, key, requests
+	// (GET /v1/invoices/{invoice}/reconciliation.csv)
+	GetReconciliationCSV(ctx echo.Context, invoice InvoiceParam) error
 	// Login Sign in with a password; sets the session cookie
 	// (POST /v1/login)
 	Login(ctx echo.Context) error
@@ -8224,6 +9508,57 @@ type ServerInterface interface {
 	// UpdateMember Change a member's role
 	// (PUT /v1/members/{member})
 	UpdateMember(ctx echo.Context, member MemberParam, params UpdateMemberParams) error
+	// ListOperatorSignals Organizations that stand out, with the numbers that made them so
+	// (GET /v1/operator/abuse)
+	ListOperatorSignals(ctx echo.Context) error
+	// ListOperatorAudit What operators did, newest first
+	// (GET /v1/operator/audit)
+	ListOperatorAudit(ctx echo.Context, params ListOperatorAuditParams) error
+	// ListOperatorEdges Every edge that was heard of in the last day
+	// (GET /v1/operator/edges)
+	ListOperatorEdges(ctx echo.Context) error
+	// DrainEdge Let an edge's clients go, while it lives on
+	// (POST /v1/operator/edges/{edge}/drain)
+	DrainEdge(ctx echo.Context, edge EdgeParam, params DrainEdgeParams) error
+	// UndrainEdge Let a drained edge serve as before
+	// (POST /v1/operator/edges/{edge}/undrain)
+	UndrainEdge(ctx echo.Context, edge EdgeParam, params UndrainEdgeParams) error
+	// ListOperatorOrganizations Search all organizations, newest first
+	// (GET /v1/operator/organizations)
+	ListOperatorOrganizations(ctx echo.Context, params ListOperatorOrganizationsParams) error
+	// GetOperatorOrganization One organization with its members, gateways and usage
+	// (GET /v1/operator/organizations/{organization})
+	GetOperatorOrganization(ctx echo.Context, organization OrganizationParam) error
+	// UpdateOperatorOrganization Put an organization on another plan
+	// (PATCH /v1/operator/organizations/{organization})
+	UpdateOperatorOrganization(ctx echo.Context, organization OrganizationParam) error
+	// GiveCredit Lower an organization's next invoices by an amount
+	// (POST /v1/operator/organizations/{organization}/credits)
+	GiveCredit(ctx echo.Context, organization OrganizationParam, params GiveCreditParams) error
+	// StartView Look at an organization as a viewer of it, for 30 minutes
+	// (POST /v1/operator/organizations/{organization}/impersonate)
+	StartView(ctx echo.Context, organization OrganizationParam, params StartViewParams) error
+	// ListOperatorNotes What operators wrote down on an organization, newest first; only operators read it
+	// (GET /v1/operator/organizations/{organization}/notes)
+	ListOperatorNotes(ctx echo.Context, organization OrganizationParam, params ListOperatorNotesParams) error
+	// CreateOperatorNote Write a note on an organization
+	// (POST /v1/operator/organizations/{organization}/notes)
+	CreateOperatorNote(ctx echo.Context, organization OrganizationParam, params CreateOperatorNoteParams) error
+	// DeleteOperatorNote Delete a note
+	// (DELETE /v1/operator/organizations/{organization}/notes/{note})
+	DeleteOperatorNote(ctx echo.Context, organization OrganizationParam, note NoteParam) error
+	// ResumeOrganization End an operator's suspension
+	// (POST /v1/operator/organizations/{organization}/resume)
+	ResumeOrganization(ctx echo.Context, organization OrganizationParam, params ResumeOrganizationParams) error
+	// SuspendOrganization Suspend an organization
+	// (POST /v1/operator/organizations/{organization}/suspend)
+	SuspendOrganization(ctx echo.Context, organization OrganizationParam, params SuspendOrganizationParams) error
+	// ListOperatorQueues What waits, how much of it and since when
+	// (GET /v1/operator/queues)
+	ListOperatorQueues(ctx echo.Context) error
+	// EndView End what this session looks at
+	// (DELETE /v1/operator/view)
+	EndView(ctx echo.Context) error
 	// GetOrganization The organization that the token or the header names
 	// (GET /v1/organization)
 	GetOrganization(ctx echo.Context) error
@@ -8269,9 +9604,21 @@ type ServerInterface interface {
 	// Signup Make a user and an organization, or join one by invitation
 	// (POST /v1/signup)
 	Signup(ctx echo.Context, params SignupParams) error
-	// GetSubscription The organization's plan and its current period
+	// StripeWebhook For Stripe only, by a signature over the raw body
+	// (POST /v1/stripe/webhook)
+	StripeWebhook(ctx echo.Context, params StripeWebhookParams) error
+	// GetSubscription The organization's plan, its current period and how it stands with its payments
 	// (GET /v1/subscription)
 	GetSubscription(ctx echo.Context) error
+	// UpdateSubscription Change the plan, cancel it or set a spending cap
+	// (PATCH /v1/subscription)
+	UpdateSubscription(ctx echo.Context, params UpdateSubscriptionParams) error
+	// PreviewSubscription What the choice of a plan would cost and when it would hold
+	// (POST /v1/subscription/preview)
+	PreviewSubscription(ctx echo.Context) error
+	// GetPeriodUsage How much of the current period's requests is used
+	// (GET /v1/subscription/usage)
+	GetPeriodUsage(ctx echo.Context) error
 	// ListTelemetryDestinations Where the organization has its telemetry sent, and how that goes
 	// (GET /v1/telemetry/destinations)
 	ListTelemetryDestinations(ctx echo.Context, params ListTelemetryDestinationsParams) error
@@ -8317,6 +9664,9 @@ type ServerInterface interface {
 	// RenewRecoveryCodes Make new recovery codes; the old ones stop working
 	// (POST /v1/totp/recovery-codes)
 	RenewRecoveryCodes(ctx echo.Context) error
+	// ListWebhookEvents Every type of events that webhooks can be told, with an example
+	// (GET /v1/webhook-events)
+	ListWebhookEvents(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -8420,6 +9770,33 @@ func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAudit(ctx, params)
+	return err
+}
+
+// CreateCheckout converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCheckout(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCheckout(ctx)
+	return err
+}
+
+// CreateBillingPortal converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateBillingPortal(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateBillingPortal(ctx)
+	return err
+}
+
+// RefreshSubscription converts echo context to params.
+func (w *ServerInterfaceWrapper) RefreshSubscription(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefreshSubscription(ctx)
 	return err
 }
 
@@ -12658,6 +14035,347 @@ func (w *ServerInterfaceWrapper) RestoreVersion(ctx echo.Context) error {
 	return err
 }
 
+// ListWebhooks converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhooks(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWebhooksParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "count" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "count", ctx.QueryParams(), &params.Count, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter count: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhooks(ctx, gateway, params)
+	return err
+}
+
+// CreateWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateWebhook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateWebhookParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateWebhook(ctx, gateway, params)
+	return err
+}
+
+// DeleteWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteWebhook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteWebhookParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteWebhook(ctx, gateway, name, params)
+	return err
+}
+
+// GetWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) GetWebhook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetWebhook(ctx, gateway, name)
+	return err
+}
+
+// PutWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) PutWebhook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutWebhookParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutWebhook(ctx, gateway, name, params)
+	return err
+}
+
+// ListWebhookDeliveries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhookDeliveries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWebhookDeliveriesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhookDeliveries(ctx, gateway, name, params)
+	return err
+}
+
+// RetryWebhookDelivery converts echo context to params.
+func (w *ServerInterfaceWrapper) RetryWebhookDelivery(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Path parameter "event" -------------
+	var event EventParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "event", ctx.Param("event"), &event, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetryWebhookDelivery(ctx, gateway, name, event)
+	return err
+}
+
+// RotateWebhookSecret converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateWebhookSecret(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateWebhookSecret(ctx, gateway, name)
+	return err
+}
+
+// TestWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) TestWebhook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "gateway" -------------
+	var gateway GatewayParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gateway", ctx.Param("gateway"), &gateway, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gateway: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NameParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TestWebhookParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TestWebhook(ctx, gateway, name, params)
+	return err
+}
+
 // ListIdentities converts echo context to params.
 func (w *ServerInterfaceWrapper) ListIdentities(ctx echo.Context) error {
 	var err error
@@ -12813,6 +14531,79 @@ func (w *ServerInterfaceWrapper) ResendInvitation(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ResendInvitation(ctx, invitation, params)
+	return err
+}
+
+// ListInvoices converts echo context to params.
+func (w *ServerInterfaceWrapper) ListInvoices(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListInvoicesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListInvoices(ctx, params)
+	return err
+}
+
+// GetInvoice converts echo context to params.
+func (w *ServerInterfaceWrapper) GetInvoice(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "invoice" -------------
+	var invoice InvoiceParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invoice", ctx.Param("invoice"), &invoice, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invoice: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetInvoice(ctx, invoice)
+	return err
+}
+
+// GetReconciliation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReconciliation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "invoice" -------------
+	var invoice InvoiceParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invoice", ctx.Param("invoice"), &invoice, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invoice: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReconciliation(ctx, invoice)
+	return err
+}
+
+// GetReconciliationCSV converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReconciliationCSV(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "invoice" -------------
+	var invoice InvoiceParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invoice", ctx.Param("invoice"), &invoice, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invoice: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReconciliationCSV(ctx, invoice)
 	return err
 }
 
@@ -13133,6 +14924,474 @@ func (w *ServerInterfaceWrapper) UpdateMember(ctx echo.Context) error {
 	return err
 }
 
+// ListOperatorSignals converts echo context to params.
+func (w *ServerInterfaceWrapper) ListOperatorSignals(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListOperatorSignals(ctx)
+	return err
+}
+
+// ListOperatorAudit converts echo context to params.
+func (w *ServerInterfaceWrapper) ListOperatorAudit(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOperatorAuditParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "organization" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organization", ctx.QueryParams(), &params.Organization, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organization: %s", err))
+	}
+
+	// ------------- Optional query parameter "operator" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "operator", ctx.QueryParams(), &params.Operator, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter operator: %s", err))
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", ctx.QueryParams(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListOperatorAudit(ctx, params)
+	return err
+}
+
+// ListOperatorEdges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListOperatorEdges(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListOperatorEdges(ctx)
+	return err
+}
+
+// DrainEdge converts echo context to params.
+func (w *ServerInterfaceWrapper) DrainEdge(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "edge" -------------
+	var edge EdgeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "edge", ctx.Param("edge"), &edge, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter edge: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DrainEdgeParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DrainEdge(ctx, edge, params)
+	return err
+}
+
+// UndrainEdge converts echo context to params.
+func (w *ServerInterfaceWrapper) UndrainEdge(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "edge" -------------
+	var edge EdgeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "edge", ctx.Param("edge"), &edge, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter edge: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UndrainEdgeParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UndrainEdge(ctx, edge, params)
+	return err
+}
+
+// ListOperatorOrganizations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListOperatorOrganizations(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOperatorOrganizationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "plan" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "plan", ctx.QueryParams(), &params.Plan, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListOperatorOrganizations(ctx, params)
+	return err
+}
+
+// GetOperatorOrganization converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOperatorOrganization(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "organization" -------------
+	var organization OrganizationParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "organization", ctx.Param("organization"), &organization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organization: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOperatorOrganization(ctx, organization)
+	return err
+}
+
+// UpdateOperatorOrganization converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateOperatorOrganization(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "organization" -------------
+	var organization OrganizationParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "organization", ctx.Param("organization"), &organization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organization: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateOperatorOrganization(ctx, organization)
+	return err
+}
+
+// GiveCredit converts echo context to params.
+func (w *ServerInterfaceWrapper) GiveCredit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "organization" -------------
+	var organization OrganizationParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "organization", ctx.Param("organization"), &organization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organization: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GiveCreditParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GiveCredit(ctx, organization, params)
+	return err
+}
+
+// StartView converts echo context to params.
+func (w *ServerInterfaceWrapper) StartView(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "organization" -------------
+	var organization OrganizationParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "organization", ctx.Param("organization"), &organization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organization: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartViewParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartView(ctx, organization, params)
+	return err
+}
+
+// ListOperatorNotes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListOperatorNotes(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "organization" -------------
+	var organization OrganizationParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "organization", ctx.Param("organization"), &organization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organization: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOperatorNotesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListOperatorNotes(ctx, organization, params)
+	return err
+}
+
+// CreateOperatorNote converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateOperatorNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "organization" -------------
+	var organization OrganizationParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "organization", ctx.Param("organization"), &organization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organization: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateOperatorNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateOperatorNote(ctx, organization, params)
+	return err
+}
+
+// DeleteOperatorNote converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteOperatorNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "organization" -------------
+	var organization OrganizationParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "organization", ctx.Param("organization"), &organization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organization: %s", err))
+	}
+
+	// ------------- Path parameter "note" -------------
+	var note NoteParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note", ctx.Param("note"), &note, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteOperatorNote(ctx, organization, note)
+	return err
+}
+
+// ResumeOrganization converts echo context to params.
+func (w *ServerInterfaceWrapper) ResumeOrganization(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "organization" -------------
+	var organization OrganizationParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "organization", ctx.Param("organization"), &organization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organization: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeOrganizationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResumeOrganization(ctx, organization, params)
+	return err
+}
+
+// SuspendOrganization converts echo context to params.
+func (w *ServerInterfaceWrapper) SuspendOrganization(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "organization" -------------
+	var organization OrganizationParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "organization", ctx.Param("organization"), &organization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organization: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SuspendOrganizationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SuspendOrganization(ctx, organization, params)
+	return err
+}
+
+// ListOperatorQueues converts echo context to params.
+func (w *ServerInterfaceWrapper) ListOperatorQueues(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListOperatorQueues(ctx)
+	return err
+}
+
+// EndView converts echo context to params.
+func (w *ServerInterfaceWrapper) EndView(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndView(ctx)
+	return err
+}
+
 // GetOrganization converts echo context to params.
 func (w *ServerInterfaceWrapper) GetOrganization(ctx echo.Context) error {
 	var err error
@@ -13367,12 +15626,88 @@ func (w *ServerInterfaceWrapper) Signup(ctx echo.Context) error {
 	return err
 }
 
+// StripeWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) StripeWebhook(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StripeWebhookParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Stripe-Signature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Stripe-Signature")]; found {
+		var StripeSignature string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Stripe-Signature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Stripe-Signature", valueList[0], &StripeSignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Stripe-Signature: %s", err))
+		}
+
+		params.StripeSignature = &StripeSignature
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StripeWebhook(ctx, params)
+	return err
+}
+
 // GetSubscription converts echo context to params.
 func (w *ServerInterfaceWrapper) GetSubscription(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetSubscription(ctx)
+	return err
+}
+
+// UpdateSubscription converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateSubscription(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateSubscriptionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatchParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateSubscription(ctx, params)
+	return err
+}
+
+// PreviewSubscription converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewSubscription(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewSubscription(ctx)
+	return err
+}
+
+// GetPeriodUsage converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPeriodUsage(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPeriodUsage(ctx)
 	return err
 }
 
@@ -13706,6 +16041,15 @@ func (w *ServerInterfaceWrapper) RenewRecoveryCodes(ctx echo.Context) error {
 	return err
 }
 
+// ListWebhookEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhookEvents(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhookEvents(ctx)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -13807,9 +16151,21 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/tokens/:token", wrapper.GetToken, options.OperationMiddlewares["getToken"]...)
 	router.GET(options.BaseURL+"/v1/audit", wrapper.ListAudit, options.OperationMiddlewares["listAudit"]...)
 	router.GET(options.BaseURL+"/v1/subscription", wrapper.GetSubscription, options.OperationMiddlewares["getSubscription"]...)
+	router.PATCH(options.BaseURL+"/v1/subscription", wrapper.UpdateSubscription, options.OperationMiddlewares["updateSubscription"]...)
+	router.GET(options.BaseURL+"/v1/subscription/usage", wrapper.GetPeriodUsage, options.OperationMiddlewares["getPeriodUsage"]...)
+	router.POST(options.BaseURL+"/v1/subscription/preview", wrapper.PreviewSubscription, options.OperationMiddlewares["previewSubscription"]...)
+	router.POST(options.BaseURL+"/v1/billing/checkout", wrapper.CreateCheckout, options.OperationMiddlewares["createCheckout"]...)
+	router.POST(options.BaseURL+"/v1/billing/portal", wrapper.CreateBillingPortal, options.OperationMiddlewares["createBillingPortal"]...)
+	router.POST(options.BaseURL+"/v1/billing/refresh", wrapper.RefreshSubscription, options.OperationMiddlewares["refreshSubscription"]...)
+	router.GET(options.BaseURL+"/v1/invoices", wrapper.ListInvoices, options.OperationMiddlewares["listInvoices"]...)
+	router.GET(options.BaseURL+"/v1/invoices/:invoice", wrapper.GetInvoice, options.OperationMiddlewares["getInvoice"]...)
+	router.GET(options.BaseURL+"/v1/invoices/:invoice/reconciliation", wrapper.GetReconciliation, options.OperationMiddlewares["getReconciliation"]...)
+	router.GET(options.BaseURL+"/v1/invoices/:invoice/reconciliation.csv", wrapper.GetReconciliationCSV, options.OperationMiddlewares["getReconciliationCSV"]...)
+	router.POST(options.BaseURL+"/v1/stripe/webhook", wrapper.StripeWebhook, options.OperationMiddlewares["stripeWebhook"]...)
 	router.GET(options.BaseURL+"/v1/plans", wrapper.ListPlans, options.OperationMiddlewares["listPlans"]...)
 	router.GET(options.BaseURL+"/v1/installation", wrapper.GetInstallation, options.OperationMiddlewares["getInstallation"]...)
 	router.GET(options.BaseURL+"/v1/policies", wrapper.ListPolicyTypes, options.OperationMiddlewares["listPolicyTypes"]...)
+	router.GET(options.BaseURL+"/v1/webhook-events", wrapper.ListWebhookEvents, options.OperationMiddlewares["listWebhookEvents"]...)
 	router.GET(options.BaseURL+"/v1/gateways", wrapper.ListGateways, options.OperationMiddlewares["listGateways"]...)
 	router.POST(options.BaseURL+"/v1/gateways", wrapper.CreateGateway, options.OperationMiddlewares["createGateway"]...)
 	router.DELETE(options.BaseURL+"/v1/gateways/:gateway", wrapper.DeleteGateway, options.OperationMiddlewares["deleteGateway"]...)
@@ -13907,6 +16263,15 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/gateways/:gateway/alerts/:name/secret", wrapper.RotateAlertSecret, options.OperationMiddlewares["rotateAlertSecret"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/alerts/:name/history", wrapper.ListAlertHistory, options.OperationMiddlewares["listAlertHistory"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/alerts/:name/deliveries", wrapper.ListAlertDeliveries, options.OperationMiddlewares["listAlertDeliveries"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/webhooks", wrapper.ListWebhooks, options.OperationMiddlewares["listWebhooks"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/webhooks", wrapper.CreateWebhook, options.OperationMiddlewares["createWebhook"]...)
+	router.DELETE(options.BaseURL+"/v1/gateways/:gateway/webhooks/:name", wrapper.DeleteWebhook, options.OperationMiddlewares["deleteWebhook"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/webhooks/:name", wrapper.GetWebhook, options.OperationMiddlewares["getWebhook"]...)
+	router.PUT(options.BaseURL+"/v1/gateways/:gateway/webhooks/:name", wrapper.PutWebhook, options.OperationMiddlewares["putWebhook"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/webhooks/:name/test", wrapper.TestWebhook, options.OperationMiddlewares["testWebhook"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/webhooks/:name/rotate", wrapper.RotateWebhookSecret, options.OperationMiddlewares["rotateWebhookSecret"]...)
+	router.GET(options.BaseURL+"/v1/gateways/:gateway/webhooks/:name/deliveries", wrapper.ListWebhookDeliveries, options.OperationMiddlewares["listWebhookDeliveries"]...)
+	router.POST(options.BaseURL+"/v1/gateways/:gateway/webhooks/:name/deliveries/:event/retry", wrapper.RetryWebhookDelivery, options.OperationMiddlewares["retryWebhookDelivery"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/health", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/v1/gateways/:gateway/developer-portal", wrapper.GetDeveloperPortal, options.OperationMiddlewares["getDeveloperPortal"]...)
 	router.PUT(options.BaseURL+"/v1/gateways/:gateway/developer-portal", wrapper.PutDeveloperPortal, options.OperationMiddlewares["putDeveloperPortal"]...)
@@ -13944,6 +16309,23 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/developer/:label/requests", wrapper.ListPortalRequests, options.OperationMiddlewares["listPortalRequests"]...)
 	router.GET(options.BaseURL+"/v1/developer/:label/requests/:request_id", wrapper.GetPortalRequest, options.OperationMiddlewares["getPortalRequest"]...)
 	router.POST(options.BaseURL+"/v1/developer/:label/try", wrapper.TryPortalRequest, options.OperationMiddlewares["tryPortalRequest"]...)
+	router.GET(options.BaseURL+"/v1/operator/organizations", wrapper.ListOperatorOrganizations, options.OperationMiddlewares["listOperatorOrganizations"]...)
+	router.GET(options.BaseURL+"/v1/operator/organizations/:organization", wrapper.GetOperatorOrganization, options.OperationMiddlewares["getOperatorOrganization"]...)
+	router.PATCH(options.BaseURL+"/v1/operator/organizations/:organization", wrapper.UpdateOperatorOrganization, options.OperationMiddlewares["updateOperatorOrganization"]...)
+	router.POST(options.BaseURL+"/v1/operator/organizations/:organization/suspend", wrapper.SuspendOrganization, options.OperationMiddlewares["suspendOrganization"]...)
+	router.POST(options.BaseURL+"/v1/operator/organizations/:organization/resume", wrapper.ResumeOrganization, options.OperationMiddlewares["resumeOrganization"]...)
+	router.POST(options.BaseURL+"/v1/operator/organizations/:organization/credits", wrapper.GiveCredit, options.OperationMiddlewares["giveCredit"]...)
+	router.GET(options.BaseURL+"/v1/operator/organizations/:organization/notes", wrapper.ListOperatorNotes, options.OperationMiddlewares["listOperatorNotes"]...)
+	router.POST(options.BaseURL+"/v1/operator/organizations/:organization/notes", wrapper.CreateOperatorNote, options.OperationMiddlewares["createOperatorNote"]...)
+	router.DELETE(options.BaseURL+"/v1/operator/organizations/:organization/notes/:note", wrapper.DeleteOperatorNote, options.OperationMiddlewares["deleteOperatorNote"]...)
+	router.POST(options.BaseURL+"/v1/operator/organizations/:organization/impersonate", wrapper.StartView, options.OperationMiddlewares["startView"]...)
+	router.DELETE(options.BaseURL+"/v1/operator/view", wrapper.EndView, options.OperationMiddlewares["endView"]...)
+	router.GET(options.BaseURL+"/v1/operator/edges", wrapper.ListOperatorEdges, options.OperationMiddlewares["listOperatorEdges"]...)
+	router.POST(options.BaseURL+"/v1/operator/edges/:edge/drain", wrapper.DrainEdge, options.OperationMiddlewares["drainEdge"]...)
+	router.POST(options.BaseURL+"/v1/operator/edges/:edge/undrain", wrapper.UndrainEdge, options.OperationMiddlewares["undrainEdge"]...)
+	router.GET(options.BaseURL+"/v1/operator/queues", wrapper.ListOperatorQueues, options.OperationMiddlewares["listOperatorQueues"]...)
+	router.GET(options.BaseURL+"/v1/operator/abuse", wrapper.ListOperatorSignals, options.OperationMiddlewares["listOperatorSignals"]...)
+	router.GET(options.BaseURL+"/v1/operator/audit", wrapper.ListOperatorAudit, options.OperationMiddlewares["listOperatorAudit"]...)
 
 }
 
@@ -14115,6 +16497,8 @@ type OrganizationAnswerJSONResponse struct {
 	Headers OrganizationAnswerResponseHeaders
 }
 
+type PaymentPageAnswerJSONResponse PaymentPage
+
 type PoliciesAnswerResponseHeaders struct {
 	ETag            *string
 	TollgateVersion *string
@@ -14159,6 +16543,15 @@ type StreamAnswerJSONResponse struct {
 	Headers StreamAnswerResponseHeaders
 }
 
+type SubscriptionAnswerResponseHeaders struct {
+	ETag *string
+}
+type SubscriptionAnswerJSONResponse struct {
+	Body Subscription
+
+	Headers SubscriptionAnswerResponseHeaders
+}
+
 type TelemetryDestinationAnswerResponseHeaders struct {
 	ETag *string
 }
@@ -14195,6 +16588,15 @@ type UsagePlanAnswerJSONResponse struct {
 	Body UsagePlan
 
 	Headers UsagePlanAnswerResponseHeaders
+}
+
+type WebhookAnswerResponseHeaders struct {
+	ETag *string
+}
+type WebhookAnswerJSONResponse struct {
+	Body Webhook
+
+	Headers WebhookAnswerResponseHeaders
 }
 
 type DeleteAccountRequestObject struct {
@@ -14299,6 +16701,124 @@ type ListAuditdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAuditdefaultApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCheckoutRequestObject struct {
+	Body *CreateCheckoutJSONRequestBody
+}
+
+type CreateCheckoutResponseObject interface {
+	VisitCreateCheckoutResponse(w http.ResponseWriter) error
+}
+
+type CreateCheckout200JSONResponse struct{ PaymentPageAnswerJSONResponse }
+
+func (response CreateCheckout200JSONResponse) VisitCreateCheckoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCheckoutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateCheckoutdefaultApplicationProblemPlusJSONResponse) VisitCreateCheckoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBillingPortalRequestObject struct {
+}
+
+type CreateBillingPortalResponseObject interface {
+	VisitCreateBillingPortalResponse(w http.ResponseWriter) error
+}
+
+type CreateBillingPortal200JSONResponse struct{ PaymentPageAnswerJSONResponse }
+
+func (response CreateBillingPortal200JSONResponse) VisitCreateBillingPortalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBillingPortaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateBillingPortaldefaultApplicationProblemPlusJSONResponse) VisitCreateBillingPortalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSubscriptionRequestObject struct {
+}
+
+type RefreshSubscriptionResponseObject interface {
+	VisitRefreshSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type RefreshSubscription200JSONResponse struct{ SubscriptionAnswerJSONResponse }
+
+func (response RefreshSubscription200JSONResponse) VisitRefreshSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RefreshSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitRefreshSubscriptionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -20027,6 +22547,400 @@ func (response RestoreVersiondefaultApplicationProblemPlusJSONResponse) VisitRes
 	return err
 }
 
+type ListWebhooksRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  ListWebhooksParams
+}
+
+type ListWebhooksResponseObject interface {
+	VisitListWebhooksResponse(w http.ResponseWriter) error
+}
+
+type ListWebhooks200JSONResponse WebhookList
+
+func (response ListWebhooks200JSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooksdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhooksdefaultApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Params  CreateWebhookParams
+	Body    *CreateWebhookJSONRequestBody
+}
+
+type CreateWebhookResponseObject interface {
+	VisitCreateWebhookResponse(w http.ResponseWriter) error
+}
+
+type CreateWebhook201JSONResponse struct{ WebhookAnswerJSONResponse }
+
+func (response CreateWebhook201JSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateWebhookdefaultApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhookRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  DeleteWebhookParams
+}
+
+type DeleteWebhookResponseObject interface {
+	VisitDeleteWebhookResponse(w http.ResponseWriter) error
+}
+
+type DeleteWebhook204Response struct {
+}
+
+func (response DeleteWebhook204Response) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteWebhookdefaultApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+}
+
+type GetWebhookResponseObject interface {
+	VisitGetWebhookResponse(w http.ResponseWriter) error
+}
+
+type GetWebhook200JSONResponse struct{ WebhookAnswerJSONResponse }
+
+func (response GetWebhook200JSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetWebhookdefaultApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutWebhookRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  PutWebhookParams
+	Body    *PutWebhookJSONRequestBody
+}
+
+type PutWebhookResponseObject interface {
+	VisitPutWebhookResponse(w http.ResponseWriter) error
+}
+
+type PutWebhook200JSONResponse struct{ WebhookAnswerJSONResponse }
+
+func (response PutWebhook200JSONResponse) VisitPutWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutWebhook201ResponseHeaders struct {
+	ETag *string
+}
+
+type PutWebhook201JSONResponse struct {
+	Body    Webhook
+	Headers PutWebhook201ResponseHeaders
+}
+
+func (response PutWebhook201JSONResponse) VisitPutWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutWebhookdefaultApplicationProblemPlusJSONResponse) VisitPutWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookDeliveriesRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  ListWebhookDeliveriesParams
+}
+
+type ListWebhookDeliveriesResponseObject interface {
+	VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error
+}
+
+type ListWebhookDeliveries200JSONResponse WebhookDeliveryList
+
+func (response ListWebhookDeliveries200JSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryWebhookDeliveryRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Event   EventParam   `json:"event"`
+}
+
+type RetryWebhookDeliveryResponseObject interface {
+	VisitRetryWebhookDeliveryResponse(w http.ResponseWriter) error
+}
+
+type RetryWebhookDelivery202JSONResponse WebhookDelivery
+
+func (response RetryWebhookDelivery202JSONResponse) VisitRetryWebhookDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryWebhookDeliverydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RetryWebhookDeliverydefaultApplicationProblemPlusJSONResponse) VisitRetryWebhookDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecretRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+}
+
+type RotateWebhookSecretResponseObject interface {
+	VisitRotateWebhookSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateWebhookSecret200JSONResponse WebhookSecret
+
+func (response RotateWebhookSecret200JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookRequestObject struct {
+	Gateway GatewayParam `json:"gateway"`
+	Name    NameParam    `json:"name"`
+	Params  TestWebhookParams
+}
+
+type TestWebhookResponseObject interface {
+	VisitTestWebhookResponse(w http.ResponseWriter) error
+}
+
+type TestWebhook200JSONResponse WebhookTest
+
+func (response TestWebhook200JSONResponse) VisitTestWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestWebhookdefaultApplicationProblemPlusJSONResponse) VisitTestWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListIdentitiesRequestObject struct {
 }
 
@@ -20361,6 +23275,168 @@ type ResendInvitationdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ResendInvitationdefaultApplicationProblemPlusJSONResponse) VisitResendInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInvoicesRequestObject struct {
+	Params ListInvoicesParams
+}
+
+type ListInvoicesResponseObject interface {
+	VisitListInvoicesResponse(w http.ResponseWriter) error
+}
+
+type ListInvoices200JSONResponse InvoiceList
+
+func (response ListInvoices200JSONResponse) VisitListInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInvoicesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListInvoicesdefaultApplicationProblemPlusJSONResponse) VisitListInvoicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoiceRequestObject struct {
+	Invoice InvoiceParam `json:"invoice"`
+}
+
+type GetInvoiceResponseObject interface {
+	VisitGetInvoiceResponse(w http.ResponseWriter) error
+}
+
+type GetInvoice200JSONResponse Invoice
+
+func (response GetInvoice200JSONResponse) VisitGetInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInvoicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetInvoicedefaultApplicationProblemPlusJSONResponse) VisitGetInvoiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliationRequestObject struct {
+	Invoice InvoiceParam `json:"invoice"`
+}
+
+type GetReconciliationResponseObject interface {
+	VisitGetReconciliationResponse(w http.ResponseWriter) error
+}
+
+type GetReconciliation200JSONResponse Reconciliation
+
+func (response GetReconciliation200JSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetReconciliationdefaultApplicationProblemPlusJSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliationCSVRequestObject struct {
+	Invoice InvoiceParam `json:"invoice"`
+}
+
+type GetReconciliationCSVResponseObject interface {
+	VisitGetReconciliationCSVResponse(w http.ResponseWriter) error
+}
+
+type GetReconciliationCSV200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetReconciliationCSV200TextCsvResponse) VisitGetReconciliationCSVResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetReconciliationCSVdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetReconciliationCSVdefaultApplicationProblemPlusJSONResponse) VisitGetReconciliationCSVResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -21082,6 +24158,670 @@ func (response UpdateMemberdefaultApplicationProblemPlusJSONResponse) VisitUpdat
 	return err
 }
 
+type ListOperatorSignalsRequestObject struct {
+}
+
+type ListOperatorSignalsResponseObject interface {
+	VisitListOperatorSignalsResponse(w http.ResponseWriter) error
+}
+
+type ListOperatorSignals200JSONResponse OperatorSignalList
+
+func (response ListOperatorSignals200JSONResponse) VisitListOperatorSignalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorSignalsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOperatorSignalsdefaultApplicationProblemPlusJSONResponse) VisitListOperatorSignalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorAuditRequestObject struct {
+	Params ListOperatorAuditParams
+}
+
+type ListOperatorAuditResponseObject interface {
+	VisitListOperatorAuditResponse(w http.ResponseWriter) error
+}
+
+type ListOperatorAudit200JSONResponse OperatorAuditList
+
+func (response ListOperatorAudit200JSONResponse) VisitListOperatorAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorAuditdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOperatorAuditdefaultApplicationProblemPlusJSONResponse) VisitListOperatorAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorEdgesRequestObject struct {
+}
+
+type ListOperatorEdgesResponseObject interface {
+	VisitListOperatorEdgesResponse(w http.ResponseWriter) error
+}
+
+type ListOperatorEdges200JSONResponse OperatorEdgeList
+
+func (response ListOperatorEdges200JSONResponse) VisitListOperatorEdgesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorEdgesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOperatorEdgesdefaultApplicationProblemPlusJSONResponse) VisitListOperatorEdgesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DrainEdgeRequestObject struct {
+	Edge   EdgeParam `json:"edge"`
+	Params DrainEdgeParams
+	Body   *DrainEdgeJSONRequestBody
+}
+
+type DrainEdgeResponseObject interface {
+	VisitDrainEdgeResponse(w http.ResponseWriter) error
+}
+
+type DrainEdge200JSONResponse OperatorEdge
+
+func (response DrainEdge200JSONResponse) VisitDrainEdgeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DrainEdgedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DrainEdgedefaultApplicationProblemPlusJSONResponse) VisitDrainEdgeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UndrainEdgeRequestObject struct {
+	Edge   EdgeParam `json:"edge"`
+	Params UndrainEdgeParams
+	Body   *UndrainEdgeJSONRequestBody
+}
+
+type UndrainEdgeResponseObject interface {
+	VisitUndrainEdgeResponse(w http.ResponseWriter) error
+}
+
+type UndrainEdge200JSONResponse OperatorEdge
+
+func (response UndrainEdge200JSONResponse) VisitUndrainEdgeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UndrainEdgedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UndrainEdgedefaultApplicationProblemPlusJSONResponse) VisitUndrainEdgeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorOrganizationsRequestObject struct {
+	Params ListOperatorOrganizationsParams
+}
+
+type ListOperatorOrganizationsResponseObject interface {
+	VisitListOperatorOrganizationsResponse(w http.ResponseWriter) error
+}
+
+type ListOperatorOrganizations200JSONResponse OperatorOrganizationList
+
+func (response ListOperatorOrganizations200JSONResponse) VisitListOperatorOrganizationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorOrganizationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOperatorOrganizationsdefaultApplicationProblemPlusJSONResponse) VisitListOperatorOrganizationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOperatorOrganizationRequestObject struct {
+	Organization OrganizationParam `json:"organization"`
+}
+
+type GetOperatorOrganizationResponseObject interface {
+	VisitGetOperatorOrganizationResponse(w http.ResponseWriter) error
+}
+
+type GetOperatorOrganization200JSONResponse OperatorOrganizationDetail
+
+func (response GetOperatorOrganization200JSONResponse) VisitGetOperatorOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOperatorOrganizationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOperatorOrganizationdefaultApplicationProblemPlusJSONResponse) VisitGetOperatorOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOperatorOrganizationRequestObject struct {
+	Organization OrganizationParam `json:"organization"`
+	Body         *UpdateOperatorOrganizationJSONRequestBody
+}
+
+type UpdateOperatorOrganizationResponseObject interface {
+	VisitUpdateOperatorOrganizationResponse(w http.ResponseWriter) error
+}
+
+type UpdateOperatorOrganization200JSONResponse OperatorOrganizationDetail
+
+func (response UpdateOperatorOrganization200JSONResponse) VisitUpdateOperatorOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOperatorOrganizationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateOperatorOrganizationdefaultApplicationProblemPlusJSONResponse) VisitUpdateOperatorOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveCreditRequestObject struct {
+	Organization OrganizationParam `json:"organization"`
+	Params       GiveCreditParams
+	Body         *GiveCreditJSONRequestBody
+}
+
+type GiveCreditResponseObject interface {
+	VisitGiveCreditResponse(w http.ResponseWriter) error
+}
+
+type GiveCredit201JSONResponse OperatorOrganizationDetail
+
+func (response GiveCredit201JSONResponse) VisitGiveCreditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveCreditdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GiveCreditdefaultApplicationProblemPlusJSONResponse) VisitGiveCreditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartViewRequestObject struct {
+	Organization OrganizationParam `json:"organization"`
+	Params       StartViewParams
+	Body         *StartViewJSONRequestBody
+}
+
+type StartViewResponseObject interface {
+	VisitStartViewResponse(w http.ResponseWriter) error
+}
+
+type StartView201JSONResponse OperatorView
+
+func (response StartView201JSONResponse) VisitStartViewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartViewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartViewdefaultApplicationProblemPlusJSONResponse) VisitStartViewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorNotesRequestObject struct {
+	Organization OrganizationParam `json:"organization"`
+	Params       ListOperatorNotesParams
+}
+
+type ListOperatorNotesResponseObject interface {
+	VisitListOperatorNotesResponse(w http.ResponseWriter) error
+}
+
+type ListOperatorNotes200JSONResponse OperatorNoteList
+
+func (response ListOperatorNotes200JSONResponse) VisitListOperatorNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorNotesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOperatorNotesdefaultApplicationProblemPlusJSONResponse) VisitListOperatorNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOperatorNoteRequestObject struct {
+	Organization OrganizationParam `json:"organization"`
+	Params       CreateOperatorNoteParams
+	Body         *CreateOperatorNoteJSONRequestBody
+}
+
+type CreateOperatorNoteResponseObject interface {
+	VisitCreateOperatorNoteResponse(w http.ResponseWriter) error
+}
+
+type CreateOperatorNote201JSONResponse OperatorNote
+
+func (response CreateOperatorNote201JSONResponse) VisitCreateOperatorNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOperatorNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateOperatorNotedefaultApplicationProblemPlusJSONResponse) VisitCreateOperatorNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOperatorNoteRequestObject struct {
+	Organization OrganizationParam `json:"organization"`
+	Note         NoteParam         `json:"note"`
+}
+
+type DeleteOperatorNoteResponseObject interface {
+	VisitDeleteOperatorNoteResponse(w http.ResponseWriter) error
+}
+
+type DeleteOperatorNote204Response struct {
+}
+
+func (response DeleteOperatorNote204Response) VisitDeleteOperatorNoteResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteOperatorNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteOperatorNotedefaultApplicationProblemPlusJSONResponse) VisitDeleteOperatorNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeOrganizationRequestObject struct {
+	Organization OrganizationParam `json:"organization"`
+	Params       ResumeOrganizationParams
+	Body         *ResumeOrganizationJSONRequestBody
+}
+
+type ResumeOrganizationResponseObject interface {
+	VisitResumeOrganizationResponse(w http.ResponseWriter) error
+}
+
+type ResumeOrganization200JSONResponse OperatorOrganizationDetail
+
+func (response ResumeOrganization200JSONResponse) VisitResumeOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeOrganizationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeOrganizationdefaultApplicationProblemPlusJSONResponse) VisitResumeOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendOrganizationRequestObject struct {
+	Organization OrganizationParam `json:"organization"`
+	Params       SuspendOrganizationParams
+	Body         *SuspendOrganizationJSONRequestBody
+}
+
+type SuspendOrganizationResponseObject interface {
+	VisitSuspendOrganizationResponse(w http.ResponseWriter) error
+}
+
+type SuspendOrganization200JSONResponse OperatorOrganizationDetail
+
+func (response SuspendOrganization200JSONResponse) VisitSuspendOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendOrganizationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SuspendOrganizationdefaultApplicationProblemPlusJSONResponse) VisitSuspendOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorQueuesRequestObject struct {
+}
+
+type ListOperatorQueuesResponseObject interface {
+	VisitListOperatorQueuesResponse(w http.ResponseWriter) error
+}
+
+type ListOperatorQueues200JSONResponse OperatorQueueList
+
+func (response ListOperatorQueues200JSONResponse) VisitListOperatorQueuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorQueuesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOperatorQueuesdefaultApplicationProblemPlusJSONResponse) VisitListOperatorQueuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndViewRequestObject struct {
+}
+
+type EndViewResponseObject interface {
+	VisitEndViewResponse(w http.ResponseWriter) error
+}
+
+type EndView204Response struct {
+}
+
+func (response EndView204Response) VisitEndViewResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type EndViewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndViewdefaultApplicationProblemPlusJSONResponse) VisitEndViewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetOrganizationRequestObject struct {
 }
 
@@ -21641,6 +25381,40 @@ func (response SignupdefaultApplicationProblemPlusJSONResponse) VisitSignupRespo
 	return err
 }
 
+type StripeWebhookRequestObject struct {
+	Params StripeWebhookParams
+	Body   *StripeWebhookJSONRequestBody
+}
+
+type StripeWebhookResponseObject interface {
+	VisitStripeWebhookResponse(w http.ResponseWriter) error
+}
+
+type StripeWebhook204Response struct {
+}
+
+func (response StripeWebhook204Response) VisitStripeWebhookResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type StripeWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StripeWebhookdefaultApplicationProblemPlusJSONResponse) VisitStripeWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSubscriptionRequestObject struct {
 }
 
@@ -21648,15 +25422,18 @@ type GetSubscriptionResponseObject interface {
 	VisitGetSubscriptionResponse(w http.ResponseWriter) error
 }
 
-type GetSubscription200JSONResponse Subscription
+type GetSubscription200JSONResponse struct{ SubscriptionAnswerJSONResponse }
 
 func (response GetSubscription200JSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -21668,6 +25445,126 @@ type GetSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSubscriptionRequestObject struct {
+	Params UpdateSubscriptionParams
+	Body   *UpdateSubscriptionJSONRequestBody
+}
+
+type UpdateSubscriptionResponseObject interface {
+	VisitUpdateSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type UpdateSubscription200JSONResponse struct{ SubscriptionAnswerJSONResponse }
+
+func (response UpdateSubscription200JSONResponse) VisitUpdateSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitUpdateSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewSubscriptionRequestObject struct {
+	Body *PreviewSubscriptionJSONRequestBody
+}
+
+type PreviewSubscriptionResponseObject interface {
+	VisitPreviewSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type PreviewSubscription200JSONResponse SubscriptionPreview
+
+func (response PreviewSubscription200JSONResponse) VisitPreviewSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PreviewSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitPreviewSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPeriodUsageRequestObject struct {
+}
+
+type GetPeriodUsageResponseObject interface {
+	VisitGetPeriodUsageResponse(w http.ResponseWriter) error
+}
+
+type GetPeriodUsage200JSONResponse PeriodUsage
+
+func (response GetPeriodUsage200JSONResponse) VisitGetPeriodUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPeriodUsagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPeriodUsagedefaultApplicationProblemPlusJSONResponse) VisitGetPeriodUsageResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -22300,6 +26197,44 @@ func (response RenewRecoveryCodesdefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type ListWebhookEventsRequestObject struct {
+}
+
+type ListWebhookEventsResponseObject interface {
+	VisitListWebhookEventsResponse(w http.ResponseWriter) error
+}
+
+type ListWebhookEvents200JSONResponse WebhookEventTypeList
+
+func (response ListWebhookEvents200JSONResponse) VisitListWebhookEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhookEventsdefaultApplicationProblemPlusJSONResponse) VisitListWebhookEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// DeleteAccount Delete the user for good
@@ -22311,6 +26246,15 @@ type StrictServerInterface interface {
 	// ListAudit Who changed what, when, from where; newest first
 	// (GET /v1/audit)
 	ListAudit(ctx context.Context, request ListAuditRequestObject) (ListAuditResponseObject, error)
+	// CreateCheckout A page of the payment provider on which the organization subscribes to a plan
+	// (POST /v1/billing/checkout)
+	CreateCheckout(ctx context.Context, request CreateCheckoutRequestObject) (CreateCheckoutResponseObject, error)
+	// CreateBillingPortal A page of the payment provider for cards, addresses and tax numbers
+	// (POST /v1/billing/portal)
+	CreateBillingPortal(ctx context.Context, request CreateBillingPortalRequestObject) (CreateBillingPortalResponseObject, error)
+	// RefreshSubscription Ask the payment provider how things stand; answers within 3 seconds
+	// (POST /v1/billing/refresh)
+	RefreshSubscription(ctx context.Context, request RefreshSubscriptionRequestObject) (RefreshSubscriptionResponseObject, error)
 	// CheckPlan What a set of changes would do, to a gateway or to one that is not there yet; changes nothing
 	// (POST /v1/config/check)
 	CheckPlan(ctx context.Context, request CheckPlanRequestObject) (CheckPlanResponseObject, error)
@@ -22704,6 +26648,33 @@ type StrictServerInterface interface {
 	// RestoreVersion Make an old version the newest one again
 	// (POST /v1/gateways/{gateway}/versions/{version}/restore)
 	RestoreVersion(ctx context.Context, request RestoreVersionRequestObject) (RestoreVersionResponseObject, error)
+	// ListWebhooks Webhooks with how they do
+	// (GET /v1/gateways/{gateway}/webhooks)
+	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
+	// CreateWebhook Make a webhook
+	// (POST /v1/gateways/{gateway}/webhooks)
+	CreateWebhook(ctx context.Context, request CreateWebhookRequestObject) (CreateWebhookResponseObject, error)
+	// DeleteWebhook Delete a webhook with its deliveries
+	// (DELETE /v1/gateways/{gateway}/webhooks/{name})
+	DeleteWebhook(ctx context.Context, request DeleteWebhookRequestObject) (DeleteWebhookResponseObject, error)
+	// GetWebhook One webhook
+	// (GET /v1/gateways/{gateway}/webhooks/{name})
+	GetWebhook(ctx context.Context, request GetWebhookRequestObject) (GetWebhookResponseObject, error)
+	// PutWebhook Make or replace a webhook
+	// (PUT /v1/gateways/{gateway}/webhooks/{name})
+	PutWebhook(ctx context.Context, request PutWebhookRequestObject) (PutWebhookResponseObject, error)
+	// ListWebhookDeliveries The webhook's messages of the last 30 days and what became of them, newest first
+	// (GET /v1/gateways/{gateway}/webhooks/{name}/deliveries)
+	ListWebhookDeliveries(ctx context.Context, request ListWebhookDeliveriesRequestObject) (ListWebhookDeliveriesResponseObject, error)
+	// RetryWebhookDelivery Send a message again now, under the same id
+	// (POST /v1/gateways/{gateway}/webhooks/{name}/deliveries/{event}/retry)
+	RetryWebhookDelivery(ctx context.Context, request RetryWebhookDeliveryRequestObject) (RetryWebhookDeliveryResponseObject, error)
+	// RotateWebhookSecret Replace the secret that signs the webhook's messages; shown once
+	// (POST /v1/gateways/{gateway}/webhooks/{name}/rotate)
+	RotateWebhookSecret(ctx context.Context, request RotateWebhookSecretRequestObject) (RotateWebhookSecretResponseObject, error)
+	// TestWebhook Send `webhook.test` now, once, and say what came back
+	// (POST /v1/gateways/{gateway}/webhooks/{name}/test)
+	TestWebhook(ctx context.Context, request TestWebhookRequestObject) (TestWebhookResponseObject, error)
 	// ListIdentities Accounts of sign-in providers that are linked to the user
 	// (GET /v1/identities)
 	ListIdentities(ctx context.Context, request ListIdentitiesRequestObject) (ListIdentitiesResponseObject, error)
@@ -22731,6 +26702,18 @@ type StrictServerInterface interface {
 	// ResendInvitation Mail an invitation again; the older link stops working
 	// (POST /v1/invitations/{invitation}/resend)
 	ResendInvitation(ctx context.Context, request ResendInvitationRequestObject) (ResendInvitationResponseObject, error)
+	// ListInvoices Invoices, newest first, without their lines
+	// (GET /v1/invoices)
+	ListInvoices(ctx context.Context, request ListInvoicesRequestObject) (ListInvoicesResponseObject, error)
+	// GetInvoice One invoice with its lines
+	// (GET /v1/invoices/{invoice})
+	GetInvoice(ctx context.Context, request GetInvoiceRequestObject) (GetInvoiceResponseObject, error)
+	// GetReconciliation An invoice held against the ledger of usage, line by line
+	// (GET /v1/invoices/{invoice}/reconciliation)
+	GetReconciliation(ctx context.Context, request GetReconciliationRequestObject) (GetReconciliationResponseObject, error)
+	// GetReconciliationCSV The ledger behind an invoice as a table: hour, plan, gateway, route, consumer, key, requests
+	// (GET /v1/invoices/{invoice}/reconciliation.csv)
+	GetReconciliationCSV(ctx context.Context, request GetReconciliationCSVRequestObject) (GetReconciliationCSVResponseObject, error)
 	// Login Sign in with a password; sets the session cookie
 	// (POST /v1/login)
 	Login(ctx context.Context, request LoginRequestObject) (LoginResponseObject, error)
@@ -22782,6 +26765,57 @@ type StrictServerInterface interface {
 	// UpdateMember Change a member's role
 	// (PUT /v1/members/{member})
 	UpdateMember(ctx context.Context, request UpdateMemberRequestObject) (UpdateMemberResponseObject, error)
+	// ListOperatorSignals Organizations that stand out, with the numbers that made them so
+	// (GET /v1/operator/abuse)
+	ListOperatorSignals(ctx context.Context, request ListOperatorSignalsRequestObject) (ListOperatorSignalsResponseObject, error)
+	// ListOperatorAudit What operators did, newest first
+	// (GET /v1/operator/audit)
+	ListOperatorAudit(ctx context.Context, request ListOperatorAuditRequestObject) (ListOperatorAuditResponseObject, error)
+	// ListOperatorEdges Every edge that was heard of in the last day
+	// (GET /v1/operator/edges)
+	ListOperatorEdges(ctx context.Context, request ListOperatorEdgesRequestObject) (ListOperatorEdgesResponseObject, error)
+	// DrainEdge Let an edge's clients go, while it lives on
+	// (POST /v1/operator/edges/{edge}/drain)
+	DrainEdge(ctx context.Context, request DrainEdgeRequestObject) (DrainEdgeResponseObject, error)
+	// UndrainEdge Let a drained edge serve as before
+	// (POST /v1/operator/edges/{edge}/undrain)
+	UndrainEdge(ctx context.Context, request UndrainEdgeRequestObject) (UndrainEdgeResponseObject, error)
+	// ListOperatorOrganizations Search all organizations, newest first
+	// (GET /v1/operator/organizations)
+	ListOperatorOrganizations(ctx context.Context, request ListOperatorOrganizationsRequestObject) (ListOperatorOrganizationsResponseObject, error)
+	// GetOperatorOrganization One organization with its members, gateways and usage
+	// (GET /v1/operator/organizations/{organization})
+	GetOperatorOrganization(ctx context.Context, request GetOperatorOrganizationRequestObject) (GetOperatorOrganizationResponseObject, error)
+	// UpdateOperatorOrganization Put an organization on another plan
+	// (PATCH /v1/operator/organizations/{organization})
+	UpdateOperatorOrganization(ctx context.Context, request UpdateOperatorOrganizationRequestObject) (UpdateOperatorOrganizationResponseObject, error)
+	// GiveCredit Lower an organization's next invoices by an amount
+	// (POST /v1/operator/organizations/{organization}/credits)
+	GiveCredit(ctx context.Context, request GiveCreditRequestObject) (GiveCreditResponseObject, error)
+	// StartView Look at an organization as a viewer of it, for 30 minutes
+	// (POST /v1/operator/organizations/{organization}/impersonate)
+	StartView(ctx context.Context, request StartViewRequestObject) (StartViewResponseObject, error)
+	// ListOperatorNotes What operators wrote down on an organization, newest first; only operators read it
+	// (GET /v1/operator/organizations/{organization}/notes)
+	ListOperatorNotes(ctx context.Context, request ListOperatorNotesRequestObject) (ListOperatorNotesResponseObject, error)
+	// CreateOperatorNote Write a note on an organization
+	// (POST /v1/operator/organizations/{organization}/notes)
+	CreateOperatorNote(ctx context.Context, request CreateOperatorNoteRequestObject) (CreateOperatorNoteResponseObject, error)
+	// DeleteOperatorNote Delete a note
+	// (DELETE /v1/operator/organizations/{organization}/notes/{note})
+	DeleteOperatorNote(ctx context.Context, request DeleteOperatorNoteRequestObject) (DeleteOperatorNoteResponseObject, error)
+	// ResumeOrganization End an operator's suspension
+	// (POST /v1/operator/organizations/{organization}/resume)
+	ResumeOrganization(ctx context.Context, request ResumeOrganizationRequestObject) (ResumeOrganizationResponseObject, error)
+	// SuspendOrganization Suspend an organization
+	// (POST /v1/operator/organizations/{organization}/suspend)
+	SuspendOrganization(ctx context.Context, request SuspendOrganizationRequestObject) (SuspendOrganizationResponseObject, error)
+	// ListOperatorQueues What waits, how much of it and since when
+	// (GET /v1/operator/queues)
+	ListOperatorQueues(ctx context.Context, request ListOperatorQueuesRequestObject) (ListOperatorQueuesResponseObject, error)
+	// EndView End what this session looks at
+	// (DELETE /v1/operator/view)
+	EndView(ctx context.Context, request EndViewRequestObject) (EndViewResponseObject, error)
 	// GetOrganization The organization that the token or the header names
 	// (GET /v1/organization)
 	GetOrganization(ctx context.Context, request GetOrganizationRequestObject) (GetOrganizationResponseObject, error)
@@ -22827,9 +26861,21 @@ type StrictServerInterface interface {
 	// Signup Make a user and an organization, or join one by invitation
 	// (POST /v1/signup)
 	Signup(ctx context.Context, request SignupRequestObject) (SignupResponseObject, error)
-	// GetSubscription The organization's plan and its current period
+	// StripeWebhook For Stripe only, by a signature over the raw body
+	// (POST /v1/stripe/webhook)
+	StripeWebhook(ctx context.Context, request StripeWebhookRequestObject) (StripeWebhookResponseObject, error)
+	// GetSubscription The organization's plan, its current period and how it stands with its payments
 	// (GET /v1/subscription)
 	GetSubscription(ctx context.Context, request GetSubscriptionRequestObject) (GetSubscriptionResponseObject, error)
+	// UpdateSubscription Change the plan, cancel it or set a spending cap
+	// (PATCH /v1/subscription)
+	UpdateSubscription(ctx context.Context, request UpdateSubscriptionRequestObject) (UpdateSubscriptionResponseObject, error)
+	// PreviewSubscription What the choice of a plan would cost and when it would hold
+	// (POST /v1/subscription/preview)
+	PreviewSubscription(ctx context.Context, request PreviewSubscriptionRequestObject) (PreviewSubscriptionResponseObject, error)
+	// GetPeriodUsage How much of the current period's requests is used
+	// (GET /v1/subscription/usage)
+	GetPeriodUsage(ctx context.Context, request GetPeriodUsageRequestObject) (GetPeriodUsageResponseObject, error)
 	// ListTelemetryDestinations Where the organization has its telemetry sent, and how that goes
 	// (GET /v1/telemetry/destinations)
 	ListTelemetryDestinations(ctx context.Context, request ListTelemetryDestinationsRequestObject) (ListTelemetryDestinationsResponseObject, error)
@@ -22875,6 +26921,9 @@ type StrictServerInterface interface {
 	// RenewRecoveryCodes Make new recovery codes; the old ones stop working
 	// (POST /v1/totp/recovery-codes)
 	RenewRecoveryCodes(ctx context.Context, request RenewRecoveryCodesRequestObject) (RenewRecoveryCodesResponseObject, error)
+	// ListWebhookEvents Every type of events that webhooks can be told, with an example
+	// (GET /v1/webhook-events)
+	ListWebhookEvents(ctx context.Context, request ListWebhookEventsRequestObject) (ListWebhookEventsResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -22977,6 +27026,98 @@ func (sh *strictHandler) ListAudit(ctx echo.Context, params ListAuditParams) err
 		return err
 	} else if validResponse, ok := response.(ListAuditResponseObject); ok {
 		return validResponse.VisitListAuditResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCheckout operation middleware
+func (sh *strictHandler) CreateCheckout(ctx echo.Context) error {
+	var request CreateCheckoutRequestObject
+
+	var body CreateCheckoutJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCheckout(ctx.Request().Context(), request.(CreateCheckoutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCheckout")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCheckoutResponseObject); ok {
+		return validResponse.VisitCreateCheckoutResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateBillingPortal operation middleware
+func (sh *strictHandler) CreateBillingPortal(ctx echo.Context) error {
+	var request CreateBillingPortalRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBillingPortal(ctx.Request().Context(), request.(CreateBillingPortalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBillingPortal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateBillingPortalResponseObject); ok {
+		return validResponse.VisitCreateBillingPortalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefreshSubscription operation middleware
+func (sh *strictHandler) RefreshSubscription(ctx echo.Context) error {
+	var request RefreshSubscriptionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefreshSubscription(ctx.Request().Context(), request.(RefreshSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefreshSubscription")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefreshSubscriptionResponseObject); ok {
+		return validResponse.VisitRefreshSubscriptionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -27637,6 +31778,291 @@ func (sh *strictHandler) RestoreVersion(ctx echo.Context, gateway GatewayParam, 
 	return nil
 }
 
+// ListWebhooks operation middleware
+func (sh *strictHandler) ListWebhooks(ctx echo.Context, gateway GatewayParam, params ListWebhooksParams) error {
+	var request ListWebhooksRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhooks(ctx.Request().Context(), request.(ListWebhooksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhooks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhooksResponseObject); ok {
+		return validResponse.VisitListWebhooksResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateWebhook operation middleware
+func (sh *strictHandler) CreateWebhook(ctx echo.Context, gateway GatewayParam, params CreateWebhookParams) error {
+	var request CreateWebhookRequestObject
+
+	request.Gateway = gateway
+	request.Params = params
+
+	var body CreateWebhookJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateWebhook(ctx.Request().Context(), request.(CreateWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateWebhookResponseObject); ok {
+		return validResponse.VisitCreateWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteWebhook operation middleware
+func (sh *strictHandler) DeleteWebhook(ctx echo.Context, gateway GatewayParam, name NameParam, params DeleteWebhookParams) error {
+	var request DeleteWebhookRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteWebhook(ctx.Request().Context(), request.(DeleteWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteWebhookResponseObject); ok {
+		return validResponse.VisitDeleteWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetWebhook operation middleware
+func (sh *strictHandler) GetWebhook(ctx echo.Context, gateway GatewayParam, name NameParam) error {
+	var request GetWebhookRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWebhook(ctx.Request().Context(), request.(GetWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetWebhookResponseObject); ok {
+		return validResponse.VisitGetWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutWebhook operation middleware
+func (sh *strictHandler) PutWebhook(ctx echo.Context, gateway GatewayParam, name NameParam, params PutWebhookParams) error {
+	var request PutWebhookRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	var body PutWebhookJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutWebhook(ctx.Request().Context(), request.(PutWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutWebhookResponseObject); ok {
+		return validResponse.VisitPutWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListWebhookDeliveries operation middleware
+func (sh *strictHandler) ListWebhookDeliveries(ctx echo.Context, gateway GatewayParam, name NameParam, params ListWebhookDeliveriesParams) error {
+	var request ListWebhookDeliveriesRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhookDeliveries(ctx.Request().Context(), request.(ListWebhookDeliveriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhookDeliveries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhookDeliveriesResponseObject); ok {
+		return validResponse.VisitListWebhookDeliveriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetryWebhookDelivery operation middleware
+func (sh *strictHandler) RetryWebhookDelivery(ctx echo.Context, gateway GatewayParam, name NameParam, event EventParam) error {
+	var request RetryWebhookDeliveryRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Event = event
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryWebhookDelivery(ctx.Request().Context(), request.(RetryWebhookDeliveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryWebhookDelivery")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetryWebhookDeliveryResponseObject); ok {
+		return validResponse.VisitRetryWebhookDeliveryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateWebhookSecret operation middleware
+func (sh *strictHandler) RotateWebhookSecret(ctx echo.Context, gateway GatewayParam, name NameParam) error {
+	var request RotateWebhookSecretRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateWebhookSecret(ctx.Request().Context(), request.(RotateWebhookSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateWebhookSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateWebhookSecretResponseObject); ok {
+		return validResponse.VisitRotateWebhookSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TestWebhook operation middleware
+func (sh *strictHandler) TestWebhook(ctx echo.Context, gateway GatewayParam, name NameParam, params TestWebhookParams) error {
+	var request TestWebhookRequestObject
+
+	request.Gateway = gateway
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TestWebhook(ctx.Request().Context(), request.(TestWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TestWebhookResponseObject); ok {
+		return validResponse.VisitTestWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListIdentities operation middleware
 func (sh *strictHandler) ListIdentities(ctx echo.Context) error {
 	var request ListIdentitiesRequestObject
@@ -27918,6 +32344,106 @@ func (sh *strictHandler) ResendInvitation(ctx echo.Context, invitation Invitatio
 		return err
 	} else if validResponse, ok := response.(ResendInvitationResponseObject); ok {
 		return validResponse.VisitResendInvitationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListInvoices operation middleware
+func (sh *strictHandler) ListInvoices(ctx echo.Context, params ListInvoicesParams) error {
+	var request ListInvoicesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListInvoices(ctx.Request().Context(), request.(ListInvoicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListInvoices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListInvoicesResponseObject); ok {
+		return validResponse.VisitListInvoicesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetInvoice operation middleware
+func (sh *strictHandler) GetInvoice(ctx echo.Context, invoice InvoiceParam) error {
+	var request GetInvoiceRequestObject
+
+	request.Invoice = invoice
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetInvoice(ctx.Request().Context(), request.(GetInvoiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetInvoice")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetInvoiceResponseObject); ok {
+		return validResponse.VisitGetInvoiceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetReconciliation operation middleware
+func (sh *strictHandler) GetReconciliation(ctx echo.Context, invoice InvoiceParam) error {
+	var request GetReconciliationRequestObject
+
+	request.Invoice = invoice
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReconciliation(ctx.Request().Context(), request.(GetReconciliationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReconciliation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReconciliationResponseObject); ok {
+		return validResponse.VisitGetReconciliationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetReconciliationCSV operation middleware
+func (sh *strictHandler) GetReconciliationCSV(ctx echo.Context, invoice InvoiceParam) error {
+	var request GetReconciliationCSVRequestObject
+
+	request.Invoice = invoice
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReconciliationCSV(ctx.Request().Context(), request.(GetReconciliationCSVRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReconciliationCSV")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReconciliationCSVResponseObject); ok {
+		return validResponse.VisitGetReconciliationCSVResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -28521,6 +33047,616 @@ func (sh *strictHandler) UpdateMember(ctx echo.Context, member MemberParam, para
 	return nil
 }
 
+// ListOperatorSignals operation middleware
+func (sh *strictHandler) ListOperatorSignals(ctx echo.Context) error {
+	var request ListOperatorSignalsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOperatorSignals(ctx.Request().Context(), request.(ListOperatorSignalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOperatorSignals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListOperatorSignalsResponseObject); ok {
+		return validResponse.VisitListOperatorSignalsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListOperatorAudit operation middleware
+func (sh *strictHandler) ListOperatorAudit(ctx echo.Context, params ListOperatorAuditParams) error {
+	var request ListOperatorAuditRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOperatorAudit(ctx.Request().Context(), request.(ListOperatorAuditRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOperatorAudit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListOperatorAuditResponseObject); ok {
+		return validResponse.VisitListOperatorAuditResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListOperatorEdges operation middleware
+func (sh *strictHandler) ListOperatorEdges(ctx echo.Context) error {
+	var request ListOperatorEdgesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOperatorEdges(ctx.Request().Context(), request.(ListOperatorEdgesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOperatorEdges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListOperatorEdgesResponseObject); ok {
+		return validResponse.VisitListOperatorEdgesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DrainEdge operation middleware
+func (sh *strictHandler) DrainEdge(ctx echo.Context, edge EdgeParam, params DrainEdgeParams) error {
+	var request DrainEdgeRequestObject
+
+	request.Edge = edge
+	request.Params = params
+
+	var body DrainEdgeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DrainEdge(ctx.Request().Context(), request.(DrainEdgeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DrainEdge")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DrainEdgeResponseObject); ok {
+		return validResponse.VisitDrainEdgeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UndrainEdge operation middleware
+func (sh *strictHandler) UndrainEdge(ctx echo.Context, edge EdgeParam, params UndrainEdgeParams) error {
+	var request UndrainEdgeRequestObject
+
+	request.Edge = edge
+	request.Params = params
+
+	var body UndrainEdgeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UndrainEdge(ctx.Request().Context(), request.(UndrainEdgeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UndrainEdge")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UndrainEdgeResponseObject); ok {
+		return validResponse.VisitUndrainEdgeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListOperatorOrganizations operation middleware
+func (sh *strictHandler) ListOperatorOrganizations(ctx echo.Context, params ListOperatorOrganizationsParams) error {
+	var request ListOperatorOrganizationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOperatorOrganizations(ctx.Request().Context(), request.(ListOperatorOrganizationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOperatorOrganizations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListOperatorOrganizationsResponseObject); ok {
+		return validResponse.VisitListOperatorOrganizationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOperatorOrganization operation middleware
+func (sh *strictHandler) GetOperatorOrganization(ctx echo.Context, organization OrganizationParam) error {
+	var request GetOperatorOrganizationRequestObject
+
+	request.Organization = organization
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOperatorOrganization(ctx.Request().Context(), request.(GetOperatorOrganizationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOperatorOrganization")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOperatorOrganizationResponseObject); ok {
+		return validResponse.VisitGetOperatorOrganizationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateOperatorOrganization operation middleware
+func (sh *strictHandler) UpdateOperatorOrganization(ctx echo.Context, organization OrganizationParam) error {
+	var request UpdateOperatorOrganizationRequestObject
+
+	request.Organization = organization
+
+	var body UpdateOperatorOrganizationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateOperatorOrganization(ctx.Request().Context(), request.(UpdateOperatorOrganizationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateOperatorOrganization")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateOperatorOrganizationResponseObject); ok {
+		return validResponse.VisitUpdateOperatorOrganizationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GiveCredit operation middleware
+func (sh *strictHandler) GiveCredit(ctx echo.Context, organization OrganizationParam, params GiveCreditParams) error {
+	var request GiveCreditRequestObject
+
+	request.Organization = organization
+	request.Params = params
+
+	var body GiveCreditJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GiveCredit(ctx.Request().Context(), request.(GiveCreditRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GiveCredit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GiveCreditResponseObject); ok {
+		return validResponse.VisitGiveCreditResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartView operation middleware
+func (sh *strictHandler) StartView(ctx echo.Context, organization OrganizationParam, params StartViewParams) error {
+	var request StartViewRequestObject
+
+	request.Organization = organization
+	request.Params = params
+
+	var body StartViewJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartView(ctx.Request().Context(), request.(StartViewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartView")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartViewResponseObject); ok {
+		return validResponse.VisitStartViewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListOperatorNotes operation middleware
+func (sh *strictHandler) ListOperatorNotes(ctx echo.Context, organization OrganizationParam, params ListOperatorNotesParams) error {
+	var request ListOperatorNotesRequestObject
+
+	request.Organization = organization
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOperatorNotes(ctx.Request().Context(), request.(ListOperatorNotesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOperatorNotes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListOperatorNotesResponseObject); ok {
+		return validResponse.VisitListOperatorNotesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateOperatorNote operation middleware
+func (sh *strictHandler) CreateOperatorNote(ctx echo.Context, organization OrganizationParam, params CreateOperatorNoteParams) error {
+	var request CreateOperatorNoteRequestObject
+
+	request.Organization = organization
+	request.Params = params
+
+	var body CreateOperatorNoteJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateOperatorNote(ctx.Request().Context(), request.(CreateOperatorNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateOperatorNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateOperatorNoteResponseObject); ok {
+		return validResponse.VisitCreateOperatorNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteOperatorNote operation middleware
+func (sh *strictHandler) DeleteOperatorNote(ctx echo.Context, organization OrganizationParam, note NoteParam) error {
+	var request DeleteOperatorNoteRequestObject
+
+	request.Organization = organization
+	request.Note = note
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteOperatorNote(ctx.Request().Context(), request.(DeleteOperatorNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteOperatorNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteOperatorNoteResponseObject); ok {
+		return validResponse.VisitDeleteOperatorNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResumeOrganization operation middleware
+func (sh *strictHandler) ResumeOrganization(ctx echo.Context, organization OrganizationParam, params ResumeOrganizationParams) error {
+	var request ResumeOrganizationRequestObject
+
+	request.Organization = organization
+	request.Params = params
+
+	var body ResumeOrganizationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeOrganization(ctx.Request().Context(), request.(ResumeOrganizationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeOrganization")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResumeOrganizationResponseObject); ok {
+		return validResponse.VisitResumeOrganizationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SuspendOrganization operation middleware
+func (sh *strictHandler) SuspendOrganization(ctx echo.Context, organization OrganizationParam, params SuspendOrganizationParams) error {
+	var request SuspendOrganizationRequestObject
+
+	request.Organization = organization
+	request.Params = params
+
+	var body SuspendOrganizationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SuspendOrganization(ctx.Request().Context(), request.(SuspendOrganizationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SuspendOrganization")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SuspendOrganizationResponseObject); ok {
+		return validResponse.VisitSuspendOrganizationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListOperatorQueues operation middleware
+func (sh *strictHandler) ListOperatorQueues(ctx echo.Context) error {
+	var request ListOperatorQueuesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOperatorQueues(ctx.Request().Context(), request.(ListOperatorQueuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOperatorQueues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListOperatorQueuesResponseObject); ok {
+		return validResponse.VisitListOperatorQueuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndView operation middleware
+func (sh *strictHandler) EndView(ctx echo.Context) error {
+	var request EndViewRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndView(ctx.Request().Context(), request.(EndViewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndView")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndViewResponseObject); ok {
+		return validResponse.VisitEndViewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetOrganization operation middleware
 func (sh *strictHandler) GetOrganization(ctx echo.Context) error {
 	var request GetOrganizationRequestObject
@@ -29039,6 +34175,54 @@ func (sh *strictHandler) Signup(ctx echo.Context, params SignupParams) error {
 	return nil
 }
 
+// StripeWebhook operation middleware
+func (sh *strictHandler) StripeWebhook(ctx echo.Context, params StripeWebhookParams) error {
+	var request StripeWebhookRequestObject
+
+	request.Params = params
+
+	var body StripeWebhookJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StripeWebhook(ctx.Request().Context(), request.(StripeWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StripeWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StripeWebhookResponseObject); ok {
+		return validResponse.VisitStripeWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetSubscription operation middleware
 func (sh *strictHandler) GetSubscription(ctx echo.Context) error {
 	var request GetSubscriptionRequestObject
@@ -29056,6 +34240,123 @@ func (sh *strictHandler) GetSubscription(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetSubscriptionResponseObject); ok {
 		return validResponse.VisitGetSubscriptionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateSubscription operation middleware
+func (sh *strictHandler) UpdateSubscription(ctx echo.Context, params UpdateSubscriptionParams) error {
+	var request UpdateSubscriptionRequestObject
+
+	request.Params = params
+
+	var body UpdateSubscriptionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateSubscription(ctx.Request().Context(), request.(UpdateSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateSubscription")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateSubscriptionResponseObject); ok {
+		return validResponse.VisitUpdateSubscriptionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewSubscription operation middleware
+func (sh *strictHandler) PreviewSubscription(ctx echo.Context) error {
+	var request PreviewSubscriptionRequestObject
+
+	var body PreviewSubscriptionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewSubscription(ctx.Request().Context(), request.(PreviewSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewSubscription")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewSubscriptionResponseObject); ok {
+		return validResponse.VisitPreviewSubscriptionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPeriodUsage operation middleware
+func (sh *strictHandler) GetPeriodUsage(ctx echo.Context) error {
+	var request GetPeriodUsageRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPeriodUsage(ctx.Request().Context(), request.(GetPeriodUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPeriodUsage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPeriodUsageResponseObject); ok {
+		return validResponse.VisitGetPeriodUsageResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -29588,6 +34889,29 @@ func (sh *strictHandler) RenewRecoveryCodes(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(RenewRecoveryCodesResponseObject); ok {
 		return validResponse.VisitRenewRecoveryCodesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListWebhookEvents operation middleware
+func (sh *strictHandler) ListWebhookEvents(ctx echo.Context) error {
+	var request ListWebhookEventsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhookEvents(ctx.Request().Context(), request.(ListWebhookEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhookEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhookEventsResponseObject); ok {
+		return validResponse.VisitListWebhookEventsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -20,7 +20,7 @@ func (s *Server) Signup(ctx context.Context, r gen.SignupRequestObject) (gen.Sig
 	}
 	answer := gen.Signup201JSONResponse{User: toUser(&made.User), Organization: toOrganization(&made.Organization)}
 	if value(r.Body.Session) {
-		return signupAnswer{start: s.starter(ctx, &made.User), Signup201JSONResponse: answer}, nil
+		return signupAnswer{start: s.starter(ctx, &made.User, false), Signup201JSONResponse: answer}, nil
 	}
 	answer.Token = &made.Token.Secret
 	return answer, nil
@@ -88,7 +88,15 @@ func (s *Server) ChangePassword(ctx context.Context, r gen.ChangePasswordRequest
 
 // VerifyEmail proves an address.
 func (s *Server) VerifyEmail(ctx context.Context, r gen.VerifyEmailRequestObject) (gen.VerifyEmailResponseObject, error) {
-	if err := s.Tenants.Verify(ctx, r.Body.Token); err != nil {
+	signedIn := ""
+	current, err := s.sessions.Load(callOf(ctx).request.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	if current != nil {
+		signedIn = current.UserID
+	}
+	if err := s.Tenants.Verify(ctx, r.Body.Token, signedIn); err != nil {
 		return nil, err
 	}
 	return gen.VerifyEmail204Response{}, nil
@@ -105,30 +113,34 @@ func (s *Server) ResendVerification(ctx context.Context, _ gen.ResendVerificatio
 // GetMe says who calls.
 func (s *Server) GetMe(ctx context.Context, _ gen.GetMeRequestObject) (gen.GetMeResponseObject, error) {
 	c := callOf(ctx)
-	me, err := s.me(ctx, &c.user, c.token)
+	me, err := s.me(ctx, &c.user, c)
 	if err != nil {
 		return nil, err
 	}
 	return gen.GetMe200JSONResponse{MeAnswerJSONResponse: gen.MeAnswerJSONResponse(*me)}, nil
 }
 
-// me describes a user. A token sees only its own organization.
-func (s *Server) me(ctx context.Context, u *tenant.User, token *tenant.Token) (*gen.Me, error) {
-	me := &gen.Me{User: toUser(u), Organizations: []gen.Membership{}}
+// me describes a user. A token sees only its own organization, and an operator's
+// view only the one that it is of.
+func (s *Server) me(ctx context.Context, u *tenant.User, c *call) (*gen.Me, error) {
+	me := &gen.Me{User: toUser(u), Organizations: []gen.Membership{}, Operator: c.token == nil && s.Tenants.IsOperator(u)}
+	if c.view != nil {
+		return s.meInView(ctx, me, c.view)
+	}
 	all, err := s.Tenants.Memberships(ctx, u.ID, core.Page{Limit: core.MaxPage})
 	if err != nil {
 		return nil, err
 	}
 	for i := range all.Items {
-		if m := &all.Items[i]; token == nil || m.Organization.ID == token.Organization {
+		if m := &all.Items[i]; c.token == nil || m.Organization.ID == c.token.Organization {
 			me.Organizations = append(me.Organizations, toMembership(m))
 			if string(m.Organization.ID) == u.LastOrganization {
 				me.Organization = &u.LastOrganization
 			}
 		}
 	}
-	if token != nil {
-		me.Token = new(toToken(token))
+	if c.token != nil {
+		me.Token = new(toToken(c.token))
 	}
 	return me, nil
 }

@@ -40,8 +40,10 @@ func (s *Server) authenticate(ctx context.Context, c *call) error {
 		return err
 	}
 	c.session = current
-	c.user, err = s.Tenants.User(ctx, current.UserID)
-	return err
+	if c.user, err = s.Tenants.User(ctx, current.UserID); err != nil {
+		return err
+	}
+	return s.findView(ctx, c)
 }
 
 func (s *Server) authenticateToken(ctx context.Context, c *call, header string) error {
@@ -69,6 +71,9 @@ func (s *Server) authenticateToken(ctx context.Context, c *call, header string) 
 
 // authorize finds the organization and checks the caller's permission in it.
 func (s *Server) authorize(ctx context.Context, c *call) error {
+	if c.op.Scope == authz.ScopeOperator {
+		return s.authorizeOperator(c)
+	}
 	if c.op.Scope != authz.ScopeOrganization && c.op.Scope != authz.ScopeGateway {
 		return nil
 	}
@@ -78,7 +83,7 @@ func (s *Server) authorize(ctx context.Context, c *call) error {
 		}
 	}
 	if authz.Allowed(c.role, c.scopes, c.op.Permission) {
-		return nil
+		return s.unlessSuspended(ctx, c)
 	}
 	if authz.Allowed(c.role, nil, c.op.Permission) {
 		return core.Errorf(core.CodeForbidden, "the management token lacks the scope %s", c.op.Permission)
@@ -89,6 +94,9 @@ func (s *Server) authorize(ctx context.Context, c *call) error {
 // chooseOrganization reads which organization a session speaks for. One that the
 // user is no member of does not exist for it.
 func (s *Server) chooseOrganization(ctx context.Context, c *call) error {
+	if c.view != nil {
+		return c.chooseViewed()
+	}
 	if h := c.request.Header.Get(organizationHeader); h != "" {
 		role, err := s.Tenants.RoleOf(ctx, core.OrganizationID(h), c.user.ID)
 		if core.CodeOf(err) == core.CodeNotFound {
@@ -133,6 +141,8 @@ func (c *call) actor() core.Actor {
 	switch {
 	case c.token != nil:
 		a.Kind, a.ID, a.Name = core.ActorToken, c.token.ID, c.token.Name
+	case c.view != nil, c.user.ID != "" && c.op != nil && c.op.Scope == authz.ScopeOperator:
+		a.Kind, a.ID, a.Name = core.ActorOperator, c.user.ID, c.user.Email
 	case c.user.ID != "":
 		a.Kind, a.ID, a.Name = core.ActorUser, c.user.ID, c.user.Email
 	case c.developer != nil:

@@ -9,6 +9,7 @@ import (
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/developer"
 	"github.com/tollgate/tollgate/services/gateway"
+	"github.com/tollgate/tollgate/services/operator"
 	"github.com/tollgate/tollgate/services/tenant"
 )
 
@@ -29,6 +30,7 @@ type call struct {
 	role    tenant.Role      // in the organization
 	org     core.OrganizationID
 	gateway *gateway.Gateway // for operations of a gateway
+	view    *operator.View   // of an operator's session that looks at an organization; else nil
 
 	portal    *developer.Portal  // for operations of a developer portal
 	developer *developer.Current // who is signed in there

@@ -152,6 +152,9 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := s.findGateway(ctx, cl, params["gateway"]); err != nil {
 			return err
 		}
+		if err := s.noteLook(ctx, cl); err != nil {
+			return err
+		}
 		if err := readBody(cl); err != nil {
 			return err
 		}

@@ -180,6 +180,7 @@ var made = map[string]func(e *audit.Entry) string{
 	"rotateKey":          func(e *audit.Entry) string { return inGateway(e, "keys", e.ResourceID) },
 	"createToken":        func(e *audit.Entry) string { return "/v1/tokens/" + e.ResourceID },
 	"acceptInvitation":   func(e *audit.Entry) string { return "/v1/members/" + e.ResourceID },
+	"giveCredit":         func(e *audit.Entry) string { return "/v1/operator/organizations/" + e.ResourceID },
 	"createOrganization": func(*audit.Entry) string { return "/v1/organization" },
 }
 

@@ -43,7 +43,15 @@ func (s *Server) GetOrganization(ctx context.Context, _ gen.GetOrganizationReque
 	if err != nil {
 		return nil, err
 	}
-	return gen.GetOrganization200JSONResponse{OrganizationAnswerJSONResponse: organizationAnswer(&o)}, nil
+	answer := organizationAnswer(&o)
+	if o.Suspended {
+		why, err := s.Tenants.Suspensions(ctx, o.ID)
+		if err != nil {
+			return nil, err
+		}
+		answer.Body.Suspensions = new(each(why, toSuspension))
+	}
+	return gen.GetOrganization200JSONResponse{OrganizationAnswerJSONResponse: answer}, nil
 }
 
 // UpdateOrganization changes the organization.
@@ -161,6 +169,10 @@ func (s *Server) DeleteOrganization(ctx context.Context, r gen.DeleteOrganizatio
 	if err := s.Tenants.DeleteOrganization(ctx, c.org, c.user.ID, r.Body.Name, c.proof(r.Body.CurrentPassword, r.Body.Code)); err != nil {
 		return nil, err
 	}
+	if err := s.Billing.Leave(ctx, c.org); err != nil {
+		// The organization is gone; its subscription is ended by the next look.
+		s.log.Warn("the subscription of a deleted organization is not ended yet", "organization", string(c.org), "error", err)
+	}
 	return gen.DeleteOrganization204Response{}, nil
 }
 
@@ -241,29 +253,6 @@ func (s *Server) ListPlans(context.Context, gen.ListPlansRequestObject) (gen.Lis
 		return nil, err
 	}
 	return gen.ListPlans200JSONResponse{Items: items}, nil
-}
-
-// GetSubscription shows the organization's plan.
-func (s *Server) GetSubscription(ctx context.Context, _ gen.GetSubscriptionRequestObject) (gen.GetSubscriptionResponseObject, error) {
-	o, err := s.Tenants.Organization(ctx, callOf(ctx).org)
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.Plans.Get(o.Plan)
-	if err != nil {
-		return nil, err
-	}
-	shown, err := toPlan(&p)
-	if err != nil {
-		return nil, err
-	}
-	used, err := s.Usage.Billed(ctx, o.ID, o.PeriodStart)
-	if err != nil {
-		return nil, err
-	}
-	return gen.GetSubscription200JSONResponse{
-		Plan: shown, Since: o.PlanSince, PeriodStart: o.PeriodStart, PeriodEnd: o.PeriodEnd, UsedRequests: used,
-	}, nil
 }
 
 // ListPolicyTypes shows the catalogue of policies.

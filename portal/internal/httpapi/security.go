@@ -171,7 +171,7 @@ func (s *Server) UpdateMe(ctx context.Context, r gen.UpdateMeRequestObject) (gen
 	if err != nil {
 		return nil, err
 	}
-	me, err := s.me(ctx, &u, nil)
+	me, err := s.me(ctx, &u, callOf(ctx))
 	if err != nil {
 		return nil, err
 	}

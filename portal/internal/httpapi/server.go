@@ -21,16 +21,19 @@ import (
 	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/audit"
+	"github.com/tollgate/tollgate/services/billing"
 	"github.com/tollgate/tollgate/services/budget"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/developer"
 	"github.com/tollgate/tollgate/services/gateway"
+	"github.com/tollgate/tollgate/services/operator"
 	"github.com/tollgate/tollgate/services/plan"
 	"github.com/tollgate/tollgate/services/publish"
 	"github.com/tollgate/tollgate/services/release"
 	"github.com/tollgate/tollgate/services/telemetry"
 	"github.com/tollgate/tollgate/services/tenant"
 	"github.com/tollgate/tollgate/services/usage"
+	"github.com/tollgate/tollgate/services/webhook"
 )
 
 // Services are all that handlers call.
@@ -46,8 +49,12 @@ type Services struct {
 	Developers *developer.Service
 	Alerts     *alert.Service
 	Telemetry  *telemetry.Service
+	Webhooks   *webhook.Service
 	Releases   *release.Watch
 	Budgets    *budget.Service
+	Billing    *billing.Service
+	Hours      *billing.Ledger
+	Operators  *operator.Service
 }
 
 // Config is what New needs.
@@ -99,7 +106,7 @@ type Server struct {
 	edge       *url.URL
 	relay      *relay.Relay
 	relayPace  *pace.Limiter
-	testPace   *pace.Limiter // of telemetry destinations
+	testPace   *pace.Limiter // of telemetry destinations and webhooks
 	pushPace   *pace.Limiter
 	echoURL    string
 	mail       bool

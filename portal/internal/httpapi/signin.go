@@ -44,11 +44,11 @@ func factorMark(u *tenant.User) string {
 }
 
 // starter starts a user's session, and links what waited for it, when the answer
-// is written.
-func (s *Server) starter(ctx context.Context, u *tenant.User) func(http.ResponseWriter) error {
+// is written. Factored says that the second factor was given.
+func (s *Server) starter(ctx context.Context, u *tenant.User, factored bool) func(http.ResponseWriter) error {
 	c := callOf(ctx)
 	return func(w http.ResponseWriter) error {
-		if err := s.sessions.Start(w, c.request.WithContext(ctx), u.ID); err != nil {
+		if err := s.sessions.Start(w, c.request.WithContext(ctx), u.ID, factored); err != nil {
 			return err
 		}
 		var link waitingLink
@@ -96,19 +96,19 @@ func (s *Server) Login(ctx context.Context, r gen.LoginRequestObject) (gen.Login
 		}
 		return gen.Login202JSONResponse{SecondFactor: gen.Totp, ExpiresAt: s.clock().Add(secondLasts)}, nil
 	}
-	return s.signedIn(ctx, &u)
+	return s.signedIn(ctx, &u, false)
 }
 
 func (s *Server) halfStart(w http.ResponseWriter, u *tenant.User) error {
 	return s.tickets.Set(w, ticketSecond, halfSession{ID: core.NewID("half"), User: u.ID, Mark: factorMark(u)}, secondLasts)
 }
 
-func (s *Server) signedIn(ctx context.Context, u *tenant.User) (loginAnswer, error) {
-	me, err := s.me(ctx, u, nil)
+func (s *Server) signedIn(ctx context.Context, u *tenant.User, factored bool) (loginAnswer, error) {
+	me, err := s.me(ctx, u, &call{})
 	if err != nil {
 		return loginAnswer{}, err
 	}
-	return loginAnswer{start: s.starter(ctx, u), MeAnswerJSONResponse: gen.MeAnswerJSONResponse(*me)}, nil
+	return loginAnswer{start: s.starter(ctx, u, factored), MeAnswerJSONResponse: gen.MeAnswerJSONResponse(*me)}, nil
 }
 
 // LoginSecondFactor checks the code of a half session and starts a whole one.
@@ -136,7 +136,7 @@ func (s *Server) LoginSecondFactor(ctx context.Context, r gen.LoginSecondFactorR
 	if err := s.Tenants.Spend(ctx, half.ID); err != nil {
 		return nil, errHalf
 	}
-	return s.signedIn(ctx, &u)
+	return s.signedIn(ctx, &u, u.SecondFactor()) // not where it was turned off meanwhile
 }
 
 // ListLoginProviders lists whom one can sign in with.
@@ -268,7 +268,7 @@ func (s *Server) finishExternal(ctx context.Context, f *signin.Flow, e *tenant.E
 			before: func(w http.ResponseWriter) error { return s.halfStart(w, &u) },
 		}, nil
 	}
-	return redirect{to: f.ReturnTo, before: s.starter(ctx, &u)}, nil
+	return redirect{to: f.ReturnTo, before: s.starter(ctx, &u, false)}, nil
 }
 
 // finishLink links an identity to the user who asked for it, if the browser is

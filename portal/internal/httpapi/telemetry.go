@@ -9,8 +9,8 @@ import (
 	"github.com/tollgate/tollgate/services/telemetry"
 )
 
-// How often an organization may test its telemetry destinations: each test is a
-// request to an address of its choice.
+// How often an organization may test its telemetry destinations and webhooks: each
+// test is a request to an address of its choice.
 const (
 	testEvery = 2 * time.Second
 	testBurst = 5
@@ -100,13 +100,22 @@ func (s *Server) DeleteTelemetryDestination(ctx context.Context, r gen.DeleteTel
 	return gen.DeleteTelemetryDestination204Response{}, nil
 }
 
+// mayTest takes one of the organization's tests.
+func (s *Server) mayTest(org core.OrganizationID) error {
+	wait := s.testPace.Take(string(org))
+	if wait <= 0 {
+		return nil
+	}
+	e := core.Errorf(core.CodeThrottled, "too many tests: wait %s", wait.Round(time.Second))
+	e.RetryAfter = wait
+	return e
+}
+
 // TestTelemetryDestination sends a made-up record and says what came back.
 func (s *Server) TestTelemetryDestination(ctx context.Context, r gen.TestTelemetryDestinationRequestObject) (gen.TestTelemetryDestinationResponseObject, error) {
 	c := callOf(ctx)
-	if wait := s.testPace.Take(string(c.org)); wait > 0 {
-		e := core.Errorf(core.CodeThrottled, "too many tests: wait %s", wait.Round(time.Second))
-		e.RetryAfter = wait
-		return nil, e
+	if err := s.mayTest(c.org); err != nil {
+		return nil, err
 	}
 	got, err := s.Telemetry.Test(ctx, c.org, r.Name)
 	if err != nil {

@@ -25,13 +25,16 @@ import (
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/developer/apidoc"
+	"github.com/tollgate/tollgate/services/openapi"
 )
 
 // Bounds of bodies.
 const (
 	maxBody   = 1 << 20
+	maxEvent  = 256 << 10 // of Stripe
 	maxConfig = contract.MaxDocument
 	maxUpload = 2*apidoc.MaxDocument + 4096 // escaped as a JSON string
+	maxImport = 2*openapi.MaxImportBytes + 4096
 )
 
 // dateTime accepts what the generated types can read, so that a bad time is
@@ -75,11 +78,15 @@ func readBody(c *call) error {
 		return nil
 	}
 	limit := int64(maxBody)
-	if c.op.ID == "putConfig" || c.op.ID == "diffConfig" {
+	switch c.op.ID {
+	case "putConfig", "diffConfig":
 		limit = maxConfig
-	}
-	if c.op.ID == "putDeveloperPortalOpenAPI" || c.op.ID == "putOpenAPI" || c.op.ID == "importOpenAPI" || c.op.ID == "importNginx" {
+	case "stripeWebhook":
+		limit = maxEvent
+	case "putDeveloperPortalOpenAPI", "putOpenAPI", "importNginx":
 		limit = maxUpload
+	case "importOpenAPI":
+		limit = maxImport
 	}
 	r := c.request
 	b, err := io.ReadAll(http.MaxBytesReader(c.response, r.Body, limit))

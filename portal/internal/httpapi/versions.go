@@ -76,7 +76,37 @@ func (s *Server) CheckPlan(ctx context.Context, _ gen.CheckPlanRequestObject) (g
 	if err != nil {
 		return nil, err
 	}
-	return gen.CheckPlan200JSONResponse(toDiff(d)), nil
+	out := toDiff(d)
+	if out.Room, err = s.room(ctx, c.org, in.Gateway); err != nil {
+		return nil, err
+	}
+	return gen.CheckPlan200JSONResponse(out), nil
+}
+
+// room is what the subscription has room for beside a gateway's configuration.
+func (s *Server) room(ctx context.Context, org core.OrganizationID, ref string) (*gen.Room, error) {
+	var id string
+	if g, err := s.Gateways.Get(ctx, org, ref); err == nil {
+		id = g.ID
+	} else if core.CodeOf(err) != core.CodeNotFound {
+		return nil, err
+	}
+	consumers, err := s.Consumers.Room(ctx, org, id)
+	if err != nil {
+		return nil, err
+	}
+	keys, plan, err := s.Keys.Room(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	return &gen.Room{Plan: plan, Consumers: roomLeft(consumers), Keys: roomLeft(keys)}, nil
+}
+
+func roomLeft(r core.Room) *gen.RoomLeft {
+	if r.Limit == 0 {
+		return nil
+	}
+	return &gen.RoomLeft{Limit: r.Limit, Left: r.Left}
 }
 
 func toDiff(d *gateway.Diff) gen.Diff {

@@ -30,6 +30,7 @@ type Kept struct {
 	To      string    `json:"to"`
 	Subject string    `json:"subject"`
 	Text    string    `json:"text"`
+	HTML    string    `json:"html,omitempty"`
 }
 
 // NewBox makes a Box.
@@ -40,7 +41,7 @@ func (b *Box) Send(_ context.Context, m tenant.Mail) error {
 	b.log.Info("no mail server is set up: this mail was not sent", "to", m.To, "subject", m.Subject, "text", m.Text)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mails = append(b.mails, Kept{Time: b.clock(), To: m.To, Subject: m.Subject, Text: m.Text})
+	b.mails = append(b.mails, Kept{Time: b.clock(), To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML})
 	if len(b.mails) > boxSize {
 		b.mails = b.mails[len(b.mails)-boxSize:]
 	}

@@ -92,6 +92,23 @@ func TestSMTP(t *testing.T) {
 	if strings.Contains(text, "\nBcc:") {
 		t.Errorf("a subject made a header field:\n%s", text)
 	}
+	if strings.Contains(text, "multipart/") {
+		t.Errorf("a mail without HTML has parts:\n%s", text)
+	}
+	addr, mails = server(t, false)
+	if s, err = NewSMTP("smtp://" + addr + "?tls=none"); err != nil {
+		t.Fatal(err)
+	}
+	m.HTML = "<p>one</p>"
+	if err := s.Send(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	text = <-mails
+	plain, html := strings.Index(text, "text/plain"), strings.Index(text, "text/html")
+	// The last form is the one that a reader's program prefers.
+	if !strings.Contains(text, "multipart/alternative") || plain < 0 || html < plain || !strings.Contains(text, "<p>one</p>") {
+		t.Errorf("want the text, then the HTML, as alternatives:\n%s", text)
+	}
 	addr, _ = server(t, true)
 	if s, err = NewSMTP("smtp://" + addr + "?tls=none"); err != nil {
 		t.Fatal(err)

@@ -77,6 +77,9 @@ func (s *SMTP) Send(ctx context.Context, m tenant.Mail) error {
 	}
 	msg.Subject(m.Subject)
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
+	if m.HTML != "" {
+		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	client, err := gomail.NewClient(s.host, s.options...)
 	if err != nil {

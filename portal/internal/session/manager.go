@@ -50,6 +50,7 @@ type Current struct {
 	ID      string
 	UserID  string
 	Created time.Time       // when the user signed in
+	Factor  time.Time       // when the second factor was given; zero: it was not
 	ctx     context.Context // carries scs's own data
 }
 
@@ -60,6 +61,7 @@ const (
 	keyClient    = "client"
 	keyUserAgent = "user_agent"
 	keyCreated   = "created"
+	keyFactor    = "factor"
 )
 
 // Load returns the request's session, nil for none.
@@ -80,15 +82,22 @@ func (m *Manager) Load(r *http.Request) (*Current, error) {
 	if err != nil {
 		return nil, fmt.Errorf("session without a time: %w", err)
 	}
-	return &Current{ID: m.scs.GetString(ctx, keyID), UserID: user, Created: created, ctx: ctx}, nil
+	c := &Current{ID: m.scs.GetString(ctx, keyID), UserID: user, Created: created, ctx: ctx}
+	if text := m.scs.GetString(ctx, keyFactor); text != "" {
+		if c.Factor, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return nil, fmt.Errorf("session with a bad time: %w", err)
+		}
+	}
+	return c, nil
 }
 
 // maxUserAgent bounds what is kept of a browser's name.
 const maxUserAgent = 256
 
 // Start signs a user in under a new token and sets the cookie. A session that
-// the request came with is ended first.
-func (m *Manager) Start(w http.ResponseWriter, r *http.Request, userID string) error {
+// the request came with is ended first. Factored says that the second factor was
+// given just now.
+func (m *Manager) Start(w http.ResponseWriter, r *http.Request, userID string, factored bool) error {
 	old, err := m.Load(r)
 	if err != nil {
 		return err
@@ -110,7 +119,11 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, userID string) e
 	m.scs.Put(ctx, keyUser, userID)
 	m.scs.Put(ctx, keyClient, core.ActorFrom(r.Context()).Client)
 	m.scs.Put(ctx, keyUserAgent, agent)
-	m.scs.Put(ctx, keyCreated, m.clock().Format(time.RFC3339Nano))
+	now := m.clock().Format(time.RFC3339Nano)
+	m.scs.Put(ctx, keyCreated, now)
+	if factored {
+		m.scs.Put(ctx, keyFactor, now)
+	}
 	token, expires, err := m.scs.Commit(ctx)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ var forms = map[string]*form{
 	"/verify": {
 		Path: "/verify", Title: "Confirm your address", Text: "Confirm that this e-mail address is yours.", Button: "Confirm",
 		done: "Your address is confirmed.",
-		act:  func(ctx context.Context, t *tenant.Service, in input) error { return t.Verify(ctx, in.token) },
+		act:  func(ctx context.Context, t *tenant.Service, in input) error { return t.Verify(ctx, in.token, "") },
 	},
 	"/reset": {
 		Path: "/reset", Title: "Set a new password", Text: "All your sessions end when the new password is set.", Button: "Set password", Password: true,

@@ -20,7 +20,7 @@ import (
 // pages are the first segments of the addresses that the web portal shows; what
 // follows them is its own matter. A test holds them to its router.
 var pages = []string{
-	"signup", "login", "forgot", "reset", "verify", "join", "device", "welcome", "guide", "gateways", "new-gateway", "organization", "account",
+	"signup", "login", "forgot", "reset", "verify", "join", "device", "welcome", "guide", "gateways", "new-gateway", "organization", "billing", "operator", "account",
 }
 
 // contentPolicy is for the pages of the web portal: scripts only from our own

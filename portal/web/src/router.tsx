@@ -64,7 +64,7 @@ const inside = createRoute({
       const me = await queryClient.ensureQueryData(meQuery);
       settleOrganization(me, currentOrganization() ?? me.organization);
       // Who came by a sign-in provider has no organization yet.
-      if (me.organizations.length === 0 && !/^\/(welcome|account)\b/.test(location.pathname)) throw redirect({ to: '/welcome' });
+      if (me.organizations.length === 0 && !/^\/(welcome|account|operator)\b/.test(location.pathname)) throw redirect({ to: '/welcome' });
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 401) throw error;
       throw redirect({ to: '/login', search: location.pathname === '/gateways' ? {} : { next: location.href } });
@@ -100,10 +100,16 @@ const first = createRoute({
 const named = (p: Record<string, string>) => p.name ?? '';
 
 const organization = createRoute({ getParentRoute: () => inside, path: '/organization', staticData: { title: 'Organization' } });
+const billing = createRoute({ getParentRoute: () => inside, path: '/billing', staticData: { title: 'Billing' } });
+const operator = createRoute({ getParentRoute: () => inside, path: '/operator', staticData: { title: 'Operator' } });
 const account = createRoute({ getParentRoute: () => inside, path: '/account', staticData: { title: 'Account' } });
 
 const ofOrganization = <P extends string>(path: P, title: Title, load: PageImport, under?: string) =>
   createRoute({ getParentRoute: () => organization, path, component: lazyRouteComponent(load), staticData: { title, under } });
+const ofBilling = <P extends string>(path: P, title: Title, load: PageImport, under?: string) =>
+  createRoute({ getParentRoute: () => billing, path, component: lazyRouteComponent(load), staticData: { title, under } });
+const ofOperator = <P extends string>(path: P, title: Title, load: PageImport, under?: string) =>
+  createRoute({ getParentRoute: () => operator, path, component: lazyRouteComponent(load), staticData: { title, under } });
 const ofAccount = <P extends string>(path: P, title: Title, load: PageImport) =>
   createRoute({ getParentRoute: () => account, path, component: lazyRouteComponent(load), staticData: { title } });
 
@@ -150,6 +156,9 @@ const tree = root.addChildren([
       within('/alerts', 'Alerts', () => import('./pages/alerts/AlertsPage')),
       within('/new-alert', 'New alert', () => import('./pages/alerts/NewAlertPage'), 'alerts'),
       within('/alerts/$name', named, () => import('./pages/alerts/AlertPage'), 'alerts'),
+      within('/webhooks', 'Webhooks', () => import('./pages/webhooks/WebhooksPage')),
+      within('/new-webhook', 'New webhook', () => import('./pages/webhooks/NewWebhookPage'), 'webhooks'),
+      within('/webhooks/$name', named, () => import('./pages/webhooks/WebhookPage'), 'webhooks'),
       within('/logs', 'Logs', () => import('./pages/logs/LogsPage')),
       within('/explain', 'Explain', () => import('./pages/explain/ExplainPage')),
       within('/requests/$id', 'Request', () => import('./pages/explain/RequestPage'), 'logs'),
@@ -169,7 +178,21 @@ const tree = root.addChildren([
       ofOrganization('/telemetry/$name', named, () => import('./pages/telemetry/DestinationPage'), '/organization/telemetry'),
       ofOrganization('/audit', 'Audit log', () => import('./pages/organization/AuditPage')),
       ofOrganization('/settings', 'Settings', () => import('./pages/organization/SettingsPage')),
-      ofOrganization('/subscription', 'Subscription', () => import('./pages/organization/SubscriptionPage')),
+    ]),
+    billing.addChildren([
+      ofBilling('/overview', 'Plan and usage', () => import('./pages/billing/OverviewPage')),
+      ofBilling('/plans', 'Plans', () => import('./pages/billing/PlansPage')),
+      ofBilling('/return', 'Payment', () => import('./pages/billing/ReturnPage'), '/billing/plans'),
+      ofBilling('/invoices', 'Invoices', () => import('./pages/billing/InvoicesPage')),
+      ofBilling('/invoices/$invoice', (p) => (p.invoice === 'current' ? 'The running period' : 'Invoice'), () => import('./pages/billing/InvoicePage'), '/billing/invoices'),
+    ]),
+    operator.addChildren([
+      ofOperator('/organizations', 'Organizations', () => import('./pages/operator/OrganizationsPage')),
+      ofOperator('/organizations/$organization', 'Organization', () => import('./pages/operator/OrganizationPage'), '/operator/organizations'),
+      ofOperator('/edges', 'Edges', () => import('./pages/operator/EdgesPage')),
+      ofOperator('/queues', 'Queues', () => import('./pages/operator/QueuesPage')),
+      ofOperator('/abuse', 'Abuse', () => import('./pages/operator/AbusePage')),
+      ofOperator('/audit', 'Audit of operators', () => import('./pages/operator/OperatorAuditPage')),
     ]),
     account.addChildren([
       ofAccount('/profile', 'Profile', () => import('./pages/account/ProfilePage')),

@@ -44,6 +44,7 @@ const (
 	StripeKey             = "STRIPE_KEY"
 	StripeWebhookSecret   = "STRIPE_WEBHOOK_SECRET"
 	StripeURL             = "STRIPE_URL"
+	StripeUsage           = "STRIPE_USAGE"
 	SMTPURL               = "SMTP_URL"
 	GitHubClientID        = "GITHUB_CLIENT_ID"
 	GitHubClientSecret    = "GITHUB_CLIENT_SECRET"
@@ -118,8 +119,9 @@ var table = []Setting{
 	{Name: MaxRequestsPerOrg, Help: "requests that one organization may have open on an edge (default 10000)"},
 	{Name: SMTPURL, Help: "smtp:// or smtps:// URL for mail; without it mails go to the log", Secret: true},
 	{Name: StripeKey, Help: "Stripe API key; without it there is no payment", Secret: true},
-	{Name: StripeWebhookSecret, Help: "signing secret of the Stripe webhook endpoint", Secret: true},
+	{Name: StripeWebhookSecret, Help: "signing secret of the Stripe webhook endpoint; two, comma separated, while one takes the other's place", Secret: true},
 	{Name: StripeURL, Help: "another base URL of the Stripe API, for tests"},
+	{Name: StripeUsage, Default: "meters", Help: "how usage goes to Stripe: meters, or records on an old account that still takes usage records"},
 	{Name: GitHubClientID, Help: "OAuth client for signing in with GitHub"},
 	{Name: GitHubClientSecret, Help: "its secret", Secret: true},
 	{Name: GitHubURL, Default: "https://github.com", Help: "an Enterprise Server of GitHub's instead"},

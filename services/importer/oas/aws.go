@@ -50,6 +50,19 @@ func (w *walker) amazon() {
 			a.atRoot(rest, w.root[name], contract.Pointer(name))
 		}
 	}
+	a.below("components", object(w.root["components"]))
+	for i, tag := range list(w.root["tags"]) {
+		a.below(strings.TrimPrefix(contract.Pointer("tags", i), "/"), object(tag))
+	}
+}
+
+// below reads the extensions of a part of the document that is no operation.
+func (a *awsDocument) below(place string, m map[string]any) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if rest, ok := strings.CutPrefix(name, amazonPrefix); ok {
+			a.atRoot(rest, m[name], "/"+place+contract.Pointer(name))
+		}
+	}
 }
 
 func hasAmazon(m map[string]any) bool {

@@ -185,6 +185,7 @@ func (a *awsDocument) http(op *operation, b base, i map[string]any, at string) {
 	if m := str(i["httpMethod"]); m != "" && !strings.EqualFold(m, op.method) && m != "ANY" && m != "x-amazon-apigateway-any-method" {
 		op.add("transform_request", map[string]any{"method": strings.ToUpper(m)})
 	}
+	a.taken(at, op.title()+" → the backend "+u.Scheme+"://"+u.Host)
 }
 
 func (a *awsDocument) upstreamOf(op *operation, u *url.URL, i map[string]any, at string) contract.Upstream {

@@ -2,6 +2,7 @@ package oas
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -96,21 +97,38 @@ func (d *document) normalize() bool {
 	return true
 }
 
-// valid holds the document to the specification, as the gateway keeps it.
-func (d *document) valid() (json.RawMessage, bool) {
+// valid holds the document to the specification, and returns what a gateway can keep
+// of it.
+func (d *document) valid(keep bool) (json.RawMessage, bool) {
 	js, err := json.Marshal(d.root)
 	if err != nil {
 		d.refused("", "the document", "it can't be written as JSON: "+err.Error(), "")
 		return nil, false
 	}
-	doc, errs := openapi.ReadJSON(js)
+	doc, kept, errs := openapi.ReadLarge(js)
 	for _, e := range errs {
 		d.refused(e.Pointer, "the document", strings.TrimPrefix(e.Pointer+": ", ": ")+e.Detail, "")
 	}
 	if len(errs) > 0 {
 		return nil, false
 	}
+	if keep {
+		d.kept(kept)
+	}
 	return doc.JSON, true
+}
+
+// kept says what of a large document the gateway does not keep.
+func (d *document) kept(k openapi.Kept) {
+	large := fmt.Sprintf("a gateway keeps documents of at most %d bytes and %d values, and this one is larger", edge.MaxBytes, edge.MaxNodes)
+	switch k {
+	case openapi.KeptLean:
+		d.approximated("", "the document", large, "it is kept without descriptions, examples, tags and extensions: requests are validated as they would be by the whole")
+	case openapi.KeptRequests:
+		d.approximated("", "the document", large, "it is kept without descriptions, examples, tags, extensions and responses: requests are validated as they would be by the whole, responses can't be")
+	case openapi.KeptNothing:
+		d.refused("", "the document", large+", even without descriptions, examples and responses", "import with document: drop, which makes the routes and validates nothing, or split the document")
+	}
 }
 
 // eachOperation calls fn for every operation, in the order of paths and methods.

@@ -72,7 +72,8 @@ func (w *walker) walk() {
 	if len(ops) == 0 && w.exact == nil {
 		w.refused("/paths", "the document", "it has no operations", "")
 	}
-	doc, ok := w.valid()
+	keep := w.o.Document == "keep" && (w.exact == nil || w.exact.Document == documentKept)
+	doc, ok := w.valid(keep)
 	if !ok {
 		return
 	}
@@ -82,7 +83,7 @@ func (w *walker) walk() {
 			w.keep(op)
 		}
 	}
-	if w.o.Document == "keep" && (w.exact == nil || w.exact.Document == documentKept) {
+	if keep {
 		w.parts.OpenAPI = doc
 	}
 	w.leftOver()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 )
 
 // Alerts implements alert.Store.
@@ -262,11 +263,11 @@ func (t alertTx) AddEvent(org core.OrganizationID, e *alert.Event, notices []ale
 
 // addEvent writes an event with its notices.
 func (t *Txn) addEvent(org core.OrganizationID, e *alert.Event, seq *int64, notices []alert.Delivery) error {
-	var mine int64
-	if err := t.Table("alerts").Where("organization_id = ? AND id = ?", string(org), e.Alert).Count(&mine).Error; err != nil {
+	var gateways []string
+	if err := t.Table("alerts").Where("organization_id = ? AND id = ?", string(org), e.Alert).Pluck("gateway_id", &gateways).Error; err != nil {
 		return err
 	}
-	if mine == 0 {
+	if len(gateways) == 0 {
 		return ErrGone
 	}
 	row := alertEventRow{
@@ -286,7 +287,10 @@ func (t *Txn) addEvent(org core.OrganizationID, e *alert.Event, seq *int64, noti
 			return err
 		}
 	}
-	return nil
+	if e.Told.Type == "" {
+		return nil
+	}
+	return t.emit(org, gateways[0], []event.Event{e.Told})
 }
 
 func (t alertTx) Record(ctx context.Context, org core.OrganizationID, c core.Change) error {

@@ -39,6 +39,12 @@ func (t *Txn) appendAudit(ctx context.Context, org core.OrganizationID, c core.C
 			return fmt.Errorf("encode audit detail: %w", err)
 		}
 	}
+	if actor.Kind == core.ActorOperator {
+		var err error
+		if detail, err = t.appendOperatorAudit(org, actor, c, detail); err != nil || org == "" {
+			return err
+		}
+	}
 	row := auditRow{
 		ID: core.NewID(core.PrefixAudit), OrganizationID: string(org), At: t.Now,
 		ActorKind: actor.Kind, ActorID: actor.ID, ActorName: actor.Name,

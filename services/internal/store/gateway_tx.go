@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 	"github.com/tollgate/tollgate/services/gateway"
 )
 
@@ -167,6 +168,10 @@ func (t gatewayTx) AddVersion(org core.OrganizationID, id string, v *gateway.His
 		AuthorKind: v.AuthorKind, AuthorID: v.AuthorID, AuthorName: v.AuthorName,
 		Summary: v.Summary, RestoredFrom: v.RestoredFrom, Delta: v.Delta, Document: v.Document, CreatedAt: t.Now,
 	}).Error
+}
+
+func (t gatewayTx) Emit(org core.OrganizationID, id string, events ...event.Event) error {
+	return t.emit(org, id, events)
 }
 
 func (t gatewayTx) SinceDocument(org core.OrganizationID, id string) (int, error) {

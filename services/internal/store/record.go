@@ -34,6 +34,9 @@ func (t *Txn) Record(ctx context.Context, org core.OrganizationID, c core.Change
 		return err
 	}
 	t.recorded = true
+	if err := t.emit(org, c.Gateway, c.Events); err != nil {
+		return err
+	}
 	rows := make([]outboxRow, 0, len(c.Publish))
 	for _, p := range c.Publish {
 		rows = append(rows, outboxRow{

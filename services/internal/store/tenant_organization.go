@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"gorm.io/gorm/clause"
+
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/tenant"
 )
@@ -13,6 +15,7 @@ type organizationRow struct {
 	Num             uint64 `gorm:"default:(-)"`
 	Name            string
 	Plan            string
+	NextPlan        string
 	PlanSince       int64
 	PeriodStart     int64
 	PeriodEnd       int64
@@ -30,7 +33,7 @@ func (organizationRow) TableName() string { return "organizations" }
 
 func organizationFrom(r *organizationRow) tenant.Organization {
 	return tenant.Organization{
-		ID: core.OrganizationID(r.ID), Num: r.Num, Name: r.Name, Plan: r.Plan,
+		ID: core.OrganizationID(r.ID), Num: r.Num, Name: r.Name, Plan: r.Plan, NextPlan: r.NextPlan,
 		PlanSince: core.FromMillis(r.PlanSince), PeriodStart: core.FromMillis(r.PeriodStart), PeriodEnd: core.FromMillis(r.PeriodEnd),
 		Verified: r.Verified, Suspended: r.Suspended, StrictFreshness: r.StrictFreshness,
 		DeletedAt: core.FromMillis(r.DeletedAt), Revision: r.Revision, CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
@@ -39,7 +42,7 @@ func organizationFrom(r *organizationRow) tenant.Organization {
 
 func organizationTo(o *tenant.Organization) organizationRow {
 	return organizationRow{
-		ID: string(o.ID), Num: o.Num, Name: o.Name, Plan: o.Plan,
+		ID: string(o.ID), Num: o.Num, Name: o.Name, Plan: o.Plan, NextPlan: o.NextPlan,
 		PlanSince: core.Millis(o.PlanSince), PeriodStart: core.Millis(o.PeriodStart), PeriodEnd: core.Millis(o.PeriodEnd),
 		Verified: o.Verified, Suspended: o.Suspended, StrictFreshness: o.StrictFreshness,
 		DeletedAt: core.Millis(o.DeletedAt), Revision: o.Revision, CreatedAt: core.Millis(o.CreatedAt), UpdatedAt: core.Millis(o.UpdatedAt),
@@ -64,7 +67,7 @@ func (r *tenantRows) UpdateOrganization(_ context.Context, o *tenant.Organizatio
 	row := organizationTo(o)
 	row.Revision++
 	q := r.db.Model(&organizationRow{}).Where("id = ? AND revision = ?", row.ID, o.Revision).
-		Select("name", "plan", "plan_since", "period_start", "period_end", "verified", "suspended", "strict_freshness", "deleted_at", "revision", "updated_at").
+		Select("name", "plan", "next_plan", "plan_since", "period_start", "period_end", "verified", "suspended", "strict_freshness", "deleted_at", "revision", "updated_at").
 		Updates(&row)
 	if err := stale(q); err != nil {
 		return err
@@ -89,6 +92,37 @@ func (r *tenantRows) DeletedOrganizations(_ context.Context, limit int) ([]tenan
 	var rows []organizationRow
 	err := r.db.Where("deleted_at > 0 AND cleared_at = 0").Order("id").Limit(limit).Find(&rows).Error
 	return convert(rows, organizationFrom), err
+}
+
+type suspensionRow struct {
+	OrganizationID string
+	SuspendedBy    string
+	Reason         string
+	Message        string
+	At             int64
+}
+
+func (suspensionRow) TableName() string { return "organization_suspensions" }
+
+func suspensionFrom(r *suspensionRow) tenant.Suspension {
+	return tenant.Suspension{By: tenant.SuspendedBy(r.SuspendedBy), Reason: r.Reason, Message: r.Message, At: core.FromMillis(r.At)}
+}
+
+func (r *tenantRows) ListSuspensions(_ context.Context, org core.OrganizationID) ([]tenant.Suspension, error) {
+	var rows []suspensionRow
+	err := r.db.Where("organization_id = ?", string(org)).Order("suspended_by").Find(&rows).Error
+	return convert(rows, suspensionFrom), err
+}
+
+func (r *tenantRows) PutSuspension(_ context.Context, org core.OrganizationID, s *tenant.Suspension) error {
+	return r.db.Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "organization_id"}, {Name: "suspended_by"}},
+		DoUpdates: clause.AssignmentColumns([]string{"reason", "message", "at"}),
+	}).Create(&suspensionRow{OrganizationID: string(org), SuspendedBy: string(s.By), Reason: s.Reason, Message: s.Message, At: core.Millis(s.At)}).Error
+}
+
+func (r *tenantRows) DeleteSuspension(_ context.Context, org core.OrganizationID, by tenant.SuspendedBy) error {
+	return r.db.Where("organization_id = ? AND suspended_by = ?", string(org), string(by)).Delete(&suspensionRow{}).Error
 }
 
 func (r *tenantRows) ClearedOrganization(_ context.Context, org core.OrganizationID, now time.Time) error {

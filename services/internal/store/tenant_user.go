@@ -63,6 +63,12 @@ func (r *tenantRows) FindUser(_ context.Context, id string) (tenant.User, error)
 	return userFrom(&row), err
 }
 
+func (r *tenantRows) AnyUser(context.Context) (bool, error) {
+	var rows []userRow
+	err := r.db.Select("id").Limit(1).Find(&rows).Error
+	return len(rows) > 0, err
+}
+
 func (r *tenantRows) FindUserByEmail(_ context.Context, emailKey string) (tenant.User, error) {
 	var row userRow
 	err := take(r.db.Where("email_key = ?", emailKey), &row, "user", emailKey)

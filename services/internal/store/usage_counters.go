@@ -69,10 +69,14 @@ func (t *Txn) applyCounters(r *usage.Round, ids map[usage.Writer]int64) error {
 		return fmt.Errorf("read totals: %w", err)
 	}
 	grown := counterGrowth{newGrowth(&minuteTable), newGrowth(&dayTable), newGrowth(&counterSums)}
+	billed := map[orgHour]bool{}
 	for i := range in {
 		by, grew := raise(&totals[i], &old[i])
 		if grew {
 			grown.add(&in[i], minuteIn(r.Minute, r.Counters[i].ID.Hour), &by)
+		}
+		if by[0] > 0 { // the first of counterRising
+			billed[orgHour{int64(in[i].Organization), in[i].Hour}] = true
 		}
 	}
 	if err := eachChunk(in, func(js string) error { return t.Exec(t.raiseCounters(), js).Error }); err != nil {
@@ -83,7 +87,7 @@ func (t *Txn) applyCounters(r *usage.Round, ids map[usage.Writer]int64) error {
 			return err
 		}
 	}
-	return nil
+	return t.note("billing_dirty", billed)
 }
 
 func (g *counterGrowth) add(c *counterIn, minute int64, by *rowAdd) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,6 +51,9 @@ func NewAccount(t testing.TB, db *store.DB, name string) *Account {
 			func() error { return tx.InsertOrganization(ctx, &a.Organization) },
 			func() error { return tx.InsertUser(ctx, &a.User) },
 			func() error { return tx.InsertMember(ctx, &a.Member) },
+			func() error {
+				return tx.PutSuspension(ctx, a.Organization.ID, &tenant.Suspension{By: tenant.SuspendedByOperator, Reason: name, At: now})
+			},
 			func() error { return tx.PutInvitation(ctx, &a.Invitation, []byte("hash of "+name)) },
 			func() error {
 				a.Token.KID = a.Organization.Num // unique, as a kid is
@@ -89,8 +93,12 @@ func (a *Account) Fingerprint(t testing.TB, db *store.DB) string {
 		if err != nil {
 			return err
 		}
+		suspensions, err := r.ListSuspensions(ctx, org)
+		if err != nil {
+			return err
+		}
 		tokens, err := r.ListTokens(ctx, org, "", 100)
-		text = fmt.Sprintf("%+v\n%+v\n%+v\n%+v", o, members, invitations, tokens)
+		text = fmt.Sprintf("%+v\n%+v\n%+v\n%+v\n%+v", o, members, invitations, suspensions, tokens)
 		return err
 	})
 	if err != nil {
@@ -179,6 +187,16 @@ func tenantTries(t *testing.T, db *store.DB, a *Account) []Try {
 		}),
 		try("DeleteEveryone", func(ctx context.Context, tx tenant.Tx, o core.OrganizationID) (any, error) {
 			return nil, tx.DeleteEveryone(ctx, o) // its own
+		}),
+		try("ListSuspensions", func(ctx context.Context, tx tenant.Tx, o core.OrganizationID) (any, error) {
+			list, err := tx.ListSuspensions(ctx, o)
+			return slices.DeleteFunc(list, func(s tenant.Suspension) bool { return s.Reason != a.Organization.Name }), err
+		}),
+		try("PutSuspension", func(ctx context.Context, tx tenant.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.PutSuspension(ctx, o, &tenant.Suspension{By: tenant.SuspendedByBilling, Reason: "x"}) // its own
+		}),
+		try("DeleteSuspension", func(ctx context.Context, tx tenant.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.DeleteSuspension(ctx, o, tenant.SuspendedByOperator)
 		}),
 		try("ClearedOrganization", func(ctx context.Context, tx tenant.Tx, o core.OrganizationID) (any, error) {
 			return nil, tx.ClearedOrganization(ctx, o, time.Now())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/event"
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/internal/store"
 )
@@ -281,6 +282,9 @@ func writeTries(t *testing.T, db *store.DB, g *gateway.Gateway, src *gateway.Sou
 			return nil, tx.AddVersion(o, g.ID, v)
 		}),
 		try("SinceDocument", func(tx gateway.Tx, o core.OrganizationID) (any, error) { return tx.SinceDocument(o, g.ID) }),
+		try("Emit", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.Emit(o, g.ID, event.Event{Type: event.DomainVerified, About: event.Domain{}})
+		}),
 		try("Record", func(tx gateway.Tx, o core.OrganizationID) (any, error) {
 			return nil, tx.Record(t.Context(), o, core.Change{Action: "test", ResourceType: "test"}) // its own line
 		}),

@@ -22,6 +22,7 @@ type api struct {
 	view          *view
 	plans         *planned
 	batches       *batches
+	rooms         *rooms
 	// applying: a change was made. Terraform plans each object once more when it
 	// applies, of what the API has judged already.
 	applying atomic.Bool

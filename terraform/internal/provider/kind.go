@@ -162,7 +162,7 @@ func (k *kind) addAnswered(s *schemas) error {
 func kinds() []*kind {
 	return []*kind{
 		gatewayKind(), upstreamKind(), routeKind(), gatewayPoliciesKind(), usagePlanKind(), consumerKind(), secretKind(),
-		domainKind(), certificateKind(), streamKind(), alertKind(), apiKeyKind(), tokenKind(), memberKind(),
+		domainKind(), certificateKind(), streamKind(), alertKind(), webhookKind(), apiKeyKind(), tokenKind(), memberKind(),
 	}
 }
 

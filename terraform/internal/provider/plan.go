@@ -20,6 +20,7 @@ func (r *kindResource) plan(ctx context.Context, d *diag.Diagnostics, proposed, 
 		plan = r.unknown(r.k.shape.Plan(proposed, config, tftypes.Value{}), config, state)
 		r.note(state, plan)
 		r.askForGateway(ctx, d, plan)
+		r.askForRoom(ctx, d, plan)
 		r.ask(ctx, d, plan)
 		return plan, nil
 	}
@@ -187,5 +188,29 @@ func (r *kindResource) askForGateway(ctx context.Context, d *diag.Diagnostics, p
 	}
 	if err != nil {
 		r.failCheck(d, err)
+	}
+}
+
+// askForRoom says where the subscription has no room for a consumer or a key that is
+// to be made. It fails only where what is made in this run alone is too much: what the
+// run deletes may make room for the rest.
+func (r *kindResource) askForRoom(ctx context.Context, d *diag.Diagnostics, plan tftypes.Value) {
+	gateway, of := text(plan, attrGateway), ""
+	switch {
+	case r.a == nil || r.a.applying.Load() || gateway == "":
+		return
+	case r.k.name == "consumer":
+		of = roomConsumers
+	case r.k.name == "api_key":
+		of = roomKeys
+	default:
+		return
+	}
+	fails, why := r.a.rooms.take(ctx, of, gateway, text(plan, "consumer")+"/"+text(plan, attrName))
+	switch {
+	case fails:
+		d.AddAttributeError(path.Root(attrName), "The subscription does not allow this", why)
+	case why != "":
+		d.AddWarning("The subscription may not allow this", why)
 	}
 }

@@ -202,6 +202,9 @@ func (r *kindResource) ImportState(ctx context.Context, req resource.ImportState
 		res.Diagnostics.Append(res.State.SetAttribute(ctx, path.Root(r.k.key), key)...)
 	}
 	for name := range r.k.secret { // as if it had been sent: nobody can see whether it is the same
+		if f := r.k.shape.Field(name + versionSuffix); !f.Required {
+			continue // nor whether one was sent at all
+		}
 		res.Diagnostics.Append(res.State.SetAttribute(ctx, path.Root(name+versionSuffix), int64(1))...)
 	}
 }

@@ -28,6 +28,7 @@ var roots = []string{
 	"AlertInput", "Alert", "CertificateInput", "Certificate", "Config", "ConsumerInput", "Consumer", "DomainInput", "Domain",
 	"GatewayInput", "Gateway", "InvitationInput", "Invitation", "Key", "KeyInput", "KeyUpdate", "Member", "MemberInput", "Policies",
 	"RouteInput", "Route", "SecretInput", "Secret", "StreamInput", "Stream", "Token", "TokenInput", "UpstreamInput", "Upstream", "UsagePlanInput", "UsagePlan",
+	"WebhookInput", "Webhook",
 }
 
 func main() {

@@ -812,10 +812,214 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The organization's plan and its current period */
+        /** The organization's plan, its current period and how it stands with its payments */
         get: operations["getSubscription"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change the plan, cancel it or set a spending cap
+         * @description A plan that is not cheaper holds at once, on every edge within seconds; where payment is set up, the
+         *     difference for the time left is charged. A cheaper one holds from the next period on, as a cancellation
+         *     does; both can be taken back until then, by choosing the present plan. What was used of the period
+         *     carries over. Without a subscription, a plan with a price is `checkout_required`:
+         *     `POST /v1/billing/checkout`.
+         */
+        patch: operations["updateSubscription"];
+        trace?: never;
+    };
+    "/v1/subscription/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How much of the current period's requests is used
+         * @description What `GET /v1/subscription` says of it, without prices, for members who don't see the billing.
+         */
+        get: operations["getPeriodUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscription/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What the choice of a plan would cost and when it would hold */
+        post: operations["previewSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/checkout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A page of the payment provider on which the organization subscribes to a plan
+         * @description Send the browser there. It comes back to the portal, which claims nothing: the plan holds once the
+         *     provider has told that it is paid.
+         */
+        post: operations["createCheckout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A page of the payment provider for cards, addresses and tax numbers */
+        post: operations["createBillingPortal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the payment provider how things stand; answers within 3 seconds
+         * @description For who comes back from one of the provider's pages. The answer may still show the state before.
+         */
+        post: operations["refreshSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Invoices, newest first, without their lines */
+        get: operations["listInvoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{invoice}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: components["parameters"]["InvoiceParam"];
+            };
+            cookie?: never;
+        };
+        /** One invoice with its lines */
+        get: operations["getInvoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{invoice}/reconciliation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: components["parameters"]["InvoiceParam"];
+            };
+            cookie?: never;
+        };
+        /**
+         * An invoice held against the ledger of usage, line by line
+         * @description `current` in place of an invoice's id is the period that is still open.
+         */
+        get: operations["getReconciliation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{invoice}/reconciliation.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: components["parameters"]["InvoiceParam"];
+            };
+            cookie?: never;
+        };
+        /**
+         * The ledger behind an invoice as a table: hour, plan, gateway, route, consumer, key, requests
+         * @description The last row is the total.
+         */
+        get: operations["getReconciliationCSV"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stripe/webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * For Stripe only, by a signature over the raw body
+         * @description An event is a hint: what it is about is fetched from Stripe. Known events, and those of another mode or
+         *     account, are answered with 204 and do nothing.
+         */
+        post: operations["stripeWebhook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -865,6 +1069,23 @@ export interface paths {
         };
         /** Every policy type with its JSON Schema and documentation */
         get: operations["listPolicyTypes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every type of events that webhooks can be told, with an example */
+        get: operations["listWebhookEvents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2232,6 +2453,152 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways/{gateway}/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        /** Webhooks with how they do */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Make a webhook
+         * @description The answer holds the secret that signs its messages (`whsec_…`), once. Messages follow Standard Webhooks:
+         *     `webhook-id`, `webhook-timestamp` and `webhook-signature` (`v1,` and the base64 of HMAC-SHA-256 over
+         *     `<id>.<timestamp>.<body>`). A message is sent at least once; one that is sent again has the same id.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/webhooks/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        /** One webhook */
+        get: operations["getWebhook"];
+        /**
+         * Make or replace a webhook
+         * @description The signing secret stays; a webhook that is switched off gets nothing of what happens meanwhile, and what waits for it is not sent.
+         */
+        put: operations["putWebhook"];
+        post?: never;
+        /** Delete a webhook with its deliveries */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/webhooks/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send `webhook.test` now, once, and say what came back */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/webhooks/{name}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the secret that signs the webhook's messages; shown once
+         * @description The former secret signs as well for 24 hours, in a second signature after a space.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/webhooks/{name}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        /** The webhook's messages of the last 30 days and what became of them, newest first */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways/{gateway}/webhooks/{name}/deliveries/{event}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+                /** @description An event's id (`evt_…`) */
+                event: components["parameters"]["EventParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a message again now, under the same id */
+        post: operations["retryWebhookDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways/{gateway}/health": {
         parameters: {
             query?: never;
@@ -2907,6 +3274,322 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/organizations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search all organizations, newest first */
+        get: operations["listOperatorOrganizations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/organizations/{organization}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        /** One organization with its members, gateways and usage */
+        get: operations["getOperatorOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Put an organization on another plan
+         * @description What the period has used already counts on the new plan as well.
+         */
+        patch: operations["updateOperatorOrganization"];
+        trace?: never;
+    };
+    "/v1/operator/organizations/{organization}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend an organization
+         * @description Edges answer its callers with 403 `organization_suspended`, within 2 seconds; the management API refuses
+         *     its changes. Owners and billing members get a mail; every member reads reason and message in the
+         *     portal. On one that is suspended it changes reason and message.
+         */
+        post: operations["suspendOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/organizations/{organization}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End an operator's suspension
+         * @description One by billing stays until its invoices are paid.
+         */
+        post: operations["resumeOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/organizations/{organization}/credits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lower an organization's next invoices by an amount
+         * @description A negative amount takes a credit back. It waits until the organization is a customer of the payment provider.
+         */
+        post: operations["giveCredit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/organizations/{organization}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        /** What operators wrote down on an organization, newest first; only operators read it */
+        get: operations["listOperatorNotes"];
+        put?: never;
+        /** Write a note on an organization */
+        post: operations["createOperatorNote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/organizations/{organization}/notes/{note}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+                note: components["parameters"]["NoteParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a note */
+        delete: operations["deleteOperatorNote"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/organizations/{organization}/impersonate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look at an organization as a viewer of it, for 30 minutes
+         * @description From now on this session can read that organization with the role viewer, and can do nothing else,
+         *     until it ends the view or the time is over. Each of its requests stands in the organization's audit
+         *     with the operator and the reason.
+         */
+        post: operations["startView"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/view": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End what this session looks at */
+        delete: operations["endView"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/edges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every edge that was heard of in the last day */
+        get: operations["listOperatorEdges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/edges/{edge}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An edge's name */
+                edge: components["parameters"]["EdgeParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let an edge's clients go, while it lives on
+         * @description The edge's `/readyz` answers 503, every answer is the last of its connection, idle connections are
+         *     closed and WebSockets are told to go elsewhere. What a balancer still sends is served. It lasts until
+         *     `undrain` or until the edge is restarted. The order is signed for the edge's present process and works
+         *     once.
+         */
+        post: operations["drainEdge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/edges/{edge}/undrain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An edge's name */
+                edge: components["parameters"]["EdgeParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a drained edge serve as before */
+        post: operations["undrainEdge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What waits, how much of it and since when */
+        get: operations["listOperatorQueues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/abuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Organizations that stand out, with the numbers that made them so
+         * @description `unverified_traffic`: requests of an organization whose owner never proved an address. `refused_flood`:
+         *     60 answers 401, 404 and 429 a minute over the last 10 minutes. `unusual_spend`: 5 times the median of
+         *     the organization's own last 7 days, and 10,000 requests or more. `many_keys`: 1,000 API keys in 24
+         *     hours. `new_heavy`: 50,000 requests in 24 hours of an organization younger than 7 days.
+         */
+        get: operations["listOperatorSignals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What operators did, newest first */
+        get: operations["listOperatorAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3194,6 +3877,9 @@ export interface components {
             updated_at: string;
         };
         Me: {
+            /** @description The user may use the operator's console of this Tollgate with a second factor */
+            operator: boolean;
+            view?: components["schemas"]["OperatorView"];
             user: components["schemas"]["User"];
             organizations: components["schemas"]["Membership"][];
             /** @description Id of the organization chosen last, if the user is still in it */
@@ -3236,11 +3922,25 @@ export interface components {
             /** @description An owner's address was proved; until then 100 requests a day are served */
             verified: boolean;
             suspended: boolean;
+            /** @description Why, where it is suspended and one organization is asked for */
+            suspensions?: components["schemas"]["Suspension"][];
             freshness: components["schemas"]["Freshness"];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
             updated_at: string;
+        };
+        Suspension: {
+            /**
+             * @description Who lifts it
+             * @enum {string}
+             */
+            by: "operator" | "billing";
+            reason: string;
+            /** @description Of the operator to the owners */
+            message?: string;
+            /** Format: date-time */
+            at: string;
         };
         /**
          * @description What edges do when they are cut off: go on serving what they have (`available`), or refuse after
@@ -3366,7 +4066,7 @@ export interface components {
             id: string;
             actor: {
                 /** @enum {string} */
-                kind: "user" | "token" | "system" | "developer";
+                kind: "user" | "token" | "system" | "developer" | "operator";
                 id: string;
                 name: string;
                 /** @description Address it came from */
@@ -3400,6 +4100,8 @@ export interface components {
         Plan: {
             name: string;
             title: string;
+            /** @description Owners may choose it; others are given by the operator */
+            self_serve: boolean;
             /**
              * Format: int64
              * @description A month; without it there is no limit
@@ -3441,7 +4143,10 @@ export interface components {
         };
         Subscription: {
             plan: components["schemas"]["Plan"];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Periods begin on its day of the month
+             */
             since: string;
             /** Format: date-time */
             period_start: string;
@@ -3452,6 +4157,251 @@ export interface components {
              * @description What the period's live gateways were billed so far; a few seconds old
              */
             used_requests: number;
+            /** @description Payment is set up on this installation */
+            payment: boolean;
+            /**
+             * @description Of the subscription at the payment provider
+             * @enum {string}
+             */
+            status: "none" | "incomplete" | "active" | "past_due" | "canceled";
+            /**
+             * @description How the organization is served while an invoice is unpaid: fully (`grace`), the included requests only (`capped`), not at all
+             * @enum {string}
+             */
+            standing: "good" | "grace" | "capped" | "suspended";
+            /**
+             * Format: date-time
+             * @description When it becomes the next worse, unless it is paid
+             */
+            standing_until?: string;
+            /** @description The plan that the next period begins with, where it is another one */
+            next_plan?: string;
+            /** @description The next period begins without a paid plan */
+            cancel_at_period_end: boolean;
+            /**
+             * Format: int64
+             * @description The most that requests beyond the included ones may cost in a period; null: no cap
+             */
+            spending_cap_cents: number | null;
+            /**
+             * Format: int64
+             * @description Taken off the next invoices
+             */
+            credit_cents: number;
+            suspension?: components["schemas"]["Suspension"];
+            estimate?: components["schemas"]["Estimate"];
+        };
+        PeriodUsage: {
+            plan_title: string;
+            /** Format: date-time */
+            period_start: string;
+            /** Format: date-time */
+            period_end: string;
+            /**
+             * Format: int64
+             * @description What the period's live gateways were billed so far; a few seconds old
+             */
+            used_requests: number;
+            /**
+             * Format: int64
+             * @description Missing where there is no limit
+             */
+            included_requests?: number;
+            /** @description The plan refuses what goes beyond the included requests */
+            hard_cap: boolean;
+        };
+        /** @description What the current period costs so far and is likely to cost */
+        Estimate: {
+            lines: components["schemas"]["EstimateLine"][];
+            /** Format: int64 */
+            total_cents: number;
+            /**
+             * Format: int64
+             * @description At the period's end
+             */
+            forecast_requests: number;
+            /** Format: int64 */
+            forecast_total_cents: number;
+            /** Format: date-time */
+            as_of: string;
+        };
+        EstimateLine: {
+            plan: string;
+            /** Format: int64 */
+            base_cents: number;
+            /**
+             * Format: int64
+             * @description Billed so far on this plan
+             */
+            requests: number;
+            /** Format: int64 */
+            included: number;
+            /** Format: int64 */
+            overage_requests: number;
+            /** Format: int64 */
+            overage_cents: number;
+        };
+        SubscriptionPatch: {
+            plan?: components["schemas"]["PlanName"];
+            cancel_at_period_end?: boolean;
+            /**
+             * Format: int64
+             * @description 0: only included requests; null: no cap
+             */
+            spending_cap_cents?: number | null;
+        };
+        PlanName: string;
+        PlanChoice: {
+            plan: components["schemas"]["PlanName"];
+        };
+        SubscriptionPreview: {
+            plan: string;
+            currency: string;
+            /** Format: int64 */
+            due_now_cents: number;
+            /**
+             * Format: int64
+             * @description What the next regular invoice would charge, as things are now
+             */
+            next_cents: number;
+            /**
+             * Format: date-time
+             * @description When the plan would hold
+             */
+            effective_at: string;
+            lines: components["schemas"]["InvoiceLine"][];
+        };
+        PaymentPage: {
+            url: string;
+        };
+        Invoice: {
+            id: string;
+            number: string;
+            /** @enum {string} */
+            status: "open" | "paid" | "uncollectible" | "void";
+            currency: string;
+            /**
+             * Format: date-time
+             * @description Of the usage that it bills
+             */
+            period_start: string;
+            /** Format: date-time */
+            period_end: string;
+            /** Format: date-time */
+            finalized_at?: string;
+            /** Format: date-time */
+            paid_at?: string;
+            /** Format: date-time */
+            due_at?: string;
+            /** Format: int64 */
+            subtotal_cents: number;
+            /** Format: int64 */
+            tax_cents: number;
+            /** Format: int64 */
+            total_cents: number;
+            /** Format: int64 */
+            amount_due_cents: number;
+            /** Format: int64 */
+            amount_paid_cents: number;
+            /** @description The provider's page of the invoice, on which it can be paid */
+            hosted_url?: string;
+            pdf_url?: string;
+            /** @description Tries to charge it */
+            attempts: number;
+            /** Format: date-time */
+            next_attempt_at?: string;
+            lines?: components["schemas"]["InvoiceLine"][];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        InvoiceLine: {
+            id: string;
+            /** @enum {string} */
+            kind: "base" | "proration" | "usage" | "late_usage" | "usage_correction" | "credit" | "other";
+            plan?: string;
+            description: string;
+            /** Format: int64 */
+            quantity: number;
+            /** Format: int64 */
+            amount_cents: number;
+            /** Format: date-time */
+            period_start: string;
+            /** Format: date-time */
+            period_end: string;
+        };
+        Reconciliation: {
+            invoice?: components["schemas"]["Invoice"];
+            lines: components["schemas"]["ReconciledLine"][];
+            hours: components["schemas"]["LedgerHour"][];
+            keys: components["schemas"]["LedgerKey"][];
+            totals: {
+                /** Format: int64 */
+                ledger_requests: number;
+                /** Format: int64 */
+                billed_requests: number;
+                /** Format: int64 */
+                difference_requests: number;
+                /** Format: int64 */
+                amount_cents: number;
+            };
+            /** @description The entries of the hours in the ledger's hash chain */
+            chain: {
+                /** @description Hash of the first */
+                first?: string;
+                last?: string;
+                /** @description Each entry's hash is that of its content and of the entry before */
+                intact: boolean;
+            };
+        };
+        ReconciledLine: {
+            /** @description Id of the invoice's line */
+            line?: string;
+            plan: string;
+            /** Format: int64 */
+            billed_quantity: number;
+            /** Format: int64 */
+            ledger_requests: number;
+            /** Format: int64 */
+            included: number;
+            /** Format: int64 */
+            overage_requests: number;
+            /** Format: int64 */
+            amount_cents: number;
+            /** Format: int64 */
+            difference_requests: number;
+            /** @description Why they differ; empty where they don't */
+            explanation: string;
+        };
+        LedgerHour: {
+            /** Format: date-time */
+            hour: string;
+            plan: string;
+            /** Format: int64 */
+            requests: number;
+            sealed: boolean;
+            /**
+             * Format: int64
+             * @description Of its newest entry in the chain
+             */
+            seq?: number;
+            hash?: string;
+        };
+        LedgerKey: {
+            gateway: string;
+            consumer: string;
+            key: string;
+            /** Format: int64 */
+            requests: number;
+        };
+        /** @description An event as Stripe sends it */
+        StripeEvent: {
+            [key: string]: unknown;
+        };
+        InvoiceList: {
+            items: components["schemas"]["Invoice"][];
+            next_cursor?: string;
         };
         Installation: {
             /** @description Gateway `shop` answers at `shop.` and this */
@@ -4570,6 +5520,19 @@ export interface components {
             changes: components["schemas"]["Difference"][];
             /** @description What the changes do to what hangs on the things that they change */
             effects?: components["schemas"]["Effect"][];
+            room?: components["schemas"]["Room"];
+        };
+        /** @description How many more the subscription allows of what is no part of a configuration; only in answers of `config/check` of the organization */
+        Room: {
+            /** @description Name of the subscription's plan */
+            plan: string;
+            consumers?: components["schemas"]["RoomLeft"];
+            keys?: components["schemas"]["RoomLeft"];
+        };
+        /** @description Consumers of the gateway, or active keys of the organization; missing where there is no limit */
+        RoomLeft: {
+            limit: number;
+            left: number;
         };
         Effect: {
             /** @description Of the change */
@@ -4877,7 +5840,7 @@ export interface components {
             document: string;
         };
         ImportInput: {
-            /** @description The text */
+            /** @description The text: at most 10 MiB and 300,000 values of an OpenAPI document, 1 MiB of an nginx configuration */
             document: string;
             options?: components["schemas"]["ImportOptions"];
         };
@@ -5842,6 +6805,191 @@ export interface components {
             items: components["schemas"]["AlertDelivery"][];
             next_cursor?: string;
         };
+        WebhookInput: {
+            name?: components["schemas"]["Name"];
+            description?: string;
+            /**
+             * @description Whether anything is sent
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * @description Where messages are sent by POST. Must be https and public
+             * @example https://hooks.example.com/tollgate
+             */
+            url: string;
+            /**
+             * @description Types of events that it is told, or `*` alone for all, which is the default. `GET /v1/webhook-events` lists them
+             * @example [
+             *       "key.created",
+             *       "key.revoked"
+             *     ]
+             */
+            events?: string[];
+            /** @description A secret of your own to sign messages with: `whsec_` and the base64 of 24 to 64 bytes. Left out, one is made with the webhook, and stays when the webhook is replaced. Another one replaces it as a rotation does */
+            signing_secret?: string;
+        };
+        Webhook: {
+            name: components["schemas"]["Name"];
+            description?: string;
+            /**
+             * @description Whether anything is sent
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * @description Where messages are sent by POST. Must be https and public
+             * @example https://hooks.example.com/tollgate
+             */
+            url: string;
+            /**
+             * @description Types of events that it is told, or `*` alone for all, which is the default. `GET /v1/webhook-events` lists them
+             * @example [
+             *       "key.created",
+             *       "key.revoked"
+             *     ]
+             */
+            events: string[];
+            /** @description Signs messages; only in the answer that made it, and not where you gave one of your own */
+            signing_secret?: string;
+            id: string;
+            state: components["schemas"]["WebhookState"];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        WebhookState: {
+            /**
+             * @description `disabled`: it was switched off by itself; `off`: somebody did
+             * @enum {string}
+             */
+            status: "idle" | "ok" | "failing" | "off" | "disabled";
+            /** @description Why it was switched off by itself */
+            disabled_reason?: string;
+            /** Format: date-time */
+            disabled_at?: string;
+            /** Format: date-time */
+            last_success?: string;
+            /** Format: date-time */
+            last_failure?: string;
+            /** @description Of the last failure */
+            error?: string;
+            /** @description What was answered then; none: there was no answer */
+            status_code?: number;
+            /** @description Since the last success */
+            failures: number;
+            /**
+             * Format: date-time
+             * @description It is switched off when nothing was taken for 5 days
+             */
+            failing_since?: string;
+            /**
+             * Format: int64
+             * @description Messages that were taken
+             */
+            delivered: number;
+            /**
+             * Format: int64
+             * @description Events that were not sent, since 10,000 messages waited already
+             */
+            dropped: number;
+            /**
+             * Format: int64
+             * @description Messages that are still to be sent
+             */
+            waiting: number;
+            /**
+             * Format: date-time
+             * @description Until when the former secret signs as well
+             */
+            old_secret_until?: string;
+        };
+        WebhookList: {
+            items: components["schemas"]["Webhook"][];
+            next_cursor?: string;
+            /**
+             * Format: int64
+             * @description What the whole list holds, where `count` asks for it
+             */
+            total?: number;
+        };
+        WebhookSecret: {
+            signing_secret: string;
+            /**
+             * Format: date-time
+             * @description Until when the former secret signs as well
+             */
+            old_secret_until: string;
+        };
+        WebhookDelivery: {
+            /** @description The event's, which is the message's `webhook-id` */
+            id: string;
+            type: string;
+            /**
+             * @description `failed`: tried 10 times; `canceled`: the webhook was switched off meanwhile
+             * @enum {string}
+             */
+            state: "waiting" | "sent" | "failed" | "canceled";
+            attempts: number;
+            /** @description What the receiver answered last; none: there was no answer */
+            status_code?: number;
+            /** @description Why the last try failed */
+            error?: string;
+            /** @description The beginning of the receiver's last answer, at most 1 KiB */
+            answer?: string;
+            /**
+             * Format: double
+             * @description How long the last try took
+             */
+            took_ms?: number;
+            /** @description The message's body */
+            payload: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Of the last try
+             */
+            last_at?: string;
+            /**
+             * Format: date-time
+             * @description Of the next try
+             */
+            next_at?: string;
+        };
+        WebhookDeliveryList: {
+            items: components["schemas"]["WebhookDelivery"][];
+            next_cursor?: string;
+        };
+        WebhookTest: {
+            ok: boolean;
+            /** @description Of the message */
+            id: string;
+            /** @description What was answered; none: there was no answer */
+            status_code?: number;
+            /** Format: double */
+            took_ms: number;
+            /** @description The beginning of the answer, at most 1 KiB */
+            answer?: string;
+            error?: string;
+        };
+        WebhookEventType: {
+            type: string;
+            description: string;
+            /** @description A message */
+            example: {
+                [key: string]: unknown;
+            };
+        };
+        WebhookEventTypeList: {
+            items: components["schemas"]["WebhookEventType"][];
+        };
         TelemetryDestinationInput: {
             name?: components["schemas"]["Name"];
             /** @description Default true */
@@ -5992,6 +7140,250 @@ export interface components {
                 since?: string;
             }[];
         };
+        /** @description Why; the organization reads it in its audit */
+        Reason: string;
+        ReasonInput: {
+            reason: components["schemas"]["Reason"];
+        };
+        SuspendInput: {
+            reason: components["schemas"]["Reason"];
+            /** @description To the owners, in the mail and in the portal: what they can do */
+            message?: string;
+        };
+        OperatorPlanInput: {
+            plan: string;
+            reason: components["schemas"]["Reason"];
+        };
+        CreditInput: {
+            /** Format: int64 */
+            cents: number;
+            reason: components["schemas"]["Reason"];
+        };
+        OperatorNoteInput: {
+            text: string;
+        };
+        OperatorNote: {
+            id: string;
+            author_id: string;
+            /** @description Address */
+            author: string;
+            text: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        OperatorNoteList: {
+            items: components["schemas"]["OperatorNote"][];
+            next_cursor?: string;
+        };
+        /** @description What an operator's session looks at instead of the operator's own */
+        OperatorView: {
+            organization: string;
+            name: string;
+            reason: string;
+            /** Format: date-time */
+            started_at: string;
+            /** Format: date-time */
+            ends_at: string;
+        };
+        OperatorOrganization: {
+            id: string;
+            name: string;
+            plan: string;
+            verified: boolean;
+            suspended: boolean;
+            /** Format: date-time */
+            deleted_at?: string;
+            /** @description Addresses, at most 3 */
+            owners: string[];
+            members: number;
+            gateways: number;
+            /**
+             * Format: int64
+             * @description Billed in the period so far
+             */
+            used_requests: number;
+            /** Format: date-time */
+            period_start: string;
+            /** Format: date-time */
+            period_end: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        OperatorOrganizationList: {
+            items: components["schemas"]["OperatorOrganization"][];
+            next_cursor?: string;
+        };
+        OperatorGateway: {
+            id: string;
+            name: string;
+            hostname: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        OperatorOrganizationDetail: {
+            /**
+             * @description How it is served while an invoice is unpaid
+             * @enum {string}
+             */
+            standing: "good" | "grace" | "capped" | "suspended";
+            /** @description From the next period on */
+            next_plan?: string;
+            /**
+             * Format: int64
+             * @description Taken off the next invoices
+             */
+            credit_cents: number;
+            /** @description There is a payment provider */
+            payment: boolean;
+            /** @description The newest, at most 5 */
+            invoices: components["schemas"]["Invoice"][];
+            organization: components["schemas"]["Organization"];
+            suspensions: components["schemas"]["Suspension"][];
+            /** Format: date-time */
+            deleted_at?: string;
+            /** Format: date-time */
+            plan_since: string;
+            /** Format: date-time */
+            period_start: string;
+            /** Format: date-time */
+            period_end: string;
+            /**
+             * Format: int64
+             * @description Billed in the period so far
+             */
+            used_requests: number;
+            /**
+             * Format: int64
+             * @description Of the plan; without it there is no limit
+             */
+            included_requests?: number;
+            /** @description At most 200 */
+            members: components["schemas"]["Member"][];
+            /** @description At most 200 */
+            gateways: components["schemas"]["OperatorGateway"][];
+        };
+        OperatorAuditEntry: {
+            id: string;
+            operator: {
+                id: string;
+                email: string;
+                /** @description Address it came from */
+                client: string;
+            };
+            /** @example organization.suspend */
+            action: string;
+            /** @description Its id, where the line stands in its audit, too */
+            organization?: string;
+            resource: {
+                type: string;
+                id: string;
+                name: string;
+            };
+            reason?: string;
+            detail?: {
+                [key: string]: unknown;
+            };
+            request_id: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        OperatorAuditList: {
+            items: components["schemas"]["OperatorAuditEntry"][];
+            next_cursor?: string;
+        };
+        OperatorEdge: {
+            id: string;
+            /** @description Of the program */
+            version: string;
+            ready: boolean;
+            /** @description It lets its clients go */
+            draining: boolean;
+            /** @description It drains because an operator asked for it */
+            resting: boolean;
+            /** @description It was heard of in the last 3 seconds */
+            reachable: boolean;
+            /**
+             * Format: int64
+             * @description Everything up to it is in force
+             */
+            revision: number;
+            /**
+             * Format: int64
+             * @description How many newer ones are published
+             */
+            lag_revisions: number;
+            /**
+             * Format: date-time
+             * @description When the oldest of those was made
+             */
+            behind_since?: string;
+            /**
+             * Format: int64
+             * @description Since its start
+             */
+            requests: number;
+            /** @description Mean of the last seconds */
+            requests_per_second: number;
+            /** Format: int64 */
+            open_requests: number;
+            connections: number;
+            /** @description Processors used, mean of the last seconds; left out where it is not known */
+            cpu?: number;
+            /**
+             * Format: int64
+             * @description Resident; left out where it is not known
+             */
+            memory_bytes?: number;
+            /** Format: date-time */
+            started_at: string;
+            /** Format: date-time */
+            last_seen: string;
+        };
+        OperatorEdgeList: {
+            items: components["schemas"]["OperatorEdge"][];
+            next_cursor?: string;
+        };
+        OperatorQueue: {
+            /** @example outbox */
+            name: string;
+            /** Format: int64 */
+            depth: number;
+            /**
+             * Format: int64
+             * @description Of those, what was tried and did not come through; of a stream, what was read and is not applied
+             */
+            failed: number;
+            /**
+             * Format: date-time
+             * @description Since when the oldest waits
+             */
+            oldest_at?: string;
+            note: string;
+        };
+        OperatorQueueList: {
+            items: components["schemas"]["OperatorQueue"][];
+            /** @description What could not be asked, such as `redis` */
+            unreachable: string[];
+            next_cursor?: string;
+        };
+        OperatorSignal: {
+            /** @enum {string} */
+            kind: "unverified_traffic" | "refused_flood" | "unusual_spend" | "many_keys" | "new_heavy";
+            organization: string;
+            name: string;
+            plan: string;
+            suspended: boolean;
+            numbers: {
+                /** @example requests_24h */
+                name: string;
+                /** Format: int64 */
+                value: number;
+            }[];
+        };
+        OperatorSignalList: {
+            items: components["schemas"]["OperatorSignal"][];
+            next_cursor?: string;
+        };
     };
     responses: {
         /** @description An RFC 9457 problem document */
@@ -6047,6 +7439,25 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Organization"];
+            };
+        };
+        /** @description The subscription */
+        SubscriptionAnswer: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Subscription"];
+            };
+        };
+        /** @description Where to send the browser */
+        PaymentPageAnswer: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["PaymentPage"];
             };
         };
         /** @description The member */
@@ -6186,6 +7597,16 @@ export interface components {
                 "application/json": components["schemas"]["Alert"];
             };
         };
+        /** @description The webhook */
+        WebhookAnswer: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Webhook"];
+            };
+        };
         /** @description The telemetry destination */
         TelemetryDestinationAnswer: {
             headers: {
@@ -6317,6 +7738,8 @@ export interface components {
         NameParam: string;
         /** @description Also say what is left of each one's limits */
         BudgetsParam: boolean;
+        /** @description An event's id (`evt_…`) */
+        EventParam: string;
         /** @description A key's id (`key_…`) */
         KeyParam: string;
         SessionParam: string;
@@ -6327,6 +7750,12 @@ export interface components {
         IdentityParam: string;
         /** @description The code that the command line shows, such as `BCDF-GHJK` */
         UserCodeParam: string;
+        InvoiceParam: string;
+        /** @description An organization's id (`org_…`) */
+        OrganizationParam: string;
+        /** @description An edge's name */
+        EdgeParam: string;
+        NoteParam: string;
         TokenParam: string;
         /** @description A gateway's host label */
         LabelParam: string;
@@ -7529,14 +8958,235 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The subscription */
+            200: components["responses"]["SubscriptionAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    updateSubscription: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionPatch"];
+            };
+        };
+        responses: {
+            200: components["responses"]["SubscriptionAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getPeriodUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The period's use */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Subscription"];
+                    "application/json": components["schemas"]["PeriodUsage"];
                 };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    previewSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanChoice"];
+            };
+        };
+        responses: {
+            /** @description What would happen */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionPreview"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    createCheckout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanChoice"];
+            };
+        };
+        responses: {
+            200: components["responses"]["PaymentPageAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    createBillingPortal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PaymentPageAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    refreshSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["SubscriptionAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listInvoices: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Invoices */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getInvoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: components["parameters"]["InvoiceParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invoice */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invoice"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getReconciliation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: components["parameters"]["InvoiceParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The reconciliation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reconciliation"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getReconciliationCSV: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoice: components["parameters"]["InvoiceParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The table */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    stripeWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Stripe-Signature"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StripeEvent"];
+            };
+        };
+        responses: {
+            /** @description Taken */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["ProblemAnswer"];
         };
@@ -7599,6 +9249,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyTypeList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listWebhookEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Types of events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEventTypeList"];
                 };
             };
             default: components["responses"]["ProblemAnswer"];
@@ -10111,6 +11782,249 @@ export interface operations {
             default: components["responses"]["ProblemAnswer"];
         };
     };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+                /** @description Only what holds this text, in upper or lower case */
+                q?: components["parameters"]["SearchParam"];
+                /** @description Order; `-` turns it round. A cursor belongs to the order and the filters it came from */
+                sort?: components["parameters"]["SortParam"];
+                /** @description Also count what the whole list holds, as `total` */
+                count?: components["parameters"]["CountParam"];
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Webhooks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookInput"];
+            };
+        };
+        responses: {
+            201: components["responses"]["WebhookAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["WebhookAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    putWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookInput"];
+            };
+        };
+        responses: {
+            200: components["responses"]["WebhookAnswer"];
+            201: components["responses"]["WebhookAnswer"];
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Only if the resource still has this `ETag`; else 412 */
+                "If-Match"?: components["parameters"]["IfMatchParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What came back */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTest"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+            };
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deliveries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    retryWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A gateway's id or name */
+                gateway: components["parameters"]["GatewayParam"];
+                /** @description The resource's name */
+                name: components["parameters"]["NameParam"];
+                /** @description An event's id (`evt_…`) */
+                event: components["parameters"]["EventParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The delivery, which is on its way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
     getHealth: {
         parameters: {
             query?: never;
@@ -11064,6 +12978,472 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TestAnswer"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listOperatorOrganizations: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+                /** @description Text in the name, an owner's address, a gateway's label or host or a custom domain, or an id */
+                q?: string;
+                /** @description Only on this plan */
+                plan?: string;
+                state?: "active" | "suspended" | "unverified" | "deleted";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Organizations */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorOrganizationList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    getOperatorOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The organization */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorOrganizationDetail"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    updateOperatorOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperatorPlanInput"];
+            };
+        };
+        responses: {
+            /** @description The organization */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorOrganizationDetail"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    suspendOrganization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SuspendInput"];
+            };
+        };
+        responses: {
+            /** @description The organization */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorOrganizationDetail"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    resumeOrganization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonInput"];
+            };
+        };
+        responses: {
+            /** @description The organization */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorOrganizationDetail"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    giveCredit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreditInput"];
+            };
+        };
+        responses: {
+            /** @description The organization */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorOrganizationDetail"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listOperatorNotes: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+            };
+            header?: never;
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Notes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorNoteList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    createOperatorNote: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperatorNoteInput"];
+            };
+        };
+        responses: {
+            /** @description The note */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorNote"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    deleteOperatorNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+                note: components["parameters"]["NoteParam"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The note is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    startView: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description An organization's id (`org_…`) */
+                organization: components["parameters"]["OrganizationParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonInput"];
+            };
+        };
+        responses: {
+            /** @description The view */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorView"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    endView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session is the operator's own again */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listOperatorEdges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Edges */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorEdgeList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    drainEdge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description An edge's name */
+                edge: components["parameters"]["EdgeParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonInput"];
+            };
+        };
+        responses: {
+            /** @description The edge has confirmed it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorEdge"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    undrainEdge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description An edge's name */
+                edge: components["parameters"]["EdgeParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonInput"];
+            };
+        };
+        responses: {
+            /** @description The edge has confirmed it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorEdge"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listOperatorQueues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Queues */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorQueueList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listOperatorSignals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signals */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorSignalList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listOperatorAudit: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+                /** @description Only what concerns this organization's id */
+                organization?: string;
+                /** @description Only of this operator's user id or address */
+                operator?: string;
+                /** @description Only this action, such as `organization.suspend` */
+                action?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorAuditList"];
                 };
             };
             default: components["responses"]["ProblemAnswer"];

@@ -1,8 +1,8 @@
 import { Link, useMatches } from '@tanstack/react-router';
-import { gatewayNav, organizationNav } from './nav';
+import { billingNav, gatewayNav, operatorNav, organizationNav } from './nav';
 import classes from './Shell.module.css';
 
-const items = [...gatewayNav.flatMap((group) => group.items), ...organizationNav];
+const items = [...gatewayNav.flatMap((group) => group.items), ...organizationNav, ...billingNav, ...operatorNav];
 
 /** Where the page stands: each step a link, the last one the page itself. */
 export function Crumbs() {
@@ -19,7 +19,7 @@ export function Crumbs() {
   const inGateway = matches.some((m) => m.pathname.startsWith('/gateways/'));
   if (inGateway) steps.unshift({ id: 'gateways', text: 'Gateways', to: '/gateways' });
   // A folder without a page of its own is a word, not a link.
-  const folder = new Set(['/organization', '/account']);
+  const folder = new Set(['/organization', '/billing', '/operator', '/account']);
   if (steps.length < 2) return null; // the page's title says it
   return (
     <nav aria-label="Breadcrumbs">

@@ -1,11 +1,11 @@
 import { Link, useParams, useRouterState } from '@tanstack/react-router';
 import { IconMap2, IconStack2 } from '@tabler/icons-react';
 import { grants } from '@/api/grants';
-import { useMembership } from '@/api/session';
+import { useMe, useMembership } from '@/api/session';
 import { AccountMenu } from './AccountMenu';
 import { Brand } from './Brand';
 import { GatewaySwitch } from './GatewaySwitch';
-import { docs, gatewayNav, organizationNav, type NavItem } from './nav';
+import { billingNav, docs, gatewayNav, operatorNav, organizationNav, type NavItem } from './nav';
 import { OrganizationSwitch } from './OrganizationSwitch';
 import classes from './Shell.module.css';
 
@@ -49,6 +49,7 @@ const top: NavItem[] = [
 /** Everything at the side: where one is, where one can go, who one is. */
 export function Rail() {
   const { gw } = useParams({ strict: false });
+  const me = useMe();
   return (
     <div className={classes.side}>
       <Brand to="/gateways" />
@@ -65,6 +66,8 @@ export function Rail() {
           <>
             <Group items={top} />
             <Group heading="Organization" items={organizationNav} />
+            <Group heading="Billing" items={billingNav} />
+            {me?.operator && !me.view ? <Group heading="Operator" items={operatorNav} /> : null}
             <ul className={classes.group} style={{ marginTop: 12 }}>
               <li>
                 <a href={docs.href} className={classes.link}>

@@ -6,8 +6,10 @@ import { useOrganizationId } from '@/api/organization';
 import { Brand } from './Brand';
 import { Crumbs } from './Crumbs';
 import { Rail } from './Rail';
+import { StandingBanner } from '@/pages/billing/StandingBanner';
 import classes from './Shell.module.css';
 import { VerifyBanner } from './VerifyBanner';
+import { ViewBanner } from './ViewBanner';
 
 /** The frame of every page behind the sign-in. */
 export default function Shell() {
@@ -41,7 +43,9 @@ export default function Shell() {
         </header>
         {/* Another organization: nothing of the former page is kept. */}
         <main id="content" ref={main} tabIndex={-1} className={classes.main} key={organization}>
+          <ViewBanner />
           <VerifyBanner />
+          <StandingBanner />
           <Crumbs />
           <Outlet />
         </main>

@@ -4,19 +4,12 @@ import { $api, api } from '@/api/client';
 import { useMe, useMembership } from '@/api/session';
 import { failed } from '@/ui/notify';
 
-/** Reminds of an address that is not confirmed yet, where mail is set up, and of a suspended organization. */
+/** Reminds of an address that is not confirmed yet, where mail is set up. */
 export function VerifyBanner() {
   const me = useMe();
   const organization = useMembership()?.organization;
   const { data } = $api.useQuery('get', '/v1/installation', undefined, { staleTime: Infinity });
   const [sent, setSent] = useState(false);
-  if (organization?.suspended) {
-    return (
-      <Alert color="red" mb="md" title={`${organization.name} is suspended`}>
-        Its gateways answer 403. Write to the operator of this Tollgate.
-      </Alert>
-    );
-  }
   if (!me || me.user.verified || !data?.mail) return null;
   const resend = () => api.POST('/v1/email/resend').then(() => setSent(true), failed);
   return (

@@ -1,6 +1,6 @@
 import {
-  IconActivity, IconArrowsLeftRight, IconBell, IconBook2, IconBroadcast, IconCertificate, IconChartHistogram, IconCreditCard, IconFileCode, IconGitBranch, IconHistory, IconKey,
-  IconListDetails, IconLock, IconRoute, IconSearch, IconServer2, IconSettings, IconShieldCheck, IconTicket, IconUsers, IconUsersGroup, IconWorld, IconWorldWww,
+  IconActivity, IconArrowsLeftRight, IconBell, IconBook2, IconBroadcast, IconBuildings, IconCertificate, IconChartHistogram, IconEye, IconFileCode, IconGauge, IconGitBranch, IconHistory, IconKey,
+  IconListDetails, IconLock, IconPackage, IconReceipt2, IconRoute, IconSearch, IconServer2, IconServerBolt, IconSettings, IconShieldCheck, IconShieldExclamation, IconStack3, IconTicket, IconUsers, IconUsersGroup, IconWebhook, IconWorld, IconWorldWww,
 } from '@tabler/icons-react';
 import type { Permission } from '@/api/grants';
 
@@ -47,6 +47,7 @@ export const gatewayNav: NavGroup[] = [
       { to: 'analytics', label: 'Analytics', Icon: IconChartHistogram, needs: 'usage:read' },
       { to: 'logs', label: 'Logs', Icon: IconListDetails, needs: 'logs:read' },
       { to: 'alerts', label: 'Alerts', Icon: IconBell },
+      { to: 'webhooks', label: 'Webhooks', Icon: IconWebhook },
     ],
   },
   {
@@ -67,8 +68,23 @@ export const organizationNav: NavItem[] = [
   { to: '/organization/tokens', label: 'Management tokens', Icon: IconTicket, needs: 'tokens:read' },
   { to: '/organization/telemetry', label: 'Telemetry', Icon: IconBroadcast, needs: 'organization:read' },
   { to: '/organization/audit', label: 'Audit log', Icon: IconHistory, needs: 'audit:read' },
-  { to: '/organization/subscription', label: 'Subscription', Icon: IconCreditCard, needs: 'billing:read' },
   { to: '/organization/settings', label: 'Settings', Icon: IconSettings, needs: 'organization:read' },
+];
+
+/** What the organization buys and pays. */
+export const billingNav: NavItem[] = [
+  { to: '/billing/overview', label: 'Plan and usage', Icon: IconGauge, needs: 'usage:read' },
+  { to: '/billing/plans', label: 'Plans', Icon: IconPackage, needs: 'billing:read' },
+  { to: '/billing/invoices', label: 'Invoices', Icon: IconReceipt2, needs: 'billing:read' },
+];
+
+/** The console of those who run this Tollgate. */
+export const operatorNav: NavItem[] = [
+  { to: '/operator/organizations', label: 'Organizations', Icon: IconBuildings },
+  { to: '/operator/edges', label: 'Edges', Icon: IconServerBolt },
+  { to: '/operator/queues', label: 'Queues', Icon: IconStack3 },
+  { to: '/operator/abuse', label: 'Abuse', Icon: IconShieldExclamation },
+  { to: '/operator/audit', label: 'Audit of operators', Icon: IconEye },
 ];
 
 /** The documentation, which the portal renders without this program. */

@@ -14,11 +14,13 @@ export interface ConfirmDangerProps {
   name?: string;
   /** The button: the same verb as the title's. */
   action: string;
+  /** The button that does nothing; default "Cancel". */
+  back?: string;
   onConfirm: () => Promise<unknown>;
 }
 
 /** Asks before something that can't be undone: what follows, and the name typed. */
-export function ConfirmDanger({ opened, onClose, title, consequences, name, action, onConfirm }: ConfirmDangerProps) {
+export function ConfirmDanger({ opened, onClose, title, consequences, name, action, back = 'Cancel', onConfirm }: ConfirmDangerProps) {
   const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
@@ -74,7 +76,7 @@ export function ConfirmDanger({ opened, onClose, title, consequences, name, acti
           <ProblemNote problem={problem} />
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose} disabled={busy}>
-              Cancel
+              {back}
             </Button>
             <Button type="submit" color="red.8" disabled={!ready} loading={busy}>
               {action}

@@ -10,10 +10,12 @@ export interface CopyOnceProps {
   secret: string | undefined;
   /** What to do when it got lost. */
   lost?: string;
+  /** How it is kept, as the beginning of a sentence; default: as a hash. */
+  kept?: string;
 }
 
 /** A secret that is shown this once, ready to be copied. */
-export function CopyOnce({ what, secret, lost }: CopyOnceProps) {
+export function CopyOnce({ what, secret, lost, kept = 'It is kept as a hash only' }: CopyOnceProps) {
   const [copied, setCopied] = useState(false);
   if (!secret) {
     return (
@@ -27,7 +29,7 @@ export function CopyOnce({ what, secret, lost }: CopyOnceProps) {
       <Group gap="xs" wrap="nowrap" align="flex-start">
         <IconKey size={18} aria-hidden style={{ flex: 'none', marginTop: 3 }} />
         <Text>
-          <strong>Copy this {what} now.</strong> It is kept as a hash only, so nobody can show it again.
+          <strong>Copy this {what} now.</strong> {kept}, so nobody can show it again.
         </Text>
       </Group>
       <Code block className="tg-mono" data-testid="secret" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }} tabIndex={0}>

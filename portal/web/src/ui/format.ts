@@ -43,6 +43,11 @@ export function money(cents: number, currency: string): string {
   }).format(cents / 100);
 }
 
+/** The same with both digits, for columns and sums: 4900 → "$49.00". */
+export function exactMoney(cents: number, currency: string): string {
+  return new Intl.NumberFormat('en', { style: 'currency', currency: currency.toUpperCase(), minimumFractionDigits: 2 }).format(cents / 100);
+}
+
 const day = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' });
 const moment = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const exact = new Intl.DateTimeFormat('en', {
@@ -51,6 +56,8 @@ const exact = new Intl.DateTimeFormat('en', {
 
 /** "22 Nov 2026" in the reader's time zone. */
 export const date = (time: string | Date): string => day.format(new Date(time));
+/** "22 Nov 2026 to 22 Dec 2026"; a single day where both are on it. */
+export const dates = (from: string | Date, to: string | Date): string => (date(from) === date(to) ? date(from) : `${date(from)} to ${date(to)}`);
 /** Day, hour and minute. */
 export const dateTime = (time: string | Date): string => moment.format(new Date(time));
 /** To the millisecond, for log lines. */

@@ -4,6 +4,7 @@ export { PageHeader } from './PageHeader';
 export { EmptyState } from './EmptyState';
 export { ErrorState } from './ErrorState';
 export { Loaded } from './Loaded';
+export { useAction } from './useAction';
 export { PanelSkeleton, FormSkeleton, FiguresSkeleton, ChartSkeleton } from './Skeletons';
 export { DataTable, type Column } from './DataTable';
 export { isBare, useRows, type Rows, type ListPage } from './useRows';

@@ -28,6 +28,9 @@ export async function seedFull(page: Page, tollgate: Tollgate, backends: Backend
   for (const [consumer, plan] of [['mobile-app', 'starter'], ['acme', 'partner'], ['warehouse', undefined]] as const) {
     await api.put(`${base}/consumers/${consumer}`, { usage_plan: plan, metadata: { contact: `${consumer}@example.com` } });
   }
+  // One is taken by a backend, nobody listens for the other.
+  await api.put(`${base}/webhooks/audit`, { url: backends[0]?.url, description: 'Into the audit store' });
+  await api.put(`${base}/webhooks/provisioning`, { url: 'http://127.0.0.1:59996/keys', events: ['key.created', 'key.rotated', 'key.revoked', 'key.expiring'] });
   const key = await api.post<{ id: string; key: string }>(`${base}/keys`, { consumer: 'mobile-app', name: 'production' });
   await api.post(`${base}/keys`, { consumer: 'acme', name: 'partner portal' });
   const revoked = await api.post<{ id: string }>(`${base}/keys`, { consumer: 'warehouse', name: 'old scanner' });
@@ -74,7 +77,7 @@ export async function seedFull(page: Page, tollgate: Tollgate, backends: Backend
   return {
     api,
     words: {
-      gw, device: device.user_code, request: refused.requestId, key: key.id, route: 'orders', upstream: 'orders-backend', stream: 'database', domain: 'api.example.com', consumer: 'mobile-app', plan: 'starter', alert: 'many-errors', destination: 'archive', label: gw,
+      gw, device: device.user_code, request: refused.requestId, key: key.id, route: 'orders', upstream: 'orders-backend', stream: 'database', domain: 'api.example.com', consumer: 'mobile-app', plan: 'starter', alert: 'many-errors', webhook: 'provisioning', destination: 'archive', label: gw,
     },
   };
 }

@@ -5,7 +5,7 @@ import { $api, api, etagOf } from '@/api/client';
 import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
 import { useGatewayName } from '@/shell/useGateway';
-import { ConfirmDanger, CopyOnce, done, ErrorState, failed, FormSkeleton, Loaded, PageHeader, StateDot, Time, useApiForm } from '@/ui';
+import { ConfirmDanger, CopyOnce, done, FormSkeleton, Loaded, PageHeader, StateDot, Time, useApiForm, useAction } from '@/ui';
 import { AlertEditor } from './AlertEditor';
 import { Deliveries, History } from './AlertRecords';
 import { formOf, inputOf, type AlertForm } from './form';
@@ -17,24 +17,8 @@ export default function AlertPage() {
   const gateway = useGatewayName();
   const { name = '' } = useParams({ strict: false });
   const query = $api.useQuery('get', '/v1/gateways/{gateway}/alerts/{name}', { params: { path: { gateway, name } } }, { refetchInterval: 10_000 });
-  if (query.error && !query.data) {
-    return (
-      <>
-        <PageHeader title={name} />
-        <ErrorState error={query.error} retry={() => void query.refetch()} />
-      </>
-    );
-  }
   return (
-    <Loaded
-      query={query}
-      skeleton={
-        <>
-          <PageHeader title={name} />
-          <FormSkeleton fields={5} />
-        </>
-      }
-    >
+    <Loaded query={query} title={name} skeleton={<FormSkeleton fields={5} />}>
       {(alert) => <Known key={alert.id} gateway={gateway} alert={alert} />}
     </Loaded>
   );
@@ -61,7 +45,7 @@ function Known({ gateway, alert }: { gateway: string; alert: Alert }) {
       <PageHeader title={alert.name} description={`Fires when: ${ruleWords(alert)}.`} actions={may ? <Actions gateway={gateway} alert={alert} onSecret={setSecret} /> : undefined} />
       <Stack gap="xl">
         <State alert={alert} />
-        {secret ? <CopyOnce what="signing secret" secret={secret} lost="Make a new one." /> : null}
+        {secret ? <CopyOnce what="signing secret" secret={secret} kept="It is kept encrypted to sign with" lost="Make a new one." /> : null}
         <AlertEditor gateway={gateway} {...editor} action="Save the changes" named disabled={!may} />
         <History gateway={gateway} alert={alert} />
         <Deliveries gateway={gateway} alert={alert} />
@@ -112,26 +96,18 @@ interface ActionsProps {
 
 function Actions({ gateway, alert, onSecret }: ActionsProps) {
   const [asked, setAsked] = useState<'secret' | 'delete'>();
-  const [busy, setBusy] = useState(false);
   const navigate = useNavigate();
   const params = { path: { gateway, name: alert.name } };
   const close = () => setAsked(undefined);
-  const test = async () => {
-    setBusy(true);
-    try {
-      const { data } = await api.POST('/v1/gateways/{gateway}/alerts/{name}/test', { params });
-      const n = data?.items.length ?? 0;
-      done(n === 0 ? 'Nobody is told by this alert yet.' : `${n} test ${n === 1 ? 'message is' : 'messages are'} on the way; see the deliveries below.`);
-      await refresh(`${path}/{name}/deliveries`);
-    } catch (error) {
-      failed(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const [busy, test] = useAction(async () => {
+    const { data } = await api.POST('/v1/gateways/{gateway}/alerts/{name}/test', { params });
+    const n = data?.items.length ?? 0;
+    done(n === 0 ? 'Nobody is told by this alert yet.' : `${n} test ${n === 1 ? 'message is' : 'messages are'} on the way; see the deliveries below.`);
+    await refresh(`${path}/{name}/deliveries`);
+  });
   return (
     <>
-      <Button onClick={() => void test()} loading={busy} disabled={alert.channels.length === 0}>
+      <Button onClick={() => test()} loading={busy} disabled={alert.channels.length === 0}>
         Send a test message
       </Button>
       {alert.channels.some((c) => c.type === 'webhook') ? (

@@ -30,7 +30,7 @@ export default function NewAlertPage() {
       <>
         <PageHeader title="The alert is on watch" description="Its webhooks are signed. Check the signature with this secret before you believe a message." docs="/docs/alerts#webhooks" />
         <Stack maw="44rem">
-          <CopyOnce what="signing secret" secret={made.secret} lost="Make a new signing secret on the alert’s page." />
+          <CopyOnce what="signing secret" secret={made.secret} kept="It is kept encrypted to sign with" lost="Make a new signing secret on the alert’s page." />
           <div>
             <Button renderRoot={(props) => <Link to="/gateways/$gw/alerts/$name" params={{ gw: gateway, name: made.name }} {...props} />}>To the alert</Button>
           </div>

@@ -1,29 +1,20 @@
 import { Button, Menu } from '@mantine/core';
 import { IconDownload } from '@tabler/icons-react';
-import { useState } from 'react';
 import { api } from '@/api/client';
-import { failed } from '@/ui';
+import { useAction } from '@/ui';
 import { download } from '@/ui/download';
 import { splitNames } from './FilterBar';
 import { conflict, fileName, questionOf, rangeIn, splits, type Split, type View } from './view';
 
 /** Saves what the page shows as CSV: the whole over time, or each group. */
 export function ExportMenu({ gateway, view }: { gateway: string; view: View }) {
-  const [busy, setBusy] = useState(false);
-  const save = async (by?: Split) => {
-    setBusy(true);
-    try {
-      const { data } = await api.GET('/v1/gateways/{gateway}/usage', {
-        params: { path: { gateway }, query: { ...questionOf(view, rangeIn(view)), format: 'csv', ...(by ? { group_by: by, sort: view.sort, limit: 200 } : {}) } },
-        parseAs: 'blob',
-      });
-      if (data) download(fileName(gateway, by), data as unknown as Blob);
-    } catch (error) {
-      failed(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const [busy, save] = useAction(async (by?: Split) => {
+    const { data } = await api.GET('/v1/gateways/{gateway}/usage', {
+      params: { path: { gateway }, query: { ...questionOf(view, rangeIn(view)), format: 'csv', ...(by ? { group_by: by, sort: view.sort, limit: 200 } : {}) } },
+      parseAs: 'blob',
+    });
+    if (data) download(fileName(gateway, by), data as unknown as Blob);
+  });
   return (
     <Menu position="bottom-end">
       <Menu.Target>
@@ -32,9 +23,9 @@ export function ExportMenu({ gateway, view }: { gateway: string; view: View }) {
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Item onClick={() => void save()}>The whole over time</Menu.Item>
+        <Menu.Item onClick={() => save()}>The whole over time</Menu.Item>
         {splits.map((by) => (
-          <Menu.Item key={by} disabled={conflict(by, view.filters) !== undefined} onClick={() => void save(by)}>
+          <Menu.Item key={by} disabled={conflict(by, view.filters) !== undefined} onClick={() => save(by)}>
             By {splitNames[by] === 'API key' ? 'API key' : splitNames[by].toLowerCase()} (the first 200)
           </Menu.Item>
         ))}

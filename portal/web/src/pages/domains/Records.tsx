@@ -1,10 +1,9 @@
 import { Button, Group, Stack, Text } from '@mantine/core';
 import { IconRefresh } from '@tabler/icons-react';
-import { useState } from 'react';
 import { api } from '@/api/client';
 import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
-import { CopyIcon, done, failed, StateDot, Time } from '@/ui';
+import { CopyIcon, done, StateDot, Time, useAction } from '@/ui';
 import { Panel } from '@/ui/Panel';
 import { Notice } from './Notice';
 import { proofStanding, recordsOf, whenNext, type Domain, type DnsRecord } from './words';
@@ -13,27 +12,19 @@ import classes from './Domains.module.css';
 /** The proof of a domain: how it stands, the records to set, and a look at once. */
 export function Records({ gateway, domain }: { gateway: string; domain: Domain }) {
   const may = useMay('gateways:write');
-  const [busy, setBusy] = useState(false);
   const standing = proofStanding(domain);
-  const look = async () => {
-    setBusy(true);
-    try {
-      const { data } = await api.POST('/v1/gateways/{gateway}/domains/{host}/verify', { params: { path: { gateway, host: domain.host } } });
-      await refresh('/v1/gateways/{gateway}/domains', '/v1/gateways/{gateway}/versions');
-      if (data?.state === 'active') done(`The record of ${domain.host} was seen.`);
-    } catch (error) {
-      failed(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const [busy, look] = useAction(async () => {
+    const { data } = await api.POST('/v1/gateways/{gateway}/domains/{host}/verify', { params: { path: { gateway, host: domain.host } } });
+    await refresh('/v1/gateways/{gateway}/domains', '/v1/gateways/{gateway}/versions');
+    if (data?.state === 'active') done(`The record of ${domain.host} was seen.`);
+  });
   return (
     <Panel
       title="DNS records"
       text={standing.meaning}
       actions={
         may ? (
-          <Button variant="default" leftSection={<IconRefresh size={16} aria-hidden />} loading={busy} onClick={() => void look()}>
+          <Button variant="default" leftSection={<IconRefresh size={16} aria-hidden />} loading={busy} onClick={() => look()}>
             Check now
           </Button>
         ) : null

@@ -107,7 +107,7 @@ export default function ImportPage() {
         {text === '' ? (
           <Text c="dimmed" size="sm">
             {format === 'openapi'
-              ? 'Open a file or paste its text: OpenAPI 3.0 or 3.1, Swagger 2, in JSON or YAML, at most 1 MiB. A gateway’s own export comes back as the same gateway.'
+              ? 'Open a file or paste its text: OpenAPI 3.0 or 3.1, Swagger 2, in JSON or YAML, at most 10 MiB. A gateway’s own export comes back as the same gateway.'
               : 'Open a file or paste its text: upstream blocks and a server block with its locations. Certificates are uploaded on their own page.'}
           </Text>
         ) : null}

@@ -11,7 +11,7 @@ import { useMemberNames } from './useMemberNames';
 
 type Entry = Schemas['AuditEntry'];
 
-const kinds: Record<Entry['actor']['kind'], string> = { user: 'Member', token: 'Management token', system: 'Tollgate itself', developer: 'Developer, in the developer portal' };
+const kinds: Record<Entry['actor']['kind'], string> = { user: 'Member', token: 'Management token', system: 'Tollgate itself', developer: 'Developer, in the developer portal', operator: 'Operator of this Tollgate' };
 
 function columnsOf(gateways: Map<string, string>, onOpen: (entry: Entry) => void): Column<Entry>[] {
   return [

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { $api, api, etagOf } from '@/api/client';
 import { refresh } from '@/api/queries';
 import { useMay } from '@/api/session';
-import { ConfirmDanger, done, ErrorState, failed, FormSkeleton, Loaded, PageHeader, StateDot, Time, useApiForm } from '@/ui';
+import { ConfirmDanger, done, FormSkeleton, Loaded, PageHeader, StateDot, Time, useApiForm, useAction } from '@/ui';
 import { Facts } from '@/ui/Facts';
 import { DestinationEditor } from './DestinationEditor';
 import { byRow, formOf, inputOf, validate, type DestinationForm } from './form';
@@ -15,24 +15,8 @@ const path = '/v1/telemetry/destinations';
 export default function DestinationPage() {
   const { name = '' } = useParams({ strict: false });
   const query = $api.useQuery('get', '/v1/telemetry/destinations/{name}', { params: { path: { name } } }, { refetchInterval: 5_000 });
-  if (query.error && !query.data) {
-    return (
-      <>
-        <PageHeader title={name} />
-        <ErrorState error={query.error} retry={() => void query.refetch()} />
-      </>
-    );
-  }
   return (
-    <Loaded
-      query={query}
-      skeleton={
-        <>
-          <PageHeader title={name} />
-          <FormSkeleton fields={5} />
-        </>
-      }
-    >
+    <Loaded query={query} title={name} skeleton={<FormSkeleton fields={5} />}>
       {(destination) => <Known key={destination.id} destination={destination} />}
     </Loaded>
   );
@@ -122,24 +106,16 @@ function State({ destination: { state } }: { destination: Destination }) {
 
 function Actions({ destination, onTested }: { destination: Destination; onTested: (tested: Tested | undefined) => void }) {
   const [deleting, setDeleting] = useState(false);
-  const [busy, setBusy] = useState(false);
   const navigate = useNavigate();
   const { name } = destination;
-  const test = async () => {
-    setBusy(true);
+  const [busy, test] = useAction(async () => {
     onTested(undefined);
-    try {
-      const { data } = await api.POST('/v1/telemetry/destinations/{name}/test', { params: { path: { name } } });
-      onTested(data);
-    } catch (error) {
-      failed(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+    const { data } = await api.POST('/v1/telemetry/destinations/{name}/test', { params: { path: { name } } });
+    onTested(data);
+  });
   return (
     <>
-      <Button onClick={() => void test()} loading={busy}>
+      <Button onClick={() => test()} loading={busy}>
         Send a test
       </Button>
       <Button variant="default" c="var(--tg-bad)" onClick={() => setDeleting(true)}>

@@ -1,0 +1,103 @@
+import { Alert, Badge, Button, Group, Text, Title } from '@mantine/core';
+import { IconCheck } from '@tabler/icons-react';
+import { useState } from 'react';
+import { useMay } from '@/api/session';
+import { FiguresSkeleton, Loaded, PageHeader, useSearchParams } from '@/ui';
+import { money } from '@/ui/format';
+import { factsOf } from '../public/planFacts';
+import type { Plan, Subscription } from './act';
+import { ChangePlan } from './ChangePlan';
+import { stepTo } from './compare';
+import { PlanState } from './PlanState';
+import classes from './Plans.module.css';
+import { usePlans, useSubscription } from './useSubscription';
+
+export default function PlansPage() {
+  const query = useSubscription();
+  const plans = usePlans();
+  return (
+    <>
+      <PageHeader title="Plans" description="A larger plan takes effect at once, at every edge within seconds; a smaller one when the period ends. What you have used carries over." docs="/docs/billing#plans" />
+      <Loaded query={query} skeleton={<FiguresSkeleton figures={3} />}>
+        {(subscription) => (
+          <Loaded query={plans} skeleton={<FiguresSkeleton figures={3} />}>
+            {(list) => <Choice subscription={subscription} plans={list} />}
+          </Loaded>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function Choice({ subscription, plans }: { subscription: Subscription; plans: Plan[] }) {
+  const may = useMay('billing:write');
+  const [words, setWords] = useSearchParams();
+  const [last, setLast] = useState<Plan>();
+  const titles = Object.fromEntries(plans.map((p) => [p.name, p.title]));
+  const chosen = may ? plans.find((p) => p.name === words.to && p.name !== subscription.plan.name) : undefined;
+  if (chosen && chosen !== last) setLast(chosen);
+  return (
+    <>
+      <PlanState subscription={subscription} titles={titles} />
+      {words.checkout === 'canceled' ? (
+        <Alert color="gray" variant="light" mb="lg" title="Nothing was bought" withCloseButton closeButtonLabel="Close" onClose={() => setWords({ checkout: undefined })}>
+          You left the payment page. The plan is as it was.
+        </Alert>
+      ) : null}
+      {!subscription.payment && plans.some((p) => p.price_cents > 0) ? (
+        <Text size="sm" c="dimmed" mb="md">
+          This Tollgate takes no payments: prices are shown, nothing is charged.
+        </Text>
+      ) : null}
+      <div className={classes.plans}>
+        {plans.map((plan) => (
+          <Card key={plan.name} plan={plan} subscription={subscription} onChoose={may ? () => setWords({ to: plan.name, checkout: undefined }) : undefined} />
+        ))}
+      </div>
+      {may ? null : (
+        <Text size="sm" c="dimmed" mt="md">
+          Owners, and who cares for the billing, can change the plan.
+        </Text>
+      )}
+      {last ? <ChangePlan key={last.name} opened={chosen !== undefined} to={last} subscription={subscription} onClose={() => setWords({ to: undefined })} /> : null}
+    </>
+  );
+}
+
+function Card({ plan, subscription, onChoose }: { plan: Plan; subscription: Subscription; onChoose?: () => void }) {
+  const own = plan.name === subscription.plan.name;
+  const next = subscription.next_plan === plan.name;
+  const step = stepTo(subscription.plan, plan);
+  return (
+    <article className={classes.plan} data-own={own || undefined}>
+      <Group justify="space-between">
+        <Title order={2}>{plan.title}</Title>
+        {own ? <Badge>Your plan</Badge> : next ? <Badge color="amber">From the next period</Badge> : null}
+      </Group>
+      <div>
+        <span className={classes.price}>{money(plan.price_cents, plan.currency)}</span>
+        <Text span c="dimmed">
+          {' '}
+          a month
+        </Text>
+      </div>
+      <ul className={classes.facts}>
+        {factsOf(plan).map((fact) => (
+          <li key={fact}>
+            <IconCheck size={16} aria-hidden />
+            {fact}
+          </li>
+        ))}
+      </ul>
+      {own || next || !onChoose ? null : plan.self_serve ? (
+        <Button variant={step === 'upgrade' ? 'filled' : 'default'} onClick={onChoose}>
+          {step === 'upgrade' ? `Upgrade to ${plan.title}` : `Change to ${plan.title}`}
+        </Button>
+      ) : (
+        <Text size="sm" c="dimmed">
+          Whoever runs this Tollgate gives this plan.
+        </Text>
+      )}
+    </article>
+  );
+}

@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tollgate/tollgate/services/billing"
+	"github.com/tollgate/tollgate/services/internal/store"
+)
+
+// How often billing's loops look for work.
+const (
+	ledgerEvery = 2 * time.Second
+	postsEvery  = 5 * time.Second
+	settleEvery = 30 * time.Second
+	checkEvery  = time.Hour
+)
+
+// hours makes the ledger of hours.
+func (a *App) hours() (err error) {
+	hours, uses := store.BillingHours{DB: a.db}, store.BillingUses{DB: a.db}
+	a.Hours, err = billing.NewLedger(billing.LedgerConfig{
+		Hours: hours, Uses: uses, Allowances: uses, Invariants: hours, Plans: a.billingPlans(), Clock: a.Config.Clock,
+	})
+	return err
+}
+
+// billingLoops are the loops of the ledger of hours and of what follows from it.
+func (w *Worker) billingLoops() []loop {
+	loops := []loop{
+		{"billing ledger", w.every(ledgerEvery, w.jobs.of(jobLedger, w.app.Hours.Fold))},
+		{"billing settlements", w.settlements},
+		{"billing invariants", w.every(checkEvery, w.jobs.of(jobInvariants, w.checkLedger))},
+	}
+	if p := w.app.poster; p != nil {
+		loops = append(loops, loop{"billing posts", w.every(postsEvery, w.jobs.of(jobPosts, p.Run))})
+	}
+	return loops
+}
+
+// newPoster tells the payment provider what was used; nil where there is none.
+func (a *App) newPoster(plans *billing.Plans) *billing.Poster {
+	if a.provider == nil {
+		return nil
+	}
+	return &billing.Poster{
+		Store: store.BillingPosts{DB: a.db}, Usage: a.provider, Plans: plans, Clock: a.Config.Clock, Logger: a.Config.Logger,
+	}
+}
+
+// newSettler bills what comes after its invoice.
+func (a *App) newSettler(plans *billing.Plans) *billing.Settler {
+	s := &billing.Settler{Store: store.BillingSettlements{DB: a.db}, Plans: plans, Clock: a.Config.Clock, Logger: a.Config.Logger}
+	if a.provider != nil {
+		s.Items = a.provider
+	}
+	return s
+}
+
+// settlements notes what plans cost, and then settles.
+func (w *Worker) settlements(ctx context.Context) error {
+	begun := false
+	return w.every(settleEvery, w.jobs.of(jobSettlements, func(ctx context.Context) error {
+		if !begun {
+			if err := w.app.settler.Begin(ctx); err != nil {
+				return err
+			}
+			begun = true
+		}
+		return w.app.settler.Run(ctx)
+	}))(ctx)
+}
+
+// checkLedger asks the cheap invariants of billing.
+func (w *Worker) checkLedger(ctx context.Context) error {
+	found, err := w.app.Hours.Check(ctx, false)
+	for _, b := range found {
+		w.broken.WithLabelValues(b.Name).Set(float64(b.Rows))
+		if b.Rows > 0 {
+			w.log.Error("billing's books do not agree", "invariant", b.Name, "rows", b.Rows)
+		}
+	}
+	return err
+}
+
+// ledgerMetrics registers the figures of the ledger of hours. Those that are read
+// from the database are read when they are asked for, and are left out while it is
+// away.
+func (w *Worker) ledgerMetrics(r *prometheus.Registry) {
+	w.broken = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "tollgate", Subsystem: "billing", Name: "broken_invariant_rows", Help: "Rows of billing that break a rule; 0 everywhere unless there is a fault."}, []string{"invariant"})
+	r.MustRegister(&ledgerCollector{w.app.Hours}, w.broken)
+	counter := func(name, help string, value func() uint64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "tollgate", Subsystem: "billing", Name: name, Help: help},
+			func() float64 { return float64(value()) }))
+	}
+	counter("corrections_total", "Periods of which more had been billed than the ledger has; it was given back.", w.app.settler.Corrections)
+	if p := w.app.poster; p != nil {
+		counter("usage_posted_total", "Hourly totals that the payment provider took.", func() uint64 { return p.Stats().Posted })
+		counter("usage_post_failures_total", "Calls for hourly totals that failed; they are made again.", func() uint64 { return p.Stats().Failed })
+	}
+}
+
+var (
+	openHourDesc = prometheus.NewDesc("tollgate_billing_oldest_open_hour_seconds", "How long the oldest hour that is not closed has ended; 0: there is none.", nil, nil)
+	parkedDesc   = prometheus.NewDesc("tollgate_billing_parked", "Plans of organizations whose usage the payment provider does not take; it is kept.", nil, nil)
+	waitingDesc  = prometheus.NewDesc("tollgate_billing_adjustments_waiting", "Lines for next invoices that failed to be added and are tried again.", nil, nil)
+)
+
+// ledgerCollector reads how the ledger of hours stands.
+type ledgerCollector struct{ hours *billing.Ledger }
+
+// Describe names the figures.
+func (c *ledgerCollector) Describe(to chan<- *prometheus.Desc) {
+	to <- openHourDesc
+	to <- parkedDesc
+	to <- waitingDesc
+}
+
+// Collect reads the figures.
+func (c *ledgerCollector) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), readyFor)
+	defer cancel()
+	state, err := c.hours.State(ctx)
+	if err != nil {
+		return
+	}
+	to <- prometheus.MustNewConstMetric(openHourDesc, prometheus.GaugeValue, state.OpenFor.Seconds())
+	to <- prometheus.MustNewConstMetric(parkedDesc, prometheus.GaugeValue, float64(state.Parked))
+	to <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(state.Failing))
+}

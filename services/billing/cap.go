@@ -1,0 +1,76 @@
+package billing
+
+import (
+	"context"
+	"math"
+
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// AllowanceStore reads what bounds organizations beside their plans.
+type AllowanceStore interface {
+	// Allowances reads, for organizations by number, what bounds them; one that
+	// nothing is known of may be left out.
+	Allowances(ctx context.Context, nums []uint64) (map[uint64]Allowance, error)
+}
+
+// Allowance is what bounds an organization beside its plan.
+type Allowance struct {
+	Standing    Standing
+	SpendingCap *int64
+	// Sums are what the hours of its present period sum to.
+	Sums []Sum
+}
+
+// Allow lowers or raises what edges are told that organizations may use in their
+// period: what earlier plans were billed in it comes on top of what the plan
+// includes; a spending cap, or a debt, makes an end of what is beyond.
+func (l *Ledger) Allow(ctx context.Context, docs []contract.Organization) error {
+	nums := make([]uint64, len(docs))
+	for i := range docs {
+		nums[i] = docs[i].Num
+	}
+	all, err := l.allowances.Allowances(ctx, nums)
+	if err != nil {
+		return err
+	}
+	for i := range docs {
+		if a, ok := all[docs[i].Num]; ok {
+			l.allow(&docs[i], &a)
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) allow(doc *contract.Organization, a *Allowance) {
+	plan, ok := l.plans.byNum(doc.PlanNum)
+	if !ok || doc.RequestsPerPeriod == 0 && !doc.Overage {
+		return // nothing bounds it
+	}
+	var base, spent int64
+	for _, s := range a.Sums {
+		if s.Plan == doc.PlanNum {
+			continue
+		}
+		base = Add(base, s.Total)
+		if other, ok := l.plans.byNum(s.Plan); ok {
+			spent = Add(spent, PriceOf(other).Amount(s.Total))
+		}
+	}
+	limit, bounded := Add(base, doc.RequestsPerPeriod), !doc.Overage
+	switch {
+	case !doc.Overage:
+	case a.Standing == StandingCapped || a.Standing == StandingSuspended:
+		bounded = true
+	case a.SpendingCap != nil:
+		if afford := PriceOf(plan).Afford(*a.SpendingCap - min(spent, *a.SpendingCap)); afford < math.MaxInt64 {
+			limit, bounded = Add(limit, afford), true
+		}
+	}
+	if bounded {
+		// Edges take 0 for no bound.
+		doc.RequestsPerPeriod, doc.Overage = max(limit, 1), false
+	} else if doc.RequestsPerPeriod > 0 {
+		doc.RequestsPerPeriod = limit
+	}
+}

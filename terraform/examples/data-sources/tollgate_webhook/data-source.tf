@@ -1,0 +1,4 @@
+data "tollgate_webhook" "example" {
+  gateway = "shop"
+  name    = "audit"
+}

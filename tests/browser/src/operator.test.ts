@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { axe } from './harness/axe';
+import { Api, signUp, within } from './harness/api';
+import { startBrowser, type Browser, type Scheme } from './harness/browser';
+import { Gallery } from './harness/gallery';
+import { startTollgate, type Tollgate } from './harness/tollgate';
+import { totp } from './harness/totp';
+
+const password = 'a long enough password';
+const short = process.env.TOLLGATE_SHORT === '1';
+
+let tollgate: Tollgate;
+let browser: Browser;
+let theirs: Browser;
+let customer: Api;
+let api: Api;
+const gallery = new Gallery('operator');
+
+beforeAll(async () => {
+  [tollgate, browser, theirs] = await Promise.all([startTollgate({ TOLLGATE_OPERATORS: 'Boss@example.com' }), startBrowser(), startBrowser()]);
+  api = await signUp(await browser.open(), tollgate.portal, 'boss@example.com', 'Those who run it');
+  customer = await signUp(await theirs.open(), tollgate.portal, 'ada@example.com', 'Difference Engines');
+  await customer.post('/v1/gateways', { name: 'shop', mode: 'live' });
+});
+
+afterAll(async () => {
+  gallery.finish('The operator’s console');
+  await Promise.all([browser?.close(), theirs?.close()]);
+  await tollgate?.stop();
+});
+
+const heading = (page: Page, name: string | RegExp) => page.getByRole('heading', { name, level: 1 }).waitFor();
+const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
+
+/** What must hold for a page however it looks, and a picture of it. */
+async function see(page: Page, group: string, name: string): Promise<void> {
+  await page.waitForFunction(() => document.querySelectorAll('.mantine-Skeleton-root').length === 0);
+  await page.waitForTimeout(150);
+  await gallery.takeWhole(page, group, name);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect.soft(overflow, `${group}, ${name} is wider than the window`).toBeLessThanOrEqual(0);
+  expect.soft(await axe(page), `${group}, ${name}`).toEqual([]);
+}
+
+it('asks an operator for a second factor, and shows the console to nobody else', async () => {
+  const page = await browser.open();
+  await page.goto(`${tollgate.portal}/operator/organizations`);
+  await page.getByRole('heading', { name: 'A second factor is needed here' }).waitFor();
+  await see(page, 'door', 'without a second factor');
+  const { secret } = await api.post<{ secret: string }>('/v1/totp', { current_password: password });
+  await api.post('/v1/totp/confirm', { code: totp(secret) });
+  await page.context().clearCookies();
+  await page.goto(`${tollgate.portal}/login`);
+  await page.getByLabel('E-mail address').fill('boss@example.com');
+  await page.getByRole('textbox', { name: 'Password' }).fill(password);
+  await press(page, 'Sign in');
+  await page.getByLabel(/code/i).first().fill(totp(secret, 1));
+  await press(page, 'Sign in');
+  await page.getByRole('link', { name: 'Organizations' }).click();
+  await heading(page, 'Organizations');
+  await page.getByRole('link', { name: 'Difference Engines' }).waitFor();
+  const other = await theirs.open();
+  await other.goto(`${tollgate.portal}/gateways`);
+  await heading(other, 'Gateways');
+  expect(await other.getByRole('link', { name: 'Edges' }).count()).toBe(0);
+  await other.goto(`${tollgate.portal}/operator/edges`);
+  await other.getByText('There is no such resource').waitFor();
+  await page.close();
+  await other.close();
+});
+
+it('suspends an organization whose members read why, and lets it go on', async () => {
+  const page = await browser.open();
+  await page.goto(`${tollgate.portal}/operator/organizations?q=ADA@example`);
+  await page.getByRole('link', { name: 'Difference Engines' }).click();
+  await heading(page, 'Difference Engines');
+  await page.getByLabel('New note').fill('Called them: they know.');
+  await press(page, 'Add the note');
+  await page.getByText('Called them: they know.', { exact: true }).last().waitFor();
+  await press(page, 'Suspend');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Suspend', exact: true }).click();
+  await dialog.getByText('Say why.').waitFor();
+  await see(page, 'organization', 'a suspension without a reason');
+  await dialog.getByLabel('Reason').fill('Spam was sent through the gateway shop.');
+  await dialog.getByLabel('Message to the owners').fill('Close the open route, then write to abuse@example.com.');
+  await dialog.getByLabel(/to confirm/).fill('Difference Engines');
+  await dialog.getByRole('button', { name: 'Suspend', exact: true }).click();
+  await page.getByText('Suspended by an operator').waitFor();
+  const other = await theirs.open(390, 'dark');
+  await other.goto(`${tollgate.portal}/gateways`);
+  await other.getByText(/Spam was sent through the gateway shop/).waitFor();
+  await see(other, 'suspended', 'what its members see, 390 dark');
+  await expect(customer.post('/v1/gateways', { name: 'another' })).rejects.toThrow('organization_suspended');
+  await other.close();
+  await press(page, 'End the suspension');
+  await page.getByRole('dialog').getByLabel('Reason').fill('It is settled.');
+  await page.getByRole('dialog').getByRole('button', { name: 'End the suspension' }).click();
+  await page.getByRole('button', { name: 'Suspend', exact: true }).waitFor();
+  expect(browser.complaints()).toEqual([]);
+  await page.close();
+});
+
+it('looks at an organization as a viewer, visibly, and ends it', async () => {
+  const page = await browser.open();
+  await page.goto(`${tollgate.portal}/operator/organizations/${customer.organization}`);
+  await press(page, 'Look at it as a viewer');
+  await page.getByRole('dialog').getByLabel('Reason').fill('Ticket 7');
+  await press(page, 'Look at it');
+  await heading(page, 'Gateways');
+  await page.getByText('You look at Difference Engines as an operator').waitFor();
+  await page.getByRole('link', { name: 'shop' }).first().waitFor();
+  expect(await page.getByRole('link', { name: 'Edges' }).count()).toBe(0);
+  await see(page, 'view', 'what the operator sees');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await see(page, 'view', 'what the operator sees, 390');
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await press(page, 'End the view');
+  await heading(page, 'Difference Engines');
+  expect(await page.getByText('You look at').count()).toBe(0);
+  const other = await theirs.open();
+  await other.goto(`${tollgate.portal}/organization/audit`);
+  await other.getByText('Operator of this Tollgate').first().waitFor();
+  await see(other, 'view', 'what its audit log says');
+  await other.close();
+  await page.close();
+});
+
+it('drains an edge and lets it serve again', async () => {
+  const page = await browser.open();
+  await page.goto(`${tollgate.portal}/operator/edges`);
+  await page.getByText('Serving').waitFor();
+  await page.getByRole('button', { name: /^Drain / }).click();
+  await page.getByRole('dialog').getByLabel('Reason').fill('A new disk');
+  await page.getByRole('dialog').getByRole('button', { name: 'Drain', exact: true }).click();
+  await page.getByText('Drained by an operator').waitFor();
+  await see(page, 'edges', 'drained');
+  await page.getByRole('button', { name: /^Let it serve/ }).click();
+  await page.getByRole('dialog').getByLabel('Reason').fill('It is in');
+  await page.getByRole('dialog').getByRole('button', { name: 'Let it serve' }).click();
+  await within(10_000, async () => {
+    expect(await page.getByText('Serving').count()).toBe(1);
+  });
+  await page.close();
+});
+
+const pages = [['organizations', '/operator/organizations'], ['organization', '/operator/organizations/{organization}'], ['edges', '/operator/edges'], ['queues', '/operator/queues'], ['abuse', '/operator/abuse'], ['audit', '/operator/audit']] as const;
+
+it.each(pages)('%s at each width and in each theme', async (name, path) => {
+  for (const width of short ? [390] : [1440, 390]) {
+    const page = await browser.open(width);
+    await page.goto(tollgate.portal + path.replace('{organization}', customer.organization ?? ''));
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    for (const scheme of ['light', 'dark'] as Scheme[]) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await see(page, name, `${width} ${scheme}`);
+    }
+    await page.close();
+  }
+  expect.soft(browser.complaints(), `${name}: the browser's complaints`).toEqual([]);
+});
