@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 )
 
 // refusedAt marks a path without canonical form, with the offset of the error.
@@ -200,7 +202,7 @@ func TestCheckQuery(t *testing.T) {
 func TestCanonAllocatesNothing(t *testing.T) {
 	buf := make([]byte, 0, 256)
 	for _, in := range []string{"/v1/orders/12345", "/v1/orders/%C3%A9", "/v1/../v2/orders/%41", "/v1//x"} {
-		if n := testing.AllocsPerRun(100, func() {
+		if n := alloctest.PerRun(100, func() {
 			if _, _, err := CanonPath(buf, in); err != nil {
 				t.Error(err)
 			}
@@ -209,7 +211,7 @@ func TestCanonAllocatesNothing(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"api.example.com", "API.example.com:8443", "[2001:DB8::1]:80"} {
-		if n := testing.AllocsPerRun(100, func() {
+		if n := alloctest.PerRun(100, func() {
 			if _, _, _, err := CanonHost(buf, in); err != nil {
 				t.Error(err)
 			}
@@ -217,7 +219,7 @@ func TestCanonAllocatesNothing(t *testing.T) {
 			t.Errorf("host %q: %v allocations", in, n)
 		}
 	}
-	if n := testing.AllocsPerRun(100, func() {
+	if n := alloctest.PerRun(100, func() {
 		if err := CheckQuery("a=1&b=2&c=3"); err != nil {
 			t.Error(err)
 		}

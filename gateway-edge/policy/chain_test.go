@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -121,7 +122,7 @@ func TestRunAllocatesNothing(t *testing.T) {
 		c.EngineDone(x)
 	}
 	round()
-	if n := testing.AllocsPerRun(100, round); n != 0 {
+	if n := alloctest.PerRun(100, round); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"testing/quick"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 )
 
 func TestTextInt(t *testing.T) {
@@ -48,7 +50,7 @@ func TestTextPieces(t *testing.T) {
 	if v, ok := Find(map[string]int{"abc": 7}, b); !ok || v != 7 {
 		t.Error(v, ok)
 	}
-	if n := testing.AllocsPerRun(50, func() { _, _ = Find(map[string]int(nil), b); _ = b.Fold("ABC") }); n != 0 {
+	if n := alloctest.PerRun(50, func() { _, _ = Find(map[string]int(nil), b); _ = b.Fold("ABC") }); n != 0 {
 		t.Error(n)
 	}
 }

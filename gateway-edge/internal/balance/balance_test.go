@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
@@ -243,7 +244,7 @@ func TestHashSources(t *testing.T) {
 		if got := u.Hash(req, client, params); got != c.want || u.Plain() {
 			t.Errorf("%+v: %x, want %x", c.on, got, c.want)
 		}
-		if n := testing.AllocsPerRun(100, func() { u.Hash(req, client, params) }); n != 0 {
+		if n := alloctest.PerRun(100, func() { u.Hash(req, client, params) }); n != 0 {
 			t.Errorf("%+v: %v allocations", c.on, n)
 		}
 	}
@@ -254,7 +255,7 @@ func TestPickAllocatesNothing(t *testing.T) {
 		r, _ := newRegistry(t)
 		u := compile(t, r, doc(algorithm, 3, 2, 1))
 		h := Hash(0)
-		if n := testing.AllocsPerRun(1000, func() {
+		if n := alloctest.PerRun(1000, func() {
 			h += 0x9E3779B97F4A7C15
 			c := Call{Hash: h}
 			u.Pick(&c)

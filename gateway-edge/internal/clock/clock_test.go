@@ -3,6 +3,8 @@ package clock
 import (
 	"testing"
 	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 )
 
 func TestClockAgreesWithTheSystem(t *testing.T) {
@@ -26,7 +28,7 @@ func TestClockAgreesWithTheSystem(t *testing.T) {
 
 func TestBootAllocatesNothing(t *testing.T) {
 	c := New()
-	if n := testing.AllocsPerRun(100, func() { c.Boot() }); n != 0 {
+	if n := alloctest.PerRun(100, func() { c.Boot() }); n != 0 {
 		t.Error(n)
 	}
 }

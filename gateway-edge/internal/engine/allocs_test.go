@@ -5,6 +5,8 @@ import (
 	"net"
 	"runtime"
 	"testing"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 )
 
 // TestWholeExchangeAllocatesNothing sends requests through the engine over real
@@ -49,7 +51,7 @@ func TestWholeExchangeAllocatesNothing(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		best = min(best, after.Mallocs-before.Mallocs)
 	}
-	if best > rounds/20 && !raceEnabled {
+	if best > rounds/20 && !alloctest.Raced {
 		t.Errorf("%d allocations in %d requests", best, rounds)
 	}
 	t.Logf("%d allocations in %d requests", best, rounds)

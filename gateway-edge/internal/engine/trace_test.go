@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -271,7 +272,7 @@ func TestUntracedAllocatesNothing(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		best = min(best, after.Mallocs-before.Mallocs)
 	}
-	if best > rounds/20 && !raceEnabled {
+	if best > rounds/20 && !alloctest.Raced {
 		t.Errorf("%d allocations in %d requests", best, rounds)
 	}
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"testing"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
@@ -25,7 +26,7 @@ func TestParseRequestAllocatesNothing(t *testing.T) {
 		}
 	}
 	round()
-	if n := testing.AllocsPerRun(100, round); n != 0 {
+	if n := alloctest.PerRun(100, round); n != 0 {
 		t.Errorf("%v allocations a head, want 0", n)
 	}
 }

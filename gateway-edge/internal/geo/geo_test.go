@@ -13,6 +13,7 @@ import (
 
 	"github.com/maxmind/mmdbwriter"
 	"github.com/maxmind/mmdbwriter/mmdbtype"
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 )
 
 // write makes a database.
@@ -61,7 +62,7 @@ func TestCountry(t *testing.T) {
 		t.Error("no address is somewhere")
 	}
 	a := netip.MustParseAddr("203.0.113.9")
-	if n := testing.AllocsPerRun(100, func() { d.Country(a) }); n != 0 {
+	if n := alloctest.PerRun(100, func() { d.Country(a) }); n != 0 {
 		t.Errorf("%v allocations a look", n)
 	}
 

@@ -5,6 +5,7 @@ package keystore
 import (
 	"testing"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
 
@@ -19,7 +20,7 @@ func TestPeekDoesNotAllocate(t *testing.T) {
 	for name, k := range map[string]policy.Text{
 		"good": policy.Static(good), "unknown": policy.Static(unknownKey), "malformed": policy.Static(good[1:]),
 	} {
-		if n := testing.AllocsPerRun(200, func() { v.Peek(k, b.now.Load()) }); n != 0 {
+		if n := alloctest.PerRun(200, func() { v.Peek(k, b.now.Load()) }); n != 0 {
 			t.Errorf("%s key: %v allocations", name, n)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -89,7 +90,7 @@ func TestPeekIdentityDoesNotAllocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	ids.PeekIdentity(&id)
-	if n := testing.AllocsPerRun(100, func() { ids.PeekIdentity(&id) }); n != 0 {
+	if n := alloctest.PerRun(100, func() { ids.PeekIdentity(&id) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -345,7 +346,7 @@ func TestTakeAllocatesNothing(t *testing.T) {
 				c.Credit()
 			}
 		}
-		n := testing.AllocsPerRun(100, func() {
+		n := alloctest.PerRun(100, func() {
 			now := e.now()
 			c := f.(*family).of(p, nil, now)
 			if c.Take(now) == policy.Took {

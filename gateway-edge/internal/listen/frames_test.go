@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 )
 
 // stub is a connection whose input is a reader.
@@ -120,7 +122,7 @@ func TestFramesDoNotAllocate(t *testing.T) {
 	r := bytes.NewReader(in)
 	f := newFrames(&stub{Reader: r}, nil)
 	buf := make([]byte, 4096)
-	if n := testing.AllocsPerRun(100, func() {
+	if n := alloctest.PerRun(100, func() {
 		r.Reset(in)
 		f.in.skip, f.in.have = preface, 0
 		_, _ = f.Read(buf)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -23,7 +24,7 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 	h, r := &Hot{}, NewRoute(1, 2, 3, false)
 	id := contract.CounterID{Organization: 1, Gateway: 2, Route: 3, Key: 4}
 	request(m, h, r, &id)
-	if n := testing.AllocsPerRun(1000, func() {
+	if n := alloctest.PerRun(1000, func() {
 		request(m, h, r, &id)
 		m.Credit(m.Admit(h, &id))
 		m.Refuse(h, r, &id, contract.CodeRateLimited, 429)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -160,7 +161,7 @@ func TestWriteDoesNotAllocate(t *testing.T) {
 	for i := range l.stripes {
 		l.stripes[i].served = l.stripes[i].served[:0]
 	}
-	if n := testing.AllocsPerRun(1000, func() { l.Write(r) }); n != 0 {
+	if n := alloctest.PerRun(1000, func() { l.Write(r) }); n != 0 {
 		t.Errorf("%v allocations a record, want 0", n)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/services/contract"
 )
 
@@ -61,7 +62,7 @@ func TestMetrics(t *testing.T) {
 
 func TestMetricsDoNotAllocate(t *testing.T) {
 	m := NewMetrics()
-	if n := testing.AllocsPerRun(1000, func() {
+	if n := alloctest.PerRun(1000, func() {
 		m.Begin()
 		m.End(HTTP1, 200, 0, false, 80, 1500)
 		m.Sent(IntegrationHTTP, 200, 0, false, 1500)

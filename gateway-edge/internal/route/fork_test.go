@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -66,7 +67,7 @@ func TestFork(t *testing.T) {
 		if why := f.Why(got, p); why != "" {
 			t.Errorf("%s: kept out, because %s", tt.want, why)
 		}
-		if n := testing.AllocsPerRun(100, func() { f.Choose(p) }); n != 0 {
+		if n := alloctest.PerRun(100, func() { f.Choose(p) }); n != 0 {
 			t.Errorf("%s: %v allocations", tt.want, n)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
@@ -271,7 +272,7 @@ func TestMatchAllocatesNothing(t *testing.T) {
 		"GET shop.example/search?v=1+%c3%a9", "GET a.wild.example/h", "GET shop.example/nothing", "PUT shop.example/pets",
 	} {
 		r := request(t, line, "X-Beta: 2", "X-Ring: b")
-		if n := testing.AllocsPerRun(100, func() { tab.Match(r, &res) }); n != 0 {
+		if n := alloctest.PerRun(100, func() { tab.Match(r, &res) }); n != 0 {
 			t.Errorf("%s: %v allocations", line, n)
 		}
 	}

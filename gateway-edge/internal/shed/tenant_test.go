@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 )
 
 func quiet() Config { return Config{Logger: slog.New(slog.DiscardHandler)} }
@@ -165,7 +167,7 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 	g := New(quiet())
 	var a Tenant
 	now := int64(time.Hour)
-	if n := testing.AllocsPerRun(1000, func() {
+	if n := alloctest.PerRun(1000, func() {
 		now += 1000
 		if g.Enter(&a, now, 30_000) == Admitted {
 			g.Charge(&a, 10)

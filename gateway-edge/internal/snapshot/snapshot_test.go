@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -137,7 +138,7 @@ func TestFindDoesNotAllocate(t *testing.T) {
 	b.put(doc(1, 1, "", "shop.test", "*.customer.test"))
 	for _, host := range []string{"shop.test", "www.customer.test", "nobody.test"} {
 		name := []byte(host)
-		if n := testing.AllocsPerRun(100, func() {
+		if n := alloctest.PerRun(100, func() {
 			if e := b.Table().Find(name); e != nil {
 				e.Current()
 			}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/services/contract"
@@ -305,7 +306,7 @@ func TestConcurrentUse(t *testing.T) {
 func TestReuseAllocatesNothing(t *testing.T) {
 	p := newPools(t, Config{}).pool(t, echo(t, copyBack))
 	p.Put(get(t, p), p.pools.now())
-	if n := testing.AllocsPerRun(1000, func() {
+	if n := alloctest.PerRun(1000, func() {
 		c, err := take(p, context.Background(), time.Time{})
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
 
@@ -65,7 +66,7 @@ func TestAppendWithout(t *testing.T) {
 func TestNoAllocation(t *testing.T) {
 	q := policy.Static("a=1&b=2&api_key=tg_live_x&c=3")
 	buf := make([]byte, 0, 256)
-	n := testing.AllocsPerRun(100, func() {
+	n := alloctest.PerRun(100, func() {
 		for name := range Each(q) {
 			_ = NameIs(name, "api_key")
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
 
@@ -498,7 +499,7 @@ func TestAllocations(t *testing.T) {
 	var j JSON
 	var x XML
 	var p Multipart
-	if n := testing.AllocsPerRun(100, func() {
+	if n := alloctest.PerRun(100, func() {
 		m, _ := ReadMediaType(form)
 		j.Reset(big, false)
 		x.Reset(xmlLimits)

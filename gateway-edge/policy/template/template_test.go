@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 )
@@ -114,7 +115,7 @@ func TestNoAllocation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := testing.AllocsPerRun(100, func() {
+	n := alloctest.PerRun(100, func() {
 		var buf [512]byte
 		if _, ok := tpl.Append(buf[:0], x); !ok {
 			t.Fatal("no value")

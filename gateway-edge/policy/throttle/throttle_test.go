@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
 )
 
 func TestTable(t *testing.T) {
@@ -29,7 +31,7 @@ func TestTable(t *testing.T) {
 	if !tab.Held(near, 1) || tab.Held(far, 1) {
 		t.Fatal("an IPv6 client counts by its network")
 	}
-	if n := testing.AllocsPerRun(100, func() { tab.Failed(b, 1); tab.Held(b, 1) }); n != 0 {
+	if n := alloctest.PerRun(100, func() { tab.Failed(b, 1); tab.Held(b, 1) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
