@@ -152,6 +152,17 @@ func TestEstimate(t *testing.T) {
 	if e, err = l.Estimate(t.Context(), "org_x", "pro", nil); err != nil || e.Total != 100 || e.ForecastTotal != 100 || len(e.Lines) != 1 {
 		t.Errorf("before any use %+v, %v", e, err)
 	}
+	// Three minutes have passed, with 50 requests: a day of 50, and so 30 of them.
+	k.allowance.Sums, k.lately = []Sum{{2, 50}}, []Sum{{2, 50}}
+	young := ledgerOf(t, k, TimeOf(start).Add(3*time.Minute))
+	if e, err = young.Estimate(t.Context(), "org_x", "pro", nil); err != nil || e.ForecastRequests != 50+1499 {
+		t.Errorf("in the first minutes %+v, %v", e, err)
+	}
+	for hours, want := range map[int]int64{1: 70 * 10, 23: 70 * 10, 24: 70 * 10, 48: 35 * 10} {
+		if n := ahead(70, time.Duration(hours)*time.Hour, 240*time.Hour); n != want {
+			t.Errorf("70 in %d hours, so %d in ten days, want %d", hours, n, want)
+		}
+	}
 	if n := ahead(math.MaxInt64, time.Hour, 1000*time.Hour); n != math.MaxInt64 {
 		t.Errorf("ahead are %d", n)
 	}

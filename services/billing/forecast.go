@@ -13,7 +13,7 @@ type Estimate struct {
 	Lines []EstimateLine
 	Total int64
 	// ForecastRequests and ForecastTotal are at the period's end, if it goes on as it
-	// did in the last seven days.
+	// did in its last seven days. On its first day all that was used counts as a day's.
 	ForecastRequests int64
 	ForecastTotal    int64
 	AsOf             time.Time
@@ -29,8 +29,12 @@ type EstimateLine struct {
 	OverageCents int64
 }
 
-// recent is how far a forecast looks back.
-const recent = 7 * 24
+// recent is how far a forecast looks back, in hours, and leastKnown what it takes a
+// shorter time for.
+const (
+	recent     = 7 * 24
+	leastKnown = 24 * time.Hour
+)
 
 // Estimate estimates an organization's present period. What requests on plans cost
 // that bill none is nothing; spendingCap bounds the forecast, nil does not.
@@ -97,11 +101,12 @@ func (l *Ledger) Estimate(ctx context.Context, org core.OrganizationID, plan str
 }
 
 // ahead is how many requests come in a time when so many came in another, rounded
-// down: what is known of less than an hour is taken as of an hour.
+// down. What is known of less than a day is taken as of a whole day: the first minutes
+// of a period say nothing of a month, and too little is mended within the day.
 func ahead(requests int64, past, next time.Duration) int64 {
 	if next <= 0 {
 		return 0
 	}
 	n := new(big.Int).Mul(big.NewInt(requests), big.NewInt(int64(next)))
-	return saturated(n.Quo(n, big.NewInt(int64(max(past, time.Hour)))))
+	return saturated(n.Quo(n, big.NewInt(int64(max(past, leastKnown)))))
 }

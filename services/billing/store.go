@@ -96,6 +96,8 @@ type Rows interface {
 	OldestOpen(ctx context.Context, org core.OrganizationID) (time.Time, error)
 	// Payers are the addresses of owners and of members who care for payment.
 	Payers(ctx context.Context, org core.OrganizationID) ([]string, error)
+	// Rates are what plans cost when.
+	Rates(ctx context.Context) (Rates, error)
 	// WaitingCredit sums the credits that have not been given, in cents.
 	WaitingCredit(ctx context.Context, org core.OrganizationID) (int64, error)
 }

@@ -186,13 +186,16 @@ func (s *Service) tidy(ctx context.Context, t *Tenant, p *Payer, f *fetched) (ch
 }
 
 // freshPeriod is how long after a period's begin its usage items may still take
-// another price: what they have counted is little, and the late lines make it
-// exact.
+// another price: what they have counted is little then. Later the provider may bill
+// what was counted at either price, so the period keeps the one that it has, and the
+// late lines make it exact.
 const freshPeriod = 6 * time.Hour
 
 // align gives a subscription the prices of the catalogue where they are others
 // now, and the usage items that it lacks. Nothing is charged for it: the base
-// price counts from the next invoice on.
+// price counts from the next invoice on. The price of usage is changed only where the
+// period that runs costs it: one that began before the price did is billed at the
+// older one, as the ledger does.
 func (s *Service) align(ctx context.Context, p *Payer, sub *Subscription, now time.Time) (bool, error) {
 	cat, err := s.Catalogue(ctx)
 	if err != nil {
@@ -211,6 +214,13 @@ func (s *Service) align(ctx context.Context, p *Payer, sub *Subscription, now ti
 		case item.Kind == ItemUsage:
 			have[item.Plan] = true
 			if item.Price != want.Usage && want.Usage != "" && now.Sub(sub.PeriodStart) < freshPeriod {
+				costs, err := s.costs(ctx, item.Plan, sub.PeriodStart)
+				if err != nil {
+					return false, err
+				}
+				if !costs {
+					continue
+				}
 				if c.Swap == nil {
 					c.Swap = map[string]string{}
 				}
@@ -236,4 +246,19 @@ func (s *Service) align(ctx context.Context, p *Payer, sub *Subscription, now ti
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// costs says whether requests on a plan cost what it says now also in a period that
+// begins then.
+func (s *Service) costs(ctx context.Context, plan string, begin time.Time) (bool, error) {
+	p, ok := s.plans.Get(plan)
+	if !ok {
+		return false, nil
+	}
+	rates, err := view(ctx, s, func(r Rows) (Rates, error) { return r.Rates(ctx) })
+	if err != nil {
+		return false, err
+	}
+	rate, ok := rates.At(p.Num, HourOf(begin))
+	return ok && rate.Price == PriceOf(&p), nil
 }

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"fmt"
 	"math/big"
+	"strings"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -95,8 +97,11 @@ func (p *Plan) check(at string, errs *contract.FieldErrors) {
 	if p.LogRetention.Std() <= 0 {
 		errs.Add(at+"/log_retention", "must be longer than nothing, such as \"24h\"")
 	}
-	if len(p.Currency) != 3 {
-		errs.Add(at+"/currency", "must be a currency code of three letters, such as \"usd\"")
+	switch n := places(p.Currency); {
+	case len(p.Currency) != 3 || strings.Trim(p.Currency, "abcdefghijklmnopqrstuvwxyz") != "":
+		errs.Add(at+"/currency", "must be a currency code of three lower-case letters, such as \"usd\"")
+	case n != "":
+		errs.Add(at+"/currency", fmt.Sprintf("must be a currency with two decimal places: %q has %s, and prices are in hundredths", p.Currency, n))
 	}
 	switch o := p.Overage; {
 	case o == nil:
@@ -105,6 +110,21 @@ func (p *Plan) check(at string, errs *contract.FieldErrors) {
 	case !o.exact():
 		errs.Add(at+"/overage", "must give a price of one request that is exact in 12 decimal places of a cent, such as 50 cents for 100000 requests")
 	}
+}
+
+// places says how many decimal places a currency has that has not two, by ISO 4217 or
+// at payment providers; empty: it has two. A price of 100 in such a currency would be a
+// hundred of it, or a tenth, where people are shown one.
+func places(currency string) string {
+	switch currency {
+	case "bif", "clp", "djf", "gnf", "isk", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "uyi", "vnd", "vuv", "xaf", "xof", "xpf":
+		return "none"
+	case "bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd":
+		return "three"
+	case "clf", "uyw":
+		return "four"
+	}
+	return ""
 }
 
 // exact says whether the price of one request has at most 12 decimal places,

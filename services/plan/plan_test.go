@@ -58,6 +58,9 @@ func TestPlansFile(t *testing.T) {
 		"several":      {`{"default":"a","plans":[{"name":"a","num":0,"title":"A","log_retention":"0s","currency":"euro","price_cents":-1}]}`, []string{"/plans/0/num", "/plans/0/log_retention", "/plans/0/currency", "/plans/0/price_cents"}},
 		"same name":    {strings.Replace(good, "}]", `},{"name":"a","num":8,"title":"B","log_retention":"1h","currency":"eur","price_cents":0}]`, 1), []string{"/plans/1/name"}},
 		"same number":  {strings.Replace(good, "}]", `},{"name":"b","num":7,"title":"B","log_retention":"1h","currency":"eur","price_cents":0}]`, 1), []string{"/plans/1/num"}},
+		"no decimals":  {strings.Replace(good, `"eur"`, `"jpy"`, 1), []string{"/plans/0/currency", "two decimal places", `"jpy" has none`}},
+		"three":        {strings.Replace(good, `"eur"`, `"kwd"`, 1), []string{"/plans/0/currency", `"kwd" has three`}},
+		"capitals":     {strings.Replace(good, `"eur"`, `"EUR"`, 1), []string{"/plans/0/currency", "lower-case"}},
 		"bad duration": {strings.Replace(good, `"1h"`, `3600`, 1), []string{"/plans/0/log_retention"}},
 	} {
 		file := filepath.Join(t.TempDir(), "plans.json")

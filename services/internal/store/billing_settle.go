@@ -41,6 +41,9 @@ func rates(db *gorm.DB) (billing.Rates, error) {
 	return convert(rows, (*rateRow).domain), err
 }
 
+// Rates reads all rates.
+func (r *billingRows) Rates(context.Context) (billing.Rates, error) { return rates(r.db) }
+
 // PutRates stores rates that differ from the newest ones.
 func (s BillingSettlements) PutRates(ctx context.Context, now []billing.Rate, hour int64) error {
 	return s.DB.Tx(ctx, func(t *Txn) error {
