@@ -70,8 +70,8 @@ test: services build web-test ## Run the whole suite, on real Redis and PostgreS
 	@$(MAKE) -s browser-short
 
 # Policies whose own code shares something between requests; the others are pure
-# functions of one exchange, and `make race` takes them too.
-SHARING = grep -lE '\bsync\.|\batomic\.|\bgo func|\.Go\(' policy/*/*.go | grep -v _test | xargs -n1 dirname | sort -u | sed 's|^|./|'
+# functions of one exchange, or share pools only, and `make race` takes them too.
+SHARING = grep -lE '\bsync\.(Mutex|RWMutex|Map|Cond|WaitGroup)|\batomic\.|\bgo func|\.Go\(' policy/*/*.go | grep -v _test | xargs -n1 dirname | sort -u | sed 's|^|./|'
 
 race: services build ## The edge's and the control plane's packages with the race detector, all of them
 	$(STEP) 'testing with the race detector'

@@ -117,7 +117,7 @@ type Delivery struct {
 	CreatedAt  time.Time
 	SentAt     time.Time
 	NextAt     time.Time
-	Body       []byte // of a webhook, text of a mail
+	Body       []byte // of a webhook; of a mail its form, in JSON
 	Subject    string // of a mail
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/event"
+	"github.com/tollgate/tollgate/services/mailform"
 )
 
 // Message is the body of a webhook.
@@ -51,7 +52,11 @@ func (s *Service) notices(a *Alert, e *Event) ([]Delivery, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode notice: %w", err)
 	}
-	subject, text := m.mail()
+	form := m.mail()
+	mail, err := json.Marshal(form)
+	if err != nil {
+		return nil, fmt.Errorf("encode mail: %w", err)
+	}
 	var out []Delivery
 	seen := map[string]bool{}
 	add := func(channel, target string, body []byte, subject string) {
@@ -69,7 +74,7 @@ func (s *Service) notices(a *Alert, e *Event) ([]Delivery, error) {
 			add(c.Type, c.URL, body, "")
 		}
 		for _, to := range c.To {
-			add(c.Type, to, []byte(text), subject)
+			add(c.Type, to, mail, form.Subject)
 		}
 	}
 	return out, nil
@@ -89,13 +94,27 @@ func (s *Service) told(a *Alert, e *Event) event.Event {
 }
 
 // mail is the message as people read it.
-func (m *Message) mail() (subject, text string) {
+func (m *Message) mail() mailform.Form {
 	state := map[string]string{"alert." + TransitionFiring: "fires", "alert." + TransitionResolved: "is over", "alert." + TransitionTest: "is tested"}[m.Type]
-	subject = fmt.Sprintf("Alert %s of gateway %s %s", m.Alert.Name, m.Gateway.Name, state)
-	var b strings.Builder
-	fmt.Fprintf(&b, "The alert %s of the gateway %s %s.\n\n%s\n\n", m.Alert.Name, m.Gateway.Name, state, m.Detail)
-	fmt.Fprintf(&b, "Time: %s\nAlert: %s\n", m.CreatedAt.UTC().Format("2006-01-02 15:04:05 UTC"), m.URL)
-	return subject, b.String()
+	return mailform.Form{
+		Subject: fmt.Sprintf("Alert %s of gateway %s %s", m.Alert.Name, m.Gateway.Name, state),
+		Text:    []string{m.Detail},
+		Facts: []mailform.Fact{
+			{Name: "Gateway", Value: m.Gateway.Name}, {Name: "Alert", Value: m.Alert.Name},
+			{Name: "Time", Value: m.CreatedAt.UTC().Format("2006-01-02 15:04:05 UTC")},
+		},
+		Action: &mailform.Action{Label: "Look at the alert", URL: m.URL},
+		Why:    "The alert names this address.",
+	}
+}
+
+// formOf reads the mail of a delivery. One that an older version has queued is text.
+func formOf(d *Delivery) mailform.Form {
+	var f mailform.Form
+	if json.Unmarshal(d.Body, &f) != nil || f.Subject == "" {
+		f = mailform.Form{Subject: d.Subject, Text: []string{string(d.Body)}}
+	}
+	return f
 }
 
 // shortly leaves out of a duration what is nothing: 5m, not 5m0s.

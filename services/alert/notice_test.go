@@ -1,6 +1,10 @@
 package alert
 
-import "testing"
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
 
 // TestDescribe: what stands in a message about what has no window.
 func TestDescribe(t *testing.T) {
@@ -17,5 +21,30 @@ func TestDescribe(t *testing.T) {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// TestMailOfANotice: a notice's mail is the form that it was queued with, and text
+// that an older version has queued is still sent.
+func TestMailOfANotice(t *testing.T) {
+	t.Parallel()
+	m := Message{Type: "alert.firing", Gateway: ref{"gw_1", "shop"}, Alert: about{ref: ref{"alert_1", "errors"}}, Detail: "5 % of the requests were errors.", URL: "https://portal.example.com/gateways/shop/alerts/errors"}
+	body, err := json.Marshal(m.mail())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := formOf(&Delivery{Subject: "Alert errors of gateway shop fires", Body: body})
+	text, html := f.Write()
+	for _, part := range []string{m.Detail, m.URL, "shop", "errors"} {
+		if !strings.Contains(text, part) || !strings.Contains(html, part) {
+			t.Errorf("%q is missing in\n%s\n%s", part, text, html)
+		}
+	}
+	if f.Subject != "Alert errors of gateway shop fires" {
+		t.Error(f.Subject)
+	}
+	f = formOf(&Delivery{Subject: "Alert", Body: []byte("It fires.\n\nTime: now\n")})
+	if text, _ := f.Write(); f.Subject != "Alert" || !strings.HasPrefix(text, "It fires.\n\nTime: now\n") {
+		t.Errorf("%+v", f)
 	}
 }

@@ -84,7 +84,7 @@ func (n *Sender) one(ctx context.Context, d *Notice) error {
 	var letter *Letter
 	var err error
 	if d.Channel == ChannelMail {
-		letter, err = n.Letters.Letter(d.Target, d.Subject, string(d.Body))
+		letter, err = n.Letters.Letter(d.Target, formOf(&d.Delivery))
 	} else {
 		d.StatusCode, err = n.post(ctx, d)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/internal/storetest"
+	"github.com/tollgate/tollgate/services/mailform"
 )
 
 // world is a gateway, its alerts, and figures that a test sets.
@@ -86,8 +87,9 @@ func (w *world) Read(context.Context, *alert.Alert, time.Time) (alert.Figure, er
 }
 
 // Letter leaves a mail readable.
-func (w *world) Letter(to, subject, text string) (*alert.Letter, error) {
-	return &alert.Letter{ID: core.NewID("mail"), Sealed: []byte(to + "\n" + subject + "\n" + text)}, nil
+func (w *world) Letter(to string, f mailform.Form) (*alert.Letter, error) {
+	text, _ := f.Write()
+	return &alert.Letter{ID: core.NewID("mail"), Sealed: []byte(to + "\n" + f.Subject + "\n" + text)}, nil
 }
 
 func (w *world) evaluator() *alert.Evaluator {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/mailform"
 )
 
 // Store keeps alerts. What does not exist, or is another organization's, is
@@ -76,7 +77,7 @@ type Figures interface {
 
 // Letters seals mails for the mail queue.
 type Letters interface {
-	Letter(to, subject, text string) (*Letter, error)
+	Letter(to string, form mailform.Form) (*Letter, error)
 }
 
 // Guard says which addresses a webhook may have: when it is written, and again

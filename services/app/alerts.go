@@ -13,6 +13,7 @@ import (
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/internal/store"
+	"github.com/tollgate/tollgate/services/mailform"
 	"github.com/tollgate/tollgate/services/tenant"
 	"github.com/tollgate/tollgate/services/usage"
 )
@@ -36,16 +37,16 @@ func (g webhookGuard) CheckDial(addr netip.AddrPort) error { return g.CheckAddr(
 // letters seals the mails of alerts.
 type letters struct{ tenants *tenant.Service }
 
-func (l letters) Letter(to, subject, text string) (*alert.Letter, error) {
-	q, err := l.tenants.Letter(tenant.Mail{To: to, Subject: subject, Text: text})
+func (l letters) Letter(to string, form mailform.Form) (*alert.Letter, error) {
+	q, err := l.tenants.Letter(tenant.Compose(to, form))
 	return &alert.Letter{ID: q.ID, Sealed: q.Sealed}, err
 }
 
 // sealed seals the mails of webhooks.
 type sealed struct{ tenants *tenant.Service }
 
-func (s sealed) Letter(to, subject, text string) (string, []byte, error) {
-	q, err := s.tenants.Letter(tenant.Mail{To: to, Subject: subject, Text: text})
+func (s sealed) Letter(to string, form mailform.Form) (string, []byte, error) {
+	q, err := s.tenants.Letter(tenant.Compose(to, form))
 	return q.ID, q.Sealed, err
 }
 

@@ -125,7 +125,7 @@ func (a *App) services() (err error) {
 	}
 	a.Tenants, err = tenant.New(tenant.Config{
 		Store: store.Tenants{DB: a.db}, Plans: a.Plans, Allowances: a.Hours, Clock: c.Clock, Root: c.Root, PublicURL: c.PublicURL,
-		VerifyMail: c.VerifyMail, Operators: c.Operators, Logger: c.Logger,
+		VerifyMail: c.VerifyMail, Operators: c.Operators, HashCost: c.HashCost, Logger: c.Logger,
 	})
 	if err != nil {
 		return err

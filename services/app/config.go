@@ -14,6 +14,7 @@ import (
 	"github.com/tollgate/tollgate/services/contract/settings"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
+	"github.com/tollgate/tollgate/services/tenant"
 )
 
 // Config is what an App is made of. Clock may be nil.
@@ -35,6 +36,8 @@ type Config struct {
 	VerifyMail bool
 	// Operators are the addresses that may use the operator's console.
 	Operators []string
+	// HashCost is what passwords' hashes take; zero in production.
+	HashCost tenant.HashCost
 	// DNSResolver is the host:port that is asked for the records of custom domains;
 	// empty: the system's.
 	DNSResolver string

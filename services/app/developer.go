@@ -13,7 +13,7 @@ import (
 
 // developers makes the domain of developer portals over the other services.
 func (a *App) developers() error {
-	passwords, err := tenant.NewPasswords()
+	passwords, err := tenant.NewPasswords(a.Config.HashCost)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,8 @@ func (a *App) developers() error {
 		if err != nil || m == nil {
 			return nil, err
 		}
-		return &tenant.Mail{To: m.To, Subject: m.Subject, Text: m.Text}, nil
+		out := tenant.Compose(m.To, m.Form)
+		return &out, nil
 	})
 	return nil
 }

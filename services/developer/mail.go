@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/mailform"
 )
 
 // Kinds of tasks.
@@ -46,7 +47,8 @@ func (t *task) developer() *Developer {
 
 // Mail is what a task becomes.
 type Mail struct {
-	To, Subject, Text string
+	To   string
+	Form mailform.Form
 }
 
 // Write does a task and returns its mail; nil when there is nothing to send. It
@@ -177,30 +179,50 @@ func (s *Service) writeDecided(ctx context.Context, p *Portal, t *task) (*Mail, 
 }
 
 func verifyMail(p *Portal, to, link string) *Mail {
-	return &Mail{to, "Confirm your address for " + p.Name, "Welcome to the developer portal of " + p.Name + ".\n\n" +
-		"Follow this link within 7 days to confirm that this address is yours:\n\n" + link + "\n\n" +
-		"If you did not sign up, do nothing: the account is never made.\n"}
+	return &Mail{to, mailform.Form{
+		From:    p.Name,
+		Subject: "Confirm your address for " + p.Name,
+		Text:    []string{"Welcome to the developer portal of " + p.Name + ".", "Follow this link within 7 days to confirm that this address is yours."},
+		Action:  &mailform.Action{Label: "Confirm the address", URL: link},
+		After:   []string{"If you did not sign up, do nothing: the account is never made."},
+	}}
 }
 
 func knownMail(p *Portal, to, page string) *Mail {
-	return &Mail{to, "You have an account at " + p.Name, "Somebody, hopefully you, tried to sign up at the developer portal of " + p.Name + " with this address, which has an account already.\n\n" +
-		"Sign in, or set a new password, at\n\n" + page + "\n\n" +
-		"If it was not you, do nothing: nothing was changed.\n"}
+	return &Mail{to, mailform.Form{
+		From:    p.Name,
+		Subject: "You have an account at " + p.Name,
+		Text:    []string{"Somebody, hopefully you, tried to sign up at the developer portal of " + p.Name + " with this address, which has an account already.", "Sign in there, or set a new password."},
+		Action:  &mailform.Action{Label: "Open the portal", URL: page},
+		After:   []string{"If it was not you, do nothing: nothing was changed."},
+	}}
 }
 
 func resetMail(p *Portal, to, link string) *Mail {
-	return &Mail{to, "Set a new password for " + p.Name, "Somebody, hopefully you, asked to set a new password at the developer portal of " + p.Name + ".\n\n" +
-		"Follow this link within 30 minutes; it works once:\n\n" + link + "\n\n" +
-		"If it was not you, do nothing: your password stays as it is.\n"}
+	return &Mail{to, mailform.Form{
+		From:    p.Name,
+		Subject: "Set a new password for " + p.Name,
+		Text:    []string{"Somebody, hopefully you, asked to set a new password at the developer portal of " + p.Name + ".", "Follow this link within 30 minutes; it works once."},
+		Action:  &mailform.Action{Label: "Set a new password", URL: link},
+		After:   []string{"If it was not you, do nothing: your password stays as it is."},
+	}}
 }
 
 func decidedMail(p *Portal, a *Application, page string) *Mail {
-	if a.State == Approved {
-		return &Mail{a.Email, "Your plan at " + p.Name + " is approved", "You have the plan \"" + a.UsagePlan + "\" at " + p.Name + " now. Make your API keys at\n\n" + page + "\n"}
+	f := mailform.Form{
+		From:    p.Name,
+		Subject: "Your plan at " + p.Name + " is approved",
+		Text:    []string{"You have the plan \"" + a.UsagePlan + "\" at " + p.Name + " now."},
+		Action:  &mailform.Action{Label: "Make API keys", URL: page},
+		Why:     "You applied for this plan.",
 	}
-	text := "Your application for the plan \"" + a.UsagePlan + "\" at " + p.Name + " was refused.\n\n"
-	if a.Reason != "" {
-		text += a.Reason + "\n\n"
+	if a.State != Approved {
+		f.Subject = "Your application at " + p.Name + " was refused"
+		f.Text = []string{"Your application for the plan \"" + a.UsagePlan + "\" at " + p.Name + " was refused."}
+		if a.Reason != "" {
+			f.Text = append(f.Text, a.Reason)
+		}
+		f.Action.Label = "Choose another plan"
 	}
-	return &Mail{a.Email, "Your application at " + p.Name + " was refused", text + "Choose another plan at\n\n" + page + "\n"}
+	return &Mail{a.Email, f}
 }

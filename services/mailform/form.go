@@ -1,6 +1,7 @@
 package mailform
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"strings"
@@ -11,6 +12,8 @@ import (
 // Form is a mail before it is written. Everything in it is plain text: what
 // would be markup is shown as it stands.
 type Form struct {
+	// From is whose mail it is, above the sheet; empty: Tollgate.
+	From string
 	// Subject is one line; it is the heading too.
 	Subject string
 	// Text are the paragraphs before the facts and the action.
@@ -39,6 +42,9 @@ type Action struct {
 var page string
 
 var layout = template.Must(template.New("mail").Parse(page))
+
+// Sender is From, or Tollgate.
+func (f Form) Sender() string { return cmp.Or(f.From, "Tollgate") }
 
 // Write returns both forms of the mail.
 func (f Form) Write() (text, html string) {

@@ -40,6 +40,14 @@ func TestHTML(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, html)
 		}
 	}
+	if !strings.Contains(html, "</span>Tollgate</td>") {
+		t.Error("nobody is said to have written")
+	}
+	another := full
+	another.From = "Acme <APIs>"
+	if _, html := another.Write(); !strings.Contains(html, "</span>Acme &lt;APIs&gt;</td>") {
+		t.Errorf("the sender is missing in\n%s", html)
+	}
 	if strings.Contains(html, "<b>") {
 		t.Error("what a mail says became markup")
 	}

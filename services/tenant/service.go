@@ -42,6 +42,7 @@ type Config struct {
 	VerifyMail bool
 	// Operators are the addresses that may use the operator's console.
 	Operators []string
+	HashCost  HashCost // of passwords
 	Logger    *slog.Logger
 }
 
@@ -93,7 +94,7 @@ func New(cfg Config) (*Service, error) {
 			return nil, err
 		}
 	}
-	if s.passwords, err = newHasher(); err != nil {
+	if s.passwords, err = newHasher(cfg.HashCost); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -13,8 +13,8 @@ import (
 type Passwords struct{ h *hasher }
 
 // NewPasswords makes one.
-func NewPasswords() (*Passwords, error) {
-	h, err := newHasher()
+func NewPasswords(cost HashCost) (*Passwords, error) {
+	h, err := newHasher(cost)
 	return &Passwords{h}, err
 }
 

@@ -128,7 +128,7 @@ func TestPasswords(t *testing.T) {
 			t.Errorf("password %q: %v", p, errs)
 		}
 	}
-	h, err := newHasher()
+	h, err := newHasher(HashCost{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestPasswords(t *testing.T) {
 // an unknown user: the same hash with the same parameters.
 func TestUnknownUsersTakeAsLong(t *testing.T) {
 	t.Parallel()
-	h, err := newHasher()
+	h, err := newHasher(HashCost{})
 	if err != nil {
 		t.Fatal(err)
 	}

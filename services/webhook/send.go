@@ -213,7 +213,7 @@ func (s *Service) disable(ctx context.Context, tx Tx, w *Webhook, why string) er
 		return err
 	}
 	for _, to := range owners {
-		id, sealed, err := s.letters.Letter(to, fmt.Sprintf("Webhook %s of gateway %s is switched off", w.Spec.Name, w.GatewayName), s.letter(w))
+		id, sealed, err := s.letters.Letter(to, s.letter(w))
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/event"
+	"github.com/tollgate/tollgate/services/mailform"
 )
 
 // Store keeps webhooks. What does not exist, or is another organization's, is
@@ -115,7 +116,7 @@ type Letter struct {
 
 // Letters seals mails for the mail queue.
 type Letters interface {
-	Letter(to, subject, text string) (id string, sealed []byte, err error)
+	Letter(to string, form mailform.Form) (id string, sealed []byte, err error)
 }
 
 // Guard says which addresses a webhook may have: when it is written, and again

@@ -18,6 +18,7 @@ import (
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/internal/storetest"
+	"github.com/tollgate/tollgate/services/mailform"
 	"github.com/tollgate/tollgate/services/webhook"
 )
 
@@ -51,8 +52,9 @@ func (g *guard) CheckDial(netip.AddrPort) error {
 // letters leaves mails readable.
 type letters struct{}
 
-func (letters) Letter(to, subject, text string) (string, []byte, error) {
-	return core.NewID("mail"), []byte(to + "\n" + subject + "\n" + text), nil
+func (letters) Letter(to string, f mailform.Form) (string, []byte, error) {
+	text, _ := f.Write()
+	return core.NewID("mail"), []byte(to + "\n" + f.Subject + "\n" + text), nil
 }
 
 func newWorld(t *testing.T, db *store.DB) *world {

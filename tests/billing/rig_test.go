@@ -231,7 +231,7 @@ func control(ctx context.Context, env []string, logger *slog.Logger, clock func(
 	if err != nil {
 		return nil, err
 	}
-	config.Clock, config.Stripe.PerSecond = clock, 100_000
+	config.Clock, config.Stripe.PerSecond, config.HashCost = clock, 100_000, tenant.HashCost{MemoryKiB: 64, Passes: 1}
 	return app.New(ctx, config)
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/contract/settings"
 	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/tenant"
 )
 
 // env is one running control plane.
@@ -109,6 +110,7 @@ func start(t *testing.T, kind string, s settingsFor) *env {
 	e.app, err = app.New(t.Context(), app.Config{
 		DatabaseURL: dbURL, RedisURL: e.startRedis(), Root: keys, EdgeDomain: "localhost", PublicURL: s.public, StreamPorts: streamPorts,
 		PlansFile: s.plans, AllowPrivate: true, VerifyMail: s.mail, Operators: s.operators, Logger: logger, Clock: e.clock.now,
+		HashCost: tenant.HashCost{MemoryKiB: 64, Passes: 1}, // hundreds sign up
 	})
 	if err != nil {
 		t.Fatal(err)

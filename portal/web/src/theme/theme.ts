@@ -33,11 +33,11 @@ export const theme = createTheme({
   black: '#24211e',
   defaultRadius: 'sm',
   radius: { xs: '3px', sm: '5px', md: '7px', lg: '10px', xl: '16px' },
-  fontFamily: "'IBM Plex Sans Variable', system-ui, sans-serif",
+  fontFamily: "'IBM Plex Sans Variable', 'Plex like Arial', 'Plex like DejaVu', system-ui, sans-serif",
   fontFamilyMonospace: "'IBM Plex Mono', ui-monospace, monospace",
   fontSizes: { xs: '0.8125rem', sm: '0.875rem', md: '0.9375rem', lg: '1.0625rem', xl: '1.25rem' },
   headings: {
-    fontFamily: "'IBM Plex Sans Variable', system-ui, sans-serif",
+    fontFamily: "'IBM Plex Sans Variable', 'Plex like Arial', 'Plex like DejaVu', system-ui, sans-serif",
     fontWeight: '600',
     sizes: {
       h1: { fontSize: '1.625rem', lineHeight: '1.25' },
