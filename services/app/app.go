@@ -59,7 +59,8 @@ type App struct {
 	ledger *store.Usage
 	// provider takes payments; nil: there is no payment.
 	provider billing.Provider
-	poster   *billing.Poster // nil without a provider
+	poster   *billing.Poster   // nil without a provider
+	comparer *billing.Comparer // nil without a provider of meters
 	settler  *billing.Settler
 }
 

@@ -57,6 +57,7 @@ func (a *App) billing() (err error) {
 		Store: store.Billing{DB: a.db}, Plans: plans, Provider: a.provider, Live: strings.Contains(a.Config.Stripe.Key, "_live_"),
 		Letters: billingLetters{a.Tenants}, PublicURL: a.Config.PublicURL, Clock: a.Config.Clock, Logger: a.Config.Logger,
 	})
+	a.comparer = a.newComparer(plans)
 	return err
 }
 
@@ -82,7 +83,8 @@ func (l billingLetters) Letter(to string, form mailform.Form) (billing.Letter, e
 
 // BillingStep does what is due of billing now: what was counted is folded, periods
 // begin, customers are fetched until none is due, standings move, credits are given,
-// hours are posted and periods settled, and once an hour lost webhooks are made good.
+// hours are posted and periods settled, and once an hour lost webhooks are made good and
+// what the provider counts is held against what it was told.
 // The worker's loops do the same.
 func (a *App) BillingStep(ctx context.Context) error {
 	if err := a.Hours.Fold(ctx); err != nil {
@@ -101,6 +103,9 @@ func (a *App) BillingStep(ctx context.Context) error {
 	var posts error
 	if a.poster != nil {
 		posts = a.poster.Run(ctx)
+	}
+	if a.comparer != nil {
+		posts = errors.Join(posts, a.comparer.Run(ctx))
 	}
 	return errors.Join(heal, credits, fetch, dunning, posts, a.settler.Begin(ctx), a.settler.Run(ctx))
 }

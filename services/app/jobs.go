@@ -32,6 +32,7 @@ const (
 	jobShares       = "billing_shares" // 80 and 100 % of what is included, or of the cap
 	jobCredits      = "billing_credits"
 	jobHeal         = "billing_heal"
+	jobCompare      = "billing_comparison" // what the payment provider counts
 )
 
 // jobs counts what a worker does, and sends a share of it and all that failed as
@@ -56,7 +57,7 @@ func newJobs(r *prometheus.Registry, to *otlp.Operator, traces *otlp.Exporter) *
 	}
 	for _, name := range []string{
 		jobAlert, jobTelemetry, jobWebhook, jobEndings, jobDomains, jobPeriods, jobLedger, jobPosts, jobSettlements, jobInvariants, jobDeletions, jobHousekeeping,
-		jobSync, jobDunning, jobShares, jobCredits, jobHeal,
+		jobSync, jobDunning, jobShares, jobCredits, jobHeal, jobCompare,
 	} {
 		j.seconds.WithLabelValues(name)
 		j.failures.WithLabelValues(name)

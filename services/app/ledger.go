@@ -16,6 +16,7 @@ const (
 	postsEvery  = 5 * time.Second
 	settleEvery = 30 * time.Second
 	checkEvery  = time.Hour
+	compareLook = time.Minute
 )
 
 // hours makes the ledger of hours.
@@ -37,6 +38,9 @@ func (w *Worker) billingLoops() []loop {
 	if p := w.app.poster; p != nil {
 		loops = append(loops, loop{"billing posts", w.every(postsEvery, w.jobs.of(jobPosts, p.Run))})
 	}
+	if c := w.app.comparer; c != nil {
+		loops = append(loops, loop{"billing comparison", w.every(compareLook, w.jobs.of(jobCompare, c.Run))})
+	}
 	return loops
 }
 
@@ -47,6 +51,18 @@ func (a *App) newPoster(plans *billing.Plans) *billing.Poster {
 	}
 	return &billing.Poster{
 		Store: store.BillingPosts{DB: a.db}, Usage: a.provider, Plans: plans, Clock: a.Config.Clock, Logger: a.Config.Logger,
+	}
+}
+
+// newComparer holds what the payment provider counts against what it was told; nil
+// where there is none, or one that takes usage records, which are not summed by hour.
+func (a *App) newComparer(plans *billing.Plans) *billing.Comparer {
+	if a.provider == nil || a.Config.Stripe.Records {
+		return nil
+	}
+	return &billing.Comparer{
+		Store: store.BillingComparisons{BillingPosts: store.BillingPosts{DB: a.db}}, Hours: store.BillingHours{DB: a.db}, Usage: a.provider,
+		Catalogue: a.Billing.Catalogue, Plans: plans, Clock: a.Config.Clock, Logger: a.Config.Logger,
 	}
 }
 
@@ -96,15 +112,22 @@ func (w *Worker) ledgerMetrics(r *prometheus.Registry) {
 			func() float64 { return float64(value()) }))
 	}
 	counter("corrections_total", "Periods of which more had been billed than the ledger has; it was given back.", w.app.settler.Corrections)
+	counter("leftover_invoices_total", "Invoices of what was found to be owed after a subscription's last one.", w.app.settler.Bills)
 	if p := w.app.poster; p != nil {
 		counter("usage_posted_total", "Hourly totals that the payment provider took.", func() uint64 { return p.Stats().Posted })
 		counter("usage_post_failures_total", "Calls for hourly totals that failed; they are made again.", func() uint64 { return p.Stats().Failed })
+	}
+	if c := w.app.comparer; c != nil {
+		counter("customers_compared_total", "Customers of which the payment provider's counts were held against what it was told.", func() uint64 { return c.Stats().Looked })
+		counter("usage_retold_total", "Hours that were told again, since the payment provider counted something else twice.", func() uint64 { return c.Stats().Retold })
+		counter("usage_mended_total", "Hours that the payment provider counts right since they were told again.", func() uint64 { return c.Stats().Mended })
 	}
 }
 
 var (
 	openHourDesc = prometheus.NewDesc("tollgate_billing_oldest_open_hour_seconds", "How long the oldest hour that is not closed has ended; 0: there is none.", nil, nil)
 	parkedDesc   = prometheus.NewDesc("tollgate_billing_parked", "Plans of organizations whose usage the payment provider does not take; it is kept.", nil, nil)
+	differDesc   = prometheus.NewDesc("tollgate_billing_usage_differs", "Hours of which the payment provider counts something else than it was told, also after it was told again.", nil, nil)
 	waitingDesc  = prometheus.NewDesc("tollgate_billing_adjustments_waiting", "Lines for next invoices that failed to be added and are tried again.", nil, nil)
 )
 
@@ -115,6 +138,7 @@ type ledgerCollector struct{ hours *billing.Ledger }
 func (c *ledgerCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- openHourDesc
 	to <- parkedDesc
+	to <- differDesc
 	to <- waitingDesc
 }
 
@@ -128,5 +152,6 @@ func (c *ledgerCollector) Collect(to chan<- prometheus.Metric) {
 	}
 	to <- prometheus.MustNewConstMetric(openHourDesc, prometheus.GaugeValue, state.OpenFor.Seconds())
 	to <- prometheus.MustNewConstMetric(parkedDesc, prometheus.GaugeValue, float64(state.Parked))
+	to <- prometheus.MustNewConstMetric(differDesc, prometheus.GaugeValue, float64(state.Differing))
 	to <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(state.Failing))
 }

@@ -124,19 +124,21 @@ type SettlementStore interface {
 	// Sent notes that an adjustment is the provider's item, or when it is tried
 	// again since it is not.
 	Sent(ctx context.Context, key, item string, next time.Time, problem error) error
+	LeftoverStore
 }
 
 // AdjustmentTo is an adjustment with whom it goes to.
 type AdjustmentTo struct {
 	Adjustment
 	Customer     string
-	Subscription string // empty: it has none any more
+	Subscription string // empty: it has no live one
 	// Line says that an invoice has the adjustment's line already.
 	Line bool
 }
 
 // Settler bills what is counted after its invoice, and gives back what was billed
-// too much: as lines of the next invoice.
+// too much: as lines of the next invoice, and of one of their own where no next one
+// comes.
 type Settler struct {
 	Store SettlementStore
 	Plans *Plans
@@ -144,11 +146,12 @@ type Settler struct {
 	Items interface {
 		AddItem(ctx context.Context, key string, in ItemInput) (id string, err error)
 		Items(ctx context.Context, customer string) ([]Item, error)
+		Bill(ctx context.Context, key, customer, subscription string) error
 	}
 	Clock  core.Clock
 	Logger *slog.Logger
 
-	corrections atomic.Uint64
+	corrections, bills atomic.Uint64
 }
 
 // Bounds of a turn.
@@ -202,7 +205,7 @@ func (s *Settler) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return s.leftovers(ctx)
 }
 
 // Corrections is how often more had been billed than the ledger has.

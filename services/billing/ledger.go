@@ -50,6 +50,9 @@ type LedgerState struct {
 	OpenFor time.Duration
 	Parked  int64 // plans of organizations that the provider does not take usage of
 	Failing int64 // lines for next invoices that failed at least once
+	// Differing are hours of which the provider counts something else than it was
+	// told, also after it was told again.
+	Differing int64
 }
 
 // State reads how the ledger stands now.

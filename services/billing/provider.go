@@ -46,6 +46,10 @@ type Subscriptions interface {
 	AddItem(ctx context.Context, key string, in ItemInput) (id string, err error)
 	// Items are the items of AddItem that wait for an invoice.
 	Items(ctx context.Context, customer string) ([]Item, error)
+	// Bill makes an invoice of the items that wait and are of a subscription, or of
+	// none where that is empty, and has it collected. Where none waits it may fail, or
+	// make an invoice of nothing.
+	Bill(ctx context.Context, key, customer, subscription string) error
 	// Credit lowers what the customer's next invoices charge by so many cents.
 	Credit(ctx context.Context, key, customer string, cents int64, currency, why string) (id string, err error)
 	// Credits are the keys of the credits that were given since a time.
@@ -57,8 +61,11 @@ type UsageTaker interface {
 	// PostUsage sets an hour's total. The newest one counts.
 	PostUsage(ctx context.Context, u HourTotal) error
 	// UsageTotals is what the provider counts for a customer on a meter (its id) in
-	// [from, to), both whole hours.
+	// [from, to), both whole hours. It may lag behind what was posted. Where there are
+	// no meters the error is ErrorInvalid.
 	UsageTotals(ctx context.Context, customer, meter string, from, to time.Time) (int64, error)
+	// UsageHours is the same by hour (HourOf), those left out of which nothing counts.
+	UsageHours(ctx context.Context, customer, meter string, from, to time.Time) (map[int64]int64, error)
 }
 
 // Hints tell that something has changed at the provider.
@@ -271,7 +278,9 @@ type Preview struct {
 
 // HourTotal is what an hour's total is set to.
 type HourTotal struct {
-	// Key names the total: "<organization's number>:<plan>:<Unix hour>:<total>".
+	// Key names the total: "<organization's number>:<plan>:<Unix hour>:<total>", and
+	// behind that ":again:<Unix second>" when it is told again, for the provider does
+	// not look at a key that it knows.
 	Key      string
 	Customer string
 	Event    string // CataloguePlan.Event
@@ -295,10 +304,11 @@ type ItemInput struct {
 
 // Item is an item that waits for an invoice.
 type Item struct {
-	ID    string
-	Key   string
-	Kind  string
-	Cents int64
+	ID           string
+	Key          string
+	Kind         string
+	Subscription string // empty: it is of none
+	Cents        int64
 }
 
 // Event is a hint. Only its identity and the customer are used: what has become

@@ -32,6 +32,7 @@ const (
 	QueueSyncs     = "stripe_syncs"
 	QueueCredits   = "stripe_credits"
 	QueueLate      = "stripe_adjustments"
+	QueueDiffers   = "stripe_usage"
 )
 
 // Queues returns everything that may wait, in the database and in Redis. What can't

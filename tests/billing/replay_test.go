@@ -25,7 +25,7 @@ func TestReplay(t *testing.T) {
 	for _, usage := range []string{"meters", "records"} {
 		t.Run(usage, func(t *testing.T) {
 			r := start(t, stripefake.Options{}, "TOLLGATE_STRIPE_USAGE="+usage)
-			r.wholeLife()
+			r.wholeLife(usage == "meters")
 			done, err := stripefake.Replay(t.Context(), r.Log(), to)
 			if err != nil {
 				t.Error(err)
@@ -38,9 +38,10 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// wholeLife subscribes, uses, changes the plan both ways, is billed overage, late
-// usage and a debt, and cancels.
-func (r *rig) wholeLife() {
+// wholeLife subscribes, uses, is miscounted by Stripe's meters, changes the plan both
+// ways, is billed overage, late usage and a debt, cancels, and is billed what comes
+// after that.
+func (r *rig) wholeLife(meters bool) {
 	t := r.t
 	t.Helper()
 	o := r.signUp("acme").subscribe("pro")
@@ -48,6 +49,15 @@ func (r *rig) wholeLife() {
 	o.Must("POST", "/v1/billing/refresh", nil)
 	o.serve(r.Now(), 2, 130)
 	r.later(2 * time.Hour)
+	if meters {
+		if err := r.SetUsage(o.customer(), proUsage, r.Now().Add(-2*time.Hour), 3); err != nil {
+			t.Fatal(err)
+		}
+		r.later(3 * time.Hour)
+		if n := r.again(); n != 1 {
+			t.Errorf("%d hours were told again", n)
+		}
+	}
 	o.Must("POST", "/v1/subscription/preview", harness.Object{"plan": "scale"})
 	o.choose(harness.Object{"plan": "scale"})
 	o.choose(harness.Object{"plan": "pro"})
@@ -77,5 +87,10 @@ func (r *rig) wholeLife() {
 	o.later(end.Add(3 * time.Hour))
 	if got := o.subscription(); o.plan() != "free" || got["status"] != "canceled" {
 		t.Errorf("at the end: %v", got)
+	}
+	o.serve(end.Add(-5*time.Hour), 3, 1400) // 400 beyond: a dollar
+	r.minutes(4*time.Hour, never)
+	if lone := o.lone(); len(lone) != 1 || lone[0]["total_cents"] != 100.0 {
+		t.Errorf("after the end: %v", lone)
 	}
 }

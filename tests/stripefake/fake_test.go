@@ -341,6 +341,29 @@ func TestSummaries(t *testing.T) {
 	want(t, "hours", len(hours), 2)
 }
 
+// TestMiscounts makes meters forget, and their summaries lag behind.
+func TestMiscounts(t *testing.T) {
+	a := start(t, stripefake.Options{SummaryLag: 10 * time.Minute})
+	a.used(noon, 5)
+	sum := func() any {
+		return data(a.ok("GET", "/v1/billing/meters/"+a.meter+"/event_summaries", fmt.Sprintf("customer=%s&start_time=%d&end_time=%d", a.customer, noon.Unix(), noon.Add(time.Hour).Unix())))[0].(map[string]any)["aggregated_value"]
+	}
+	want(t, "at once", sum(), 0.0)
+	a.Advance(10 * time.Minute)
+	want(t, "later", sum(), 5.0)
+	if err := a.SetUsage(a.customer, "tollgate_requests_pro", noon.Add(time.Minute), 2); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "miscounted", sum(), 2.0)
+	a.used(noon, 7)
+	want(t, "told again, at once", sum(), 2.0)
+	a.Advance(10 * time.Minute)
+	want(t, "told again", sum(), 7.0)
+	if err := a.SetUsage(a.customer, "no_such_meter", noon, 2); err == nil {
+		t.Error("no error for a meter that is not there")
+	}
+}
+
 func TestUsageRecords(t *testing.T) {
 	a := start(t, stripefake.Options{})
 	old := a.price("unit_amount=2&recurring[interval]=month&recurring[usage_type]=metered")

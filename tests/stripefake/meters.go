@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"time"
 )
 
 const meterParams = "display_name! event_name! default_aggregation[formula]=count|sum|last! event_time_window=hour|day customer_mapping[type]=by_id customer_mapping[event_payload_key] value_settings[event_payload_key]"
@@ -38,8 +39,9 @@ func (m *meter) view(*Fake) obj {
 // usageKey is whose usage of which meter.
 type usageKey struct{ meter, customer string }
 
-// sample is the newest event of an hour.
-type sample struct{ value, at int64 }
+// sample is the newest event of an hour. Summaries show before instead of value until
+// Options.SummaryLag has passed since it came.
+type sample struct{ value, at, came, before int64 }
 
 func (f *Fake) createMeter(c *call) (obj, error) {
 	m := &meter{id: f.id("mtr"), created: c.now, event: c.str("event_name"), display: c.str("display_name"), formula: c.str("default_aggregation[formula]"), window: c.str("event_time_window"), customerKey: "stripe_customer_id", valueKey: "value"}
@@ -151,8 +153,9 @@ func (f *Fake) createMeterEvent(c *call) (obj, error) {
 	if f.usage[key] == nil {
 		f.usage[key] = map[int64]sample{}
 	}
-	if window := at - at%hour; at >= f.usage[key][window].at { // else it is older than what stands
-		f.usage[key][window] = sample{value.Int64(), at}
+	window := at - at%hour
+	if old := f.usage[key][window]; at >= old.at { // else it is older than what stands
+		f.usage[key][window] = sample{value.Int64(), at, c.now, f.shown(old)}
 	}
 	return obj{"object": "billing.meter_event", "created": c.now, "event_name": m.event, "identifier": id, "livemode": false, "payload": flat(payload), "timestamp": at}, nil
 }
@@ -245,10 +248,41 @@ func (f *Fake) listSummaries(c *call) (obj, error) {
 func (f *Fake) summed(key usageKey, from, to int64) (sum int64) {
 	for window, s := range f.usage[key] {
 		if window >= from-from%hour && window < to {
-			sum += s.value
+			sum += f.shown(s)
 		}
 	}
 	return sum
+}
+
+// shown is what summaries show of an hour.
+func (f *Fake) shown(s sample) int64 {
+	if f.at-s.came < int64(f.opt.SummaryLag/time.Second) {
+		return s.before
+	}
+	return s.value
+}
+
+// SetUsage makes the account forget, lose or double what it was told of a customer's
+// hour of a meter, by the meter's event name: from now on it counts total there. The
+// identifiers of the events that told it are known as before.
+func (f *Fake) SetUsage(customerID, eventName string, at time.Time, total int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.settle(f.clock())
+	for _, m := range f.meters {
+		if m.event != eventName {
+			continue
+		}
+		key, window := usageKey{m.id, customerID}, at.Unix()-at.Unix()%hour
+		if f.usage[key] == nil {
+			f.usage[key] = map[int64]sample{}
+		}
+		s := f.usage[key][window]
+		s.value, s.before, s.at = total, total, max(s.at, window)
+		f.usage[key][window] = s
+		return nil
+	}
+	return fmt.Errorf("stripefake: no meter has the event name %q", eventName)
 }
 
 // Usage records, as the API had them before meters.

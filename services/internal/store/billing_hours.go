@@ -279,15 +279,16 @@ func sums(db *gorm.DB, num string, what any, p billing.Period) ([]billing.Sum, e
 
 // State reads how the ledger stands.
 func (b BillingHours) State(ctx context.Context, now time.Time) (s billing.LedgerState, err error) {
-	var row struct{ Oldest, Parked, Failing int64 }
+	var row struct{ Oldest, Parked, Failing, Differing int64 }
 	err = b.DB.View(ctx, func(db *gorm.DB) error {
 		return db.Raw(`SELECT (SELECT COALESCE(MIN(hour), -1) FROM billing_hours WHERE sealed_at = 0) AS oldest,
 			(SELECT COUNT(*) FROM billing_parked WHERE next_at > ?) AS parked,
-			(SELECT COUNT(*) FROM billing_adjustments WHERE next_at <> 0 AND attempts > 0) AS failing`, core.Millis(now)).Scan(&row).Error
+			(SELECT COUNT(*) FROM billing_adjustments WHERE next_at <> 0 AND attempts > 0) AS failing,
+			(SELECT COUNT(*) FROM billing_differences WHERE stays_at <> 0) AS differing`, core.Millis(now)).Scan(&row).Error
 	})
 	if row.Oldest >= 0 {
 		s.OpenFor = max(now.Sub(billing.TimeOf(row.Oldest+1)), 0)
 	}
-	s.Parked, s.Failing = row.Parked, row.Failing
+	s.Parked, s.Failing, s.Differing = row.Parked, row.Failing, row.Differing
 	return s, err
 }

@@ -107,7 +107,7 @@ func (b BillingPosts) Posted(ctx context.Context, p *billing.Post, h *billing.Ho
 		if err := t.Exec("DELETE FROM billing_parked WHERE organization = ? AND plan = ?", p.Num, h.Plan).Error; err != nil {
 			return err
 		}
-		return t.Exec("UPDATE billing_hours SET posted = ?, posted_at = ? WHERE organization = ? AND hour = ? AND plan = ? AND posted < ?",
+		return t.Exec("UPDATE billing_hours SET posted = ?, posted_at = ? WHERE organization = ? AND hour = ? AND plan = ? AND posted <= ?",
 			h.Total, t.Now, p.Num, h.Hour, h.Plan, h.Total).Error
 	})
 	return held, err

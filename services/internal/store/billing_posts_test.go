@@ -26,10 +26,14 @@ type taker struct {
 	totals map[string]int64
 	items  []billing.ItemInput
 	byKey  map[string]string
+	billed map[string]bool // items, by their ids
+	bills  []string        // their keys
 	fail   func(what string) (apply bool, err error)
 }
 
-func newTaker() *taker { return &taker{totals: map[string]int64{}, byKey: map[string]string{}} }
+func newTaker() *taker {
+	return &taker{totals: map[string]int64{}, byKey: map[string]string{}, billed: map[string]bool{}}
+}
 
 func (p *taker) try(what string) (bool, error) {
 	if p.fail == nil {
@@ -64,16 +68,35 @@ func (p *taker) Items(context.Context, string) (out []billing.Item, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for key, id := range p.byKey {
-		out = append(out, billing.Item{ID: id, Key: key})
+		if !p.billed[id] {
+			n := 0
+			fmt.Sscanf(id, "ii_%d", &n)
+			out = append(out, billing.Item{ID: id, Key: key, Cents: p.items[n-1].Cents, Subscription: p.items[n-1].Subscription})
+		}
 	}
 	return out, nil
+}
+
+func (p *taker) Bill(_ context.Context, key, _, subscription string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	apply, err := p.try("bill")
+	if apply && !slices.Contains(p.bills, key) {
+		p.bills = append(p.bills, key)
+		for i, item := range p.items {
+			if item.Subscription == subscription {
+				p.billed[fmt.Sprint("ii_", i+1)] = true
+			}
+		}
+	}
+	return err
 }
 
 // payer makes org_a a customer since the hour.
 func (b *books) payer() {
 	b.Helper()
-	err := b.exec(`INSERT INTO billing_accounts (organization_id, organization, customer, subscription, items, subscribed_at, created_at, updated_at)
-		VALUES ('org_a', 1, 'cus_a', 'sub_a', '{"pro":"si_1"}', ?, 0, 0)`, billing.TimeOf(int64(hour0)).Add(20*time.Minute).UnixMilli())
+	err := b.exec(`INSERT INTO billing_accounts (organization_id, organization, customer, subscription, status, items, subscribed_at, created_at, updated_at)
+		VALUES ('org_a', 1, 'cus_a', 'sub_a', 'active', '{"pro":"si_1"}', ?, 0, 0)`, billing.TimeOf(int64(hour0)).Add(20*time.Minute).UnixMilli())
 	if err != nil {
 		b.Fatal(err)
 	}

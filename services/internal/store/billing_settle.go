@@ -168,12 +168,13 @@ func (t *Txn) settle(p *orgPeriod, judge func(*billing.Settlement) []billing.Adj
 		Currency string
 		Since    int64
 	}
-	// Invoiced to its end, or nothing more will be: there is no subscription.
+	// Invoiced to its end, or nothing more will be: the subscription ended before, with
+	// an invoice. That of a change of plan is none, for it bills no usage.
 	err = t.Raw(`SELECT i.currency, COALESCE(x.since_hour, a.subscribed_at / 3600000) AS since
 		FROM billing_invoices i JOIN billing_accounts a ON a.organization = i.organization
 		LEFT JOIN billing_posts x ON x.organization = i.organization
 		WHERE i.organization = ? AND i.status <> 'draft' AND i.period_start < i.period_end
-			AND i.period_start / 3600000 < ? AND i.period_end / 3600000 > ? AND (i.period_end / 3600000 >= ? OR a.subscription = '')
+			AND i.period_start / 3600000 < ? AND i.period_end / 3600000 > ? AND (i.period_end / 3600000 >= ? OR a.status NOT IN ('active', 'past_due') AND i.reason <> 'subscription_update')
 			AND NOT EXISTS (SELECT 1 FROM billing_invoices d WHERE d.organization = i.organization AND d.status = 'draft'
 				AND d.period_start / 3600000 < ? AND d.period_end / 3600000 > ?)
 		ORDER BY i.period_end DESC LIMIT 1`, p.Organization, p.EndHour, p.StartHour, p.EndHour, p.EndHour, p.StartHour).Scan(&ready).Error
@@ -259,7 +260,7 @@ func (s BillingSettlements) ClaimAdjustments(ctx context.Context, now, until tim
 			return err
 		}
 		var rows []adjustmentRow
-		err = t.Raw(`SELECT j.*, a.customer, a.subscription, EXISTS (SELECT 1 FROM billing_invoice_lines l WHERE l.key = j.key) AS line
+		err = t.Raw(`SELECT j.*, a.customer, CASE WHEN a.status IN ('active', 'past_due') THEN a.subscription ELSE '' END AS subscription, EXISTS (SELECT 1 FROM billing_invoice_lines l WHERE l.key = j.key AND l.key <> '') AS line
 			FROM billing_adjustments j JOIN billing_accounts a ON a.organization = j.organization WHERE j.key IN ? ORDER BY j.created_at, j.key`, keys).Scan(&rows).Error
 		for i := range rows {
 			out = append(out, rows[i].domain())
@@ -288,5 +289,54 @@ func (s BillingSettlements) Sent(ctx context.Context, key, item string, next tim
 		}
 		return t.Exec("UPDATE billing_adjustments SET attempts = attempts + 1, next_at = ?, last_error = ? WHERE key = ? AND next_at <> 0",
 			core.Millis(next), clean(problem.Error()), key).Error
+	})
+}
+
+// ClaimLeftovers takes organizations whose lines wait for an invoice that does not
+// come by itself. Lines that an invoice has are no longer looked at.
+func (s BillingSettlements) ClaimLeftovers(ctx context.Context, now, settled, until time.Time, limit int) (out []billing.Leftover, err error) {
+	err = s.DB.Tx(ctx, func(t *Txn) error {
+		out = nil
+		err := t.Exec(`UPDATE billing_adjustments SET bill_at = 0 WHERE bill_at <> 0 AND next_at = 0
+			AND EXISTS (SELECT 1 FROM billing_invoice_lines l WHERE l.key = billing_adjustments.key AND l.key <> '')`).Error
+		if err != nil {
+			return err
+		}
+		var rows []struct {
+			OrganizationID string
+			Organization   int64
+			Customer       string
+		}
+		err = t.Raw(`SELECT DISTINCT a.organization_id, a.organization, a.customer
+			FROM billing_adjustments j JOIN billing_accounts a ON a.organization = j.organization
+			WHERE j.bill_at <> 0 AND j.bill_at <= ? AND j.next_at = 0 AND a.customer <> '' AND a.status NOT IN ('active', 'past_due')
+				AND NOT EXISTS (SELECT 1 FROM billing_adjustments n WHERE n.organization_id = a.organization_id AND n.created_at > ?)
+			ORDER BY a.organization LIMIT ?`, core.Millis(now), core.Millis(settled), limit).Scan(&rows).Error
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			// The one who writes first has the claim; the other finds nothing that is due.
+			got := t.Exec("UPDATE billing_adjustments SET bill_at = ? WHERE organization = ? AND bill_at <> 0 AND bill_at <= ?", core.Millis(until), r.Organization, core.Millis(now))
+			if got.Error != nil {
+				return got.Error
+			}
+			if got.RowsAffected > 0 {
+				out = append(out, billing.Leftover{Organization: core.OrganizationID(r.OrganizationID), Num: uint64(r.Organization), Customer: r.Customer})
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// LeftOver notes when an organization's lines are looked at again.
+func (s BillingSettlements) LeftOver(ctx context.Context, l *billing.Leftover, next time.Time, fetch bool) error {
+	return s.DB.Tx(ctx, func(t *Txn) error {
+		err := t.Exec("UPDATE billing_adjustments SET bill_at = ? WHERE organization = ? AND bill_at <> 0", core.Millis(next), l.Num).Error
+		if err != nil || !fetch {
+			return err
+		}
+		return (&billingRows{db: t.DB, t: t}).Mark(ctx, l.Organization, l.Customer, "request", core.FromMillis(t.Now))
 	})
 }

@@ -148,6 +148,95 @@ func TestLateLineIsAddedOnce(t *testing.T) {
 	})
 }
 
+// TestLeftovers: what is owed or given back after the subscription ended is an invoice
+// of its own, once, from an amount on that can be charged.
+func TestLeftovers(t *testing.T) {
+	eachBooks(t, func(b *books) {
+		s := b.settling()
+		b.invoice("in_1", "paid", 13, s.end(), "pro")
+		s.run()
+		s.count(2, 20)
+		s.run()
+		s.now = s.now.Add(26 * time.Hour)
+		bills := func(want int) {
+			b.Helper()
+			s.run()
+			if len(s.to.bills) != want || int(s.by.Bills()) != want {
+				b.Errorf("%d invoices, %d counted, want %d", len(s.to.bills), s.by.Bills(), want)
+			}
+		}
+		bills(0) // the next one has it
+		if s.to.items[0].Subscription != "sub_a" {
+			b.Errorf("the item is of the subscription %q", s.to.items[0].Subscription)
+		}
+		if err := b.exec("UPDATE billing_accounts SET status = 'canceled'"); err != nil {
+			b.Fatal(err)
+		}
+		s.to.items[0].Subscription = "" // its item is of none
+		bills(0)                        // too little
+		s.count(3, 1000)
+		s.now = s.now.Add(25 * time.Hour)
+		s.to.fail = func(what string) (bool, error) {
+			if what == "bill" {
+				return true, &billing.ProviderError{Kind: billing.ErrorTemporary, RetryAfter: time.Hour}
+			}
+			return true, nil
+		}
+		if err := s.by.Run(b.Context()); err == nil {
+			b.Error("no error where the provider has none made")
+		}
+		s.to.fail = nil
+		s.now = s.now.Add(11 * time.Minute)
+		s.run()
+		if len(s.to.bills) != 1 {
+			b.Errorf("%d invoices: what one has is not billed again", len(s.to.bills))
+		}
+		s.want("late_usage pro 10 usd cus_a", "late_usage pro 500 usd cus_a")
+		if s.to.items[1].Subscription != "" {
+			b.Errorf("the item is of the subscription %q, which has ended", s.to.items[1].Subscription)
+		}
+		if n := one(b.T, b.u, "SELECT COUNT(*) FROM billing_syncs WHERE customer = 'cus_a'"); n != 1 {
+			b.Error("the customer is not fetched")
+		}
+		err := b.exec(`INSERT INTO billing_invoice_lines (invoice, line, position, kind, plan, description, quantity, amount, period_start, period_end, key)
+			SELECT 'in_1', 'il_' || key, 0, kind, plan, '', 1, cents, 0, 0, key FROM billing_adjustments`)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.now = s.now.Add(time.Hour)
+		s.run()
+		if n := one(b.T, b.u, "SELECT COUNT(*) FROM billing_adjustments WHERE bill_at <> 0"); n != 0 {
+			b.Errorf("%d lines wait for an invoice that they are on", n)
+		}
+	})
+}
+
+// TestEndedInThePeriod: a subscription that ended with an invoice before its period did
+// is settled; that of a change of plan is no such invoice.
+func TestEndedInThePeriod(t *testing.T) {
+	eachBooks(t, func(b *books) {
+		s := b.settling()
+		b.invoice("in_1", "paid", 3, billing.TimeOf(int64(hour0)+5), "pro")
+		if err := b.exec("UPDATE billing_invoices SET reason = 'subscription_update'"); err != nil {
+			b.Fatal(err)
+		}
+		s.run()
+		s.want()
+		if err := b.exec("UPDATE billing_accounts SET status = 'canceled'"); err != nil {
+			b.Fatal(err)
+		}
+		s.count(2, 1)
+		s.run()
+		s.want()
+		if err := b.exec("UPDATE billing_invoices SET reason = 'manual'"); err != nil {
+			b.Fatal(err)
+		}
+		s.count(3, 1) // 37 requests, of which 27 are beyond: 13.5 cents
+		s.run()
+		s.want("late_usage pro 11 usd cus_a")
+	})
+}
+
 // TestTooMuchIsGivenBack: the invoice has more than the ledger.
 func TestTooMuchIsGivenBack(t *testing.T) {
 	eachBooks(t, func(b *books) {

@@ -30,6 +30,7 @@ func (s Operators) Queues(ctx context.Context, now time.Time) ([]operator.Queue,
 		{operator.QueueSyncs, "customers to fetch from the payment provider", `SELECT COUNT(*) AS depth, COALESCE(SUM(CASE WHEN attempts > 0 THEN 1 ELSE 0 END), 0) AS failed, COALESCE(MIN(next_at), 0) AS oldest FROM billing_syncs WHERE next_at <> 0 AND next_at <= ?`, []any{ms}},
 		{operator.QueueCredits, "credits that the payment provider does not have yet", `SELECT COUNT(*) AS depth, COALESCE(SUM(CASE WHEN attempts > 0 THEN 1 ELSE 0 END), 0) AS failed, COALESCE(MIN(created_at), 0) AS oldest FROM billing_credits WHERE next_at <> 0`, nil},
 		{operator.QueueLate, "late lines that the payment provider does not have yet", `SELECT COUNT(*) AS depth, COALESCE(SUM(CASE WHEN attempts > 0 THEN 1 ELSE 0 END), 0) AS failed, COALESCE(MIN(next_at), 0) AS oldest FROM billing_adjustments WHERE next_at <> 0`, nil},
+		{operator.QueueDiffers, "hours of which the payment provider counts something else than it was told; those that were told again in vain", `SELECT COUNT(*) AS depth, COALESCE(SUM(CASE WHEN stays_at <> 0 THEN 1 ELSE 0 END), 0) AS failed, COALESCE(MIN(since), 0) AS oldest FROM billing_differences`, nil},
 	}
 	out := make([]operator.Queue, 0, len(queues))
 	err := s.DB.View(ctx, func(db *gorm.DB) error {

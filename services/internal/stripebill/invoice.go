@@ -114,8 +114,26 @@ func (c *Client) Items(ctx context.Context, customer string) ([]billing.Item, er
 	i := c.api.InvoiceItems.List(&stripe.InvoiceItemListParams{ListParams: list(ctx), Customer: stripe.String(customer), Pending: stripe.Bool(true)})
 	for n := 0; n < most && i.Next(); n++ {
 		if item := i.InvoiceItem(); item.Metadata[metaKey] != "" {
-			out = append(out, billing.Item{ID: item.ID, Key: item.Metadata[metaKey], Kind: item.Metadata[metaKind], Cents: item.Amount})
+			one := billing.Item{ID: item.ID, Key: item.Metadata[metaKey], Kind: item.Metadata[metaKind], Cents: item.Amount}
+			if item.Subscription != nil {
+				one.Subscription = item.Subscription.ID
+			}
+			out = append(out, one)
 		}
 	}
 	return out, failed("list items", i.Err())
+}
+
+// Bill makes an invoice of the items that wait. Stripe finalizes it within an hour or
+// so and takes the money as for any other; a negative sum becomes the customer's credit.
+func (c *Client) Bill(ctx context.Context, key, customer, subscription string) error {
+	in := &stripe.InvoiceParams{
+		Params: params(ctx, key), Customer: stripe.String(customer), AutoAdvance: stripe.Bool(true),
+		CollectionMethod: stripe.String("charge_automatically"), PendingInvoiceItemsBehavior: stripe.String("include"),
+	}
+	if subscription != "" {
+		in.Subscription = stripe.String(subscription)
+	}
+	_, err := c.api.Invoices.New(in)
+	return failed("make invoice", err)
 }

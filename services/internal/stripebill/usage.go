@@ -46,20 +46,38 @@ func (c *Client) PostUsage(ctx context.Context, u billing.HourTotal) error {
 // duplicateEvent is how Stripe refuses an identifier that it has seen within a day.
 const duplicateEvent = "duplicate_meter_event"
 
-// UsageTotals sums what Stripe counts of a meter hour by hour. Where usage records
-// are taken there are no meters: the error is billing.ErrorInvalid.
-func (c *Client) UsageTotals(ctx context.Context, customer, meter string, from, to time.Time) (int64, error) {
+// UsageTotals asks Stripe for one sum.
+func (c *Client) UsageTotals(ctx context.Context, customer, meter string, from, to time.Time) (sum int64, err error) {
+	err = c.summaries(ctx, customer, meter, from, to, "", func(_, n int64) { sum += n })
+	return sum, err
+}
+
+// UsageHours asks Stripe for a sum of each hour.
+func (c *Client) UsageHours(ctx context.Context, customer, meter string, from, to time.Time) (map[int64]int64, error) {
+	out := map[int64]int64{}
+	err := c.summaries(ctx, customer, meter, from, to, "hour", func(hour, n int64) { out[hour] += n })
+	return out, err
+}
+
+// summaries calls each for every summary of a meter, by the hour that it begins with.
+// Where usage records are taken there are no meters: Stripe sums records by
+// subscription and not by hour, which says nothing of which hour is wrong.
+func (c *Client) summaries(ctx context.Context, customer, meter string, from, to time.Time, window string, each func(hour, n int64)) error {
 	if c.records {
-		return 0, &billing.ProviderError{Kind: billing.ErrorInvalid, Call: "sum usage", Code: "usage records are not summed"}
+		return &billing.ProviderError{Kind: billing.ErrorInvalid, Call: "sum usage", Code: "usage records are not summed"}
 	}
-	i := c.api.BillingMeterEventSummaries.List(&stripe.BillingMeterEventSummaryListParams{
+	in := &stripe.BillingMeterEventSummaryListParams{
 		ListParams: list(ctx), ID: stripe.String(meter), Customer: stripe.String(customer),
-		StartTime: stripe.Int64(from.Unix()), EndTime: stripe.Int64(to.Unix()), ValueGroupingWindow: stripe.String("hour"),
-	})
-	var sum int64
-	for n := 0; n < most && i.Next(); n++ {
-		// Each hour is a whole number, exact in a float far beyond what an hour can hold.
-		sum += int64(math.Round(i.BillingMeterEventSummary().AggregatedValue))
+		StartTime: stripe.Int64(from.Unix()), EndTime: stripe.Int64(to.Unix()),
 	}
-	return sum, failed("sum usage", i.Err())
+	if window != "" {
+		in.ValueGroupingWindow = stripe.String(window)
+	}
+	i := c.api.BillingMeterEventSummaries.List(in)
+	for n := 0; n < most && i.Next(); n++ {
+		s := i.BillingMeterEventSummary()
+		// A whole number, exact in a float up to 2^53.
+		each(s.StartTime/3600, int64(math.Round(s.AggregatedValue)))
+	}
+	return failed("sum usage", i.Err())
 }
