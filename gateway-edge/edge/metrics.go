@@ -12,7 +12,7 @@ import (
 func (e *Edge) registerMetrics() {
 	s := e.sync.Load()
 	e.gauge("tollgate_edge_ready", "1 while the edge serves.", func() float64 { return number(e.readiness() == nil) })
-	e.gauge("tollgate_edge_draining", "1 while the edge drains.", func() float64 { return number(e.draining.Load() || e.orders.resting.Load()) })
+	e.gauge("tollgate_edge_draining", "1 while the edge drains.", func() float64 { return number(e.draining.Load() || e.orders.rest.resting.Load()) })
 	e.counter("tollgate_edge_upgrades_failed_total", "Successors that came and did not take over.", e.failed.Load)
 	e.gauge("tollgate_edge_leaving", "Other processes of this edge that finish what they have.", func() float64 { return float64(len(e.id.Others())) })
 	e.gauge("tollgate_edge_redis_up", "1 while Redis answers.", func() float64 { return number(s.Up()) })

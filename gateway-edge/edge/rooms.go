@@ -233,7 +233,7 @@ func (e *Edge) readiness() error {
 	switch {
 	case e.draining.Load():
 		return errors.New("draining")
-	case e.orders.resting.Load():
+	case e.orders.rest.resting.Load():
 		return errors.New("draining: an operator asked for it")
 	case !e.sync.Load().Ready():
 		return errors.New("no configuration was ever loaded: neither the disk has one nor the control plane could be reached")
@@ -246,7 +246,7 @@ func (e *Edge) incarnation() string { return fmt.Sprintf("%x", e.id.Incarnation)
 
 // report is what the edge says of itself.
 func (e *Edge) report() contract.EdgeReport {
-	resting := e.orders.resting.Load()
+	resting := e.orders.rest.resting.Load()
 	r := contract.EdgeReport{
 		ID: e.id.Edge, Incarnation: e.incarnation(), Epoch: e.id.Epoch, Version: e.cfg.Version,
 		Policies: builtin.Types(), Started: e.started.UnixMilli(), Draining: e.draining.Load() || resting, Resting: resting,

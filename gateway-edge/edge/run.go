@@ -110,6 +110,7 @@ const idleTime = 5 * time.Second
 // counted.
 func (e *Edge) drain(ctx context.Context) {
 	handed := e.handed.Load()
+	e.orders.rest.end()
 	e.draining.Store(true)
 	e.cfg.Logger.Info("draining", "timeout", e.cfg.DrainTimeout, "open", e.engine.Open(), "handed_over", handed)
 	limit, cancel := context.WithTimeout(ctx, e.cfg.DrainTimeout)

@@ -36,7 +36,7 @@ type lane struct {
 
 func newLane(t *testing.T, name string, env ...string) *lane {
 	t.Helper()
-	first := portsInARow(t, 8)
+	first := harness.PortsInARow(t, 8)
 	c := harness.New(t, harness.Options{
 		Env:     []string{fmt.Sprintf("TOLLGATE_STREAM_PORTS=%d-%d", first, first+7)},
 		EdgeEnv: append([]string{"TOLLGATE_TRUSTED_PROXIES=127.0.0.2"}, env...),
@@ -44,29 +44,6 @@ func newLane(t *testing.T, name string, env ...string) *lane {
 	l := &lane{Cluster: c, api: c.SignUp(name), name: name, edge: c.Edges[0], t: t}
 	l.host = l.api.Must("POST", "/v1/gateways", harness.Object{"name": name})["hostname"].(string)
 	return l
-}
-
-// portsInARow finds free ports for TCP and UDP.
-func portsInARow(t *testing.T, n int) int {
-	t.Helper()
-	for range 200 {
-		first, err := harness.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		free := first+n < 65536
-		for p := first; free && p < first+n; p++ {
-			ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
-			if free = err == nil; free {
-				_ = ln.Close()
-			}
-		}
-		if free {
-			return first
-		}
-	}
-	t.Fatal("there are no free ports in a row")
-	return 0
 }
 
 // stream makes an upstream of these targets and a stream over it, waits until it

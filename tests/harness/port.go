@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"testing"
 )
 
 // Ports that no system gives out by itself, to a connection or to a listener of
@@ -24,4 +25,28 @@ func FreePort() (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("find a free port, the last of a hundred: %w", err)
+}
+
+// PortsInARow finds n free ports that follow one another and returns the first. They
+// may be taken by somebody else meanwhile, as with FreePort.
+func PortsInARow(t testing.TB, n int) int {
+	t.Helper()
+	for range 200 {
+		first, err := FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		free := first+n < 65536
+		for p := first; free && p < first+n; p++ {
+			ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
+			if free = err == nil; free {
+				_ = ln.Close()
+			}
+		}
+		if free {
+			return first
+		}
+	}
+	t.Fatal("there are no free ports in a row")
+	return 0
 }

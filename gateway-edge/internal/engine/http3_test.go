@@ -426,6 +426,96 @@ func TestHTTP3Drain(t *testing.T) {
 	}
 }
 
+// TestHTTP3Rest: an edge that rests tells clients by GOAWAY to go, finishes what they
+// have under way and takes no new connection, until it is taken back; a drain that
+// follows waits for what the rest left.
+func TestHTTP3Rest(t *testing.T) {
+	release := make(chan struct{})
+	b := newBackend(t, func(_ *rawBackend, c net.Conn) {
+		for r := newReader(c); ; {
+			m, err := readMessage(r)
+			if err != nil {
+				return
+			}
+			if strings.Contains(m.line, "/slow") {
+				<-release
+			}
+			_, _ = io.WriteString(c, okAnswer)
+		}
+	})
+	e := newEdge(t, edgeOptions{limits: engine.Limits{Linger: 50 * time.Millisecond}})
+	e.serve(plain(b.url))
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	ask := func(c *quic.Conn, path string) *quic.Stream {
+		t.Helper()
+		s, err := c.OpenStream()
+		must(t, err)
+		_, err = s.Write(h3Frame(h3Headers, h3Fields(":method", "GET", ":scheme", "https", ":authority", "demo.localhost", ":path", path)))
+		must(t, err)
+		must(t, s.Close())
+		return s
+	}
+	leave := func(c *quic.Conn) {
+		t.Helper()
+		control, err := c.AcceptUniStream(ctx)
+		must(t, err)
+		tun := &h3Tunnel{r: newStreamReader(control)}
+		_, err = tun.r.ReadByte() // the stream's type
+		must(t, err)
+		for kind := uint64(h3Settings); kind != h3GoAway; {
+			kind, _, err = tun.frame()
+			must(t, err)
+		}
+	}
+	var slow []*quic.Stream
+	var busy []*quic.Conn
+	for range 2 {
+		old := e.h3Dial()
+		if a := readH3(t, ask(old, "/")); a.status != "200" {
+			t.Fatalf("%+v", a)
+		}
+		c := e.h3Dial()
+		busy, slow = append(busy, c), append(slow, ask(c, "/slow"))
+		for e.Open() < int64(len(slow)) {
+			time.Sleep(time.Millisecond)
+		}
+		e.Server.RestHTTP3(true)
+		leave(c)
+		select {
+		case <-old.Context().Done():
+		case <-ctx.Done():
+			t.Fatal("an idle connection stays open")
+		}
+		if c, err := quic.DialAddr(ctx, e.tlsAddr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h3"}}, nil); err == nil {
+			_ = c.CloseWithError(0, "")
+			t.Error("a new connection is accepted")
+		}
+		e.Server.RestHTTP3(false)
+		if a := readH3(t, ask(e.h3Dial(), "/again")); a.status != "200" {
+			t.Fatalf("taken back: %+v", a)
+		}
+	}
+	e.Server.RestHTTP3(true)
+	drained := make(chan error, 1)
+	go func() { drained <- e.Server.Drain(ctx, listen.Leaving{}) }()
+	select {
+	case err := <-drained:
+		t.Errorf("drained with requests under way: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(release)
+	for _, s := range slow { // both, before either connection ends
+		if a := readH3(t, s); a.status != "200" {
+			t.Errorf("an open request: %s, %v", a.status, a.err)
+		}
+	}
+	for _, c := range busy {
+		<-c.Context().Done()
+	}
+	must(t, <-drained)
+}
+
 // TestHTTP3PerAddress: CON08's bound of connections, shared with TCP.
 func TestHTTP3PerAddress(t *testing.T) {
 	b := answers(t, okAnswer)

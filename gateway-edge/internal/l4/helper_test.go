@@ -154,14 +154,25 @@ func (r *rig) organization(o contract.Organization) {
 // serve puts a gateway with these streams over one upstream in force.
 func (r *rig) serve(targets []string, streams ...contract.Stream) {
 	r.t.Helper()
+	r.serveBoth(targets, nil, streams...)
+}
+
+// serveBoth has a second upstream, "flows", where that is given targets.
+func (r *rig) serveBoth(targets, flows []string, streams ...contract.Stream) {
+	r.t.Helper()
 	r.version++
-	u := contract.Upstream{Name: "up", ID: "up_1", Num: 1}
-	for _, a := range targets {
-		u.Targets = append(u.Targets, contract.Target{URL: a})
+	all := []contract.Upstream{{Name: "up", ID: "up_1", Num: 1}, {Name: "flows", ID: "up_2", Num: 2}}
+	for i, list := range [][]string{targets, flows} {
+		for _, a := range list {
+			all[i].Targets = append(all[i].Targets, contract.Target{URL: a})
+		}
+	}
+	if flows == nil {
+		all = all[:1]
 	}
 	g := contract.Gateway{
 		Schema: contract.SchemaVersion, ID: "gw_1", Num: 1, Name: "demo", Version: r.version, Organization: "org_1", OrganizationNum: 1,
-		Mode: contract.ModeLive, Hosts: []string{"demo.localhost"}, Upstreams: []contract.Upstream{u}, Streams: streams,
+		Mode: contract.ModeLive, Hosts: []string{"demo.localhost"}, Upstreams: all, Streams: streams,
 	}
 	raw, err := contract.SignDocument(r.root.Signer, contract.KindGateway, g.Version, g)
 	must(r.t, err)

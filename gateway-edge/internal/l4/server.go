@@ -67,6 +67,8 @@ type Server struct {
 	asks    sync.Pool // *policy.Exchange, to ask limits with
 
 	draining atomic.Bool
+	resting  atomic.Bool    // Rest has the say; changed with mu held
+	wake     chan struct{}  // holds one: the ports are to be looked at
 	accepts  sync.WaitGroup // loops that accept connections
 	work     sync.WaitGroup
 	open     atomic.Int64
@@ -105,7 +107,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, sessions: map[*session]struct{}{}, rooms: map[uint64]*room{},
-		ports: map[portKey]port{}, failed: map[portKey]string{},
+		ports: map[portKey]port{}, failed: map[portKey]string{}, wake: make(chan struct{}, 1),
 	}
 	s.buffers.New = func() any { return new([bufSize]byte) }
 	s.asks.New = func() any { return policy.EngineNew(cfg.Clock.Boot, nil) }
@@ -158,9 +160,11 @@ func (s *Server) Run(ctx context.Context) error {
 			return nil
 		case <-s.cfg.Table.StreamsMoved():
 			s.bind(ctx)
+		case <-s.wake:
+			s.bind(ctx)
 		case <-tick.C:
 			s.sweep()
-			if s.Unbound() > 0 {
+			if s.Unbound() > 0 || s.resting.Load() {
 				s.bind(ctx)
 			}
 		}
@@ -186,6 +190,33 @@ func (s *Server) Drain(ctx context.Context, handed bool) error {
 		}
 	}
 	return nil
+}
+
+// Rest takes no new connections and flows, or takes them again; those under way go
+// on. While it rests no port is bound but those of UDP that have flows, so that
+// clients and balancers see that nobody is there. It returns when what was on its
+// way has been accepted. Calls must not overlap, nor may Drain.
+func (s *Server) Rest(on bool) {
+	s.mu.Lock()
+	s.resting.Store(on)
+	var listeners []net.Listener
+	for key, p := range s.ports {
+		switch p := p.(type) {
+		case *udpPort:
+			p.rest(on)
+		case *tcpPort:
+			if on {
+				delete(s.ports, key)
+				listeners = append(listeners, p.ln)
+			}
+		}
+	}
+	s.mu.Unlock()
+	lastcall.Close(listeners...)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 }
 
 // leave gives ports up, and returns when nothing new comes from them.
@@ -234,11 +265,25 @@ func (s *Server) bind(ctx context.Context) {
 	for n := s.cfg.First; n <= s.cfg.Last; n++ {
 		for _, transport := range []string{tcp, udp} {
 			key := portKey{transport, n}
-			if gone := s.settle(ctx, key, s.cfg.Table.AtPort(transport, n) != nil); gone != nil {
+			if gone := s.settle(ctx, key, s.wants(key)); gone != nil {
 				gone.close()
 			}
 		}
 	}
+}
+
+// wants reports whether a port should be bound.
+func (s *Server) wants(key portKey) bool {
+	if s.cfg.Table.AtPort(key.transport, key.port) == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.resting.Load() {
+		return true
+	}
+	p, ok := s.ports[key].(*udpPort)
+	return ok && p.rest(true)
 }
 
 // settle opens one port, or returns it to be closed.
@@ -251,7 +296,7 @@ func (s *Server) settle(ctx context.Context, key portKey, wanted bool) (gone por
 		delete(s.failed, key)
 		delete(s.ports, key)
 		return p
-	case !bound && !s.stopped && !s.draining.Load():
+	case !bound && !s.stopped && !s.draining.Load() && !s.resting.Load():
 		var err error
 		if key.transport == udp {
 			p, err = s.listenUDP(ctx, key)

@@ -116,7 +116,7 @@ func (s *Server) ServeTLS(ctx context.Context, a Arrival) bool {
 	if e == nil || !ok {
 		return false
 	}
-	if !s.begin() {
+	if s.resting.Load() || !s.begin() {
 		reset(c)
 		return true
 	}

@@ -27,7 +27,8 @@ type udpPort struct {
 
 	mu      sync.Mutex // guards what follows
 	flows   map[netip.AddrPort]*flow
-	closing bool // no new flows
+	closing bool // no new flows, nor ever again
+	resting bool // no new flows for now
 	handed  bool // another process reads the socket
 }
 
@@ -52,6 +53,14 @@ func (p *udpPort) close() {
 	if len(p.flows) == 0 {
 		_ = p.conn.Close()
 	}
+}
+
+// rest takes no new flows, or takes them again. It reports whether there are any.
+func (p *udpPort) rest(on bool) (flows bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resting = on
+	return len(p.flows) > 0
 }
 
 // run reads datagrams until the port is closed.
@@ -85,7 +94,7 @@ func (p *udpPort) flow(ctx context.Context, from netip.AddrPort) *flow {
 	if f := p.flows[from]; f != nil {
 		return f
 	}
-	if p.closing || len(p.flows) >= contract.MaxStreamConns || !p.s.begin() {
+	if p.closing || p.resting || len(p.flows) >= contract.MaxStreamConns || !p.s.begin() {
 		return nil
 	}
 	f := &flow{port: p, from: from}

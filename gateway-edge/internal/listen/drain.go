@@ -91,14 +91,23 @@ func (s *Server) leave(handed bool) {
 }
 
 // Rest tells clients to go to another edge, or takes it back, while connections are
-// accepted as before: what a balancer still sends here is served. Connections of
-// HTTP/3 end when they are idle.
+// accepted as before: what a balancer still sends here is served.
 func (s *Server) Rest(on bool) {
 	s.cfg.Engine.Rest(on)
 	if on {
 		s.streams.leave()
 	} else {
 		s.streams.stay()
+	}
+}
+
+// RestHTTP3 takes no more connections of HTTP/3 and tells the clients of those that
+// there are to go, or takes new ones again. Who is refused there comes by TCP: a
+// client has to be able to (RFC 9114, 3.1), since UDP does not get everywhere. Calls must
+// not overlap, nor may Drain.
+func (s *Server) RestHTTP3(on bool) {
+	if s.http3 != nil {
+		s.http3.Rest(on)
 	}
 }
 

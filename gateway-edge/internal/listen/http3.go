@@ -56,33 +56,43 @@ type http3Config struct {
 // Close; Shutdown comes before where there is time.
 type http3Server struct {
 	cfg   http3Config
-	http3 *http3.Server
 	stats http3Stats
+	ended context.Context // ends with Close
+	end   context.CancelFunc
 
 	mu        sync.Mutex // guards all below
+	http3     *http3.Server
 	socket    *socket
 	transport *quic.Transport
 	listener  *quic.Listener
 	conns     map[*h3conn]struct{}
-	starting  int // connections that quic-go's server does not count yet
-	closing   bool
+	starting  int  // connections that quic-go's server does not count yet
+	resting   bool // no more connections for now
+	closing   bool // nor ever again
 	closed    bool
 	serving   sync.WaitGroup
 }
 
 func newHTTP3(cfg http3Config) *http3Server {
 	q := &http3Server{cfg: cfg, conns: map[*h3conn]struct{}{}}
-	q.http3 = &http3.Server{
+	q.ended, q.end = context.WithCancel(context.Background())
+	q.http3 = q.server()
+	return q
+}
+
+// server is what speaks HTTP/3 on connections. One that has told its clients to go
+// can't take that back: connections that come later need another.
+func (q *http3Server) server() *http3.Server {
+	return &http3.Server{
 		Handler: http.HandlerFunc(q.handle),
 		// The gate's own bound speaks first, and says what is wrong.
 		MaxHeaderBytes: gate.MaxHead + h3Fields*h3FieldOverhead,
-		IdleTimeout:    cfg.Engine.Limits().Idle,
+		IdleTimeout:    q.cfg.Engine.Limits().Idle,
 		ConnContext: func(ctx context.Context, c *quic.Conn) context.Context {
 			q.started()
 			return ctx
 		},
 	}
-	return q
 }
 
 // config is that of each connection. 0-RTT stays off: what comes with it can be
@@ -156,15 +166,16 @@ func (q *http3Server) accept(c *quic.Conn) {
 	a.conn.Store(h)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closing {
+	if q.closing || q.resting {
 		_ = c.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "")
 		return
 	}
+	h.server = q.http3
 	q.conns[h] = struct{}{}
 	q.starting++
 	q.stats.opened.Add(1)
 	q.serving.Go(func() {
-		if errors.Is(q.http3.ServeQUICConn(c), http.ErrServerClosed) && c.Context().Err() == nil {
+		if errors.Is(h.server.ServeQUICConn(c), http.ErrServerClosed) && c.Context().Err() == nil {
 			_ = c.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "")
 		}
 		q.mu.Lock()
@@ -226,28 +237,72 @@ func (q *http3Server) handle(w http.ResponseWriter, r *http.Request) {
 // requests, and closes each connection once it has answered. It returns when all
 // are closed, or when ctx ends: then the rest is cut.
 func (q *http3Server) Shutdown(ctx context.Context) error {
-	q.refuse()
+	q.mu.Lock()
+	q.closing = true
+	s := q.http3
+	q.mu.Unlock()
+	q.settle()
+	err := q.dismiss(ctx, s)
+	t := time.NewTicker(20 * time.Millisecond)
+	defer t.Stop()
+	for err == nil && len(q.all()) > 0 { // of a rest before
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+	return err
+}
+
+// Rest takes no more connections and tells the clients of those that there are to
+// go, as Shutdown, but does not wait for them. Rest(false) takes connections again;
+// who was told to go goes all the same. Calls must not overlap, nor may Shutdown.
+func (q *http3Server) Rest(on bool) {
+	q.mu.Lock()
+	if q.closing || q.resting == on {
+		q.mu.Unlock()
+		return
+	}
+	q.resting = on
+	q.mu.Unlock()
+	if !on {
+		return
+	}
+	q.settle()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closing {
+		return
+	}
+	old := q.http3
+	q.http3 = q.server()
+	q.serving.Go(func() { _ = q.dismiss(q.ended, old) })
+}
+
+// dismiss tells a server's clients by GOAWAY to send no more requests, and closes
+// each connection once it has answered.
+func (q *http3Server) dismiss(ctx context.Context, s *http3.Server) error {
 	t := time.NewTicker(20 * time.Millisecond)
 	defer t.Stop()
 	began := time.Now()
 	done := make(chan error, 1)
-	go func() { done <- q.http3.Shutdown(ctx) }()
+	go func() { done <- s.Shutdown(ctx) }()
 	for {
 		select {
 		case err := <-done:
 			return err
 		case <-t.C:
-			q.closeIdle(began)
+			q.closeIdle(s, began)
 		}
 	}
 }
 
-// refuse takes no more connections and waits, for moments, until quic-go's server
-// counts those that were taken: it must not be told to end before.
-func (q *http3Server) refuse() {
+// settle waits, for moments, until quic-go's server counts the connections that
+// were taken: it must not be told to end before. No more may come meanwhile.
+func (q *http3Server) settle() {
 	for {
 		q.mu.Lock()
-		q.closing = true
 		n := q.starting
 		q.mu.Unlock()
 		if n == 0 {
@@ -257,10 +312,13 @@ func (q *http3Server) refuse() {
 	}
 }
 
-// closeIdle closes connections that have nothing under way since a while, so that
+// closeIdle closes connections of a server that have nothing under way since a while, so that
 // the end of the last answer has arrived, and what crossed the GOAWAY was refused.
-func (q *http3Server) closeIdle(told time.Time) {
+func (q *http3Server) closeIdle(s *http3.Server, told time.Time) {
 	for _, h := range q.all() {
+		if h.server != s {
+			continue
+		}
 		quiet := h.quiet(told)
 		if quiet > h3Linger+3*h.quic.ConnectionStats().SmoothedRTT {
 			h.end(http3.ErrCodeNoError)
@@ -281,11 +339,15 @@ func (q *http3Server) all() []*h3conn {
 // Close cuts every connection and gives the socket up, which stays open. It
 // returns when all handlers have.
 func (q *http3Server) Close() error {
-	q.refuse()
+	q.mu.Lock()
+	q.closing = true
+	q.mu.Unlock()
+	q.settle()
 	q.mu.Lock()
 	q.closed = true
-	s, t, l := q.socket, q.transport, q.listener
+	h3, s, t, l := q.http3, q.socket, q.transport, q.listener
 	q.mu.Unlock()
+	q.end()
 	for _, h := range q.all() {
 		h.end(http3.ErrCodeNoError)
 	}
@@ -293,7 +355,7 @@ func (q *http3Server) Close() error {
 	if l != nil {
 		errs = append(errs, l.Close())
 	}
-	errs = append(errs, q.http3.Close())
+	errs = append(errs, h3.Close())
 	if t != nil {
 		errs = append(errs, t.Close())
 	}

@@ -63,7 +63,7 @@ func (q *http3Server) admit(ctx context.Context, info *quic.ClientInfo) (context
 		return nil, errors.New("not an address of UDP")
 	}
 	q.mu.Lock()
-	closing := q.closing
+	closing := q.closing || q.resting
 	q.mu.Unlock()
 	if closing {
 		return nil, errClosing

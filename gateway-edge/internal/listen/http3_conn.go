@@ -20,8 +20,9 @@ import (
 // waits for heads without a limit of time, and does not tell of streams that end
 // before they are a request. The rules here hold for those (reliability.md, 3.6).
 type h3conn struct {
-	quic *quic.Conn
-	info engine.Info // as of the handshake
+	quic   *quic.Conn
+	server *http3.Server // whose it is
+	info   engine.Info   // as of the handshake
 
 	running atomic.Int64  // requests
 	begun   atomic.Uint64 // requests
