@@ -129,9 +129,10 @@ arch: ## Check who imports whom
 	$(STEP) 'import graph'
 	@cd tests && go test -count=1 ./arch
 
-alone: ## Build each module by itself, without the workspace
-	$(STEP) 'building each module alone'
-	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && printf '  %s\n' $$m) || exit 1; done
+# It compiles and links nothing: what it looks for is a module that its go.mod lacks.
+alone: ## Compile each module by itself, without the workspace
+	$(STEP) 'compiling each module alone'
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go list -export -f '{{.Name}}' ./... >/dev/null && printf '  %s\n' $$m) || exit 1; done
 
 policies: ## Every policy: its tests, page and form, and what a request pays for it
 	@cd gateway-edge && ../bin/withservices go run ./internal/policytable

@@ -7,12 +7,21 @@ import (
 	"time"
 )
 
+// seeds is how many seeds a simulation is run with: it is one goroutine, in which the
+// race detector has little to find and much to slow down.
+func seeds(n uint64) uint64 {
+	if testing.Short() {
+		return min(n, 2)
+	}
+	return n
+}
+
 // TestHeavyAndLight lets one organization ask for ten times what the processors can
 // do beside light ones: none of theirs is refused, their waits stay short but for the
 // beginning, and what can be done is.
 func TestHeavyAndLight(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range seeds(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		procs := 1 + int(seed%4)
 		cost := time.Duration(50+r.IntN(900)) * time.Microsecond
@@ -48,7 +57,7 @@ func TestHeavyAndLight(t *testing.T) {
 // each gets the same (Jain's index, R. Jain et al. 1984).
 func TestEqualsShareEqually(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(5) {
+	for seed := range seeds(5) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		s := newSim(2)
 		var all []*caller
@@ -77,7 +86,7 @@ func TestEqualsShareEqually(t *testing.T) {
 // fiftieth of each second one and three quarters of it, are no overload.
 func TestNothingIsRefusedBelowCapacity(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(10) {
+	for seed := range seeds(10) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		s := newSim(1 + int(seed%3))
 		cost := 100 * time.Microsecond
