@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 )
 
 // MaxChain bounds the policies of one route, implicit ones included.
@@ -152,6 +153,7 @@ func (c *Chain) EngineRun(x *Exchange) (st EngineStatus) {
 		c.begin(e)
 	}
 	defer e.caught(&st)
+	failpoint.Hit(failpoint.EdgeInPolicy)
 	end := len(c.steps)
 	if c.fork > 0 && !e.chosen {
 		end = c.fork

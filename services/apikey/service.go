@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/event"
 )
@@ -133,6 +134,7 @@ func (s *Service) Create(ctx context.Context, org core.OrganizationID, in Create
 			return err
 		}
 		out, err = s.issue(ctx, tx, org, &k, "key.create")
+		failpoint.Hit(failpoint.PortalKeyBeforeCommit)
 		return err
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 	"github.com/tollgate/tollgate/services/core"
 )
 
@@ -160,6 +161,7 @@ func (p *Poster) post(ctx context.Context, c *Post, q PostQuery) error {
 			}
 			return p.Store.Release(context.WithoutCancel(ctx), c, p.Clock().Add(p.backoff(c, err)), err)
 		}
+		failpoint.Hit(failpoint.ProjAfterPostBeforeStore)
 		p.posted.Add(1)
 		held, err := p.Store.Posted(ctx, c, h, p.Clock().Add(postClaim))
 		if err != nil || !held {

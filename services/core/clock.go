@@ -1,12 +1,16 @@
 package core
 
-import "time"
+import (
+	"time"
+
+	"github.com/tollgate/tollgate/services/contract/failpoint"
+)
 
 // Clock tells the time; a service is given one so that tests can set it.
 type Clock func() time.Time
 
 // SystemClock is the wall clock in UTC.
-func SystemClock() time.Time { return time.Now().UTC() }
+func SystemClock() time.Time { return time.Now().Add(failpoint.Ahead()).UTC() }
 
 // Millis is t as Unix milliseconds, the form in which every time is stored. The
 // zero time is 0 and back: "never".

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
 )
@@ -62,6 +63,7 @@ func (l *leader) hand(ctx context.Context, items []Item) error {
 		return err
 	}
 	l.lease.Rev = max(l.lease.Rev, items[len(items)-1].Rev)
+	failpoint.Hit(failpoint.OutboxAssignedBeforePublish)
 	return l.send(ctx, items)
 }
 
@@ -109,6 +111,7 @@ func (l *leader) send(ctx context.Context, items []Item) error {
 	if !l.inStep {
 		return nil // the head was not ours: compare first, then send again
 	}
+	failpoint.Hit(failpoint.OutboxPublishBeforeMark)
 	if err := l.o.Store.Sent(ctx, l.lease.Epoch, last); err != nil {
 		return err
 	}

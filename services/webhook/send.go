@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/event"
 	"github.com/tollgate/tollgate/services/outbound"
@@ -130,6 +131,7 @@ func (s *Service) try(ctx context.Context, w *Webhook, d *Delivery) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // nobody knows: it is sent again under the same id
 	}
+	failpoint.Hit(failpoint.HookAfterPostBeforeStore)
 	return s.settle(ctx, w, d, &o)
 }
 

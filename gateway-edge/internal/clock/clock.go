@@ -3,6 +3,8 @@ package clock
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 )
 
 // Clock reads times. Make one with New; it is safe for concurrent use.
@@ -25,7 +27,7 @@ func (c *Clock) Refresh() {
 	now := time.Now()
 	mono := int64(now.Sub(c.base))
 	c.boot.Store(boottime() - mono)
-	c.wall.Store(now.UnixNano() - mono)
+	c.wall.Store(now.UnixNano() + int64(failpoint.Ahead()) - mono)
 	c.coarse.Store(mono + c.boot.Load())
 }
 

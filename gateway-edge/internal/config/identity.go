@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 )
 
 // Identity is who this run of an edge is.
@@ -166,9 +168,11 @@ func writeDurably(path string, v any) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write edge state: %w", err)
 	}
+	failpoint.Hit(failpoint.EdgeEpochBump)
 	if err := os.Rename(tmp, path); err != nil {
 		return fmt.Errorf("write edge state: %w", err)
 	}
+	failpoint.Hit(failpoint.EdgeEpochBump)
 	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return fmt.Errorf("sync data directory: %w", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/observe"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 )
 
 // This file is the one place that counts. A request is admitted before it is
@@ -29,6 +30,7 @@ func (j *job) admit() {
 
 // commit is called once, when the first byte of the final head was written.
 func (j *job) commit() {
+	failpoint.Hit(failpoint.EdgeAfterHeaderWrite)
 	e := j.e
 	j.committed = j.eng.clock.Boot()
 	e.Outcome.Committed = true

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 )
 
 // Config is what a meter needs. Edge, Epoch and Incarnation identify the writer:
@@ -61,6 +62,7 @@ func (m *Meter) Commit(h *Hot, r *Route, id *contract.CounterID, status int, bil
 	if billable && !r.test {
 		// Last of all: a crash in between leaves a response unbilled, never
 		// one billed that was not counted.
+		failpoint.Hit(failpoint.EdgeBeforeAdd)
 		s.rec.billed.Add(1)
 	}
 	s.mark()

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 )
 
 // sealedName marks the directory of an epoch whose closing batch the database
@@ -204,6 +205,7 @@ func (m *Meter) shipFormer(ctx context.Context) error {
 	if err := m.post(ctx, f.stream.edge, batches); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.EdgeAfterXaddBeforeMark)
 	f.sentIn = f.stream.seq
 	f.stream.sentNow(true, now)
 	return nil

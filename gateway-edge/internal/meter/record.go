@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 )
 
 // counterRecord is one counter as it stands in the mapped file. The first cache
@@ -168,6 +169,7 @@ func getRouteID(b []byte) routeID {
 // seal writes the identity's checksum, then the state.
 func seal(b []byte, idEnd int) {
 	binary.NativeEndian.PutUint32(b[4:], crcOf(b[idStart:idEnd]))
+	failpoint.Hit(failpoint.EdgeSlotDirAppend)
 	(*atomic.Uint32)(unsafe.Pointer(&b[0])).Store(1)
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 )
 
 // sealGrace is how long after an hour's end it counts as closed: a goroutine
@@ -58,9 +59,13 @@ func (m *Meter) ship(ctx context.Context, sealed uint32) error {
 	}
 	m.stream.number(p.batches, full, sealed, now)
 	m.recordSeq(m.stream.seq)
+	if sealed > m.stream.sealed {
+		failpoint.Hit(failpoint.EdgeSeal)
+	}
 	m.mu.Unlock()
 
 	err := m.post(ctx, m.stream.edge, p.batches)
+	failpoint.Hit(failpoint.EdgeAfterXaddBeforeMark)
 
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 )
 
 // Apply says how a document is taken.
@@ -50,6 +51,7 @@ func (s *Store) Gateway(ctx context.Context, raw []byte, a Apply) (uint64, error
 		return version, nil
 	}
 	h := held{version: version, digest: digest, hosts: claims(doc), deleted: doc.Deleted}
+	failpoint.Hit(failpoint.ConfigApplyStart)
 	s.save(e, &h, disklog.Gateway, raw)
 	if doc.Deleted {
 		s.remove(e, h)
@@ -147,6 +149,7 @@ func (s *Store) serve(ctx context.Context, e *Entry, doc *contract.Gateway, size
 	if err == nil {
 		s.cleared(e)
 		e.install(c)
+		failpoint.Hit(failpoint.ConfigApplyEnd)
 		return
 	}
 	serving := uint64(0)

@@ -17,6 +17,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/compose"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 )
 
 // maxRoutes bounds one gateway.
@@ -116,6 +117,7 @@ func (b *builder) recovered() (c *Compiled, err error) {
 			c, err = nil, fmt.Errorf("the edge failed to compile it: %v", p)
 		}
 	}()
+	failpoint.Hit(failpoint.ConfigApplyMid)
 	return b.build()
 }
 

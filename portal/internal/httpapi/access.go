@@ -7,6 +7,7 @@ import (
 
 	"github.com/tollgate/tollgate/portal/internal/gen"
 	"github.com/tollgate/tollgate/services/apikey"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/publish"
@@ -135,6 +136,7 @@ func (s *Server) CreateKey(ctx context.Context, r gen.CreateKeyRequestObject) (g
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Hit(failpoint.PortalKeyAfterCommitBeforeReply)
 	a, err := s.newKeyAnswer(k, nil)
 	return gen.CreateKey201JSONResponse{NewKeyAnswerJSONResponse: a}, err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tollgate/tollgate/portal/internal/gen"
 	"github.com/tollgate/tollgate/services/billing"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/tenant"
 )
@@ -93,6 +94,7 @@ func (s *Server) StripeWebhook(ctx context.Context, r gen.StripeWebhookRequestOb
 	if err := s.Billing.Webhook(ctx, callOf(ctx).body, value(r.Params.StripeSignature)); err != nil {
 		return nil, err
 	}
+	failpoint.Hit(failpoint.WebhookAfterCommitBefore200)
 	return gen.StripeWebhook204Response{}, nil
 }
 

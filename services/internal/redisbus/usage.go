@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/usage"
 )
@@ -153,6 +154,7 @@ func (u *UsageReader) settle(ctx context.Context, r *streamReader, p *parcel) {
 	if len(p.entries) == 0 {
 		return
 	}
+	failpoint.Hit(failpoint.WorkerAfterRead)
 	var acks []usage.Ack
 	for attempt := 1; len(p.batches) > 0; attempt++ {
 		var err error
@@ -172,6 +174,7 @@ func (u *UsageReader) settle(ctx context.Context, r *streamReader, p *parcel) {
 			return
 		}
 	}
+	failpoint.Hit(failpoint.WorkerAfterCommitBeforeXack)
 	u.stats.batches.Add(uint64(len(p.batches)))
 	u.stats.counters.Add(uint64(p.size))
 	if err := u.acknowledge(ctx, r, p.entries, acks); err != nil && ctx.Err() == nil {
@@ -201,6 +204,12 @@ func (u *UsageReader) applyEach(ctx context.Context, p *parcel) (acks []usage.Ac
 func (u *UsageReader) acknowledge(ctx context.Context, r *streamReader, list []entry, acks []usage.Ack) error {
 	pipe := u.Redis.Pipeline()
 	r.done(ctx, pipe, list)
+	if failpoint.On { // both go in one pipeline, of which a crash may leave any part undone
+		if _, err := pipe.Exec(ctx); err != nil {
+			return err
+		}
+		failpoint.Hit(failpoint.WorkerAfterXackBeforeAckKey)
+	}
 	for _, a := range acks {
 		field := contract.AckField(a.Incarnation)
 		msg, err := contract.EncodeMessage(u.Keys, contract.MessageAck, contract.UsageAck{

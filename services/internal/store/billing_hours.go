@@ -11,6 +11,7 @@ import (
 
 	"github.com/tollgate/tollgate/migrations"
 	"github.com/tollgate/tollgate/services/billing"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 	"github.com/tollgate/tollgate/services/core"
 )
 
@@ -121,6 +122,7 @@ func (t *Txn) foldHours(hours []orgHour, plans map[string]uint32) error {
 	if err != nil {
 		return fmt.Errorf("raise billed hours: %w", err)
 	}
+	failpoint.Hit(failpoint.RollupMid)
 	if err := t.note("billing_late", late); err != nil {
 		return err
 	}

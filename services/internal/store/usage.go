@@ -10,6 +10,7 @@ import (
 
 	"github.com/tollgate/tollgate/migrations"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 	"github.com/tollgate/tollgate/services/usage"
 )
 
@@ -84,6 +85,7 @@ func (u *Usage) Apply(ctx context.Context, batches []usage.Batch) ([]usage.Ack, 
 			}
 			acks = append(acks, usage.Ack{Edge: w.Edge, Epoch: w.Epoch, Incarnation: w.Incarnation, Seq: p.Acked})
 		}
+		failpoint.Hit(failpoint.WorkerTxBeforeCommit)
 		return nil
 	})
 	return acks, err

@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+
+	"github.com/tollgate/tollgate/services/contract/failpoint"
 )
 
 func crc32c(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
@@ -106,9 +108,11 @@ func (l *Log) Compact() (err error) {
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("sync compacted log: %w", err)
 	}
+	failpoint.Hit(failpoint.LKGAfterTmp)
 	if err := os.Rename(tmp, l.path()); err != nil {
 		return fmt.Errorf("replace configuration log: %w", err)
 	}
+	failpoint.Hit(failpoint.LKGAfterRename)
 	l.mu.Lock()
 	old := l.f
 	l.f = f
