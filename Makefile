@@ -55,7 +55,7 @@ build: web ## Build the one binary and the roles' small ones into bin/
 	@ls -l $(BIN) | awk 'NR>1{printf "  %-14s %.1f MB\n", $$NF, $$5/1048576}'
 
 services:
-	@tests/need.sh redis-server=redis-server postgres=postgresql nginx=nginx-light
+	@tests/need.sh redis-server=redis-server postgres=postgresql nginx=nginx-light python3=python3
 
 test: services build web-test ## Run the whole suite, on real Redis and PostgreSQL that it starts itself
 	@failed=; for m in $(MODULES); do \

@@ -32,7 +32,13 @@ func (g webhookGuard) CheckWebhook(raw string) error {
 	return err
 }
 
-func (g webhookGuard) CheckDial(addr netip.AddrPort) error { return g.CheckAddr(addr) }
+// CheckDial tells the tenant nothing of where a name leads in our own network.
+func (g webhookGuard) CheckDial(addr netip.AddrPort) error {
+	if g.CheckAddr(addr) != nil {
+		return &match.Forbidden{Reason: "its name leads to an address that is not public, is Tollgate's own, or has a port that is not allowed"}
+	}
+	return nil
+}
 
 // letters seals the mails of alerts.
 type letters struct{ tenants *tenant.Service }

@@ -45,15 +45,14 @@ func Client(g Guard, timeout time.Duration) *http.Client {
 func Reason(err error) error {
 	var op *net.OpError
 	var timeout net.Error
+	var dns *net.DNSError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return errors.New("the receiver did not answer in time")
+	case errors.As(err, &dns): // of a dial, and it names our resolver
+		return errors.New("the receiver's name can't be resolved")
 	case errors.As(err, &op) && op.Op == "dial":
 		return fmt.Errorf("the receiver can't be reached: %w", op.Err)
-	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
-		return errors.New("the receiver's name can't be resolved")
 	}
 	return errors.New("the receiver broke off or its TLS can't be verified")
 }

@@ -50,12 +50,14 @@ func (s *Service) interested(ctx context.Context, typ string, fn func(Gateway) e
 }
 
 func (s *Service) tellKeys(ctx context.Context, g Gateway) error {
-	for {
+	for told := ""; ; {
 		now := s.clock()
 		list, err := s.store.EndingKeys(ctx, g.Organization, g.ID, now, now.Add(KeyNotice), endingKeys)
-		if err != nil {
+		// What was told does not come again, unless the gateway was deleted meanwhile.
+		if err != nil || len(list) == 0 || list[0].Ref == told {
 			return err
 		}
+		told = list[0].Ref
 		for _, e := range list {
 			if err := s.store.Tell(ctx, g.Organization, g.ID, e); err != nil {
 				return err

@@ -25,8 +25,11 @@ const (
 	keptAnswer  = 1 << 10  // and of those that are kept to be shown
 	// maxRetryAfter bounds what a receiver may ask for.
 	maxRetryAfter = 24 * time.Hour
-	// failingFor is after how long without any success a webhook is switched off.
+	// failingFor is after how long without any success a webhook is switched off, if
+	// it was tried all the time: quiet without a try begins that time anew. No pause
+	// between tries is as long.
 	failingFor = 5 * 24 * time.Hour
+	quiet      = 2 * 24 * time.Hour
 )
 
 // pauses are the times between tries; after the last one there is one more try.
@@ -188,10 +191,11 @@ func (st *State) note(o *outcome, now time.Time) (why string) {
 		st.Delivered++
 		return ""
 	}
-	st.LastFailure, st.Error, st.StatusCode = now, fmt.Sprintf("%.300v", o.err), o.status
-	if st.Failures++; st.FailingSince.IsZero() {
+	if st.FailingSince.IsZero() || now.Sub(st.LastFailure) > quiet {
 		st.FailingSince = now
 	}
+	st.LastFailure, st.Error, st.StatusCode = now, fmt.Sprintf("%.300v", o.err), o.status
+	st.Failures++
 	switch {
 	case o.gone():
 		return "the receiver answered 410: it wants no more"

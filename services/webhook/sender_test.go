@@ -298,6 +298,31 @@ func TestSwitchedOff(t *testing.T) {
 	})
 }
 
+// TestQuietIsNoFailure: a receiver that was away once is not switched off by the next
+// failure weeks later, with nothing sent in between.
+func TestQuietIsNoFailure(t *testing.T) {
+	t.Parallel()
+	w, r := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil)), newReceiver(t)
+	w.hook(t, "hook", r.URL)
+	r.status(500)
+	w.Key(t, w.org, w.gw, "ann")
+	for range webhook.MaxTries {
+		w.send(t)
+		if d := w.newest(t, "hook"); !d.NextAt.IsZero() {
+			w.Clock.Add(d.NextAt.Sub(w.Clock.Now()) + time.Second)
+		}
+	}
+	if v := w.get(t, "hook"); v.Status() != webhook.StatusFailing || v.State.Failures != webhook.MaxTries {
+		t.Fatalf("%s %+v", v.Status(), v.State)
+	}
+	w.Clock.Add(10 * 24 * time.Hour)
+	w.Key(t, w.org, w.gw, "ann")
+	w.send(t)
+	if v := w.get(t, "hook"); v.Status() != webhook.StatusFailing || v.State.Waiting != 1 {
+		t.Errorf("after ten days without a try and one failure: %s %+v", v.Status(), v.State)
+	}
+}
+
 // TestKilled: a worker that dies between sending and storing has what it sent sent
 // again by another one, under the same id, and writes nothing when it was not dead.
 func TestKilled(t *testing.T) {

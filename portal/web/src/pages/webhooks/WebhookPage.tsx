@@ -118,7 +118,7 @@ function State({ webhook: { state } }: { webhook: Webhook }) {
         {state.status === 'failing' && state.last_failure ? (
           <Note color="red" variant="light" title="What went wrong">
             {errorWords(state.error, state.status_code)} That was <Time at={state.last_failure} />
-            {state.failures > 1 ? `, after ${state.failures.toLocaleString('en')} tries in a row` : ''}. When nothing is taken for 5 days, the webhook is switched off.
+            {state.failures > 1 ? `, after ${state.failures.toLocaleString('en')} tries in a row` : ''}. When nothing is taken in 5 days of tries, the webhook is switched off.
           </Note>
         ) : null}
         <div className="tg-panel" style={{ padding: '14px 16px' }}>
