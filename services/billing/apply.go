@@ -48,6 +48,11 @@ func (s *Service) apply(ctx context.Context, c *Claim, f *fetched) error {
 		if err != nil {
 			return err
 		}
+		if f.account.Deleted {
+			if err := letGo(ctx, tx, &p); err != nil {
+				return err
+			}
+		}
 		if err := s.tellPlan(ctx, tx, &oldTenant, &t); err != nil {
 			return err
 		}
@@ -72,6 +77,18 @@ func (s *Service) apply(ctx context.Context, c *Claim, f *fetched) error {
 		}
 	}
 	return err
+}
+
+// letGo forgets a customer that was deleted at the provider, so that the next checkout
+// makes another. While an invoice of it is owed, what becomes of that is still
+// fetched.
+func letGo(ctx context.Context, tx Tx, p *Payer) error {
+	owed, err := tx.Unpaid(ctx, p.Organization)
+	if err != nil || len(owed) > 0 {
+		return err
+	}
+	p.Customer, p.BaseItem, p.BasePrice, p.Items = "", "", "", nil
+	return nil
 }
 
 // samePayer compares what a fetch can change.

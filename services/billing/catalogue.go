@@ -8,37 +8,72 @@ import (
 	"github.com/tollgate/tollgate/services/core"
 )
 
-// catalogueLasts is how long ids of prices are believed.
-const catalogueLasts = time.Hour
+const (
+	// catalogueLasts is how long ids of prices are believed.
+	catalogueLasts = time.Hour
+	// catalogueTime bounds one fetch, which makes what lacks.
+	catalogueTime = time.Minute
+)
 
 // shelf keeps the provider's catalogue.
 type shelf struct {
-	mu      sync.Mutex // held while the catalogue is fetched: one fetch at a time
-	have    Catalogue
-	fetched time.Time
+	mu       sync.Mutex // guards the rest
+	have     Catalogue
+	fetched  time.Time
+	fetching *fetching // nil: nobody fetches it
 }
 
-// Catalogue are the provider's ids of what can be bought, made where they lack.
+// fetching is a fetch that is under way, for all who wait for it.
+type fetching struct {
+	done chan struct{} // closed when the rest is there
+	got  Catalogue
+	err  error
+}
+
+// Catalogue are the provider's ids of what can be bought, made where they lack. It is
+// fetched once for all who ask meanwhile, whoever of them goes away.
 func (s *Service) Catalogue(ctx context.Context) (Catalogue, error) {
 	if s.provider == nil {
 		return Catalogue{}, errNoPayment()
 	}
 	s.shelf.mu.Lock()
-	defer s.shelf.mu.Unlock()
-	now := s.clock()
-	if !s.shelf.fetched.IsZero() && now.Sub(s.shelf.fetched) < catalogueLasts {
+	if !s.shelf.fetched.IsZero() && s.clock().Sub(s.shelf.fetched) < catalogueLasts {
+		defer s.shelf.mu.Unlock()
 		return s.shelf.have, nil
 	}
-	var c Catalogue
-	err := attempt(ctx, func() (err error) {
-		c, err = s.provider.Catalogue(ctx, s.plans.List())
+	if f := s.shelf.fetching; f != nil {
+		s.shelf.mu.Unlock()
+		select {
+		case <-f.done:
+			return f.got, f.err
+		case <-ctx.Done():
+			return Catalogue{}, ctx.Err()
+		}
+	}
+	f := &fetching{done: make(chan struct{})}
+	s.shelf.fetching = f
+	s.shelf.mu.Unlock()
+	s.fetchCatalogue(context.WithoutCancel(ctx), f)
+	return f.got, f.err
+}
+
+func (s *Service) fetchCatalogue(ctx context.Context, f *fetching) {
+	defer func() {
+		s.shelf.mu.Lock()
+		defer s.shelf.mu.Unlock()
+		s.shelf.fetching = nil
+		if f.err == nil {
+			s.shelf.have, s.shelf.fetched = f.got, s.clock()
+		}
+		close(f.done)
+	}()
+	ctx, cancel := context.WithTimeout(ctx, catalogueTime)
+	defer cancel()
+	f.err = &ProviderError{Kind: ErrorTemporary, Call: "fetch catalogue"} // what stays if it panics
+	f.err = attempt(ctx, func() (err error) {
+		f.got, err = s.provider.Catalogue(ctx, s.plans.List())
 		return err
 	})
-	if err != nil {
-		return Catalogue{}, err
-	}
-	s.shelf.have, s.shelf.fetched = c, now
-	return c, nil
 }
 
 // ForgetCatalogue has the ids of prices fetched anew: one of them was refused.

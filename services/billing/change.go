@@ -63,6 +63,9 @@ func (s *Service) updatePaid(ctx context.Context, org core.OrganizationID, match
 			s.ForgetCatalogue()
 		}
 		if err != nil {
+			if i > 0 && !is(err, ErrorTemporary) {
+				s.undo(ctx, &out.Payer, key)
+			}
 			return State{}, s.refused(err)
 		}
 	}
@@ -72,6 +75,17 @@ func (s *Service) updatePaid(ctx context.Context, org core.OrganizationID, match
 		return State{}, e
 	}
 	return s.Subscription(ctx, org)
+}
+
+// undo gives a subscription back the price that its next period was to have: it was
+// taken back for a dearer one, which was refused. Where that fails the customer is
+// told that the choice is undone.
+func (s *Service) undo(ctx context.Context, was *Payer, key string) {
+	back := Change{BaseItem: was.BaseItem, Base: was.BasePrice}
+	err := attempt(ctx, func() error { return s.provider.Change(ctx, key+":undo", was.Subscription, back) })
+	if err != nil {
+		s.log.Warn("the choice of a cheaper plan was taken back for an upgrade that was refused", "organization", string(was.Organization), "error", err)
+	}
 }
 
 // updateUnsubscribed changes what needs no payment.

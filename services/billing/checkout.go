@@ -43,18 +43,19 @@ func (s *Service) Checkout(ctx context.Context, org core.OrganizationID, plan st
 		return "", core.Errorf(core.CodeConflict, "the organization has a subscription: choose the plan by PATCH /v1/subscription")
 	}
 	now := s.clock()
-	if left := t.PeriodEnd.Sub(now); left < checkoutLeast {
-		e := core.Errorf(core.CodeConflict, "the billing period ends in a moment; start the checkout at %s", t.PeriodEnd.Format("15:04 UTC"))
+	begin := anchor(now, t.PeriodEnd)
+	if left := begin.Sub(now); left < checkoutLeast {
+		e := core.Errorf(core.CodeConflict, "the billing period ends in a moment; start the checkout at %s", begin.Format("15:04 UTC"))
 		e.RetryAfter = max(left, time.Second)
 		return "", e
 	}
 	round := now.Truncate(checkoutAgain)
 	in := CheckoutInput{
-		Organization: org, Customer: p.Customer, Base: want.Base, Anchor: t.PeriodEnd, Expires: round.Add(checkoutLasts),
+		Organization: org, Customer: p.Customer, Base: want.Base, Anchor: begin, Expires: round.Add(checkoutLasts),
 		SuccessURL: s.public + "/billing/return?plan=" + plan, CancelURL: s.public + "/billing/plans?checkout=canceled",
 	}
-	if in.Expires.After(t.PeriodEnd) {
-		in.Expires = t.PeriodEnd
+	if in.Expires.After(begin) {
+		in.Expires = begin
 	}
 	for _, one := range s.plans.List() {
 		if usage := cat.Plans[one.Name].Usage; usage != "" {
@@ -81,23 +82,29 @@ func (s *Service) customer(ctx context.Context, org core.OrganizationID) (t Tena
 	if t, p, err = s.both(ctx, org); err != nil {
 		return t, p, err
 	}
-	if p.Customer == "" {
-		if err := s.newCustomer(ctx, &t); err != nil {
+	for range 2 { // a customer that is deleted at the provider is let go, and another is made
+		if p.Customer == "" {
+			if err := s.newCustomer(ctx, &t, &p); err != nil {
+				return t, p, err
+			}
+		}
+		if t, p, err = s.both(ctx, org); err != nil {
+			return t, p, err
+		}
+		if err := s.syncCustomer(ctx, org, p.Customer); err != nil {
+			return t, p, s.refused(err)
+		}
+		if t, p, err = s.both(ctx, org); err != nil || p.Customer != "" {
 			return t, p, err
 		}
 	}
-	if t, p, err = s.both(ctx, org); err != nil {
-		return t, p, err
-	}
-	if err := s.syncCustomer(ctx, org, p.Customer); err != nil {
-		return t, p, s.refused(err)
-	}
-	return s.both(ctx, org)
+	return t, p, core.Errorf(core.CodeUnavailable, "the payment provider does not keep the customer; try again in a moment")
 }
 
 // newCustomer makes an organization a customer. Of two that do it at once, or
-// again after a crash, the provider makes one: they have the same key.
-func (s *Service) newCustomer(ctx context.Context, t *Tenant) error {
+// again after a crash, the provider makes one: they have the same key, which is
+// another one after a customer was let go.
+func (s *Service) newCustomer(ctx context.Context, t *Tenant, was *Payer) error {
 	in := CustomerInput{Organization: t.ID, Name: t.Name}
 	to, err := view(ctx, s, func(r Rows) ([]string, error) { return r.Payers(ctx, t.ID) })
 	if err != nil {
@@ -108,7 +115,7 @@ func (s *Service) newCustomer(ctx context.Context, t *Tenant) error {
 	}
 	var id string
 	err = attempt(ctx, func() (err error) {
-		id, err = s.provider.Customer(ctx, digest(fmt.Sprintf("customer:%+v", in)), in)
+		id, err = s.provider.Customer(ctx, digest(fmt.Sprintf("customer:%+v:%d", in, was.Revision)), in)
 		return err
 	})
 	if err != nil {
@@ -190,7 +197,7 @@ func (s *Service) price(ctx context.Context, t *Tenant, p *Payer, plan *Plan, o 
 	if !p.Subscribed() {
 		if plan.Paid() && plan.Name != t.Plan {
 			o.EffectiveAt = now
-			o.DueNow, o.Next = firstPart(plan.PriceCents, now, t.PeriodEnd), plan.PriceCents
+			o.DueNow, o.Next = firstPart(plan.PriceCents, now, anchor(now, t.PeriodEnd)), plan.PriceCents
 		}
 		return nil
 	}
@@ -217,9 +224,28 @@ func (s *Service) price(ctx context.Context, t *Tenant, p *Payer, plan *Plan, o 
 	return nil
 }
 
-// firstPart is what a month's price costs until the period ends, by the second.
+// anchor is when the first whole month of a subscription begins that begins now: when
+// the organization's period ends. A provider takes nothing further than a month ahead,
+// which that end is on the first day of a period that begins on the last day of a
+// short month: then it is the last midnight before.
+func anchor(now, end time.Time) time.Time {
+	if last := months(now, 1); end.After(last) {
+		return last.Truncate(24 * time.Hour)
+	}
+	return end
+}
+
+// months moves a moment by months; a day that a month lacks is that month's last.
+func months(t time.Time, n int) time.Time {
+	t = t.UTC()
+	first := time.Date(t.Year(), t.Month()+time.Month(n), 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	return first.AddDate(0, 0, min(t.Day(), first.AddDate(0, 1, -1).Day())-1)
+}
+
+// firstPart is what a month's price costs until the period ends, by the second, of
+// the month that ends then.
 func firstPart(cents int64, now, end time.Time) int64 {
-	whole := end.Unix() - end.AddDate(0, -1, 0).Unix()
+	whole := end.Unix() - months(end, -1).Unix()
 	left := min(max(end.Unix()-now.Unix(), 0), whole)
 	n := new(big.Int).Mul(big.NewInt(cents), big.NewInt(2*left))
 	n.Add(n, big.NewInt(whole)) // rounded half up

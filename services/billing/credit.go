@@ -91,7 +91,8 @@ func (s *Service) GiveCredits(ctx context.Context) (int, error) {
 func (s *Service) give(ctx context.Context, c *Credit) error {
 	key := "credit:" + c.ID
 	err := func() error {
-		if c.Attempts > 0 && s.clock().Sub(c.CreatedAt) > keyLasts {
+		// Also where no attempt is noted: whoever made it may have died before it could.
+		if s.clock().Sub(c.CreatedAt) > keyLasts {
 			given, err := s.provider.Credits(ctx, c.Customer, c.CreatedAt.Add(-time.Minute))
 			if err != nil {
 				return err

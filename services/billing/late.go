@@ -230,7 +230,8 @@ func (s *Settler) add(ctx context.Context, a *AdjustmentTo) (item string, err er
 	if a.Line {
 		return "invoiced", nil
 	}
-	if a.Attempts > 0 && s.Clock().Sub(a.CreatedAt) > keyTime {
+	// Also where no attempt is noted: whoever made it may have died before it could.
+	if s.Clock().Sub(a.CreatedAt) > keyTime {
 		there, err := s.Items.Items(ctx, a.Customer)
 		if err != nil {
 			return "", err

@@ -78,6 +78,7 @@ func (s *Settler) bill(ctx context.Context, l *Leftover) (next time.Duration, fe
 	if err != nil {
 		return 0, false, err
 	}
+	items = slices.DeleteFunc(items, func(i Item) bool { return i.Invoiced })
 	if len(items) == 0 {
 		return leftoverSeen, true, nil
 	}

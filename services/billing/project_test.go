@@ -1,6 +1,11 @@
 package billing
 
 import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -242,6 +247,57 @@ func TestFirstPart(t *testing.T) {
 	})
 }
 
+// TestFirstPartOfLongMonths: a month that ends on a day which the one before lacks began
+// on that one's last.
+func TestFirstPartOfLongMonths(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		begin, end time.Time
+		want       int64
+	}{
+		{day(2027, 2, 28), day(2027, 3, 31), 3100}, // 31 days
+		{day(2027, 3, 10), day(2027, 3, 31), 2100},
+		{day(2028, 2, 29), day(2028, 3, 30), 3000},
+		{day(2027, 1, 31), day(2027, 2, 28), 2800}, // of the 31 from 28 January
+	} {
+		whole := int64(100 * c.end.Sub(months(c.end, -1)) / (24 * time.Hour))
+		if got := firstPart(whole, c.begin, c.end); got != c.want {
+			t.Errorf("%s to %s of %d costs %d, want %d", c.begin, c.end, whole, got, c.want)
+		}
+	}
+}
+
+// TestAnchor: a subscription's first whole month begins when the period ends, but never
+// further away than the provider takes: a month.
+func TestAnchor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ now, end, want time.Time }{
+		{day(2027, 2, 1), day(2027, 2, 28), day(2027, 2, 28)},
+		{day(2027, 2, 28).Add(10 * time.Hour), day(2027, 3, 31), day(2027, 3, 28)},
+		{day(2027, 3, 1), day(2027, 3, 31), day(2027, 3, 31)},
+		{day(2027, 4, 30).Add(time.Hour), day(2027, 5, 31), day(2027, 5, 30)},
+		{day(2028, 2, 29), day(2028, 3, 30), day(2028, 3, 29)},
+		{day(2027, 1, 10), day(2027, 2, 10), day(2027, 2, 10)},
+	} {
+		if got := anchor(c.now, c.end); !got.Equal(c.want) {
+			t.Errorf("at %s the period to %s gives %s, want %s", c.now, c.end, got, c.want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		born := day(2024, 1, 1).AddDate(0, 0, rapid.IntRange(0, 1500).Draw(t, "born"))
+		begin := months(born, rapid.IntRange(0, 40).Draw(t, "month"))
+		now := begin.Add(time.Duration(rapid.Int64Range(0, 28*24*3600-1).Draw(t, "later")) * time.Second)
+		end := begin
+		for k := 0; !end.After(now); k++ {
+			end = months(born, k)
+		}
+		got := anchor(now, end)
+		if got.After(months(now, 1)) || got.After(end) || !got.Equal(got.Truncate(24*time.Hour)) || got.Sub(now) < 27*24*time.Hour && !got.Equal(end) {
+			t.Fatalf("at %s the period to %s gives %s", now, end, got)
+		}
+	})
+}
+
 // TestSteps is what the provider is asked for a choice.
 func TestSteps(t *testing.T) {
 	t.Parallel()
@@ -308,3 +364,47 @@ func words(c *Change) string {
 
 // stub is a provider that nobody calls.
 type stub struct{ Provider }
+
+// slow is a provider whose catalogue takes its time.
+type slow struct {
+	Provider
+	calls atomic.Int32
+	free  chan struct{}
+}
+
+func (p *slow) Catalogue(context.Context, []Plan) (Catalogue, error) {
+	p.calls.Add(1)
+	<-p.free
+	return Catalogue{Plans: map[string]CataloguePlan{"pro": {Base: "p_pro"}}}, nil
+}
+
+// TestCatalogueIsFetchedOnce: all who ask while it is fetched wait for that one, and
+// each only as long as it wants.
+func TestCatalogueIsFetchedOnce(t *testing.T) {
+	t.Parallel()
+	s, p := shop(), &slow{free: make(chan struct{})}
+	s.provider = p
+	var all sync.WaitGroup
+	ask := func(ctx context.Context) {
+		all.Go(func() {
+			if c, err := s.Catalogue(ctx); err != nil || c.Plans["pro"].Base != "p_pro" {
+				t.Errorf("%+v, %v", c, err)
+			}
+		})
+	}
+	ask(t.Context())
+	for p.calls.Load() == 0 {
+		runtime.Gosched()
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := s.Catalogue(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("one that has gone: %v", err)
+	}
+	ask(t.Context())
+	close(p.free)
+	all.Wait()
+	if n := p.calls.Load(); n != 1 {
+		t.Errorf("it was fetched %d times", n)
+	}
+}

@@ -44,7 +44,8 @@ type Subscriptions interface {
 	Preview(ctx context.Context, customer, subscription string, c Change) (Preview, error)
 	// AddItem adds an item to the customer's next invoice. Its key stands in the item.
 	AddItem(ctx context.Context, key string, in ItemInput) (id string, err error)
-	// Items are the items of AddItem that wait for an invoice.
+	// Items are the items of AddItem, the newest first, whether they wait for an
+	// invoice or are on one.
 	Items(ctx context.Context, customer string) ([]Item, error)
 	// Bill makes an invoice of the items that wait and are of a subscription, or of
 	// none where that is empty, and has it collected. Where none waits it may fail, or
@@ -302,13 +303,14 @@ type ItemInput struct {
 	PeriodEnd    time.Time
 }
 
-// Item is an item that waits for an invoice.
+// Item is an item of AddItem as the provider has it.
 type Item struct {
 	ID           string
 	Key          string
 	Kind         string
 	Subscription string // empty: it is of none
 	Cents        int64
+	Invoiced     bool // an invoice has it; else it waits for one
 }
 
 // Event is a hint. Only its identity and the customer are used: what has become

@@ -174,7 +174,7 @@ func (f *Fake) anchorOf(p params, name string) (int64, *apiError) {
 	if n <= f.at {
 		return 0, refuse(name, "", "billing_cycle_anchor must be a timestamp in the future.")
 	}
-	if boundary(n, -1) > f.at {
+	if n > boundary(f.at, 1) {
 		return 0, refuse(name, "", "billing_cycle_anchor cannot be later than next natural billing date (%d) for plan", boundary(f.at, 1))
 	}
 	return n, nil

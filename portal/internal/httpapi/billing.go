@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/tollgate/tollgate/portal/internal/gen"
 	"github.com/tollgate/tollgate/services/billing"
@@ -11,6 +12,29 @@ import (
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/tenant"
 )
+
+// Pace of what the payment provider is asked while somebody waits, of one organization
+// in each process. The provider bounds the calls of the whole installation: who asks
+// all the time must not keep usage and payments of others waiting.
+const (
+	payEvery = time.Second
+	payBurst = 30
+	payKeys  = 10_000 // organizations that are remembered
+)
+
+// mayPay counts what the payment provider is asked for an organization.
+func (s *Server) mayPay(org core.OrganizationID) error {
+	if !s.Billing.Payment() {
+		return nil
+	}
+	wait := s.payPace.Take(string(org))
+	if wait <= 0 {
+		return nil
+	}
+	e := core.Errorf(core.CodeThrottled, "the payment provider is asked too often: wait a second")
+	e.RetryAfter = max(wait, time.Second)
+	return e
+}
 
 // GetSubscription shows the organization's plan and payment.
 func (s *Server) GetSubscription(ctx context.Context, _ gen.GetSubscriptionRequestObject) (gen.GetSubscriptionResponseObject, error) {
@@ -26,6 +50,11 @@ func (s *Server) GetSubscription(ctx context.Context, _ gen.GetSubscriptionReque
 func (s *Server) UpdateSubscription(ctx context.Context, r gen.UpdateSubscriptionRequestObject) (gen.UpdateSubscriptionResponseObject, error) {
 	c := callOf(ctx)
 	in := billing.Patch{Plan: r.Body.Plan, CancelAtEnd: r.Body.CancelAtPeriodEnd}
+	if in.Plan != nil || in.CancelAtEnd != nil { // a spending cap is ours alone
+		if err := s.mayPay(c.org); err != nil {
+			return nil, err
+		}
+	}
 	if given, err := names(c.body, "spending_cap_cents"); err != nil {
 		return nil, err
 	} else if given {
@@ -51,7 +80,11 @@ func names(body []byte, field string) (bool, error) {
 
 // PreviewSubscription tells what the choice of a plan would cost.
 func (s *Server) PreviewSubscription(ctx context.Context, r gen.PreviewSubscriptionRequestObject) (gen.PreviewSubscriptionResponseObject, error) {
-	o, err := s.Billing.Preview(ctx, callOf(ctx).org, r.Body.Plan)
+	org := callOf(ctx).org
+	if err := s.mayPay(org); err != nil {
+		return nil, err
+	}
+	o, err := s.Billing.Preview(ctx, org, r.Body.Plan)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +96,11 @@ func (s *Server) PreviewSubscription(ctx context.Context, r gen.PreviewSubscript
 
 // CreateCheckout makes a page on which the organization subscribes.
 func (s *Server) CreateCheckout(ctx context.Context, r gen.CreateCheckoutRequestObject) (gen.CreateCheckoutResponseObject, error) {
-	url, err := s.Billing.Checkout(ctx, callOf(ctx).org, r.Body.Plan)
+	org := callOf(ctx).org
+	if err := s.mayPay(org); err != nil {
+		return nil, err
+	}
+	url, err := s.Billing.Checkout(ctx, org, r.Body.Plan)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +109,11 @@ func (s *Server) CreateCheckout(ctx context.Context, r gen.CreateCheckoutRequest
 
 // CreateBillingPortal makes a page for cards and addresses.
 func (s *Server) CreateBillingPortal(ctx context.Context, _ gen.CreateBillingPortalRequestObject) (gen.CreateBillingPortalResponseObject, error) {
-	url, err := s.Billing.Portal(ctx, callOf(ctx).org)
+	org := callOf(ctx).org
+	if err := s.mayPay(org); err != nil {
+		return nil, err
+	}
+	url, err := s.Billing.Portal(ctx, org)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +122,11 @@ func (s *Server) CreateBillingPortal(ctx context.Context, _ gen.CreateBillingPor
 
 // RefreshSubscription asks the payment provider.
 func (s *Server) RefreshSubscription(ctx context.Context, _ gen.RefreshSubscriptionRequestObject) (gen.RefreshSubscriptionResponseObject, error) {
-	sub, err := s.Billing.Refresh(ctx, callOf(ctx).org)
+	org := callOf(ctx).org
+	if err := s.mayPay(org); err != nil {
+		return nil, err
+	}
+	sub, err := s.Billing.Refresh(ctx, org)
 	if err != nil {
 		return nil, err
 	}

@@ -108,6 +108,7 @@ type Server struct {
 	relayPace  *pace.Limiter
 	testPace   *pace.Limiter // of telemetry destinations and webhooks
 	pushPace   *pace.Limiter
+	payPace    *pace.Limiter // of what the payment provider is asked
 	echoURL    string
 	mail       bool
 	references references
@@ -127,6 +128,7 @@ func New(cfg Config) (*Server, error) {
 		secure: cfg.PublicURL.Scheme == "https", trusted: cfg.TrustedProxies, draining: cfg.Draining, observe: cfg.Observe, echo: echo.New(),
 		edge: cfg.EdgePublicURL, relay: cfg.Relay, relayPace: pace.New(relayEvery, relayBurst, relayKeys, cfg.Clock),
 		pushPace: pace.New(pushEvery, pushBurst, relayKeys, cfg.Clock), testPace: pace.New(testEvery, testBurst, testKeys, cfg.Clock),
+		payPace: pace.New(payEvery, payBurst, payKeys, cfg.Clock),
 		echoURL: cfg.EchoURL, mail: cfg.Mail,
 	}
 	if s.observe == nil {

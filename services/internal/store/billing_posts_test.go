@@ -68,11 +68,9 @@ func (p *taker) Items(context.Context, string) (out []billing.Item, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for key, id := range p.byKey {
-		if !p.billed[id] {
-			n := 0
-			fmt.Sscanf(id, "ii_%d", &n)
-			out = append(out, billing.Item{ID: id, Key: key, Cents: p.items[n-1].Cents, Subscription: p.items[n-1].Subscription})
-		}
+		n := 0
+		fmt.Sscanf(id, "ii_%d", &n)
+		out = append(out, billing.Item{ID: id, Key: key, Cents: p.items[n-1].Cents, Subscription: p.items[n-1].Subscription, Invoiced: p.billed[id]})
 	}
 	return out, nil
 }

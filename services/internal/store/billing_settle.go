@@ -255,7 +255,7 @@ type adjustmentRow struct {
 func (s BillingSettlements) ClaimAdjustments(ctx context.Context, now, until time.Time, limit int) (out []billing.AdjustmentTo, err error) {
 	err = s.DB.Tx(ctx, func(t *Txn) error {
 		out = nil
-		keys, err := t.claim("billing_adjustments", "key", "next_at <> 0", now, until, limit)
+		keys, err := t.claim("billing_adjustments", "key", "next_at <> 0 AND organization IN (SELECT organization FROM billing_accounts WHERE customer <> '')", now, until, limit)
 		if err != nil || len(keys) == 0 {
 			return err
 		}

@@ -237,6 +237,52 @@ func TestEndedInThePeriod(t *testing.T) {
 	})
 }
 
+// TestLateLineOfADeadWorker: it died after the provider took the line and before it noted
+// so, and nobody came until the provider had forgotten the key.
+func TestLateLineOfADeadWorker(t *testing.T) {
+	eachBooks(t, func(b *books) {
+		s := b.settling()
+		b.invoice("in_1", "paid", 0, s.end(), "pro")
+		s.run()
+		s.want("late_usage pro 13 usd cus_a")
+		if err := b.exec("UPDATE billing_adjustments SET item = '', sent_at = 0, next_at = 1"); err != nil {
+			b.Fatal(err)
+		}
+		s.now = s.now.Add(48 * time.Hour)
+		s.to.fail = func(what string) (bool, error) { b.Errorf("%s was sent again", what); return true, nil }
+		s.run()
+		s.want("late_usage pro 13 usd cus_a")
+		if n := one(b.T, b.u, "SELECT COUNT(*) FROM billing_adjustments WHERE next_at = 0 AND item = 'ii_1'"); n != 1 {
+			b.Error("the item is not noted")
+		}
+	})
+}
+
+// TestLateLineWaitsForACustomer: one that was deleted at the provider is let go, and
+// what is owed waits for the next.
+func TestLateLineWaitsForACustomer(t *testing.T) {
+	eachBooks(t, func(b *books) {
+		s := b.settling()
+		b.invoice("in_1", "paid", 0, s.end(), "pro")
+		s.to.fail = func(string) (bool, error) {
+			return false, &billing.ProviderError{Kind: billing.ErrorNotFound, Status: 404}
+		}
+		s.run()
+		s.to.fail = nil
+		if err := b.exec("UPDATE billing_accounts SET customer = ''"); err != nil {
+			b.Fatal(err)
+		}
+		s.now = s.now.Add(time.Hour)
+		s.run()
+		s.want()
+		if err := b.exec("UPDATE billing_accounts SET customer = 'cus_b'"); err != nil {
+			b.Fatal(err)
+		}
+		s.run()
+		s.want("late_usage pro 13 usd cus_b")
+	})
+}
+
 // TestTooMuchIsGivenBack: the invoice has more than the ledger.
 func TestTooMuchIsGivenBack(t *testing.T) {
 	eachBooks(t, func(b *books) {

@@ -108,13 +108,13 @@ func (c *Client) AddItem(ctx context.Context, key string, in billing.ItemInput) 
 	return made.ID, nil
 }
 
-// Items are the items of AddItem that wait for an invoice.
+// Items are the items of AddItem, whether they wait for an invoice or are on one.
 func (c *Client) Items(ctx context.Context, customer string) ([]billing.Item, error) {
 	var out []billing.Item
-	i := c.api.InvoiceItems.List(&stripe.InvoiceItemListParams{ListParams: list(ctx), Customer: stripe.String(customer), Pending: stripe.Bool(true)})
+	i := c.api.InvoiceItems.List(&stripe.InvoiceItemListParams{ListParams: list(ctx), Customer: stripe.String(customer)})
 	for n := 0; n < most && i.Next(); n++ {
 		if item := i.InvoiceItem(); item.Metadata[metaKey] != "" {
-			one := billing.Item{ID: item.ID, Key: item.Metadata[metaKey], Kind: item.Metadata[metaKind], Cents: item.Amount}
+			one := billing.Item{ID: item.ID, Key: item.Metadata[metaKey], Kind: item.Metadata[metaKind], Cents: item.Amount, Invoiced: item.Invoice != nil}
 			if item.Subscription != nil {
 				one.Subscription = item.Subscription.ID
 			}
