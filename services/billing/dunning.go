@@ -2,6 +2,8 @@ package billing
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/tollgate/tollgate/services/billing/notice"
@@ -165,12 +167,13 @@ func (s *Service) Dunning(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for i, org := range due {
+	var errs []error
+	for _, org := range due { // one that can't be moved keeps nobody else waiting
 		if err := s.dun(ctx, org); err != nil {
-			return i, err
+			errs = append(errs, fmt.Errorf("standing of organization %s: %w", org, err))
 		}
 	}
-	return len(due), nil
+	return len(due), errors.Join(errs...)
 }
 
 func (s *Service) dun(ctx context.Context, org core.OrganizationID) error {

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tollgate/tollgate/services/billing/notice"
@@ -9,20 +10,27 @@ import (
 	"github.com/tollgate/tollgate/services/mailform"
 )
 
-// mark is a share of a bound that members are told of, once in a period.
+// mark is a share of a bound that members are told of, once in a period for each plan
+// and each amount of the cap.
 type mark struct {
-	kind    string // as it is kept
+	kind    string // as it is kept: the bound, and which one
 	percent int64
 	mail    func(*notice.Share) mailform.Form
 	beside  bool // a greater one of the same bound is passed too: it is only noted
 }
 
-func included(percent int64) mark {
-	return mark{kind: fmt.Sprintf("included_%d", percent), percent: percent, mail: notice.IncludedUsed}
+// included makes marks of what a plan includes.
+func included(plan string) func(percent int64) mark {
+	return func(percent int64) mark {
+		return mark{kind: fmt.Sprintf("included_%d %s", percent, plan), percent: percent, mail: notice.IncludedUsed}
+	}
 }
 
-func ofCap(percent int64) mark {
-	return mark{kind: fmt.Sprintf("cap_%d", percent), percent: percent, mail: notice.CapUsed}
+// ofCap makes marks of a spending cap.
+func ofCap(cents int64) func(percent int64) mark {
+	return func(percent int64) mark {
+		return mark{kind: fmt.Sprintf("cap_%d %d", percent, cents), percent: percent, mail: notice.CapUsed}
+	}
 }
 
 // whole are the marks of a bound that is used up.
@@ -44,14 +52,15 @@ type Active struct {
 }
 
 // Shares tells members of organizations that have used 80 or 100 % of the requests
-// that their plan includes, or of their spending cap: once each in a period. Who
-// used all at once is told of the 100 % only. It looks at organizations that have
-// an hour open, and returns of how many marks it told.
+// that their plan includes, or of their spending cap: once each in a period, and anew
+// for another plan or another cap. Who used all at once is told of the 100 % only. It
+// looks at organizations that have an hour open, and returns of how many marks it told.
 func (s *Service) Shares(ctx context.Context) (news int, err error) {
+	var errs []error
 	for after := uint64(0); ; {
 		some, err := s.store.Active(ctx, after, sharesBatch)
 		if err != nil || len(some) == 0 {
-			return news, err
+			return news, errors.Join(append(errs, err)...)
 		}
 		nums := make([]uint64, len(some))
 		for i := range some {
@@ -67,8 +76,9 @@ func (s *Service) Shares(ctx context.Context) (news int, err error) {
 				continue
 			}
 			told, err := s.tellShares(ctx, &some[i])
-			if err != nil {
-				return news, err
+			if err != nil { // nobody else waits for it
+				errs = append(errs, fmt.Errorf("shares of organization %s: %w", some[i].ID, err))
+				continue
 			}
 			news += told
 		}
@@ -99,20 +109,21 @@ func (s *Service) shares(plan string, a *Allowance) (passed []mark, n notice.Sha
 	switch all := p.IncludedRequests; {
 	case all <= 0: // there is no bound
 	case own >= all:
-		passed = whole(included)
+		passed = whole(included(p.Name))
 	case own >= eighty(all):
-		passed = []mark{included(80)}
+		passed = []mark{included(p.Name)(80)}
 	}
 	if a.SpendingCap == nil || *a.SpendingCap <= 0 || !price.Metered() {
 		return passed, n
 	}
 	n.CapCents, n.SpentCents = *a.SpendingCap, min(Add(spent, price.Amount(own)), *a.SpendingCap)
 	// Edges end at the whole request that the cap still pays for.
+	of := ofCap(n.CapCents)
 	switch last := Add(price.Included, price.Afford(n.CapCents-min(spent, n.CapCents))); {
 	case own >= last:
-		passed = append(passed, whole(ofCap)...)
+		passed = append(passed, whole(of)...)
 	case n.SpentCents >= eighty(n.CapCents):
-		passed = append(passed, ofCap(80))
+		passed = append(passed, of(80))
 	}
 	return passed, n
 }

@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -163,12 +164,13 @@ func (s *Service) RollPeriods(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for i := range ended {
+	var errs []error
+	for i := range ended { // one whose period can't begin keeps nobody else in the last
 		if err := s.rollPeriod(ctx, ended[i].ID); err != nil {
-			return i, err
+			errs = append(errs, fmt.Errorf("period of organization %s: %w", ended[i].ID, err))
 		}
 	}
-	return len(ended), nil
+	return len(ended), errors.Join(errs...)
 }
 
 // errRolled says that somebody else began the period meanwhile.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -22,7 +23,8 @@ func (s *subjects) Letter(_ string, form mailform.Form) (billing.Letter, error) 
 }
 
 // TestShares: members are told at 80 and at 100 % of what is included and of the
-// cap, once each in a period, and of the 100 % only when both were passed at once.
+// cap, once each in a period and anew for another plan or cap, and of the 100 % only
+// when both were passed at once.
 func TestShares(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -86,13 +88,24 @@ func TestShares(t *testing.T) {
 			}
 			return tx.PutPayer(ctx, org.ID, &p)
 		})
-		use(2, 1790) // 79 cents of 100; what is included was told of already
-		told("below the cap's 80 %")
+		use(2, 700)
+		told("little of the larger plan")
+		use(2, 1790) // 79 cents of 100
+		told("all of the larger plan, below the cap's 80 %", "acme has used 100 % of its included requests")
 		use(2, 2000)
 		told("the whole cap at once", "acme has used 100 % of its spending cap")
 		told("again")
 		use(2, 5000)
 		told("beyond")
+		tx(func(tx billing.Tx) error {
+			p, err := tx.Payer(ctx, org.ID)
+			if err != nil {
+				return err
+			}
+			*p.SpendingCap = 450
+			return tx.PutPayer(ctx, org.ID, &p)
+		})
+		told("a higher cap", "acme has used 80 % of its spending cap")
 
 		tx(func(tx billing.Tx) error {
 			o, err := tx.Tenant(ctx, org.ID)
@@ -105,5 +118,70 @@ func TestShares(t *testing.T) {
 		hour = billing.HourOf(org.PeriodEnd)
 		use(2, 900)
 		told("the next period", "acme has used 80 % of its included requests")
+	})
+}
+
+// grumpy seals mails, but none to one address.
+type grumpy struct {
+	subjects
+	address string
+}
+
+func (g *grumpy) Letter(to string, form mailform.Form) (billing.Letter, error) {
+	if to == g.address {
+		return billing.Letter{}, errors.New("no mail to this one")
+	}
+	return g.subjects.Letter(to, form)
+}
+
+// TestOneKeepsNobodyWaiting: an organization whose debt or use can't be told of does
+// not keep those behind it from being moved and told.
+func TestOneKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx, now := t.Context(), time.Now().Truncate(time.Millisecond)
+		all := []*storetest.Account{storetest.NewAccount(t, db, "first"), storetest.NewAccount(t, db, "second")}
+		mails := &grumpy{address: all[0].User.Email}
+		plans := billing.NewPlans([]billing.Plan{{Name: all[0].Organization.Plan, Num: 1, Title: "Free", IncludedRequests: 10, Currency: "usd"}},
+			all[0].Organization.Plan, billing.Dunning{Grace: time.Hour, SuspendAfter: 100 * time.Hour})
+		s, err := billing.New(billing.Config{Store: store.Billing{DB: db}, Plans: plans, Letters: mails, Clock: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, a := range all {
+			org := a.Organization
+			err := store.Billing{DB: db}.Tx(ctx, func(tx billing.Tx) error {
+				p, err := tx.Payer(ctx, org.ID)
+				if err != nil {
+					return err
+				}
+				p.StandingAt = now.Add(time.Duration(i-10) * time.Minute)
+				_, put := tx.PutInvoice(ctx, org.ID, &billing.Invoice{
+					ID: "in_" + string(org.ID), Status: billing.InvoiceOpen, AmountDue: 5, Attempts: 1, Currency: "usd", Created: now.Add(-3 * time.Hour), FinalizedAt: now.Add(-2 * time.Hour),
+				})
+				return errors.Join(put, tx.PutPayer(ctx, org.ID, &p))
+			})
+			if err == nil {
+				err = db.Tx(ctx, func(tx *store.Txn) error {
+					return tx.Exec("INSERT INTO billing_hours (organization, plan, hour, total) VALUES (?, 1, ?, 8)", org.Num, billing.HourOf(org.PeriodStart)).Error
+				})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := s.Dunning(ctx); n != 2 || err == nil {
+			t.Errorf("dunning: %d, %v", n, err)
+		}
+		sub, err := s.Subscription(ctx, all[1].Organization.ID)
+		if err != nil || sub.Payer.Standing != billing.StandingCapped {
+			t.Errorf("the second one stands %s, %v", sub.Payer.Standing, err)
+		}
+		if n, err := s.Shares(ctx); n != 1 || err == nil {
+			t.Errorf("shares: %d, %v", n, err)
+		}
+		if len(mails.subjects) != 2 {
+			t.Errorf("mails %q", mails.subjects)
+		}
 	})
 }
