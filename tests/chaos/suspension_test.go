@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,40 +13,59 @@ import (
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
-// TestSuspension measures from the portal's 200 to the first 403 at each of two
-// edges, for 50 suspensions, and back: by an operator, under load.
-func TestSuspension(t *testing.T) {
-	s := newSite(t, harness.Options{Edges: 2, Env: []string{"TOLLGATE_OPERATORS=boss@example.com"}}, "boss")
+// switched is what an operator does to an organization and takes back, and the
+// status that edges answer in between.
+type switched struct {
+	there, back string // method and path below the organization's
+	off, on     harness.Object
+	status      int
+	text        string // what was measured, for two spreads
+}
+
+// measureSwitch measures from the portal's 200 to the first answer that shows it at
+// each of two edges, 50 times and back, under load.
+func measureSwitch(t *testing.T, w *switched, env ...string) {
+	s := newSite(t, harness.Options{Edges: 2, Env: append(env, "TOLLGATE_OPERATORS=boss@example.com")}, "boss")
 	o := s.Operator("boss")
-	org := s.api.Must("GET", "/v1/organization", nil)["id"].(string)
+	org := "/v1/operator/organizations/" + s.api.Must("GET", "/v1/organization", nil)["id"].(string)
 	_, key := s.api.Key(s.name, "alice", nil)
 	for _, e := range s.Edges {
 		if _, err := s.accepted(e, "/x", key, 5*time.Second); err != nil {
 			t.Fatal(err)
 		}
 	}
-	stop := s.background(100, key)
-	defer stop()
+	defer s.background(100, key)()
+	turn := func(what string, body harness.Object, status int, into *spread) error {
+		method, path, _ := strings.Cut(what, " ")
+		o.Must(method, org+path, body)
+		took, err := s.until(key, status)
+		*into = append(*into, took...)
+		return err
+	}
 	bestOf(t, func() (string, error) {
-		var gone, back spread
+		var there, back spread
 		for range 50 {
-			o.Must("POST", "/v1/operator/organizations/"+org+"/suspend", harness.Object{"reason": "a test"})
-			took, err := s.until(key, 403)
-			if err != nil {
+			if err := turn(w.there, w.off, w.status, &there); err != nil {
 				return "", err
 			}
-			gone = append(gone, took...)
-			o.Must("POST", "/v1/operator/organizations/"+org+"/resume", harness.Object{"reason": "the test is over"})
-			if took, err = s.until(key, 200); err != nil {
+			if err := turn(w.back, w.on, 200, &back); err != nil {
 				return "", err
 			}
-			back = append(back, took...)
 		}
-		text := fmt.Sprintf("portal's 200 to the first 403: %v; resumed, to the first 200: %v", gone, back)
-		if gone.at(0.99) > 2*time.Second || back.at(0.99) > 2*time.Second {
+		text := fmt.Sprintf(w.text, there, back)
+		if there.at(0.99) > 2*time.Second || back.at(0.99) > 2*time.Second {
 			return text, fmt.Errorf("the bar is p99 <= 2s: %s", text)
 		}
 		return text, nil
+	})
+}
+
+// TestSuspension measures suspensions by an operator: 403.
+func TestSuspension(t *testing.T) {
+	measureSwitch(t, &switched{
+		there: "POST /suspend", off: harness.Object{"reason": "a test"}, status: 403,
+		back: "POST /resume", on: harness.Object{"reason": "the test is over"},
+		text: "portal's 200 to the first 403: %v; resumed, to the first 200: %v",
 	})
 }
 
@@ -78,44 +98,16 @@ const twoPlans = `{"default": "large", "unverified_requests_per_day": 100, "plan
   {"name": "small", "num": 2, "title": "Small", "included_requests": 1, "gateways": 10, "consumers": 100, "keys": 100,
    "log_retention": "24h", "currency": "usd", "price_cents": 0}]}`
 
-// TestPlanChange measures from the portal's 200 to the first answer by the new
-// plan's limits at each of two edges, for 50 changes to a plan whose requests are
-// used up (what the period has used counts on every plan) and back, under load.
+// TestPlanChange measures changes to a plan whose requests are used up (what the
+// period has used counts on every plan): 429.
 func TestPlanChange(t *testing.T) {
 	plans := filepath.Join(t.TempDir(), "plans.json")
 	if err := os.WriteFile(plans, []byte(twoPlans), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := newSite(t, harness.Options{Edges: 2, Env: []string{"TOLLGATE_OPERATORS=boss@example.com", "TOLLGATE_PLANS_FILE=" + plans}}, "boss")
-	o := s.Operator("boss")
-	org := s.api.Must("GET", "/v1/organization", nil)["id"].(string)
-	_, key := s.api.Key(s.name, "alice", nil)
-	for _, e := range s.Edges {
-		if _, err := s.accepted(e, "/x", key, 5*time.Second); err != nil {
-			t.Fatal(err)
-		}
-	}
-	stop := s.background(100, key)
-	defer stop()
-	bestOf(t, func() (string, error) {
-		var down, up spread
-		for range 50 {
-			o.Must("PATCH", "/v1/operator/organizations/"+org, harness.Object{"plan": "small", "reason": "a test"})
-			took, err := s.until(key, 429)
-			if err != nil {
-				return "", err
-			}
-			down = append(down, took...)
-			o.Must("PATCH", "/v1/operator/organizations/"+org, harness.Object{"plan": "large", "reason": "the test is over"})
-			if took, err = s.until(key, 200); err != nil {
-				return "", err
-			}
-			up = append(up, took...)
-		}
-		text := fmt.Sprintf("portal's 200 to the first 429 of the smaller plan: %v; to the first 200 of the larger one: %v", down, up)
-		if down.at(0.99) > 2*time.Second || up.at(0.99) > 2*time.Second {
-			return text, fmt.Errorf("the bar is p99 <= 2s: %s", text)
-		}
-		return text, nil
-	})
+	measureSwitch(t, &switched{
+		there: "PATCH ", off: harness.Object{"plan": "small", "reason": "a test"}, status: 429,
+		back: "PATCH ", on: harness.Object{"plan": "large", "reason": "the test is over"},
+		text: "portal's 200 to the first 429 of the smaller plan: %v; to the first 200 of the larger one: %v",
+	}, "TOLLGATE_PLANS_FILE="+plans)
 }

@@ -95,17 +95,9 @@ func (s Alerts) Gateway(ctx context.Context, org core.OrganizationID, ref string
 func (s Alerts) Alerts(ctx context.Context, org core.OrganizationID, gateway string, w core.Window, name string) (core.Found[alert.Alert], error) {
 	var out core.Found[alert.Alert]
 	err := s.DB.View(ctx, func(db *gorm.DB) (err error) {
-		matching := func() *gorm.DB {
-			q := holding(alerts(db).Where("alerts.organization_id = ? AND alerts.gateway_id = ?", string(org), gateway), &w, "LOWER(alerts.name)")
-			if name != "" {
-				q = q.Where("alerts.name = ?", name)
-			}
-			return q
-		}
-		if out.Items, err = readAlerts(ordered(matching(), &w, "alerts", "id")); err != nil {
-			return err
-		}
-		out.Total, err = counted(matching(), &w)
+		out, err = pageByName(&w, "alerts", name, func() *gorm.DB {
+			return alerts(db).Where("alerts.organization_id = ? AND alerts.gateway_id = ?", string(org), gateway)
+		}, readAlerts)
 		return err
 	})
 	return out, err
@@ -215,6 +207,8 @@ func (t alertTx) Find(org core.OrganizationID, gateway, name string) (*alert.Ale
 	return &found[0], nil
 }
 
+const alertTaken = "the gateway has an alert %q already"
+
 func (t alertTx) Put(org core.OrganizationID, a *alert.Alert) error {
 	js, err := json.Marshal(a.Rule)
 	if err != nil {
@@ -229,7 +223,7 @@ func (t alertTx) Put(org core.OrganizationID, a *alert.Alert) error {
 			Revision: 1, CreatedAt: t.Now, UpdatedAt: t.Now,
 		}
 		if err := t.Create(&row).Error; err != nil {
-			return alertNameTaken(a.Rule.Name, err)
+			return nameTaken(err, alertTaken, a.Rule.Name)
 		}
 		return t.Exec("INSERT INTO alert_states (alert_id, status, since, next_at) VALUES (?, ?, ?, ?)", a.ID, alert.StatusOK, t.Now, t.Now).Error
 	}
@@ -240,17 +234,10 @@ func (t alertTx) Put(org core.OrganizationID, a *alert.Alert) error {
 		return ErrGone
 	}
 	if r.Error != nil {
-		return alertNameTaken(a.Rule.Name, r.Error)
+		return nameTaken(r.Error, alertTaken, a.Rule.Name)
 	}
 	// Looked at at once, with the new rule: an evaluation under way is void.
 	return t.Exec("UPDATE alert_states SET next_at = ?, version = version + 1 WHERE alert_id = ?", t.Now, a.ID).Error
-}
-
-func alertNameTaken(name string, err error) error {
-	if isDuplicate(err) {
-		return core.Wrap(core.CodeNameTaken, err, fmt.Sprintf("the gateway has an alert %q already", name))
-	}
-	return err
 }
 
 func (t alertTx) Delete(org core.OrganizationID, id string) error {

@@ -132,6 +132,8 @@ func (t consumerTx) CountConsumers(org core.OrganizationID, id string) (int, err
 	return int(n), err
 }
 
+const consumerTaken = "the gateway has a consumer %q already"
+
 func (t consumerTx) PutConsumer(org core.OrganizationID, id string, c *gateway.Consumer) error {
 	var plan *string
 	if c.UsagePlan != "" {
@@ -154,21 +156,14 @@ func (t consumerTx) PutConsumer(org core.OrganizationID, id string, c *gateway.C
 		}
 		err := t.Create(&row).Error
 		c.Num = row.Num
-		return consumerNameTaken(c.Name, err)
+		return nameTaken(err, consumerTaken, c.Name)
 	}
 	r := t.Table("consumers").Where("organization_id = ? AND gateway_id = ? AND id = ?", string(org), id, c.ID).
 		Updates(map[string]any{"name": c.Name, "usage_plan_id": plan, "metadata": string(c.Metadata), "revision": c.Revision, "updated_at": t.Now})
 	if r.Error == nil && r.RowsAffected != 1 {
 		return ErrGone
 	}
-	return consumerNameTaken(c.Name, r.Error)
-}
-
-func consumerNameTaken(name string, err error) error {
-	if isDuplicate(err) {
-		return core.Wrap(core.CodeNameTaken, err, fmt.Sprintf("the gateway has a consumer %q already", name))
-	}
-	return err
+	return nameTaken(r.Error, consumerTaken, c.Name)
 }
 
 func (t consumerTx) DeleteConsumer(org core.OrganizationID, id, consumer string) error {

@@ -74,6 +74,32 @@ func counted(db *gorm.DB, w *core.Window) (*int64, error) {
 	return &n, err
 }
 
+// pageByName finds a page of what a table of its own keeps by name, with read; name, where it
+// is given, finds only that one. Matching makes the query without a window.
+func pageByName[T any](w *core.Window, table, name string, matching func() *gorm.DB, read func(*gorm.DB) ([]T, error)) (out core.Found[T], err error) {
+	all := func() *gorm.DB {
+		q := holding(matching(), w, "LOWER("+table+".name)")
+		if name != "" {
+			q = q.Where(table+".name = ?", name)
+		}
+		return q
+	}
+	if out.Items, err = read(ordered(all(), w, table, "id")); err != nil {
+		return out, err
+	}
+	out.Total, err = counted(all(), w)
+	return out, err
+}
+
+// nameTaken makes of an error that a name is there already what says so; text has a
+// place for the name.
+func nameTaken(err error, text, name string) error {
+	if isDuplicate(err) {
+		return core.Wrap(core.CodeNameTaken, err, fmt.Sprintf(text, name))
+	}
+	return err
+}
+
 // marks are what lists of a kind of entry are searched and filtered by.
 type marks struct{ Search, Tags string }
 

@@ -85,17 +85,9 @@ func (s Telemetry) Tx(ctx context.Context, fn func(telemetry.Tx) error) error {
 func (s Telemetry) Destinations(ctx context.Context, org core.OrganizationID, w core.Window, name string) (core.Found[telemetry.Destination], error) {
 	var out core.Found[telemetry.Destination]
 	err := s.DB.View(ctx, func(db *gorm.DB) (err error) {
-		matching := func() *gorm.DB {
-			q := holding(destinations(db).Where("telemetry_destinations.organization_id = ?", string(org)), &w, "LOWER(telemetry_destinations.name)")
-			if name != "" {
-				q = q.Where("telemetry_destinations.name = ?", name)
-			}
-			return q
-		}
-		if out.Items, err = readDestinations(ordered(matching(), &w, "telemetry_destinations", "id")); err != nil {
-			return err
-		}
-		out.Total, err = counted(matching(), &w)
+		out, err = pageByName(&w, "telemetry_destinations", name, func() *gorm.DB {
+			return destinations(db).Where("telemetry_destinations.organization_id = ?", string(org))
+		}, readDestinations)
 		return err
 	})
 	return out, err
@@ -214,6 +206,8 @@ func (t telemetryTx) Find(org core.OrganizationID, name string) (*telemetry.Dest
 	return &found[0], nil
 }
 
+const destinationTaken = "the organization has a telemetry destination %q already"
+
 func (t telemetryTx) Put(org core.OrganizationID, d *telemetry.Destination) error {
 	js, err := json.Marshal(d.Spec)
 	if err != nil {
@@ -227,7 +221,7 @@ func (t telemetryTx) Put(org core.OrganizationID, d *telemetry.Destination) erro
 			ID: d.ID, OrganizationID: string(org), Name: d.Spec.Name, Document: string(js), Secret: d.Secret, Revision: 1, CreatedAt: t.Now, UpdatedAt: t.Now,
 		}
 		if err := t.Create(&row).Error; err != nil {
-			return destinationNameTaken(d.Spec.Name, err)
+			return nameTaken(err, destinationTaken, d.Spec.Name)
 		}
 		return t.Exec("INSERT INTO telemetry_states (destination_id, next_at) VALUES (?, ?)", d.ID, t.Now).Error
 	}
@@ -238,16 +232,9 @@ func (t telemetryTx) Put(org core.OrganizationID, d *telemetry.Destination) erro
 		return ErrGone
 	}
 	if r.Error != nil {
-		return destinationNameTaken(d.Spec.Name, r.Error)
+		return nameTaken(r.Error, destinationTaken, d.Spec.Name)
 	}
 	return t.Exec("UPDATE telemetry_states SET next_at = ? WHERE destination_id = ?", t.Now, d.ID).Error
-}
-
-func destinationNameTaken(name string, err error) error {
-	if isDuplicate(err) {
-		return core.Wrap(core.CodeNameTaken, err, fmt.Sprintf("the organization has a telemetry destination %q already", name))
-	}
-	return err
 }
 
 func (t telemetryTx) Delete(org core.OrganizationID, id string) error {

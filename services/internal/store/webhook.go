@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"gorm.io/gorm"
@@ -110,18 +109,9 @@ func (s Webhooks) Webhooks(ctx context.Context, org core.OrganizationID, gateway
 	var out core.Found[webhook.Webhook]
 	const waiting = ", (SELECT COUNT(*) FROM webhook_deliveries d WHERE d.webhook_id = webhooks.id AND d.state = 'waiting') AS waiting"
 	err := s.DB.View(ctx, func(db *gorm.DB) (err error) {
-		matching := func() *gorm.DB {
-			q := webhooks(db, waiting).Where("webhooks.organization_id = ? AND webhooks.gateway_id = ?", string(org), gateway)
-			q = holding(q, &w, "LOWER(webhooks.name)")
-			if name != "" {
-				q = q.Where("webhooks.name = ?", name)
-			}
-			return q
-		}
-		if out.Items, err = readWebhooks(ordered(matching(), &w, "webhooks", "id")); err != nil {
-			return err
-		}
-		out.Total, err = counted(matching(), &w)
+		out, err = pageByName(&w, "webhooks", name, func() *gorm.DB {
+			return webhooks(db, waiting).Where("webhooks.organization_id = ? AND webhooks.gateway_id = ?", string(org), gateway)
+		}, readWebhooks)
 		return err
 	})
 	return out, err
@@ -168,6 +158,8 @@ func (t webhookTx) Lock(org core.OrganizationID, id string) (*webhook.Webhook, e
 	return t.hold(id, "organization_id = ? AND id = ?", string(org), id)
 }
 
+const webhookTaken = "the gateway has a webhook %q already"
+
 func (t webhookTx) Put(org core.OrganizationID, w *webhook.Webhook) error {
 	w.Revision++
 	w.UpdatedAt = core.FromMillis(t.Now)
@@ -179,7 +171,7 @@ func (t webhookTx) Put(org core.OrganizationID, w *webhook.Webhook) error {
 			Events: joinEvents(sp.Events), Secret: w.Secret, Revision: 1, CreatedAt: t.Now, UpdatedAt: t.Now,
 		}
 		if err := t.Create(&row).Error; err != nil {
-			return webhookNameTaken(sp.Name, err)
+			return nameTaken(err, webhookTaken, sp.Name)
 		}
 		return t.Exec("INSERT INTO webhook_states (webhook_id) VALUES (?)", w.ID).Error
 	}
@@ -191,14 +183,7 @@ func (t webhookTx) Put(org core.OrganizationID, w *webhook.Webhook) error {
 	if r.Error == nil && r.RowsAffected != 1 {
 		return ErrGone
 	}
-	return webhookNameTaken(sp.Name, r.Error)
-}
-
-func webhookNameTaken(name string, err error) error {
-	if isDuplicate(err) {
-		return core.Wrap(core.CodeNameTaken, err, fmt.Sprintf("the gateway has a webhook %q already", name))
-	}
-	return err
+	return nameTaken(r.Error, webhookTaken, sp.Name)
 }
 
 func (t webhookTx) SaveState(org core.OrganizationID, w *webhook.Webhook) error {
