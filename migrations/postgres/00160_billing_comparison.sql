@@ -25,6 +25,9 @@ CREATE TABLE billing_differences (
     PRIMARY KEY (organization, hour, plan)
 );
 
+-- Drafts are few, and asked for often.
+CREATE INDEX billing_invoices_drafts ON billing_invoices (organization) WHERE status = 'draft';
+
 -- When a line that the provider has is looked at for an invoice of its own; 0: an
 -- invoice has it.
 ALTER TABLE billing_adjustments ADD COLUMN bill_at bigint NOT NULL DEFAULT 1;
@@ -33,6 +36,7 @@ CREATE INDEX billing_invoice_lines_key ON billing_invoice_lines (key) WHERE key 
 
 -- +goose Down
 DROP INDEX billing_invoice_lines_key;
+DROP INDEX billing_invoices_drafts;
 DROP INDEX billing_adjustments_bill;
 ALTER TABLE billing_adjustments DROP COLUMN bill_at;
 DROP TABLE billing_differences;

@@ -61,21 +61,23 @@ func (r *comparisonRow) hours(q *billing.CompareQuery) billing.Period {
 
 // ClaimComparisons takes organizations whose customers are due to be looked at.
 func (b BillingComparisons) ClaimComparisons(ctx context.Context, q billing.CompareQuery, until time.Time, limit int) (out []billing.Comparison, err error) {
-	const draft = `FROM billing_invoices i WHERE i.organization_id = a.organization_id AND i.status = 'draft' AND i.period_start < i.period_end`
 	err = b.DB.Tx(ctx, func(t *Txn) error {
 		out = nil
 		var rows []comparisonRow
-		err := t.Raw(`SELECT a.organization_id, a.organization, a.customer, a.status IN ('active', 'past_due') AS live,
-				COALESCE(p.since_hour, a.subscribed_at / 3600000) AS since, a.subscribed_at / 3600000 AS subscribed,
-				COALESCE((SELECT MIN(i.period_start) / 3600000 `+draft+`), -1) AS drafted,
-				COALESCE((SELECT MAX(h.start_hour) FROM billing_periods h WHERE h.organization = a.organization AND h.start_hour <= ?), 0) AS period,
-				COALESCE(c.next_at, 0) AS had_next_at, COALESCE(c.looked_at, 0) AS had_looked_at
-			FROM billing_accounts a LEFT JOIN billing_posts p ON p.organization = a.organization LEFT JOIN billing_comparisons c ON c.organization = a.organization
-			WHERE a.customer <> '' AND a.subscribed_at > 0
-				AND (COALESCE(c.next_at, 0) <= ? OR c.looked_at <= ? AND EXISTS (SELECT 1 `+draft+`))
-				AND (a.status IN ('active', 'past_due') OR EXISTS (SELECT 1 `+draft+`) OR EXISTS (SELECT 1 FROM billing_differences d WHERE d.organization = a.organization))
-			ORDER BY COALESCE(c.next_at, 0), a.organization LIMIT ?`,
-			billing.HourOf(q.Now), core.Millis(q.Now), core.Millis(q.Drafted()), limit).Scan(&rows).Error
+		err := t.Raw(`WITH drafts AS (
+				SELECT organization, MIN(period_start) / 3600000 AS start_hour FROM billing_invoices WHERE status = 'draft' AND period_start < period_end GROUP BY organization
+			), due AS (
+				SELECT a.organization_id, a.organization, a.customer, a.status IN ('active', 'past_due') AS live, a.subscribed_at / 3600000 AS subscribed,
+					COALESCE(d.start_hour, -1) AS drafted, COALESCE(c.next_at, 0) AS had_next_at, COALESCE(c.looked_at, 0) AS had_looked_at
+				FROM billing_accounts a LEFT JOIN drafts d ON d.organization = a.organization LEFT JOIN billing_comparisons c ON c.organization = a.organization
+				WHERE a.customer <> '' AND a.subscribed_at > 0 AND (COALESCE(c.next_at, 0) <= ? OR d.organization IS NOT NULL AND c.looked_at <= ?)
+					AND (a.status IN ('active', 'past_due') OR d.organization IS NOT NULL OR a.organization IN (SELECT organization FROM billing_differences))
+				ORDER BY COALESCE(c.next_at, 0), a.organization LIMIT ?
+			)
+			SELECT due.*, COALESCE(p.since_hour, due.subscribed) AS since,
+				COALESCE((SELECT MAX(h.start_hour) FROM billing_periods h WHERE h.organization = due.organization AND h.start_hour <= ?), 0) AS period
+			FROM due LEFT JOIN billing_posts p ON p.organization = due.organization ORDER BY due.had_next_at, due.organization`,
+			core.Millis(q.Now), core.Millis(q.Drafted()), limit, billing.HourOf(q.Now)).Scan(&rows).Error
 		if err != nil {
 			return err
 		}
