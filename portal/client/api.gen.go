@@ -11109,12 +11109,16 @@ type ClientInterface interface {
 
 	// CreateOrganizationWithBody Make an organization that the caller owns
 	//
+	// Refused with 403 `organization_suspended` while an organization is suspended that the caller owns.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/organizations (the `CreateOrganization` operationId).
 	CreateOrganizationWithBody(ctx context.Context, params *CreateOrganizationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateOrganization Make an organization that the caller owns
+	//
+	// Refused with 403 `organization_suspended` while an organization is suspended that the caller owns.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -16297,6 +16301,8 @@ func (c *Client) ListOrganizations(ctx context.Context, params *ListOrganization
 
 // CreateOrganizationWithBody Make an organization that the caller owns
 //
+// Refused with 403 `organization_suspended` while an organization is suspended that the caller owns.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/organizations (the `CreateOrganization` operationId).
@@ -16313,6 +16319,8 @@ func (c *Client) CreateOrganizationWithBody(ctx context.Context, params *CreateO
 }
 
 // CreateOrganization Make an organization that the caller owns
+//
+// Refused with 403 `organization_suspended` while an organization is suspended that the caller owns.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -32129,12 +32137,16 @@ type ClientWithResponsesInterface interface {
 
 	// CreateOrganizationWithBodyWithResponse Make an organization that the caller owns
 	//
+	// Refused with 403 `organization_suspended` while an organization is suspended that the caller owns.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/organizations (the `CreateOrganization` operationId).
 	CreateOrganizationWithBodyWithResponse(ctx context.Context, params *CreateOrganizationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateOrganizationResponse, error)
 
 	// CreateOrganizationWithResponse Make an organization that the caller owns
+	//
+	// Refused with 403 `organization_suspended` while an organization is suspended that the caller owns.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -47882,6 +47894,8 @@ func (c *ClientWithResponses) ListOrganizationsWithResponse(ctx context.Context,
 
 // CreateOrganizationWithBodyWithResponse Make an organization that the caller owns
 //
+// Refused with 403 `organization_suspended` while an organization is suspended that the caller owns.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/organizations (the `CreateOrganization` operationId).
@@ -47894,6 +47908,8 @@ func (c *ClientWithResponses) CreateOrganizationWithBodyWithResponse(ctx context
 }
 
 // CreateOrganizationWithResponse Make an organization that the caller owns
+//
+// Refused with 403 `organization_suspended` while an organization is suspended that the caller owns.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

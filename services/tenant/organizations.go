@@ -59,7 +59,9 @@ func (o *Organization) publish() core.Publish {
 	return core.Publish{Kind: core.PublishOrganization, ID: string(o.ID), Version: o.Revision}
 }
 
-// CreateOrganization makes another organization that the user owns.
+// CreateOrganization makes another organization that the user owns. Who owns one that
+// is suspended gets core.CodeOrganizationSuspended: what was stopped there would go on
+// in the next.
 func (s *Service) CreateOrganization(ctx context.Context, userID string, in OrganizationInput) (Organization, error) {
 	if err := in.Validate(); err != nil {
 		return Organization{}, err
@@ -73,6 +75,11 @@ func (s *Service) CreateOrganization(ctx context.Context, userID string, in Orga
 		all, err := tx.ListMemberships(ctx, userID, "", maxOrganizations+1)
 		if err != nil {
 			return err
+		}
+		for i := range all {
+			if all[i].Role == RoleOwner && all[i].Organization.Suspended {
+				return core.Errorf(core.CodeOrganizationSuspended, "you own %q, which is suspended: until that has ended you can't make another organization", all[i].Organization.Name)
+			}
 		}
 		if len(all) >= maxOrganizations {
 			return core.Errorf(core.CodeLimitReached, "a user can belong to %d organizations; leave one first", maxOrganizations)

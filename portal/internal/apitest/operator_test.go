@@ -316,6 +316,11 @@ func TestSuspension(t *testing.T) {
 		if refused < 40 {
 			t.Errorf("only %d operations are refused", refused)
 		}
+		// Its owner does not go on in another; who owns nothing of it may make one.
+		if a := s.post("/v1/organizations", object{"name": "ada once more"}).wantCode(403, "organization_suspended"); !strings.Contains(a.str("detail"), `"ada"`) {
+			t.Errorf("why there is no other organization: %s", a.body)
+		}
+		payer.login().post("/v1/organizations", object{"name": "payer’s own"}).want(201)
 		viewer := ada.get("/v1/members").want(200).list("items")
 		ada.delete("/v1/members/" + viewer[len(viewer)-1].(object)["id"].(string)).want(204)
 		// Billing's suspension is another: each lifts its own.
@@ -333,6 +338,7 @@ func TestSuspension(t *testing.T) {
 			t.Errorf("after both: %s", a.body)
 		}
 		ada.patch("/v1/organization", object{"name": "ada again"}).want(200)
+		s.post("/v1/organizations", object{"name": "ada’s second"}).want(201)
 		o.post(path+"/resume", object{"reason": "nothing to do"}).want(200)
 		o.post("/v1/operator/organizations/org_none/suspend", in).wantCode(404, "not_found")
 		s.post("/v1/organization/delete", object{"name": "ada again", "current_password": password}).want(204)

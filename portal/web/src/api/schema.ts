@@ -560,7 +560,10 @@ export interface paths {
         /** The caller's organizations */
         get: operations["listOrganizations"];
         put?: never;
-        /** Make an organization that the caller owns */
+        /**
+         * Make an organization that the caller owns
+         * @description Refused with 403 `organization_suspended` while an organization is suspended that the caller owns.
+         */
         post: operations["createOrganization"];
         delete?: never;
         options?: never;

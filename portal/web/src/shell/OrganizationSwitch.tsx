@@ -1,4 +1,4 @@
-import { Button, Menu, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Button, Menu, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useNavigate } from '@tanstack/react-router';
 import { IconBuilding, IconCheck, IconPlus, IconSelector } from '@tabler/icons-react';
@@ -47,6 +47,7 @@ export function OrganizationSwitch() {
               {m.organization.name}
               <Text size="xs" c="dimmed">
                 You are {m.role}
+                {m.organization.suspended ? ', and it is suspended' : ''}
               </Text>
             </Menu.Item>
           ))}
@@ -67,7 +68,13 @@ interface NewOrganizationProps {
   onMade: (id: string) => void;
 }
 
+/** The organization that keeps its owner from making another one. */
+function stoppedBy(me: ReturnType<typeof useMe>): string | undefined {
+  return me?.organizations.find((m) => m.role === 'owner' && m.organization.suspended)?.organization.name;
+}
+
 function NewOrganization({ opened, onClose, onMade }: NewOrganizationProps) {
+  const stopped = stoppedBy(useMe());
   const { form, problem, rest, busy, submit } = useApiForm({
     initialValues: { name: '' },
     save: async (body) => {
@@ -79,11 +86,16 @@ function NewOrganization({ opened, onClose, onMade }: NewOrganizationProps) {
   });
   return (
     <Modal opened={opened} onClose={onClose} title="New organization">
+      {stopped === undefined ? null : (
+        <Alert color="red" variant="light" mb="md" title={`${stopped} is suspended`}>
+          You own it. Until that has ended you can’t make another organization. The banner of {stopped} says why, and what to do.
+        </Alert>
+      )}
       <form onSubmit={submit} noValidate>
         <Stack>
-          <TextInput label="Name" description="Your company or team. You will be its owner." data-autofocus {...form.getInputProps('name')} />
+          <TextInput label="Name" description="Your company or team. You will be its owner." data-autofocus disabled={stopped !== undefined} {...form.getInputProps('name')} />
           <ProblemNote problem={problem?.errors && rest.length === 0 ? undefined : problem} rest={rest} />
-          <Button type="submit" loading={busy}>
+          <Button type="submit" loading={busy} disabled={stopped !== undefined}>
             Make the organization
           </Button>
         </Stack>

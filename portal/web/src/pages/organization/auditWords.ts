@@ -1,5 +1,7 @@
+import { audited } from './auditActions';
+
 const things: Record<string, string> = {
-  usage_plan: 'usage plan', policies: 'policies of the gateway', gateway: 'gateway', key: 'API key', token: 'management token', member: 'member', invitation: 'invitation', developer_portal: 'developer portal', telemetry: 'telemetry destination', device: 'sign-in of a command line',
+  usage_plan: 'usage plan', policies: 'policies of the gateway', gateway: 'gateway', key: 'API key', token: 'management token', member: 'member', invitation: 'invitation', developer_portal: 'developer portal', telemetry: 'telemetry destination', device: 'sign-in of a command line', openapi: 'OpenAPI document',
 };
 const verbs: Record<string, string> = {
   create: 'made', update: 'changed', delete: 'deleted', rotate: 'rotated', revoke: 'revoked', test: 'tested', restore: 'restored a version', config: 'replaced the configuration',
@@ -9,8 +11,20 @@ const verbs: Record<string, string> = {
   openapi_delete: 'lost its uploaded reference',
 };
 
+/** What verb and thing don't say between them. */
+const whole: Record<string, string> = {
+  'gateway.apply': 'Configuration applied to the gateway', 'gateway.batch': 'Gateway changed in several parts', 'gateway.take_over': 'Parts of the gateway got another owner',
+  'gateway.import': 'Document imported into the gateway', 'gateway.cache_purge': 'Cache of the gateway emptied',
+  'domain.lapse': 'Domain lost its proof', 'domain.order_certificate': 'Certificate ordered for a domain', 'domain.certificate': 'Domain got a certificate',
+  'webhook.retry': 'Webhook’s deliveries sent again', 'webhook.disable': 'Webhook turned off, since nothing arrives',
+  'organization.plan': 'Organization got another plan', 'organization.period': 'Organization began a new period', 'organization.resume': 'Organization no longer suspended',
+  'subscription.sync': 'Subscription brought in line with its payments', 'subscription.standing': 'Standing of the subscription changed', 'subscription.credit': 'Credit given',
+};
+
 /** An action of the audit log in words: "key.revoke" → "API key revoked". What is not known stays as it is. */
 export function actionText(action: string): string {
+  const text = whole[action];
+  if (text) return text;
   const [thing = '', verb = ''] = action.split('.');
   const said = verbs[verb];
   if (!said) return action;
@@ -19,10 +33,4 @@ export function actionText(action: string): string {
 }
 
 /** The actions that the filter offers. */
-export const actions = [
-  'gateway.create', 'gateway.update', 'gateway.delete', 'gateway.config', 'gateway.restore', 'gateway.copy', 'route.create', 'route.update', 'route.delete', 'upstream.create',
-  'upstream.update', 'upstream.delete', 'policies.update', 'secret.update', 'secret.delete', 'certificate.update', 'certificate.delete', 'usage_plan.create', 'usage_plan.update',
-  'usage_plan.delete', 'consumer.create', 'consumer.update', 'consumer.delete', 'key.create', 'key.update', 'key.rotate', 'key.revoke', 'release.begin', 'release.step', 'release.pause', 'release.resume', 'release.stop', 'release.finish', 'alert.create', 'alert.update', 'alert.delete',
-  'member.create', 'member.update', 'member.delete', 'invitation.create', 'invitation.delete', 'token.create', 'token.delete', 'device.allow', 'device.deny', 'organization.update', 'subscription.update', 'telemetry.create', 'telemetry.update', 'telemetry.delete',
-  'developer_portal.update', 'developer.signup', 'developer.plan', 'developer.approve', 'developer.refuse', 'developer.delete',
-].map((value) => ({ value, label: actionText(value) }));
+export const actions = audited.map((value) => ({ value, label: actionText(value) }));
