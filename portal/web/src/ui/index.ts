@@ -16,6 +16,7 @@ export { CopyOnce } from './CopyOnce';
 export { CopyText, CopyIcon } from './CopyText';
 export { LiveBadge } from './LiveBadge';
 export { StateDot, type DotState } from './StateDot';
+export { DeliveryState } from './DeliveryState';
 export { Time } from './Time';
 export { TimeRange } from './TimeRange';
 export { rangeOf, intervalOf, type Range, type RangeWords } from './range';

@@ -1,6 +1,7 @@
-import { Group, Text, Title } from '@mantine/core';
+import { Title } from '@mantine/core';
 import { api, type Schemas } from '@/api/client';
-import { DataTable, EmptyState, StateDot, Time, useRows, type Column, type DotState } from '@/ui';
+import { sentence } from '@/api/problem';
+import { DataTable, DeliveryState, EmptyState, Time, useRows, type Column, type DotState } from '@/ui';
 import { valueWords, type Alert } from './words';
 
 type Event = Schemas['AlertEvent'];
@@ -58,7 +59,7 @@ export function Deliveries({ gateway, alert }: RecordsProps) {
     { id: 'at', title: 'When', width: '11rem', cell: (d) => <Time at={d.created_at} /> },
     { id: 'to', title: 'To', cell: (d) => <span className="tg-mono">{d.target}</span> },
     { id: 'by', title: 'By', width: '7rem', cell: (d) => (d.channel === 'mail' ? 'Mail' : 'Webhook') },
-    { id: 'state', title: 'State', width: '22rem', cell: (d) => <DeliveryState delivery={d} /> },
+    { id: 'state', title: 'State', width: '22rem', cell: (d) => <DeliveryState {...states[d.state]} attempts={d.attempts} status={d.status_code} error={d.error && sentence(d.error)} nextAt={d.state === 'waiting' ? d.next_at : undefined} /> },
   ];
   return (
     <section aria-label="Deliveries">
@@ -73,32 +74,5 @@ export function Deliveries({ gateway, alert }: RecordsProps) {
         empty={<EmptyState title="Nothing was sent yet">Every message stands here with what the receiver answered. Send a test message to see one.</EmptyState>}
       />
     </section>
-  );
-}
-
-function DeliveryState({ delivery }: { delivery: Delivery }) {
-  const { label, dot } = states[delivery.state];
-  const tries = `${delivery.attempts} ${delivery.attempts === 1 ? 'try' : 'tries'}`;
-  return (
-    <div>
-      <Group gap={7} wrap="nowrap">
-        <StateDot state={dot} />
-        <span>
-          {label}
-          {delivery.attempts > 0 ? `, ${tries}` : ''}
-          {delivery.status_code ? `, answered ${delivery.status_code}` : ''}
-        </span>
-      </Group>
-      {delivery.error ? (
-        <Text size="xs" c="dimmed">
-          {delivery.error}
-          {delivery.state === 'waiting' && delivery.next_at ? (
-            <>
-              ; again <Time at={delivery.next_at} />
-            </>
-          ) : null}
-        </Text>
-      ) : null}
-    </div>
   );
 }

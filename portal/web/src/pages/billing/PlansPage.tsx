@@ -1,15 +1,12 @@
-import { Alert, Badge, Button, Group, Text, Title } from '@mantine/core';
-import { IconCheck } from '@tabler/icons-react';
+import { Alert, Badge, Button, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useMay } from '@/api/session';
 import { FiguresSkeleton, Loaded, PageHeader, useSearchParams } from '@/ui';
-import { money } from '@/ui/format';
-import { factsOf } from '../public/planFacts';
+import { PlanCard, PlanCards } from '../public/PlanCard';
 import type { Plan, Subscription } from './act';
 import { ChangePlan } from './ChangePlan';
 import { stepTo } from './compare';
 import { PlanState } from './PlanState';
-import classes from './Plans.module.css';
 import { usePlans, useSubscription } from './useSubscription';
 
 export default function PlansPage() {
@@ -49,11 +46,11 @@ function Choice({ subscription, plans }: { subscription: Subscription; plans: Pl
           This Tollgate takes no payments: prices are shown, nothing is charged.
         </Text>
       ) : null}
-      <div className={classes.plans}>
+      <PlanCards>
         {plans.map((plan) => (
           <Card key={plan.name} plan={plan} subscription={subscription} onChoose={may ? () => setWords({ to: plan.name, checkout: undefined }) : undefined} />
         ))}
-      </div>
+      </PlanCards>
       {may ? null : (
         <Text size="sm" c="dimmed" mt="md">
           Owners, and who cares for the billing, can change the plan.
@@ -69,26 +66,7 @@ function Card({ plan, subscription, onChoose }: { plan: Plan; subscription: Subs
   const next = subscription.next_plan === plan.name;
   const step = stepTo(subscription.plan, plan);
   return (
-    <article className={classes.plan} data-own={own || undefined}>
-      <Group justify="space-between">
-        <Title order={2}>{plan.title}</Title>
-        {own ? <Badge>Your plan</Badge> : next ? <Badge color="amber">From the next period</Badge> : null}
-      </Group>
-      <div>
-        <span className={classes.price}>{money(plan.price_cents, plan.currency)}</span>
-        <Text span c="dimmed">
-          {' '}
-          a month
-        </Text>
-      </div>
-      <ul className={classes.facts}>
-        {factsOf(plan).map((fact) => (
-          <li key={fact}>
-            <IconCheck size={16} aria-hidden />
-            {fact}
-          </li>
-        ))}
-      </ul>
+    <PlanCard plan={plan} order={2} own={own} badge={own ? <Badge>Your plan</Badge> : next ? <Badge color="amber">From the next period</Badge> : null}>
       {own || next || !onChoose ? null : plan.self_serve ? (
         <Button variant={step === 'upgrade' ? 'filled' : 'default'} onClick={onChoose}>
           {step === 'upgrade' ? `Upgrade to ${plan.title}` : `Change to ${plan.title}`}
@@ -98,6 +76,6 @@ function Card({ plan, subscription, onChoose }: { plan: Plan; subscription: Subs
           Whoever runs this Tollgate gives this plan.
         </Text>
       )}
-    </article>
+    </PlanCard>
   );
 }

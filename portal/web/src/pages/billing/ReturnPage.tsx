@@ -12,9 +12,10 @@ import { usePlans } from './useSubscription';
 
 type Subscription = Schemas['Subscription'];
 
-/** How long between two looks, and after how many of them the page says that it takes long. */
+/** How long between two looks, after how many of them the page says that it takes long, and how long between two from then on. */
 const pause = 1500;
 const long = 20;
+const longPause = 15_000;
 
 /**
  * Where the payment page sends back to. That somebody came back proves nothing:
@@ -94,6 +95,7 @@ function useArrival(wanted: string | undefined) {
   useEffect(() => {
     let over = false;
     let timer: ReturnType<typeof setTimeout>;
+    let done = 0;
     const look = async () => {
       try {
         const { data } = await api.POST('/v1/billing/refresh', {});
@@ -110,7 +112,8 @@ function useArrival(wanted: string | undefined) {
       }
       if (over) return;
       setLooks((n) => n + 1);
-      timer = setTimeout(() => void look(), pause);
+      done += 1;
+      timer = setTimeout(() => void look(), done < long ? pause : longPause);
     };
     void look();
     return () => {

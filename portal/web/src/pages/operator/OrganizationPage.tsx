@@ -134,6 +134,13 @@ function Body({ detail: d }: { detail: Detail }) {
   );
 }
 
+/** What another plan means, and for whoever pays by a subscription. */
+const planConsequences = (d: Detail) => [
+  'Its limits change at every edge at once.',
+  'What it has used in this period counts on the new plan as well.',
+  ...(d.payment ? ['Where it pays by a subscription, a dearer plan is charged to its card now, and a cheaper one begins when the period ends.'] : []),
+];
+
 function Dialogs({ detail: d, ask, onClose }: { detail: Detail; ask: Ask | undefined; onClose: () => void }) {
   const plans = $api.useQuery('get', '/v1/plans').data?.items ?? [];
   const { id, name } = d.organization;
@@ -175,14 +182,14 @@ function Dialogs({ detail: d, ask, onClose }: { detail: Detail; ask: Ask | undef
         opened={ask === 'plan'}
         onClose={onClose}
         title={`Change the plan of ${name}?`}
-        consequences={['Its limits change at every edge at once.', 'What it has used in this period counts on the new plan as well.']}
+        consequences={planConsequences(d)}
         action="Change the plan"
         plans={plans.map((p) => ({ value: p.name, label: p.title }))}
         plan={d.organization.plan}
         readers={readers}
         save={async ({ reason, plan }) => {
-          await api.PATCH('/v1/operator/organizations/{organization}', { params: { path }, body: { plan, reason } });
-          await saved(`${name} is on the plan ${plan}.`);
+          const { data } = await api.PATCH('/v1/operator/organizations/{organization}', { params: { path }, body: { plan, reason } });
+          await saved(data && data.organization.plan !== plan ? `${name} changes to the plan ${plan} when its period ends.` : `${name} is on the plan ${plan}.`);
         }}
       />
       <AskReason

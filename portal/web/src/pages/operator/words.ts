@@ -31,7 +31,7 @@ export const numberWords: Record<string, string> = {
 /** Names of queues in words; streams stay as they are called. */
 export const queueWords: Record<string, string> = {
   outbox: 'Changes to publish', publish_failures: 'Refused by the publisher', mails: 'Mails', alerts: 'Alerts to look at', alert_mails: 'Notices by mail', alert_webhooks: 'Notices by webhook',
-  telemetry: 'Telemetry destinations', usage_unsealed: 'Hours of usage to close', billing_hours: 'Hours to sum up', stripe_syncs: 'Stripe: customers to fetch',
+  webhooks: 'Webhook messages', telemetry: 'Telemetry destinations', usage_unsealed: 'Hours of usage to close', billing_hours: 'Hours to sum up', stripe_syncs: 'Stripe: customers to fetch',
   stripe_credits: 'Stripe: credits', stripe_adjustments: 'Stripe: late lines', stripe_usage: 'Stripe: usage that differs',
 };
 

@@ -2,7 +2,7 @@ import { Button, Code, Group, Modal, Stack, Text, Title } from '@mantine/core';
 import { useState } from 'react';
 import { api } from '@/api/client';
 import { refresh } from '@/api/queries';
-import { DataTable, done, EmptyState, StateDot, Time, useRows, type Column, useAction } from '@/ui';
+import { DataTable, DeliveryState, done, EmptyState, Time, useRows, type Column, useAction } from '@/ui';
 import { Facts } from '@/ui/Facts';
 import { deliveryOf, errorWords, tookWords, type Delivery, type Webhook } from './words';
 
@@ -62,31 +62,8 @@ export function Deliveries({ gateway, webhook, may }: DeliveriesProps) {
 }
 
 function State({ delivery: d }: { delivery: Delivery }) {
-  const { label, dot } = deliveryOf(d);
-  const tries = `${d.attempts} ${d.attempts === 1 ? 'try' : 'tries'}`;
-  return (
-    <div>
-      <Group gap={7} wrap="nowrap">
-        <StateDot state={dot} />
-        <span>
-          {label}
-          {d.attempts > 0 ? `, ${tries}` : ''}
-          {d.status_code ? `, answered ${d.status_code}` : ''}
-        </span>
-      </Group>
-      {d.error ? (
-        <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-          {errorWords(d.error, d.status_code)}
-          {d.next_at ? (
-            <>
-              {' '}
-              Again <Time at={d.next_at} />
-            </>
-          ) : null}
-        </Text>
-      ) : null}
-    </div>
-  );
+  const error = d.error ? errorWords(d.error, d.status_code) : undefined;
+  return <DeliveryState {...deliveryOf(d)} attempts={d.attempts} status={d.status_code} error={error} nextAt={d.next_at} />;
 }
 
 function Details({ gateway, webhook, delivery: d, may }: DeliveriesProps & { delivery: Delivery }) {
