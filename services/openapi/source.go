@@ -32,7 +32,8 @@ type place struct {
 	items []*place
 }
 
-// ReadSource reads a text in JSON or YAML, within the bounds of an import.
+// ReadSource reads a text in JSON or YAML, within the bounds of an import. Functions of
+// CloudFormation in YAML's short forms (!Sub) are read as their long ones (Fn::Sub).
 // Details of errors tell the line where there is one.
 func ReadSource(text []byte) (*Source, contract.FieldErrors) {
 	if len(text) > MaxImportBytes {
@@ -46,7 +47,7 @@ func ReadSource(text []byte) (*Source, contract.FieldErrors) {
 	} else {
 		root, err := parseYAML(text)
 		if err == nil {
-			js, err = writeYAML(root, importBounds)
+			js, err = writeYAML(root, importBounds, true)
 		}
 		if err != nil {
 			return nil, contract.FieldErrors{{Detail: err.Error()}}

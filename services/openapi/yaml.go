@@ -27,7 +27,7 @@ func fromYAML(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return writeYAML(root, edge.Bounds{Bytes: MaxBytes, Nodes: edge.MaxNodes})
+	return writeYAML(root, edge.Bounds{Bytes: MaxBytes, Nodes: edge.MaxNodes}, false)
 }
 
 // maxMarks bounds the marks of a YAML text. Each value takes one or two: a comma, a
@@ -65,8 +65,10 @@ func parseYAML(text []byte) (*yaml.Node, error) {
 	return &root, nil
 }
 
-func writeYAML(root *yaml.Node, most edge.Bounds) ([]byte, error) {
-	w := &yamlWriter{most: most}
+// writeYAML writes a document as JSON. functions takes those of CloudFormation in their
+// short forms.
+func writeYAML(root *yaml.Node, most edge.Bounds, functions bool) ([]byte, error) {
+	w := &yamlWriter{most: most, functions: functions}
 	if err := w.value(root, 0); err != nil {
 		return nil, err
 	}
@@ -74,9 +76,10 @@ func writeYAML(root *yaml.Node, most edge.Bounds) ([]byte, error) {
 }
 
 type yamlWriter struct {
-	out   bytes.Buffer
-	nodes int
-	most  edge.Bounds
+	out       bytes.Buffer
+	nodes     int
+	most      edge.Bounds
+	functions bool
 }
 
 func at(n *yaml.Node, format string, args ...any) error {
@@ -92,6 +95,9 @@ func (w *yamlWriter) value(n *yaml.Node, depth int) error {
 	}
 	if w.out.Len() > w.most.Bytes {
 		return errors.New("is too large, aliases written out: " + tooLarge(w.out.Len(), w.most.Bytes))
+	}
+	if done, err := w.intrinsic(n, depth); done {
+		return err
 	}
 	switch n.Kind {
 	case yaml.DocumentNode:

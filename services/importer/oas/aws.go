@@ -3,7 +3,6 @@ package oas
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -31,16 +30,7 @@ type awsDocument struct {
 // amazon looks whether a document is one of Amazon API Gateway, and reads what stands
 // at its root.
 func (w *walker) amazon() {
-	found := hasAmazon(w.root)
-	w.eachPath(func(_ string, _ string, item map[string]any) {
-		found = found || hasAmazon(item)
-		for _, v := range item {
-			if op, ok := v.(map[string]any); ok {
-				found = found || hasAmazon(op)
-			}
-		}
-	})
-	if !found {
+	if !w.ofAmazon() {
 		return
 	}
 	a := &awsDocument{walker: w}
@@ -54,6 +44,20 @@ func (w *walker) amazon() {
 	for i, tag := range list(w.root["tags"]) {
 		a.below(strings.TrimPrefix(contract.Pointer("tags", i), "/"), object(tag))
 	}
+}
+
+// ofAmazon reports whether the document has an extension of Amazon API Gateway.
+func (d *document) ofAmazon() bool {
+	found := hasAmazon(d.root)
+	d.eachPath(func(_ string, _ string, item map[string]any) {
+		found = found || hasAmazon(item)
+		for _, v := range item {
+			if op, ok := v.(map[string]any); ok {
+				found = found || hasAmazon(op)
+			}
+		}
+	})
+	return found
 }
 
 // below reads the extensions of a part of the document that is no operation.
@@ -75,12 +79,12 @@ func hasAmazon(m map[string]any) bool {
 }
 
 // eachPath calls fn for every path, those with an open end included.
-func (w *walker) eachPath(fn func(path, at string, item map[string]any)) {
-	all := maps.Clone(object(w.root["paths"]))
+func (d *document) eachPath(fn func(path, at string, item map[string]any)) {
+	all := maps.Clone(object(d.root["paths"]))
 	if all == nil {
 		all = map[string]any{}
 	}
-	maps.Copy(all, w.open)
+	maps.Copy(all, d.open)
 	for _, path := range slices.Sorted(maps.Keys(all)) {
 		if item := object(all[path]); item != nil {
 			fn(path, contract.Pointer("paths", path), item)
@@ -220,6 +224,11 @@ func (a *awsDocument) authorizer(name string, m map[string]any) *scheme {
 	case typ == "jwt":
 		c := object(authorizer["jwtConfiguration"])
 		issuer, audiences := str(c["issuer"]), strs(c["audience"])
+		for _, v := range append([]string{issuer}, audiences...) {
+			if m := substitution.FindString(v); m != "" {
+				return &scheme{why: "nobody said what " + m + " is", advice: byOption}
+			}
+		}
 		if issuer == "" || len(audiences) == 0 {
 			return &scheme{why: "its jwtConfiguration lacks issuer or audience", advice: byOption}
 		}
@@ -367,28 +376,6 @@ func (a *awsDocument) ofAll(op *operation) {
 	if a.compress != nil {
 		op.add("compress", map[string]any{"min_bytes": a.compress})
 	}
-}
-
-var substitution = regexp.MustCompile(`\$\{([A-Za-z0-9_.:]+)\}`)
-
-// substitute puts values in the place of ${AWS::Region} and its kin. ok is false
-// where one is not known.
-func (a *awsDocument) substitute(v any) (s string, missing string) {
-	s = str(v)
-	if m := object(v); m != nil {
-		s = str(m["Fn::Sub"])
-	}
-	return substitution.ReplaceAllStringFunc(s, func(m string) string {
-		name := m[2 : len(m)-1]
-		value := map[string]string{"AWS::Region": a.o.AWS.Region, "AWS::AccountId": a.o.AWS.Account, "AWS::Partition": a.o.AWS.Partition}[name]
-		if n, ok := strings.CutPrefix(name, "stageVariables."); ok {
-			value = a.o.AWS.StageVariables[n]
-		}
-		if value == "" {
-			missing = name
-		}
-		return value
-	}), missing
 }
 
 // unknownFields tells of the extensions of an operation that nothing looked at.

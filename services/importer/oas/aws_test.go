@@ -2,7 +2,9 @@ package oas_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +121,155 @@ func TestNothingDropped(t *testing.T) {
 	for i, line := range strings.Split(string(names), "\n") {
 		if strings.Contains(line, "x-amazon-apigateway-") && !lines[i+1] {
 			t.Errorf("line %d is not in the report: %s", i+1, line)
+		}
+	}
+}
+
+// sam is a document as templates of SAM have it in DefinitionBody, with functions of
+// CloudFormation in the short forms of YAML.
+const sam = `openapi: 3.0.1
+info:
+  title: !Sub "${AWS::StackName}-api"
+  version: !Ref ApiVersion
+components:
+  securitySchemes:
+    pool: {type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authtype: cognito_user_pools, x-amazon-apigateway-authorizer: {type: cognito_user_pools, providerARNs: [!GetAtt UserPool.Arn]}}
+    tokens: {type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authtype: custom, x-amazon-apigateway-authorizer: {type: jwt, jwtConfiguration: {issuer: !Sub "https://cognito-idp.${AWS::Region}.amazonaws.com/${UserPool}", audience: [!Ref Client]}}}
+    known: {type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authtype: custom, x-amazon-apigateway-authorizer: {type: jwt, jwtConfiguration: {issuer: !Sub "https://id.${AWS::Region}.example.com", audience: [shop]}}}
+paths:
+  /region:
+    get:
+      x-amazon-apigateway-integration:
+        type: aws_proxy
+        httpMethod: POST
+        credentials: !GetAtt InvokeRole.Arn
+        uri: !Sub "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:region/invocations"
+  /logical:
+    get:
+      x-amazon-apigateway-integration:
+        type: aws_proxy
+        uri: !Sub arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${ListFunction.Arn}/invocations
+    post:
+      x-amazon-apigateway-integration:
+        type: aws_proxy
+        uri: !Sub arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${SaveFunction.Arn}:live/invocations
+  /named:
+    get:
+      x-amazon-apigateway-integration:
+        type: aws_proxy
+        uri: !Sub
+          - arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Target}/invocations
+          - Target: !GetAtt NamedFunction.Arn
+  /joined:
+    get:
+      x-amazon-apigateway-integration:
+        type: aws_proxy
+        uri: !Join ["", ["arn:aws:apigateway:", !Ref "AWS::Region", ":lambda:path/2015-03-31/functions/", !GetAtt [JoinedFunction, Arn], /invocations]]
+  /referred:
+    get:
+      x-amazon-apigateway-integration:
+        type: aws_proxy
+        uri: !Sub arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:${ReferredFunction}/invocations
+  /alias:
+    get:
+      x-amazon-apigateway-integration:
+        type: aws_proxy
+        uri: !Sub arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Alias}/invocations
+  /imported:
+    get:
+      x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: !ImportValue backend}
+  /either:
+    get:
+      security: !If [Open, [], [{known: []}]]
+      x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: "https://b.example.com/either"}
+    post:
+      x-amazon-apigateway-integration: {type: http_proxy, httpMethod: POST, uri: "https://b.example.com/either"}
+  /whole: !If [Wanted, {get: {}}, !Ref "AWS::NoValue"]
+  /pool:
+    get:
+      security: [{pool: []}]
+      x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: "https://b.example.com/pool"}
+  /tokens:
+    get:
+      security: [{tokens: []}]
+      x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: "https://b.example.com/tokens"}
+  /known:
+    get:
+      security: [{known: []}]
+      x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: !Sub "https://${AWS::Region}.example.com/known"}
+`
+
+// TestSAM imports a template's document: what is known of the account is filled in,
+// functions are called by their names in the template, and what hangs on anything else
+// is refused alone, with its line.
+func TestSAM(t *testing.T) {
+	t.Parallel()
+	o := importer.Options{AWS: importer.AWS{Region: "eu-west-1", Account: "123456789012"}, SkipRefused: true}
+	p, report, errs := oas.Import([]byte(sam), o, importer.Present{})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	if report.Blocked(&o) {
+		t.Errorf("the whole document is refused")
+	}
+	got := map[string]string{}
+	for _, r := range p.Routes {
+		what := r.Upstream
+		if r.Integration != nil {
+			var c struct{ Function string }
+			if err := json.Unmarshal(r.Integration.Config, &c); err != nil {
+				t.Fatal(err)
+			}
+			what = c.Function
+		}
+		got[strings.Join(r.Match.Methods, ",")+" "+r.Match.Path] = what
+	}
+	arn := "arn:aws:lambda:eu-west-1:123456789012:function:"
+	want := map[string]string{
+		"GET /region": arn + "region", "GET /logical": arn + "ListFunction", "POST /logical": arn + "SaveFunction:live", "GET /named": arn + "NamedFunction",
+		"GET /joined": arn + "JoinedFunction", "GET /referred": arn + "ReferredFunction", "POST /either": "b-example-com", "GET /known": "eu-west-1-example-com",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("routes %v\nwant %v", got, want)
+	}
+	line := func(text string) int { return 1 + strings.Count(sam[:strings.Index(sam, text)], "\n") }
+	for _, c := range []struct {
+		level importer.Level
+		line  int
+		text  string
+	}{
+		{importer.Approximated, line("title:"), "${AWS::StackName}"},
+		{importer.Approximated, line("version:"), "${ApiVersion}"},
+		{importer.Approximated, line("credentials:"), ""},
+		{importer.Approximated, line("uri: !Sub arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${ListFunction"), "ListFunction"},
+		{importer.Refused, line("uri: !Sub arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Alias"), "nobody said what ${Alias} is"},
+		{importer.Refused, line("uri: !ImportValue") /* in braces */, "Fn::ImportValue"},
+		{importer.Refused, line("security: !If"), "Fn::If of CloudFormation"},
+		{importer.Refused, line("/whole:"), "Fn::If of CloudFormation"},
+		{importer.Refused, line("security: [{pool"), "audiences"},
+		{importer.Refused, line("security: [{tokens"), "${UserPool}"},
+	} {
+		if !slices.ContainsFunc(report.Rows, func(r importer.Row) bool {
+			return r.Level == c.level && r.Line == c.line && strings.Contains(r.What+": "+r.Why, c.text)
+		}) {
+			t.Errorf("no row %s of line %d with %q", c.level, c.line, c.text)
+		}
+	}
+	if t.Failed() {
+		for _, r := range report.Rows {
+			t.Logf("%+v", r)
+		}
+	}
+	// Without the account, functions have names; without the region, nobody can call them.
+	p, _, _ = oas.Import([]byte(sam), importer.Options{AWS: importer.AWS{Region: "eu-west-1"}, SkipRefused: true}, importer.Present{})
+	js, err := json.Marshal(p.Routes)
+	if err != nil || !strings.Contains(string(js), `"function":"ListFunction"`) || !strings.Contains(string(js), `"region":"eu-west-1"`) {
+		t.Errorf("without the account: %v %s", err, js)
+	}
+	p, _, _ = oas.Import([]byte(sam), importer.Options{SkipRefused: true}, importer.Present{})
+	for _, r := range p.Routes {
+		if r.Integration != nil {
+			t.Errorf("without the region: %+v", r)
 		}
 	}
 }

@@ -97,12 +97,25 @@ func (a *awsDocument) common(op *operation, i map[string]any, at string) {
 
 // lambda invokes a function as AWS does.
 func (a *awsDocument) lambda(op *operation, i map[string]any, at string) {
-	uri, missing := a.substitute(i["uri"])
-	if missing != "" {
+	uri, missing := textOf(&a.o.AWS, i["uri"])
+	function, stream := functionOf(uri)
+	region := ""
+	if name, arn, ok := byLogicalName(&a.o.AWS, function); ok {
+		if function, missing = arn, ""; !strings.HasPrefix(arn, "arn:") {
+			if region = a.o.AWS.Region; region == "" {
+				missing = "AWS::Region"
+			}
+		}
+		if missing == "" {
+			a.approximated(at+"/uri", op.title(), "the function is called by its name in the template, "+name+": the stack may have given it another one",
+				"give it that name by FunctionName, or change the route's integration")
+		}
+	}
+	// What stands around the function says nothing here.
+	if missing != "" && (function == "" || region != "" || strings.Contains(function, "${") || !strings.HasPrefix(function, "arn:")) {
 		a.refuse(op, at+"/uri", "nobody said what ${"+missing+"} is", "say it by the option aws (region, account, stage_variables)")
 		return
 	}
-	function, stream := functionOf(uri)
 	if function == "" {
 		a.refuse(op, at+"/uri", "it is no address of a Lambda function", "write arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/FUNCTION/invocations")
 		return
@@ -114,6 +127,9 @@ func (a *awsDocument) lambda(op *operation, i map[string]any, at string) {
 	config := map[string]any{
 		"function": function, "payload_version": version,
 		"access_key_id": map[string]any{"secret": a.o.AWS.AccessKeyID}, "secret_access_key": map[string]any{"secret": a.o.AWS.SecretAccessKey},
+	}
+	if region != "" {
+		config["region"] = region
 	}
 	if a.o.AWS.SessionToken != "" {
 		config["session_token"] = map[string]any{"secret": a.o.AWS.SessionToken}
@@ -161,7 +177,7 @@ func functionOf(uri string) (function string, stream bool) {
 
 // http passes requests on to a backend.
 func (a *awsDocument) http(op *operation, b base, i map[string]any, at string) {
-	uri, missing := a.substitute(i["uri"])
+	uri, missing := textOf(&a.o.AWS, i["uri"])
 	if missing != "" {
 		a.refuse(op, at+"/uri", "nobody said what ${"+missing+"} is", "say it by the option aws (stage_variables)")
 		return

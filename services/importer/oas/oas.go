@@ -33,6 +33,7 @@ func Import(text []byte, o importer.Options, present importer.Present) (*importe
 		document: d, o: o, present: present, names: map[string]bool{}, schemes: map[string]*scheme{}, pools: map[string]string{},
 		parts: importer.Parts{RouteAt: map[string]importer.At{}, UpstreamAt: map[string]importer.At{}},
 	}
+	d.functions(&o.AWS)
 	if d.normalize() {
 		w.own()
 		w.walk()
