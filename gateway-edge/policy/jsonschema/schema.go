@@ -31,13 +31,20 @@ type Options struct {
 	Formats bool
 	// Others are schemas that may be referred to, by URL. Nothing else is.
 	Others map[string]any
+	// Places are where a document that is no schema itself has schemas: names with "/"
+	// between them, "*" for any name and "[]" for any item. Without them compiling takes
+	// the square of the schemas' number. They are for the default draft.
+	Places []string
 }
 
 // Set is a document that holds one schema or several, such as an OpenAPI document.
 type Set struct {
-	c    *js.Compiler
-	doc  any
-	walk *walker
+	c       *js.Compiler
+	doc     any
+	walk    *walker
+	options Options
+	checked *checked     // with Places
+	slow    *js.Compiler // for what the places can't tell; nil: it was not needed yet
 }
 
 // Schema is a compiled schema. It is immutable.
@@ -53,6 +60,21 @@ const root = "https://schema.invalid/"
 // NewSet takes a document that document.ParseJSON gave. The document must not be
 // changed afterwards.
 func NewSet(doc any, o Options) (*Set, error) {
+	c, err := compiler(doc, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{c: c, doc: doc, walk: newWalker(), options: o}
+	if len(o.Places) > 0 && !named(doc) {
+		c.RegisterVocabulary(places(o.Places))
+		if s.checked, err = newChecked(doc); err != nil {
+			return nil, plain(err)
+		}
+	}
+	return s, nil
+}
+
+func compiler(doc any, o Options) (*js.Compiler, error) {
 	c := js.NewCompiler()
 	c.UseLoader(nowhere{})
 	c.UseRegexpEngine(re2)
@@ -75,7 +97,7 @@ func NewSet(doc any, o Options) (*Set, error) {
 	if err := c.AddResource(root, doc); err != nil {
 		return nil, plain(err)
 	}
-	return &Set{c, doc, newWalker()}, nil
+	return c, nil
 }
 
 // Compile compiles the schema at a JSON pointer of the document; "" is the
@@ -85,7 +107,7 @@ func (s *Set) Compile(pointer string) (*Schema, error) {
 	if pointer != "" {
 		url += "#" + fragment(pointer)
 	}
-	sch, err := s.c.Compile(url)
+	sch, err := s.compile(pointer, url)
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -94,6 +116,26 @@ func (s *Set) Compile(pointer string) (*Schema, error) {
 		return nil, err
 	}
 	return &Schema{s: sch, cost: cost, form: shape(sch)}, nil
+}
+
+// compile goes by the places where there are some. What is not in order there is
+// compiled by itself, whose errors tell more.
+func (s *Set) compile(pointer, url string) (*js.Schema, error) {
+	if s.checked == nil {
+		return s.c.Compile(url)
+	}
+	if s.checked.check(pointer) == nil {
+		if sch, err := s.c.Compile(url); err == nil {
+			return sch, nil
+		}
+	}
+	if s.slow == nil {
+		var err error
+		if s.slow, err = compiler(s.doc, s.options); err != nil {
+			return nil, err
+		}
+	}
+	return s.slow.Compile(url)
 }
 
 // Compile compiles a schema that stands alone.

@@ -308,7 +308,7 @@ func Deref(root map[string]any, v any) map[string]any {
 // patterns included.
 func (c *checker) compileSchemas() {
 	Translate(c.root, c.version, false)
-	set, err := jsonschema.NewSet(c.root, jsonschema.Options{Formats: true})
+	set, err := jsonschema.NewSet(c.root, jsonschema.Options{Formats: true, Places: SchemaPlaces})
 	if err != nil {
 		c.fail("", err.Error())
 		return

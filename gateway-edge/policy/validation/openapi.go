@@ -218,7 +218,7 @@ func (r *reader) read(text []byte) *operations {
 	}
 	openapi.Translate(root, version, r.answers)
 	r.root, r.out = root, &operations{byName: map[string]*Operation{}, base: basePath(root)}
-	if r.set, err = jsonschema.NewSet(root, jsonschema.Options{Formats: r.formats}); err != nil {
+	if r.set, err = jsonschema.NewSet(root, jsonschema.Options{Formats: r.formats, Places: openapi.SchemaPlaces}); err != nil {
 		r.errs.Add(r.at, err.Error())
 		return nil
 	}
