@@ -192,7 +192,7 @@ func (e *Edge) snapshotConfig() snapshot.Config {
 		Keys: e.cfg.Keys, Disk: e.disk, Marker: e.marker, Lookup: builtin.Lookup, Upstreams: e.upstreams,
 		Deps:     deps,
 		FetchFor: fetch.of, DialFor: fetch.dial, CallerOf: func(up *balance.Upstream) policy.Caller { return call.New(up, e.clock.Boot) },
-		GatewayKeys: e.keys.Gateway, GatewayIdentities: e.keys.Identities, KeepFor: e.kept.Of, CacheFor: e.cacheFor,
+		GatewayKeys: e.keys.Gateway, GatewayIdentities: e.keys.Identities, KeepFor: e.kept.Of, CacheFor: e.cacheFor, Gone: e.cache.Forget,
 		OrgLimits: func(doc *contract.Organization) snapshot.OrgLimits { return e.limits.Organization(doc) },
 		PlanStep: func(org snapshot.OrgLimits, scope policy.Scope, plans []contract.UsagePlan, route string) (policy.Step, error) {
 			own, ok := org.(*limit.Organization)

@@ -31,8 +31,9 @@ type mark struct {
 type Gateway struct {
 	s    *Store
 	org  *organization
-	mu   sync.Mutex // held while the room is made
+	mu   sync.Mutex // held while the room is made, or the gateway ends
 	room atomic.Pointer[room]
+	over atomic.Bool // the gateway is gone; nothing is stored any more
 }
 
 // room is where a gateway's items are.
@@ -71,7 +72,15 @@ func (g *Gateway) shard(r *room, key []byte) *shard {
 	return &r.shards[maphash.Bytes(g.s.seed, key)%shards]
 }
 
-// open returns the room, made at the first call.
+// end keeps everything out from now on, and returns the room; nil: there is none.
+func (g *Gateway) end() *room {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.over.Store(true)
+	return g.room.Load()
+}
+
+// open returns the room, made at the first call; nil where the gateway is gone.
 func (g *Gateway) open() *room {
 	if r := g.room.Load(); r != nil {
 		return r
@@ -80,6 +89,9 @@ func (g *Gateway) open() *room {
 	defer g.mu.Unlock()
 	if r := g.room.Load(); r != nil {
 		return r
+	}
+	if g.over.Load() {
+		return nil
 	}
 	r := &room{}
 	for i := range r.shards {
@@ -109,9 +121,12 @@ func (g *Gateway) Put(item, old *policy.CacheItem) bool {
 		return false
 	}
 	r := g.open()
+	if r == nil {
+		return false
+	}
 	sh := g.shard(r, []byte(item.Key))
 	sh.mu.Lock()
-	if r.invalid(item) {
+	if g.over.Load() || r.invalid(item) { // what was put before that is found by Forget
 		sh.mu.Unlock()
 		return false
 	}
@@ -125,6 +140,9 @@ func (g *Gateway) Put(item, old *policy.CacheItem) bool {
 // Invalidate implements policy.Cache.
 func (g *Gateway) Invalidate(base uint64, now int64) {
 	r := g.open()
+	if r == nil {
+		return
+	}
 	r.invalidate(base, now)
 	for i := range r.shards {
 		sh := &r.shards[i]
@@ -187,7 +205,11 @@ func (s *Store) Purge(gateway string, p *contract.Purge) int {
 		return 0
 	}
 	g := v.(*Gateway)
-	g.open().purged.Store(s.cfg.Now())
+	r := g.open()
+	if r == nil {
+		return 0
+	}
+	r.purged.Store(s.cfg.Now())
 	n := g.remove(func(i *policy.CacheItem) bool { return hits(p, i) })
 	s.counts.purged.Add(int64(n))
 	return n

@@ -261,3 +261,61 @@ func TestLaterIsShared(t *testing.T) {
 		}
 	}
 }
+
+// TestForget: what a gateway held is free when it is gone, for others of its
+// organization too; what is still under way for it stores nothing, and one of its name
+// that comes later begins empty.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	s := store(t, 1<<20, 10_000)
+	gone, stays := s.Of("gw_1", 1), s.Of("gw_2", 1)
+	for i := range 50 {
+		gone.Put(item(fmt.Sprint("g", i), 100), nil)
+		stays.Put(item(fmt.Sprint("s", i), 100), nil)
+	}
+	s.Forget("gw_1")
+	s.Forget("gw_never")
+	if st := s.Stats(); st.Bytes != 5_000 || st.Items != 50 {
+		t.Errorf("after it is gone: %+v", st)
+	}
+	if gone.Put(item("late", 100), nil) || len(gone.Peek([]byte("late"))) > 0 {
+		t.Error("something is stored for a gateway that is gone")
+	}
+	gone.Invalidate(4, 6000)
+	if n := s.Purge("gw_1", &contract.Purge{All: true}); n != 0 {
+		t.Errorf("%d items of it are purged", n)
+	}
+	for i := range 200 { // over the organization's budget: only what is there is evicted
+		stays.Put(item(fmt.Sprint("m", i), 100), nil)
+	}
+	if st := s.Stats(); st.Bytes != 10_000 {
+		t.Errorf("with the others at their budget: %+v", st)
+	}
+	again := s.Of("gw_1", 1)
+	if again == gone || count(again, "g", 50) != 0 || !again.Put(item("g1", 100), nil) {
+		t.Error("the next one of its name does not begin empty")
+	}
+	s.Forget("gw_1")
+	s.Forget("gw_2")
+	if st := s.Stats(); st.Bytes != 0 || st.Items != 0 {
+		t.Errorf("when all are gone: %+v", st)
+	}
+
+	// Whatever comes while it goes leaves nothing behind.
+	for range 50 {
+		g := s.Of("gw_3", 3)
+		var wg sync.WaitGroup
+		for w := range 4 {
+			wg.Go(func() {
+				for i := range 50 {
+					g.Put(item(fmt.Sprint("w", w, i), 100), nil)
+				}
+			})
+		}
+		s.Forget("gw_3")
+		wg.Wait()
+		if st := s.Stats(); st.Bytes != 0 || st.Items != 0 {
+			t.Fatalf("left behind: %+v", st)
+		}
+	}
+}

@@ -26,6 +26,7 @@ type Store struct {
 	seed     maphash.Seed
 	used     atomic.Int64 // bytes of items
 	filling  atomic.Int64 // bytes of bodies under way
+	mu       sync.Mutex   // held while orgs or gateways change
 	orgs     sync.Map     // numeric organization → *organization
 	gateways sync.Map     // gateway's id → *Gateway
 	counts   counts
@@ -60,6 +61,8 @@ type organization struct {
 	later  atomic.Int32 // tasks that wait or are under way
 	used   atomic.Int64
 	turn   atomic.Uint64
+	num    uint64
+	own    int        // gateways; guarded by the store's lock
 	mu     sync.Mutex // guards changes of shards
 	shards atomic.Pointer[[]*shard]
 }
@@ -70,9 +73,34 @@ func (s *Store) Of(id string, num uint64) *Gateway {
 	if g, ok := s.gateways.Load(id); ok {
 		return g.(*Gateway)
 	}
-	o, _ := s.orgs.LoadOrStore(num, &organization{})
-	g, _ := s.gateways.LoadOrStore(id, &Gateway{s: s, org: o.(*organization)})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, _ := s.orgs.LoadOrStore(num, &organization{num: num})
+	o := v.(*organization)
+	g, there := s.gateways.LoadOrStore(id, &Gateway{s: s, org: o})
+	if !there {
+		o.own++
+	}
 	return g.(*Gateway)
+}
+
+// Forget frees what a gateway holds that is gone for good. Requests of it that are
+// still under way store nothing any more.
+func (s *Store) Forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.gateways.LoadAndDelete(id)
+	if !ok {
+		return
+	}
+	g := v.(*Gateway)
+	if r := g.end(); r != nil {
+		g.remove(func(*policy.CacheItem) bool { return true })
+		g.org.disown(r)
+	}
+	if g.org.own--; g.org.own == 0 {
+		s.orgs.Delete(g.org.num)
+	}
 }
 
 // adopt makes a gateway's shards part of what the organization evicts from.
@@ -85,6 +113,23 @@ func (o *organization) adopt(r *room) {
 	}
 	for i := range r.shards {
 		list = append(list, &r.shards[i])
+	}
+	o.shards.Store(&list)
+}
+
+// disown takes them out again.
+func (o *organization) disown(r *room) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	old := o.shards.Load()
+	if old == nil {
+		return
+	}
+	list := make([]*shard, 0, len(*old))
+	for _, sh := range *old {
+		if sh.g != r.shards[0].g {
+			list = append(list, sh)
+		}
 	}
 	o.shards.Store(&list)
 }
@@ -136,7 +181,7 @@ func (s *Store) evict(o *organization, over func() bool) {
 	if list == nil {
 		return
 	}
-	for empty := 0; empty <= 2*len(*list) && over(); {
+	for empty := 0; len(*list) > 0 && empty <= 2*len(*list) && over(); {
 		sh := (*list)[o.turn.Add(1)%uint64(len(*list))]
 		if sh.evictOne() {
 			empty = 0

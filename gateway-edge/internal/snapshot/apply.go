@@ -176,6 +176,9 @@ func (s *Store) remove(e *Entry, h held) {
 	s.cleared(e)
 	e.keepState(nil)
 	e.keepState(nil)
+	if s.cfg.Gone != nil {
+		s.cfg.Gone(e.id)
+	}
 }
 
 func (s *Store) dropHeld(h *held) { s.dropLoc(h.loc); h.loc, h.raw = nil, nil }

@@ -45,7 +45,8 @@ func TestHosts(t *testing.T) {
 func TestHostMoves(t *testing.T) {
 	t.Parallel()
 	for _, releaseFirst := range []bool{true, false} {
-		b := newBed(t)
+		var ended []string
+		b := newBed(t, func(c *Config) { c.Gone = func(id string) { ended = append(ended, id) } })
 		b.org()
 		b.put(doc(1, 1, "", "move.test", "one.test"))
 		release, take := doc(1, 2, "", "one.test"), doc(2, 7, "", "move.test")
@@ -63,8 +64,14 @@ func TestHostMoves(t *testing.T) {
 		b.is("move.test", 7)
 		gone := doc(2, 8, "")
 		gone.Deleted, gone.Hosts, gone.Routes, gone.Policies = true, nil, nil, nil
+		if len(ended) > 0 {
+			t.Errorf("%v are said to be gone", ended)
+		}
 		b.put(gone)
 		b.is("move.test", 0)
+		if !slices.Equal(ended, []string{gone.ID}) {
+			t.Errorf("%v are said to be gone, want %s", ended, gone.ID)
+		}
 	}
 }
 

@@ -41,6 +41,9 @@ type Config struct {
 	KeepFor func(organization uint64) policy.Keep
 	// CacheFor returns the response cache of a gateway; nil: nothing is stored.
 	CacheFor func(gateway string, organization uint64) policy.Cache
+	// Gone is told of each gateway that is deleted, when it is served no more; nil:
+	// nobody wants to know.
+	Gone func(gateway string)
 	// OrgLimits makes an organization's own limits, once; PlanStep the implicit
 	// first step of a route's limits.
 	OrgLimits func(doc *contract.Organization) OrgLimits
