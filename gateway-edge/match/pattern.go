@@ -71,6 +71,34 @@ func (p *Path) Text() string {
 	return b.String()
 }
 
+// Takes reports whether a path in canonical form fits, whether or not it ends with a
+// slash.
+func (p *Path) Takes(path string) bool {
+	if p.Kind == Regex {
+		return p.Regex.MatchString(path)
+	}
+	var parts []string
+	if path = strings.TrimSuffix(path, "/"); path != "" {
+		parts = strings.Split(path[1:], "/")
+	}
+	if len(parts) < len(p.Segments) {
+		return false
+	}
+	for i, s := range p.Segments {
+		if s.Param == "" && s.Literal != parts[i] {
+			return false
+		}
+	}
+	switch more := len(parts) - len(p.Segments); p.Kind {
+	case Tail:
+		return more > 0
+	case Prefix:
+		return true
+	default:
+		return more == 0
+	}
+}
+
 // ParsePath reads the path of a route:
 //
 //	/a/b          exactly this path

@@ -109,6 +109,7 @@ type EngineExchange struct {
 	fault      bool
 	detail     string
 	notes      []note
+	reported   [2]bool // by side: Report was called
 	asked      Text    // the path before the first Rewrite
 	replaced   [2]bool // bodies by ReplaceBody
 	translated uint64  // bits of the steps that said Translate
@@ -169,7 +170,7 @@ func (e *EngineExchange) Reset() {
 	e.responding, e.waiting, e.fault, e.detail = false, false, false, ""
 	e.replaced, e.asked = [2]bool{}, Text{}
 	clear(e.notes)
-	e.notes = e.notes[:0]
+	e.notes, e.reported = e.notes[:0], [2]bool{}
 	e.translated, e.cameMethod, e.cameType, e.cameTyped = 0, Text{}, Text{}, false
 	for i := range e.filters {
 		clear(e.filters[i])
@@ -186,6 +187,12 @@ type note struct {
 
 // EngineNoted reports whether a policy said something that the log must keep.
 func (e *EngineExchange) EngineNoted() bool { return len(e.notes) > 0 }
+
+// EngineReported reports on which sides a policy let something pass that it would
+// refuse otherwise.
+func (e *EngineExchange) EngineReported() (request, response bool) {
+	return e.reported[OnTheRequest], e.reported[OnTheResponse]
+}
 
 // Replacement is the response's body by ReplaceBody; ok is false where no policy
 // put one in.

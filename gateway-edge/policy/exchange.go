@@ -252,6 +252,13 @@ func (x *Exchange) Note(detail string) {
 	e.notes = append(e.notes, note{e.at(), detail})
 }
 
+// Report is Note for what a policy lets pass and would refuse in its other mode: it is
+// counted too, once for each side of a request.
+func (x *Exchange) Report(side Side, detail string) {
+	x.Note(detail)
+	x.e.reported[side] = true
+}
+
 // Tracing reports whether a trace is being made, so that details that cost
 // something are put together only then.
 func (x *Exchange) Tracing() bool { return x.e.Trace != nil }

@@ -37,6 +37,20 @@ type Method interface {
 	Challenge() string
 }
 
+// OwnPath is a path of the gateway's hosts at which a policy answers by itself.
+type OwnPath struct {
+	Field string // of the configuration that names it
+	Path  string // canonical
+}
+
+// Owner is a policy with paths of its own. A browser is sent there from elsewhere, so
+// that the route which takes such a path must have the policy too.
+type Owner interface {
+	Policy
+	// OwnPaths are known from the configuration alone.
+	OwnPaths() []OwnPath
+}
+
 // methods are the authentication policies of a chain that has several.
 type methods struct {
 	from, to int // steps; to is 0 where there are not several

@@ -60,8 +60,12 @@ func (c *Checker) Check(doc *contract.Gateway) (errs contract.FieldErrors) {
 		f.addAt(at, err)
 	}
 	gatewayOK := len(f.errs) == 0
+	var own []ownPath
 	for i := range doc.Routes {
-		c.route(f, doc, api, i, gatewayOK)
+		own = append(own, c.route(f, doc, api, i, gatewayOK)...)
+	}
+	if len(f.errs) == 0 {
+		checkPaths(f, doc, own)
 	}
 	return f.errs
 }
@@ -108,7 +112,8 @@ const (
 	maxBody     = 10 << 30
 )
 
-func (c *Checker) route(f *findings, doc *contract.Gateway, api *policy.Document, n int, gatewayOK bool) {
+// route checks a route, and returns the paths that its policies answer at.
+func (c *Checker) route(f *findings, doc *contract.Gateway, api *policy.Document, n int, gatewayOK bool) []ownPath {
 	r := &doc.Routes[n]
 	at := contract.Pointer("routes", n)
 	if r.Priority < -maxPriority || r.Priority > maxPriority {
@@ -129,18 +134,19 @@ func (c *Checker) route(f *findings, doc *contract.Gateway, api *policy.Document
 	steps, err := compose.Route(doc, n, builtin.Lookup)
 	if err != nil {
 		f.addAt("", err)
-		return
+		return nil
 	}
 	built, err := compose.Build(steps, dryDeps(doc, api, r, ""))
 	if err != nil {
 		f.addAt("", err)
-		return
+		return nil
 	}
 	if gatewayOK {
 		if _, err := policy.CompileChain(built); err != nil {
 			f.addAt(at+"/policies", err)
 		}
 	}
+	return ownPaths(n, steps, built)
 }
 
 // dryUpstream says whether requests can be sent to an upstream of the document;

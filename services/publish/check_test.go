@@ -134,3 +134,57 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// TestCheckOwnPaths: who signs in is sent back to a path that a route with the policy
+// takes, or nobody could sign in.
+func TestCheckOwnPaths(t *testing.T) {
+	t.Parallel()
+	login := func(more string) contract.Policy {
+		return contract.Policy{Type: "oidc_login", Config: json.RawMessage(`{"issuer":"https://login.example.com","client_id":"shop","keys":[{"secret":"session"}]` + more + `}`)}
+	}
+	route := func(name, path string, policies ...contract.Policy) contract.Route {
+		return contract.Route{Name: name, Match: contract.Match{Path: path}, Upstream: "backend", Public: len(policies) == 0, Policies: policies}
+	}
+	matched := func(r contract.Route, f func(*contract.Match)) contract.Route {
+		f(&r.Match)
+		return r
+	}
+	conditional := matched(route("c", "/oauth2/callback"), func(m *contract.Match) {
+		m.Headers = []contract.FieldMatch{{Name: "X-Debug", Exact: "1"}}
+	})
+	for name, c := range map[string]struct {
+		routes []contract.Route
+		want   map[string]string // pointers, with what the detail says
+	}{
+		"its own route":       {[]contract.Route{route("a", "/*", login(""))}, nil},
+		"a route of its own":  {[]contract.Route{route("a", "/app/*", login("")), route("b", "/oauth2/*", login(""))}, nil},
+		"still to come":       {[]contract.Route{route("a", "/app/*", login(""))}, nil},
+		"another one's":       {[]contract.Route{route("a", "/app/*", login("")), route("b", "/*")}, map[string]string{"/routes/0/policies/0/config/callback_path": `route "b"`, "/routes/0/policies/0/config/logout_path": `route "b"`}},
+		"an exact one's":      {[]contract.Route{route("a", "/*", login("")), route("b", "/oauth2/callback")}, map[string]string{"/routes/0/policies/0/config/callback_path": `route "b"`}},
+		"a narrower prefix's": {[]contract.Route{route("a", "/*", login(`,"callback_path":"/x/y"`)), route("b", "/x/{id}")}, map[string]string{"/routes/0/policies/0/config/callback_path": `route "b"`}},
+		"another path of the policy": {
+			[]contract.Route{route("a", "/app/*", login("")), route("b", "/oauth2/*", login(`,"callback_path":"/oauth2/other"`))},
+			map[string]string{"/routes/0/policies/0/config/callback_path": `route "b"`},
+		},
+		"another method's": {[]contract.Route{route("a", "/*", login("")), matched(route("b", "/oauth2/callback"), func(m *contract.Match) { m.Methods = []string{"POST"} })}, nil},
+		"at another host":  {[]contract.Route{matched(route("a", "/*", login("")), func(m *contract.Match) { m.Hosts = []string{"shop.localhost"} }), matched(route("b", "/oauth2/callback"), func(m *contract.Match) { m.Hosts = []string{"www.example.com"} })}, nil},
+		"on a condition":   {[]contract.Route{route("a", "/*", login("")), conditional}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			doc := document()
+			doc.Hosts = append(doc.Hosts, "www.example.com")
+			doc.Routes, doc.UsagePlans = c.routes, nil
+			doc.Secrets = map[string][]byte{"session": []byte("sealed")}
+			errs := (&Checker{}).Check(doc)
+			if len(errs) != len(c.want) {
+				t.Errorf("found %v, want %v", errs, c.want)
+			}
+			for _, e := range errs {
+				if text, ok := c.want[e.Pointer]; !ok || !strings.Contains(e.Detail, text) {
+					t.Errorf("found %v, want %v", e, c.want)
+				}
+			}
+		})
+	}
+}

@@ -89,6 +89,9 @@ func (j *job) end() {
 		if j.sent != 0 && j.rt != nil {
 			m.Sent(j.integration(), o.Status, j.code, j.refused, upstream)
 		}
+		if e.EngineNoted() {
+			m.Reported(e.EngineReported())
+		}
 	}
 	if !j.shed || j.sampled() {
 		j.log(edge, upstream)

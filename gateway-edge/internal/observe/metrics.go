@@ -38,6 +38,9 @@ var classNames = [...]string{"none", "2xx", "3xx", "4xx", "5xx"}
 // directions of what a WebSocket carries: from its client, and to it.
 var directions = [...]string{"in", "out"}
 
+// sides of an exchange.
+var sides = [...]string{"request", "response"}
+
 // metricCells spreads the counters, so that cores seldom meet on a cache line.
 const metricCells = 4
 
@@ -53,6 +56,7 @@ type cell struct {
 	upstream histogram
 	sent     [len(integrationNames)]calls
 	sockets  [len(directions)]struct{ bytes, messages atomic.Uint64 }
+	reports  [len(sides)]atomic.Uint64
 	_        [64]byte
 }
 
@@ -119,6 +123,16 @@ func (m *Metrics) Carried(in, out, messagesIn, messagesOut int64) {
 	s[1].messages.Add(uint64(messagesOut))
 }
 
+// Reported counts a request that validation let pass with faults, in the request or in
+// its answer.
+func (m *Metrics) Reported(request, response bool) {
+	for i, found := range [...]bool{request, response} {
+		if found {
+			m.cell().reports[i].Add(1)
+		}
+	}
+}
+
 // class is a status's place in classNames; 1xx (a switch of protocols) is a success.
 func class(status int) int {
 	switch {
@@ -156,12 +170,13 @@ var (
 	descEdge     = prometheus.NewDesc("tollgate_edge_added_seconds", "Time that the edge itself added to a request.", nil, nil)
 	descBytes    = prometheus.NewDesc("tollgate_edge_websocket_bytes_total", "Bytes that WebSockets carried from their clients (in) and to them (out).", []string{"direction"}, nil)
 	descMessages = prometheus.NewDesc("tollgate_edge_websocket_messages_total", "Messages that WebSockets carried from their clients (in) and to them (out).", []string{"direction"}, nil)
+	descReports  = prometheus.NewDesc("tollgate_edge_validation_reports_total", "Requests that validation in mode report let pass with faults, by the side where they were.", []string{"side"}, nil)
 	descUpstream = prometheus.NewDesc("tollgate_edge_upstream_seconds", "Time that requests waited for their upstream.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descRefused, descOpen, descEdge, descUpstream, descCalls, descFailures, descBytes, descMessages} {
+	for _, d := range []*prometheus.Desc{descRequests, descRefused, descOpen, descEdge, descUpstream, descCalls, descFailures, descBytes, descMessages, descReports} {
 		ch <- d
 	}
 }
@@ -185,6 +200,10 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(descBytes, prometheus.CounterValue, float64(n), direction)
 		n = m.sum(func(c *cell) uint64 { return c.sockets[i].messages.Load() })
 		ch <- prometheus.MustNewConstMetric(descMessages, prometheus.CounterValue, float64(n), direction)
+	}
+	for i, side := range sides {
+		n := m.sum(func(c *cell) uint64 { return c.reports[i].Load() })
+		ch <- prometheus.MustNewConstMetric(descReports, prometheus.CounterValue, float64(n), side)
 	}
 	ch <- m.histogram(descEdge, func(c *cell) *histogram { return &c.edge })
 	ch <- m.histogram(descUpstream, func(c *cell) *histogram { return &c.upstream })

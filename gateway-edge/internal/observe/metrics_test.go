@@ -22,6 +22,8 @@ func TestMetrics(t *testing.T) {
 	m.Sent(IntegrationOf([]string{"api_key", "sql", "jwt"}, true), 504, contract.CodeUpstreamTimeout, true, 2_000_000)
 	m.Carried(10, 200, 1, 2)
 	m.Carried(5, 0, 1, 0)
+	m.Reported(true, true)
+	m.Reported(false, true)
 	m.Observe("tollgate_edge_test", "A gauge.", false, func() float64 { return 7 })
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
@@ -46,6 +48,8 @@ func TestMetrics(t *testing.T) {
 		`tollgate_edge_websocket_bytes_total{direction="out"} 200`,
 		`tollgate_edge_websocket_messages_total{direction="in"} 2`,
 		`tollgate_edge_websocket_messages_total{direction="out"} 2`,
+		`tollgate_edge_validation_reports_total{side="request"} 1`,
+		`tollgate_edge_validation_reports_total{side="response"} 2`,
 		"go_goroutines",
 	} {
 		if !strings.Contains(body, want) {

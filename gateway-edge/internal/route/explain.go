@@ -108,26 +108,7 @@ func (e *entry) pathMatches(w *walk) bool {
 	if p.Kind == match.Regex {
 		return e.takesPath(w)
 	}
-	var parts []string
-	if w.base != "/" {
-		parts = strings.Split(w.base[1:], "/")
-	}
-	if len(parts) < len(p.Segments) {
-		return false
-	}
-	for i, s := range p.Segments {
-		if s.Param == "" && s.Literal != parts[i] {
-			return false
-		}
-	}
-	switch more := len(parts) - len(p.Segments); p.Kind {
-	case match.Tail:
-		return more > 0
-	case match.Prefix:
-		return true
-	default:
-		return more == 0
-	}
+	return p.Takes(w.base)
 }
 
 // before says why the entry of the winning route has precedence over e.

@@ -66,6 +66,9 @@ func (p *compressor) OnResponse(x *policy.Exchange, s *policy.Slot) policy.Actio
 	c := p.codings[s.N[0]-1]
 	if !x.Request().Method.Is("HEAD") { // its head is the one that GET would get (RFC 9110 9.3.2)
 		f := c.take(r.Length < 0)
+		if f == nil {
+			return x.Next() // the answer as it is means the same
+		}
 		s.P = f
 		x.Filter(policy.OnTheResponse, f)
 	}
@@ -151,6 +154,7 @@ func (p *compressor) compresses(ct policy.Text) bool {
 func (p *compressor) OnDone(_ *policy.Exchange, s *policy.Slot) {
 	if f, ok := s.P.(*filter); ok {
 		f.release()
+		s.P = nil
 	}
 }
 

@@ -72,14 +72,14 @@ func (p *compressor) compileCodings(c *Config, level int, errs *contract.FieldEr
 	}
 	for i, name := range c.Codings {
 		at := contract.Pointer("codings", i)
-		make, ok := makers[name]
+		_, ok := makers[name]
 		switch {
 		case !ok:
 			errs.Add(at, `is "br", "zstd" or "gzip"`)
 		case slices.Contains(c.Codings[:i], name):
 			errs.Add(at, "is named twice")
 		default:
-			p.codings = append(p.codings, newCoding(name, func() encoder { return make(level) }))
+			p.codings = append(p.codings, newCoding(name, level, all()))
 		}
 	}
 }

@@ -18,6 +18,11 @@ func (p *login) Credential(x *policy.Exchange) policy.Place {
 // (a registered one stands in no RFC), and programs have to come with something else.
 func (p *login) Challenge() string { return "" }
 
+// OwnPaths implements policy.Owner.
+func (p *login) OwnPaths() []policy.OwnPath {
+	return []policy.OwnPath{{Field: "callback_path", Path: p.config.CallbackPath}, {Field: "logout_path", Path: p.config.LogoutPath}}
+}
+
 // own reports whether the request is for one of the policy's own paths.
 func (p *login) own(x *policy.Exchange) bool {
 	path := x.Request().Path

@@ -146,6 +146,7 @@ func newState(issuer string) *state { return &state{provider: provider.New(issue
 
 var (
 	_ policy.Method    = (*login)(nil)
+	_ policy.Owner     = (*login)(nil)
 	_ policy.Waiter    = (*login)(nil)
 	_ policy.Responder = (*login)(nil)
 )

@@ -57,7 +57,7 @@ func (p *rules) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action {
 	case len(errs) == 0:
 		return x.Next()
 	case p.report:
-		x.Note(validation.Summary(errs))
+		x.Report(policy.OnTheRequest, validation.Summary(errs))
 		return x.Next()
 	case foreign && len(errs) == 1:
 		return x.RejectDetail(contract.CodeMediaType, 0, errs[0].Detail)
@@ -74,7 +74,7 @@ func (p *rules) unknown(x *policy.Exchange, hit *validation.Hit) policy.Action {
 	case p.pass || hit.Miss == validation.NotMeant:
 		return x.Next()
 	case p.report:
-		x.Note("the document has no such operation")
+		x.Report(policy.OnTheRequest, "the document has no such operation")
 		return x.Next()
 	case hit.Miss == validation.NoMethod:
 		x.Response().Header.Set(policy.Allow, hit.Allow)

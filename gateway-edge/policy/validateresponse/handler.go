@@ -96,10 +96,11 @@ func (p *rules) OnResponse(x *policy.Exchange, s *policy.Slot) policy.Action {
 
 // judge decides on an answer that is not what it must be.
 func (p *rules) judge(x *policy.Exchange, errs contract.FieldErrors) policy.Action {
-	x.Note(validation.Summary(errs))
 	if p.report {
+		x.Report(policy.OnTheResponse, validation.Summary(errs))
 		return x.Next()
 	}
+	x.Note(validation.Summary(errs))
 	return x.RejectDetail(contract.CodeResponseInvalid, 0, "")
 }
 
