@@ -191,12 +191,16 @@ func (y *year) judge(began time.Time) {
 	for what, query := range map[string]string{
 		"hours": "SELECT COUNT(*) FROM billing_hours", "entries of chains": "SELECT COUNT(*) FROM billing_chain", "invoices": "SELECT COUNT(*) FROM billing_invoices",
 		"usage lines": "SELECT COUNT(*) FROM billing_invoice_lines WHERE kind = 'usage'", "late lines": "SELECT COUNT(*) FROM billing_adjustments", "corrections": "SELECT COUNT(*) FROM billing_adjustments WHERE cents < 0",
-		"settled": "SELECT COUNT(*) FROM billing_checked", "hours that wait": "SELECT COUNT(*) FROM billing_dirty",
+		"settled": "SELECT COUNT(*) FROM billing_checked", "hours that wait": "SELECT COUNT(*) FROM billing_dirty", "hours that differ at Stripe": "SELECT COUNT(*) FROM billing_differences",
+		"customers compared": "SELECT COUNT(*) FROM billing_comparisons",
 	} {
 		y.did[what] = int(y.number(query))
 	}
 	if y.did["invoices"] == 0 || y.did["settled"] == 0 || y.did["subscription"] == 0 {
 		y.t.Error("nothing was billed")
+	}
+	if y.did["hours that differ at Stripe"] != 0 || y.did["customers compared"] == 0 {
+		y.t.Error("Stripe counts something else than it was told, or nobody has looked")
 	}
 	y.t.Logf("%d organizations, %d invariants asked, in %s: %v", len(y.orgs), len(found), time.Since(began).Round(time.Second), y.did)
 }
