@@ -2,13 +2,12 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
 import { axe } from './harness/axe';
 import { Api, signUp, within } from './harness/api';
-import { startBrowser, type Browser, type Scheme } from './harness/browser';
+import { startBrowser, type Browser } from './harness/browser';
 import { Gallery } from './harness/gallery';
 import { startTollgate, type Tollgate } from './harness/tollgate';
 import { totp } from './harness/totp';
 
 const password = 'a long enough password';
-const short = process.env.TOLLGATE_SHORT === '1';
 
 let tollgate: Tollgate;
 let browser: Browser;
@@ -93,6 +92,12 @@ it('suspends an organization whose members read why, and lets it go on', async (
   await other.getByText(/Spam was sent through the gateway shop/).waitFor();
   await see(other, 'suspended', 'what its members see, 390 dark');
   await expect(customer.post('/v1/gateways', { name: 'another' })).rejects.toThrow('organization_suspended');
+  await expect(customer.post('/v1/organizations', { name: 'Elsewhere' })).rejects.toThrow('organization_suspended');
+  await other.setViewportSize({ width: 1440, height: 900 });
+  await other.getByRole('button', { name: /^Organization: Difference Engines/ }).click();
+  await other.getByRole('menuitem', { name: 'New organization' }).click();
+  await other.getByText('you can’t make another organization').waitFor();
+  await see(other, 'suspended', 'no other organization, 1440 dark');
   await other.close();
   await press(page, 'End the suspension');
   await page.getByRole('dialog').getByLabel('Reason').fill('It is settled.');
@@ -143,20 +148,4 @@ it('drains an edge and lets it serve again', async () => {
     expect(await page.getByText('Serving').count()).toBe(1);
   });
   await page.close();
-});
-
-const pages = [['organizations', '/operator/organizations'], ['organization', '/operator/organizations/{organization}'], ['edges', '/operator/edges'], ['queues', '/operator/queues'], ['abuse', '/operator/abuse'], ['audit', '/operator/audit']] as const;
-
-it.each(pages)('%s at each width and in each theme', async (name, path) => {
-  for (const width of short ? [390] : [1440, 390]) {
-    const page = await browser.open(width);
-    await page.goto(tollgate.portal + path.replace('{organization}', customer.organization ?? ''));
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    for (const scheme of ['light', 'dark'] as Scheme[]) {
-      await page.emulateMedia({ colorScheme: scheme });
-      await see(page, name, `${width} ${scheme}`);
-    }
-    await page.close();
-  }
-  expect.soft(browser.complaints(), `${name}: the browser's complaints`).toEqual([]);
 });

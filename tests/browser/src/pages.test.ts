@@ -5,6 +5,7 @@ import { within } from './harness/api';
 import { startBackend, type Backend } from './harness/backend';
 import { startBrowser, type Browser, type Scheme } from './harness/browser';
 import { Gallery } from './harness/gallery';
+import { seedOperator, signInOperator } from './harness/operator';
 import { dialogs, pages, type DialogCase, type PageCase } from './harness/pages';
 import { seedEmpty, seedFull, type Words } from './harness/seed';
 import { startTollgate, type Tollgate } from './harness/tollgate';
@@ -21,24 +22,32 @@ let backends: Backend[];
 let full: Browser;
 let empty: Browser;
 let outside: Browser;
+let operator: Browser;
 let fullWords: Words;
 let emptyWords: Words;
+let operatorWords: Words;
 const gallery = new Gallery('pages');
 
 beforeAll(async () => {
-  [tollgate, full, empty, outside] = await Promise.all([startTollgate(), startBrowser(), startBrowser(), startBrowser()]);
+  [tollgate, full, empty, outside, operator] = await Promise.all([startTollgate({ TOLLGATE_OPERATORS: 'boss@example.com' }), startBrowser(), startBrowser(), startBrowser(), startBrowser()]);
   backends = await Promise.all([startBackend('one'), startBackend('two')]);
+  const third = await operator.open();
+  const boss = await signInOperator(third, tollgate.portal, 'boss@example.com');
   const page = await full.open();
-  fullWords = (await seedFull(page, tollgate, backends)).words;
+  const one = await seedFull(page, tollgate, backends);
+  fullWords = one.words;
   await page.close();
   const other = await empty.open();
-  emptyWords = (await seedEmpty(other, tollgate)).words;
+  const two = await seedEmpty(other, tollgate);
+  emptyWords = two.words;
   await other.close();
+  operatorWords = await seedOperator(boss, [one.api.organization ?? '', two.api.organization ?? '']);
+  await third.close();
 });
 
 afterAll(async () => {
   gallery.finish('Every page of the portal');
-  await Promise.all([full, empty, outside].map((b) => b?.close()));
+  await Promise.all([full, empty, outside, operator].map((b) => b?.close()));
   await Promise.all((backends ?? []).map((b) => b.stop()));
   await tollgate?.stop();
 });
@@ -60,6 +69,12 @@ async function check(page: Page, where: string): Promise<void> {
   expect.soft(await page.locator('h1').count(), `${where} must have one h1`).toBeLessThanOrEqual(1);
   expect.soft((await page.title()).length, `${where} has no title`).toBeGreaterThan(4);
   expect.soft(await axe(page), where).toEqual([]);
+}
+
+/** Who looks at a page of an organization that has everything, and the words of its path. */
+function visitor(of: { outside?: boolean; operator?: boolean }): { browser: () => Browser; words: () => Words } {
+  if (of.operator) return { browser: () => operator, words: () => operatorWords };
+  return { browser: () => (of.outside ? outside : full), words: () => fullWords };
 }
 
 interface Visit {
@@ -127,7 +142,7 @@ const countShifts = (page: Page) =>
   });
 
 describe('every page with something in it', () => {
-  it.each(pages)('$name', (found) => visit(found, { browser: () => (found.outside ? outside : full), words: () => fullWords, state: 'full' }));
+  it.each(pages)('$name', (found) => visit(found, { ...visitor(found), state: 'full' }));
 });
 
 if (!short) describe('every page with nothing in it', () => {
@@ -135,12 +150,14 @@ if (!short) describe('every page with nothing in it', () => {
 });
 
 async function ask(found: DialogCase): Promise<void> {
+  const who = visitor(found);
   for (const look of looks(0).filter((l) => !found.wide || l.width > 1000)) {
-    const page = await full.open(look.width, look.schemes[0]);
+    const page = await who.browser().open(look.width, look.schemes[0]);
     try {
-      await page.goto(tollgate.portal + fill(found.path, fullWords));
+      await page.goto(tollgate.portal + fill(found.path, who.words()));
       await settle(page);
-      const button = page.getByRole('button', { name: found.button, exact: true }).first();
+      const name = found.button.replace('{edge}', operatorWords.edge ?? '');
+      const button = page.getByRole('button', { name, exact: true }).first();
       // By the keyboard, as whoever has no mouse does it.
       await button.focus();
       await page.keyboard.press('Enter');
@@ -162,7 +179,7 @@ async function ask(found: DialogCase): Promise<void> {
       await page.close();
     }
   }
-  expect.soft(full.complaints(), `${found.name}: the browser's complaints`).toEqual([]);
+  expect.soft(who.browser().complaints(), `${found.name}: the browser's complaints`).toEqual([]);
 }
 
 if (!short) describe('every dialog, by the keyboard', () => {
@@ -174,8 +191,7 @@ const problem = { type: '/docs/api-errors#store_unavailable', title: 'The databa
 if (!short) describe('every page that can’t be read', () => {
   it.each(pages.filter((p) => !p.still))('$name', (found) =>
     visit(found, {
-      browser: () => (found.outside ? outside : full),
-      words: () => fullWords,
+      ...visitor(found),
       state: 'failed',
       before: async (page) => {
         await page.route('**/v1/**', (route) => {

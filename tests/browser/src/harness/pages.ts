@@ -11,6 +11,8 @@ export interface PageCase {
   still?: boolean;
   /** Visited signed out. */
   outside?: boolean;
+  /** Visited by an operator; {organization} and {edge} are words too. */
+  operator?: boolean;
 }
 
 export const pages: PageCase[] = [
@@ -95,6 +97,12 @@ export const pages: PageCase[] = [
   { name: 'profile', path: '/account/profile', still: true },
   { name: 'security', path: '/account/security', fails: '/v1/totp' },
   { name: 'sessions', path: '/account/sessions', fails: '/v1/sessions' },
+  { name: 'operator: organizations', path: '/operator/organizations', operator: true, fails: '/v1/operator/' },
+  { name: 'operator: organization', path: '/operator/organizations/{organization}', operator: true, fails: '/v1/operator/' },
+  { name: 'operator: edges', path: '/operator/edges', operator: true, fails: '/v1/operator/' },
+  { name: 'operator: queues', path: '/operator/queues', operator: true, fails: '/v1/operator/' },
+  { name: 'operator: abuse', path: '/operator/abuse', operator: true, fails: '/v1/operator/' },
+  { name: 'operator: audit', path: '/operator/audit', operator: true, fails: '/v1/operator/' },
   { name: 'for developers', path: '/p/{label}', outside: true, fails: '/v1/developer/' },
   { name: 'for developers: reference', path: '/p/{label}/reference', outside: true, fails: '/openapi.json' },
   { name: 'for developers: sign-up', path: '/p/{label}/signup', outside: true, still: true },
@@ -119,6 +127,7 @@ export interface DialogCase {
   role?: 'menu';
   /** Its button is there in wide windows only. */
   wide?: boolean;
+  operator?: boolean;
 }
 
 export const dialogs: DialogCase[] = [
@@ -145,5 +154,8 @@ export const dialogs: DialogCase[] = [
   { name: 'deletes an organization', path: '/organization/settings', button: 'Delete the organization' },
   { name: 'deletes an account', path: '/account/profile', button: 'Delete the account' },
   { name: 'sets up an authenticator', path: '/account/security', button: 'Set up an authenticator app' },
+  { name: 'suspends an organization', path: '/operator/organizations/{organization}', button: 'Suspend', operator: true },
+  { name: 'looks at an organization', path: '/operator/organizations/{organization}', button: 'Look at it as a viewer', operator: true },
+  { name: 'drains an edge', path: '/operator/edges', button: 'Drain {edge}', operator: true },
   { name: 'makes a key for developers', path: '/p/{label}/keys', button: 'New key' },
 ];

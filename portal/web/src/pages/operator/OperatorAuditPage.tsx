@@ -8,6 +8,9 @@ import { Console } from './Console';
 
 type Entry = Schemas['OperatorAuditEntry'];
 
+/** The organization that a line is about, whatever of it was changed. */
+const organizationOf = (e: Entry): string | undefined => (e.resource.type === 'organization' ? e.resource.id : e.organization);
+
 const columns: Column<Entry>[] = [
   {
     id: 'what',
@@ -15,8 +18,8 @@ const columns: Column<Entry>[] = [
     cell: (e) => (
       <Stack gap={0}>
         <span>{actionText(e.action)}</span>
-        {e.resource.type === 'organization' ? (
-          <Anchor component={Link} to={`/operator/organizations/${e.resource.id}`} size="sm" underline="always" fw={400}>
+        {organizationOf(e) ? (
+          <Anchor component={Link} to={`/operator/organizations/${organizationOf(e)}`} size="sm" underline="always" fw={400}>
             {e.resource.name || e.resource.id}
           </Anchor>
         ) : (

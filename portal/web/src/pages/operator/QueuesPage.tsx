@@ -3,7 +3,7 @@ import { $api, type Schemas } from '@/api/client';
 import { DataTable, Loaded, Time, type Column } from '@/ui';
 import { count } from '@/ui/format';
 import { Console } from './Console';
-import { allOf, queueWords } from './words';
+import { allOf, queueText } from './words';
 
 type Queue = Schemas['OperatorQueue'];
 
@@ -13,9 +13,9 @@ const columns: Column<Queue>[] = [
     title: 'Queue',
     cell: (q) => (
       <Stack gap={0}>
-        <span>{queueWords[q.name] ?? q.name}</span>
+        <span>{queueText(q.name)}</span>
         <Text size="xs" c="dimmed" fw={400}>
-          {q.note}
+          {q.note.charAt(0).toUpperCase() + q.note.slice(1)}
         </Text>
       </Stack>
     ),

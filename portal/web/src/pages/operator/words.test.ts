@@ -1,11 +1,17 @@
 import { expect, test } from 'vitest';
-import { centsOf, span, stateOf } from './words';
+import { centsOf, queueText, span, stateOf } from './words';
 
 test('how an organization stands: the gravest counts', () => {
   expect(stateOf({ suspended: false, verified: true })).toBe('active');
   expect(stateOf({ suspended: false, verified: false })).toBe('unverified');
   expect(stateOf({ suspended: true, verified: false })).toBe('suspended');
   expect(stateOf({ suspended: true, verified: true, deleted_at: '2026-11-22T00:00:00Z' })).toBe('deleted');
+});
+
+test('queues and streams in words, what is not known as it is', () => {
+  expect(['mails', 'tg:usage:0', 'tg:logs:11', 'tg:other:1', 'tomorrow'].map(queueText)).toEqual([
+    'Mails', 'Usage from edges, tg:usage:0', 'Log records from edges, tg:logs:11', 'tg:other:1', 'tomorrow',
+  ]);
 });
 
 test('spans', () => {

@@ -28,12 +28,20 @@ export const numberWords: Record<string, string> = {
   answers_401: '× 401', answers_404: '× 404', answers_429: '× 429',
 };
 
-/** Names of queues in words; streams stay as they are called. */
-export const queueWords: Record<string, string> = {
+/** Names of queues in words. */
+const queueWords: Record<string, string> = {
   outbox: 'Changes to publish', publish_failures: 'Refused by the publisher', mails: 'Mails', alerts: 'Alerts to look at', alert_mails: 'Notices by mail', alert_webhooks: 'Notices by webhook',
   webhooks: 'Webhook messages', telemetry: 'Telemetry destinations', usage_unsealed: 'Hours of usage to close', billing_hours: 'Hours to sum up', stripe_syncs: 'Stripe: customers to fetch',
   stripe_credits: 'Stripe: credits', stripe_adjustments: 'Stripe: late lines', stripe_usage: 'Stripe: usage that differs',
 };
+
+const streamWords: Record<string, string> = { usage: 'Usage from edges', logs: 'Log records from edges' };
+
+/** A queue in words. A stream of Redis is called by its key too: "Usage from edges, tg:usage:0". */
+export function queueText(name: string): string {
+  const stream = streamWords[/^tg:(\w+):\d+$/.exec(name)?.[1] ?? ''];
+  return stream ? `${stream}, ${name}` : (queueWords[name] ?? name);
+}
 
 /** A span of seconds as a person reads it: 4200 → "1 h 10 min". */
 export function span(seconds: number): string {
