@@ -67,11 +67,11 @@ var Invariants = []Invariant{
 const settledWrong = `WITH settled AS (
 		SELECT p.organization, p.start_hour, p.end_hour, CASE WHEN x.since_hour > p.start_hour THEN x.since_hour ELSE p.start_hour END AS from_hour
 		FROM billing_periods p JOIN billing_posts x ON x.organization = p.organization
-		WHERE EXISTS (SELECT 1 FROM billing_invoices i JOIN billing_checked k ON k.invoice = i.id WHERE i.organization = p.organization AND i.period_start < i.period_end
+		WHERE EXISTS (SELECT 1 FROM billing_invoices i WHERE i.checked_at <> 0 AND i.organization = p.organization AND i.period_start < i.period_end
 				AND i.period_start / 3600000 < p.end_hour AND i.period_end / 3600000 >= p.end_hour AND i.status <> 'draft' AND i.period_end / 3600000 <= p.end_hour)
 			AND NOT EXISTS (SELECT 1 FROM billing_invoices d WHERE d.organization = p.organization AND d.period_start < d.period_end
 				AND d.period_start / 3600000 < p.end_hour AND d.period_end / 3600000 > p.start_hour
-				AND (d.status = 'draft' OR NOT EXISTS (SELECT 1 FROM billing_checked k WHERE k.invoice = d.id)))
+				AND (d.status = 'draft' OR d.checked_at = 0))
 			AND NOT EXISTS (SELECT 1 FROM billing_late t WHERE t.organization = p.organization AND t.hour >= p.start_hour AND t.hour < p.end_hour)
 			AND NOT EXISTS (SELECT 1 FROM billing_dirty t WHERE t.organization = p.organization AND t.hour >= p.start_hour AND t.hour < p.end_hour)
 	), used AS (

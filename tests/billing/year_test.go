@@ -191,7 +191,7 @@ func (y *year) judge(began time.Time) {
 	for what, query := range map[string]string{
 		"hours": "SELECT COUNT(*) FROM billing_hours", "entries of chains": "SELECT COUNT(*) FROM billing_chain", "invoices": "SELECT COUNT(*) FROM billing_invoices",
 		"usage lines": "SELECT COUNT(*) FROM billing_invoice_lines WHERE kind = 'usage'", "late lines": "SELECT COUNT(*) FROM billing_adjustments", "corrections": "SELECT COUNT(*) FROM billing_adjustments WHERE cents < 0",
-		"settled": "SELECT COUNT(*) FROM billing_checked", "hours that wait": "SELECT COUNT(*) FROM billing_dirty", "hours that differ at Stripe": "SELECT COUNT(*) FROM billing_differences",
+		"settled": "SELECT COUNT(*) FROM billing_invoices WHERE checked_at <> 0", "hours that wait": "SELECT COUNT(*) FROM billing_dirty", "hours that differ at Stripe": "SELECT COUNT(*) FROM billing_differences",
 		"customers compared": "SELECT COUNT(*) FROM billing_comparisons",
 	} {
 		y.did[what] = int(y.number(query))

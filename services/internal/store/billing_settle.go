@@ -110,12 +110,10 @@ func (s BillingSettlements) Settle(ctx context.Context, now time.Time, limit int
 			}
 			stored = append(stored, done...)
 		}
-		for _, id := range invoices {
-			if err := t.Exec("INSERT INTO billing_checked (invoice, at) VALUES (?, ?) ON CONFLICT (invoice) DO NOTHING", id, t.Now).Error; err != nil {
-				return err
-			}
+		if len(invoices) == 0 {
+			return nil
 		}
-		return nil
+		return t.Exec("UPDATE billing_invoices SET checked_at = ? WHERE id IN ?", t.Now, invoices).Error
 	})
 	return n, stored, err
 }
@@ -148,7 +146,7 @@ func (t *Txn) newlyInvoiced(hour int64, limit int) (periods []orgPeriod, invoice
 		FROM billing_invoices i JOIN billing_periods p ON p.organization = i.organization
 			AND p.start_hour < i.period_end / 3600000 AND p.end_hour >= i.period_end / 3600000
 		WHERE i.status <> 'draft' AND i.period_start < i.period_end AND p.end_hour <= ?
-			AND NOT EXISTS (SELECT 1 FROM billing_checked c WHERE c.invoice = i.id)
+			AND i.checked_at = 0
 			AND NOT EXISTS (SELECT 1 FROM billing_invoices d WHERE d.organization = i.organization AND d.status = 'draft'
 				AND d.period_start / 3600000 < p.end_hour AND d.period_end / 3600000 > p.start_hour)
 		ORDER BY i.finalized_at, i.id LIMIT ?`+lock, hour, limit).Scan(&rows).Error
