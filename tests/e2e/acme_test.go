@@ -13,6 +13,7 @@ import (
 // over an authority that refuses good nonces; a sixth one without an address says
 // what is wrong and holds nobody up.
 func TestACME(t *testing.T) {
+	t.Parallel()
 	a := harness.NewACME(t, harness.ACMEOptions{Edges: 2, RejectNonces: 30})
 	api := a.SignUp("acme")
 	api.Must("POST", "/v1/gateways", harness.Object{"name": "shop"})
@@ -80,6 +81,7 @@ func TestACMEOverTLS(t *testing.T) {
 // name server that takes signed updates alone. Every gateway is served with it, also
 // by an edge that starts without Redis; no record is left behind.
 func TestACMEWildcard(t *testing.T) {
+	t.Parallel()
 	a := harness.NewACME(t, harness.ACMEOptions{Edges: 2, RejectNonces: 30, Wildcard: "gw.example.net"})
 	api := a.SignUp("wildcard")
 	host := api.Must("POST", "/v1/gateways", harness.Object{"name": "wild"})["hostname"].(string)

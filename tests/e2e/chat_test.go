@@ -14,6 +14,7 @@ import (
 // TestChat runs the example of portal/docs/connections.md: two people on two edges
 // talk through a backend that speaks plain HTTP.
 func TestChat(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../portal/docs/connections.md")
 	must(t, err)
 	code, err := os.ReadFile("../cmd/chat/main.go")

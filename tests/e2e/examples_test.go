@@ -87,6 +87,7 @@ func (x *instances) at(port int) (replace []string) {
 // TestExampleMedia drives infra/examples/media: an API behind keys and limits, and
 // videos through routes that only balance.
 func TestExampleMedia(t *testing.T) {
+	t.Parallel()
 	video := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	recommend := serve(t, 2, func(_ int, w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s for %s", r.Header.Get("X-Viewer"), r.Header.Get("X-App"))
@@ -169,6 +170,7 @@ func live(edge, host string) (*http.Response, error) {
 // TestExampleBank drives infra/examples/bank: certificates, tokens, a quota that is
 // exact over two edges, and no failure while one of them is replaced.
 func TestExampleBank(t *testing.T) {
+	t.Parallel()
 	o := harness.StartOIDC(t)
 	accounts := serve(t, 2, func(_ int, w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
 	partners, stranger := newAuthority(t, "Partners"), newAuthority(t, "Stranger")
@@ -312,6 +314,7 @@ func get(c *http.Client, host, path, token string) (status int, code string, err
 // three instances, a canary, a cart that stays where it is, and bodies in the
 // backend's words.
 func TestExampleShop(t *testing.T) {
+	t.Parallel()
 	answer := func(name string) func(i int, w http.ResponseWriter, r *http.Request) {
 		return func(i int, w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)

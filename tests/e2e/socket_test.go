@@ -17,6 +17,7 @@ import (
 // TestHTTPToWebSocket asks a backend that speaks WebSocket by plain requests, over a
 // real edge: one answer, a stream, a client that goes away, a backend that does.
 func TestHTTPToWebSocket(t *testing.T) {
+	t.Parallel()
 	ended := make(chan error, 20)
 	url := harness.SpeakingOrigin(t, func(r *http.Request, w *harness.WebSocket) {
 		text, err := w.Receive()

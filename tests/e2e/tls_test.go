@@ -170,6 +170,7 @@ func (c call) overQUIC(e *harness.Edge, config *tls.Config) (status int, body st
 
 // TestTLS: what gateways ask of their callers and show to their backends.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	c := harness.New(t, harness.Options{Edges: 2})
 	inside, outside, stranger := newAuthority(t, "Inside"), newAuthority(t, "Callers"), newAuthority(t, "Stranger")
 	backend := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

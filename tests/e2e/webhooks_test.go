@@ -89,6 +89,7 @@ func (h *hook) next(typ string) told {
 // TestWebhooks has a receiver told of what happens, by a real worker: a revoked key
 // within seconds, and by the next worker what the one that was killed had not settled.
 func TestWebhooks(t *testing.T) {
+	t.Parallel()
 	c := harness.New(t, harness.Options{Edges: 1})
 	api := c.SignUp("hooks")
 	const g = "/v1/gateways/hooked"
