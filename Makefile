@@ -16,7 +16,7 @@ WEB := portal/web
 NPM := npm --prefix $(WEB) --silent
 WEB_SOURCES := $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o -type f ! -name '*.test.ts*' ! -name '*.go' ! -name '*.md' -print 2>/dev/null)
 
-.PHONY: billing stripe-mocks acceptance race tour policies tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
+.PHONY: chaos-build billing stripe-mocks acceptance race tour policies tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
 
 help: ## Print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -173,8 +173,17 @@ bench: services build ## CPU a request beside nginx and HAProxy in the same roun
 e2e: services build ## End-to-end tests, the long ones too
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) TOLLGATE_LONG=1 go test -count=1 -timeout 60m -v ./e2e/...
 
-chaos: services build ## Kill and starve processes under load and check what must hold
-	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 90m -v ./chaos
+# The roles as failpoints stop them (services/contract/failpoint), beside the released ones.
+CHAOS_BIN := $(BIN)/chaos
+chaos-build: web
+	@mkdir -p $(CHAOS_BIN)
+	@go build -tags chaos -o $(CHAOS_BIN)/gateway-edge ./gateway-edge/cmd/gateway-edge
+	@go build -tags chaos -o $(CHAOS_BIN)/portal ./portal/cmd/portal
+	@go build -tags chaos -o $(CHAOS_BIN)/worker ./services/cmd/worker
+
+chaos: services build chaos-build ## Kill and starve processes under load and at every step between two writes, and check what must hold
+	@cd services/contract && go vet -tags chaos ./failpoint && go test -tags chaos -count=1 ./failpoint
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) TOLLGATE_CHAOS_BIN=$(abspath $(CHAOS_BIN)) go test -count=1 -timeout 240m -v ./chaos
 
 # The suites of others that conformance runs.
 CONNECT_SUITE := v1.0.7

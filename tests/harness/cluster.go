@@ -24,6 +24,9 @@ type Options struct {
 	Env     []string // for every process of Tollgate
 	EdgeEnv []string // for edges only
 	Redis   RedisKind
+	// Roles is the folder of gateway-edge, portal and worker; empty: where all
+	// binaries are.
+	Roles string
 }
 
 // Cluster is a whole Tollgate: real Redis and PostgreSQL, and the built binaries.
@@ -73,6 +76,14 @@ func Bin(t testing.TB, name string) string {
 		t.Fatalf("%v: run `make build`, and `make suites` for what is in tools/", err)
 	}
 	return p
+}
+
+// role returns the path of a role's binary.
+func (c *Cluster) role(name string) string {
+	if c.opts.Roles == "" {
+		return Bin(c.T, name)
+	}
+	return filepath.Join(c.opts.Roles, name)
 }
 
 // New starts a cluster that ends with the test.
@@ -163,20 +174,20 @@ func (c *Cluster) startPortal() {
 	port, admin := c.port(), "127.0.0.1:"+c.port()
 	c.PortalURL, c.PortalAdminURL = "http://127.0.0.1:"+port, "http://"+admin
 	c.Portal = &Process{
-		Name: "portal", Path: Bin(c.T, "portal"), Dir: c.Dir,
+		Name: "portal", Path: c.role("portal"), Dir: c.Dir,
 		Env: c.control("TOLLGATE_PORTAL_ADDR=127.0.0.1:"+port, "TOLLGATE_PORTAL_ADMIN_ADDR="+admin, "TOLLGATE_PUBLIC_URL="+c.PortalURL),
 	}
 	must(c.T, c.Portal.Start())
-	c.ready(c.Portal, c.PortalURL+"/readyz")
+	c.WaitPortal()
 }
 
 func (c *Cluster) startWorker() {
 	c.T.Helper()
 	addr := "127.0.0.1:" + c.port()
 	c.WorkerURL = "http://" + addr
-	c.Worker = &Process{Name: "worker", Path: Bin(c.T, "worker"), Dir: c.Dir, Env: c.control("TOLLGATE_WORKER_ADDR=" + addr)}
+	c.Worker = &Process{Name: "worker", Path: c.role("worker"), Dir: c.Dir, Env: c.control("TOLLGATE_WORKER_ADDR=" + addr)}
 	must(c.T, c.Worker.Start())
-	c.ready(c.Worker, c.WorkerURL+"/readyz")
+	c.WaitWorker()
 }
 
 // AddEdge starts one more edge and waits until it is ready.
@@ -202,7 +213,7 @@ func (c *Cluster) NewEdge() *Edge {
 		"TOLLGATE_EDGE_ADDR=127.0.0.1:"+strconv.Itoa(e.Port), "TOLLGATE_EDGE_TLS_ADDR=127.0.0.1:"+strconv.Itoa(e.TLSPort),
 		"TOLLGATE_EDGE_ADMIN_ADDR=127.0.0.1:"+strconv.Itoa(e.Admin), "TOLLGATE_DATA_DIR="+e.DataDir,
 		"TOLLGATE_ALLOW_PRIVATE_UPSTREAMS=true", "TOLLGATE_LOG_FORMAT=text")
-	e.Process = &Process{Name: e.ID, Path: Bin(c.T, "gateway-edge"), Dir: c.Dir, Env: append(append(env, c.opts.Env...), c.opts.EdgeEnv...)}
+	e.Process = &Process{Name: e.ID, Path: c.role("gateway-edge"), Dir: c.Dir, Env: append(append(env, c.opts.Env...), c.opts.EdgeEnv...)}
 	c.Edges = append(c.Edges, e)
 	return e
 }
@@ -233,6 +244,18 @@ func (c *Cluster) Replace(e *Edge) *Edge {
 		c.T.Fatalf("%s is not replaced: %v\n%s", e.Name, err, next.Log())
 	}
 	return &next
+}
+
+// WaitPortal returns when the portal says that it is ready.
+func (c *Cluster) WaitPortal() {
+	c.T.Helper()
+	c.ready(c.Portal, c.PortalURL+"/readyz")
+}
+
+// WaitWorker returns when the worker says that it is ready.
+func (c *Cluster) WaitWorker() {
+	c.T.Helper()
+	c.ready(c.Worker, c.WorkerURL+"/readyz")
 }
 
 // WaitEdge returns when the edge says that it is ready.

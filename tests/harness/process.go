@@ -140,6 +140,13 @@ func (p *Process) Log() string {
 	return p.log.String()
 }
 
+// Forget drops what Log has kept.
+func (p *Process) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.log = &tail{}
+}
+
 // tail keeps the last 256 KiB written to it.
 type tail struct {
 	mu sync.Mutex
