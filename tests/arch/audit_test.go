@@ -100,7 +100,9 @@ func actionsOf(t *testing.T, path string) map[string]bool {
 		switch n := n.(type) {
 		case *ast.BasicLit:
 			if s, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING && action.MatchString(s) {
-				out[s] = out[s]
+				if _, there := out[s]; !there {
+					out[s] = false
+				}
 			}
 		case *ast.KeyValueExpr:
 			if key, ok := n.Key.(*ast.Ident); ok && strings.EqualFold(key.Name, "action") {
