@@ -68,6 +68,8 @@ type Worker struct {
 	shipper      *telemetry.Shipper
 	jobs         *jobs
 	broken       *prometheus.GaugeVec // invariants of billing
+	checked      time.Time            // when all of the ledger was held against them
+	wrong        map[string]int64     // and what was wrong then
 	loops        []loop
 	registry     *prometheus.Registry
 	listener     net.Listener

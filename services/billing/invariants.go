@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // Invariant is a query that must return no rows.
 type Invariant struct {
 	Name string
-	// Cheap ones are asked every hour; the others read the whole ledger of usage.
+	// Cheap ones are asked by workers; the others read the whole ledger of usage.
 	Cheap bool
-	SQL   string
+	// SQL has @since in the place of the first hour that is looked at, where it would
+	// read the ledger of hours.
+	SQL string
 }
 
 // Invariants hold at every moment, whatever died on the way: what is noted to be
@@ -24,27 +28,28 @@ var Invariants = []Invariant{
 			AND NOT EXISTS (SELECT 1 FROM billing_dirty d WHERE d.organization = c.organization AND d.hour = c.hour)`},
 	{"hour_was_counted", false, `SELECT h.organization, h.hour, h.plan FROM billing_hours h WHERE NOT EXISTS (
 			SELECT 1 FROM usage_counters c WHERE c.organization = h.organization AND c.hour = h.hour AND c.plan = h.plan AND c.billed > 0)`},
-	{"chain_has_the_totals", true, `SELECT h.organization, h.hour, h.plan FROM billing_hours h WHERE h.sealed_at <> 0 AND h.total <> COALESCE((
+	{"chain_has_the_totals", true, `SELECT h.organization, h.hour, h.plan FROM billing_hours h WHERE h.hour >= @since AND h.sealed_at <> 0 AND h.total <> COALESCE((
 			SELECT c.total FROM billing_chain c WHERE c.organization = h.organization AND c.hour = h.hour AND c.plan = h.plan ORDER BY c.seq DESC LIMIT 1), -1)`},
-	{"chain_has_no_others", true, `SELECT c.organization, c.seq FROM billing_chain c WHERE NOT EXISTS (
+	{"chain_has_no_others", true, `SELECT c.organization, c.seq FROM billing_chain c WHERE c.hour >= @since AND NOT EXISTS (
 			SELECT 1 FROM billing_hours h WHERE h.organization = c.organization AND h.hour = c.hour AND h.plan = c.plan AND h.sealed_at <> 0 AND h.total >= c.total)`},
 	{"chain_is_linked", true, `SELECT c.organization, c.seq FROM billing_chain c LEFT JOIN billing_chain p ON p.organization = c.organization AND p.seq = c.seq - 1
-		WHERE c.seq > 1 AND (p.hash IS NULL OR p.hash <> c.prev) OR c.seq = 1 AND c.prev <> '0000000000000000000000000000000000000000000000000000000000000000'`},
+		WHERE c.hour >= @since AND (c.seq > 1 AND (p.hash IS NULL OR p.hash <> c.prev) OR c.seq = 1 AND c.prev <> '0000000000000000000000000000000000000000000000000000000000000000')`},
 	{"chain_ends_at_its_head", true, `SELECT b.organization FROM billing_heads b WHERE b.seq > 0 AND NOT EXISTS (
 			SELECT 1 FROM billing_chain c WHERE c.organization = b.organization AND c.seq = b.seq AND c.hash = b.hash)
-		UNION ALL SELECT c.organization FROM billing_chain c LEFT JOIN billing_heads b ON b.organization = c.organization WHERE b.seq IS NULL OR c.seq > b.seq`},
+		UNION ALL SELECT c.organization FROM billing_chain c LEFT JOIN billing_heads b ON b.organization = c.organization
+			WHERE c.hour >= @since AND (b.seq IS NULL OR c.seq > b.seq)`},
 	{"hour_is_in_one_period", true, `SELECT h.organization, h.hour FROM billing_hours h JOIN organizations o ON o.num = h.organization AND h.hour < o.period_end / 3600000
-		WHERE (SELECT COUNT(*) FROM billing_periods p WHERE p.organization = h.organization AND p.start_hour <= h.hour AND p.end_hour > h.hour) <> 1`},
+		WHERE h.hour >= @since AND (SELECT COUNT(*) FROM billing_periods p WHERE p.organization = h.organization AND p.start_hour <= h.hour AND p.end_hour > h.hour) <> 1`},
 	{"periods_follow_each_other", true, `SELECT p.organization, p.start_hour FROM billing_periods p
 		WHERE p.end_hour <> COALESCE((SELECT MIN(n.start_hour) FROM billing_periods n WHERE n.organization = p.organization AND n.start_hour > p.start_hour), p.end_hour)`},
 	{"period_is_the_newest", true, `SELECT o.num FROM organizations o WHERE o.period_end / 3600000 > o.period_start / 3600000 AND NOT EXISTS (
 			SELECT 1 FROM billing_periods p WHERE p.organization = o.num AND p.start_hour = o.period_start / 3600000 AND p.end_hour = o.period_end / 3600000)`},
-	{"posted_was_counted", true, `SELECT organization, hour, plan FROM billing_hours WHERE posted > total OR posted < 0`},
-	{"free_is_never_billed", true, `SELECT h.organization, h.hour FROM billing_hours h WHERE h.posted > 0 AND NOT EXISTS (
+	{"posted_was_counted", true, `SELECT organization, hour, plan FROM billing_hours WHERE hour >= @since AND (posted > total OR posted < 0)`},
+	{"free_is_never_billed", true, `SELECT h.organization, h.hour FROM billing_hours h WHERE h.hour >= @since AND h.posted > 0 AND NOT EXISTS (
 			SELECT 1 FROM billing_rates r WHERE r.plan = h.plan AND r.requests > 0 AND r.cents > 0)
 		UNION ALL SELECT a.organization, a.period_start FROM billing_adjustments a WHERE a.cents > 0 AND NOT EXISTS (
 			SELECT 1 FROM billing_rates r WHERE r.name = a.plan AND r.requests > 0 AND r.cents > 0)`},
-	{"nothing_before_the_subscription", true, `SELECT h.organization, h.hour FROM billing_hours h WHERE h.posted > 0 AND NOT EXISTS (
+	{"nothing_before_the_subscription", true, `SELECT h.organization, h.hour FROM billing_hours h WHERE h.hour >= @since AND h.posted > 0 AND NOT EXISTS (
 			SELECT 1 FROM billing_posts p WHERE p.organization = h.organization AND h.hour >= p.since_hour)`},
 	{"period_costs_what_the_ledger_says", true, settledWrong},
 	{"period_is_billed_once", true, `SELECT i.organization, l.plan, l.period_start FROM billing_invoice_lines l JOIN billing_invoices i ON i.id = l.invoice
@@ -67,7 +72,7 @@ var Invariants = []Invariant{
 const settledWrong = `WITH settled AS (
 		SELECT p.organization, p.start_hour, p.end_hour, CASE WHEN x.since_hour > p.start_hour THEN x.since_hour ELSE p.start_hour END AS from_hour
 		FROM billing_periods p JOIN billing_posts x ON x.organization = p.organization
-		WHERE EXISTS (SELECT 1 FROM billing_invoices i WHERE i.checked_at <> 0 AND i.organization = p.organization AND i.period_start < i.period_end
+		WHERE p.end_hour >= @since AND EXISTS (SELECT 1 FROM billing_invoices i WHERE i.checked_at <> 0 AND i.organization = p.organization AND i.period_start < i.period_end
 				AND i.period_start / 3600000 < p.end_hour AND i.period_end / 3600000 >= p.end_hour AND i.status <> 'draft' AND i.period_end / 3600000 <= p.end_hour)
 			AND NOT EXISTS (SELECT 1 FROM billing_invoices d WHERE d.organization = p.organization AND d.period_start < d.period_end
 				AND d.period_start / 3600000 < p.end_hour AND d.period_end / 3600000 > p.start_hour
@@ -103,16 +108,17 @@ type Broken struct {
 	Rows int64
 }
 
-// Check asks the invariants, all or the cheap ones, and returns how many rows of
-// each are wrong: also of those that hold.
-func (l *Ledger) Check(ctx context.Context, all bool) (out []Broken, err error) {
+// Check asks the invariants, all or the cheap ones, of what is in hours since one (0:
+// of the whole ledger), and returns how many rows of each are wrong: also of those
+// that hold.
+func (l *Ledger) Check(ctx context.Context, all bool, since int64) (out []Broken, err error) {
 	var errs []error
 	for i := range Invariants {
 		v := &Invariants[i]
 		if !all && !v.Cheap {
 			continue
 		}
-		n, err := l.wrong.Wrong(ctx, v.SQL)
+		n, err := l.wrong.Wrong(ctx, strings.ReplaceAll(v.SQL, "@since", strconv.FormatInt(since, 10)))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", v.Name, err))
 			continue

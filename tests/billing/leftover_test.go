@@ -61,7 +61,7 @@ func (o *org) billed(end time.Time, cents float64) {
 	if text := fmt.Sprint(statement["lines"]); !strings.Contains(text, fmt.Sprintf("%v cents are a line of a later invoice", cents)) {
 		o.T.Errorf("the last period's reconciliation does not tell of them: %s", text)
 	}
-	found, err := o.r.app.Hours.Check(o.T.Context(), true)
+	found, err := o.r.app.Hours.Check(o.T.Context(), true, 0)
 	if err != nil {
 		o.T.Fatal(err)
 	}

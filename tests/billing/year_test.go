@@ -166,7 +166,7 @@ func (y *year) customerOf(c *citizen) (customer string) {
 // judge holds the books against everything.
 func (y *year) judge(began time.Time) {
 	y.t.Helper()
-	found, err := y.app.Hours.Check(y.t.Context(), true)
+	found, err := y.app.Hours.Check(y.t.Context(), true, 0)
 	if err != nil {
 		y.t.Fatal(err)
 	}

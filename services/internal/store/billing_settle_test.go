@@ -324,7 +324,7 @@ func TestPeriodKeepsItsPrice(t *testing.T) {
 // sound checks all invariants.
 func (b *books) sound() {
 	b.Helper()
-	found, err := b.ledger(usageNow).Check(b.Context(), true)
+	found, err := b.ledger(usageNow).Check(b.Context(), true, 0)
 	if err != nil || len(found) != len(billing.Invariants) {
 		b.Fatalf("%d invariants were asked: %v", len(found), err)
 	}
@@ -374,13 +374,22 @@ func TestInvariantsSeeFaults(t *testing.T) {
 				if err := b.exec(fault); err != nil {
 					b.Fatal(err)
 				}
-				found, err := b.ledger(usageNow).Check(b.Context(), true)
+				found, err := b.ledger(usageNow).Check(b.Context(), true, 0)
 				if err != nil {
 					b.Fatal(err)
 				}
 				for _, f := range found {
 					if f.Name == name && f.Rows == 0 {
 						b.Error("the fault is not seen")
+					}
+				}
+				if name != "chain_has_the_totals" && name != "hour_is_in_one_period" {
+					return
+				}
+				found, err = b.ledger(usageNow).Check(b.Context(), false, int64(hour0)+1)
+				for _, f := range found {
+					if f.Name == name && f.Rows != 0 || err != nil {
+						b.Errorf("of later hours %d rows are wrong, %v", f.Rows, err)
 					}
 				}
 			}
