@@ -94,6 +94,27 @@ func TestPlansWithoutPayment(t *testing.T) {
 	})
 }
 
+// TestOnePeriodKeepsNobodyInTheLast: an organization whose next period can't begin does
+// not keep others from theirs.
+func TestOnePeriodKeepsNobodyInTheLast(t *testing.T) {
+	t.Parallel()
+	e := start(t, "sqlite", settingsFor{})
+	ada, bob := e.signup("ada"), e.signup("bob")
+	end, err := time.Parse(time.RFC3339, ada.get("/v1/subscription").want(200).str("period_end"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.exec(e.dbURL, "UPDATE organizations SET period_end = period_end - 1 WHERE id = '"+string(e.orgID(ada))+"'") // it comes first
+	e.exec(e.dbURL, "CREATE TRIGGER stuck BEFORE UPDATE ON organizations WHEN OLD.id = '"+string(e.orgID(ada))+"' BEGIN SELECT RAISE(ABORT, 'stuck'); END")
+	e.clock.advance(end.Sub(e.clock.now()))
+	if n, err := e.app.Tenants.RollPeriods(t.Context()); n != 2 || err == nil {
+		t.Errorf("%d periods, %v", n, err)
+	}
+	if from := bob.get("/v1/subscription").want(200).str("period_start"); from != end.Format(time.RFC3339) {
+		t.Errorf("the other one's period begins at %s", from)
+	}
+}
+
 // TestPlansOfTheOperator has a plan that owners can't choose.
 func TestPlansOfTheOperator(t *testing.T) {
 	t.Parallel()
