@@ -100,7 +100,8 @@ func (m *Message) mail() mailform.Form {
 		Subject: fmt.Sprintf("Alert %s of gateway %s %s", m.Alert.Name, m.Gateway.Name, state),
 		Text:    []string{m.Detail},
 		Facts: []mailform.Fact{
-			{Name: "Gateway", Value: m.Gateway.Name}, {Name: "Alert", Value: m.Alert.Name},
+			{Name: "Gateway", Value: m.Gateway.Name},
+			{Name: "Alert", Value: m.Alert.Name},
 			{Name: "Time", Value: m.CreatedAt.UTC().Format("2006-01-02 15:04:05 UTC")},
 		},
 		Action: &mailform.Action{Label: "Look at the alert", URL: m.URL},
