@@ -173,7 +173,8 @@ bench: services build ## CPU a request beside nginx and HAProxy in the same roun
 e2e: services build ## End-to-end tests, the long ones too
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) TOLLGATE_LONG=1 go test -count=1 -timeout 60m -v ./e2e/...
 
-# The roles as failpoints stop them (services/contract/failpoint), beside the released ones.
+# The roles as failpoints stop them (services/contract/failpoint), beside the released
+# ones. Each process dies twice at each step; TOLLGATE_LONG=1: twenty times (three hours).
 CHAOS_BIN := $(BIN)/chaos
 chaos-build: web
 	@mkdir -p $(CHAOS_BIN)
@@ -183,7 +184,7 @@ chaos-build: web
 
 chaos: services build chaos-build ## Kill and starve processes under load and at every step between two writes, and check what must hold
 	@cd services/contract && go vet -tags chaos ./failpoint && go test -tags chaos -count=1 ./failpoint
-	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) TOLLGATE_CHAOS_BIN=$(abspath $(CHAOS_BIN)) go test -count=1 -timeout 240m -v ./chaos
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) TOLLGATE_CHAOS_BIN=$(abspath $(CHAOS_BIN)) go test -count=1 -timeout 300m -v ./chaos
 
 # The suites of others that conformance runs.
 CONNECT_SUITE := v1.0.7
