@@ -65,8 +65,8 @@ test: services build web-test ## Run the whole suite, on real Redis and PostgreS
 	done; [ -z "$$failed" ] || { echo "tests failed in:$$failed"; exit 1; }
 	$(STEP) 'testing the race-prone rooms with the race detector'
 	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -short ./internal/... $$($(SHARING))
-	$(STEP) 'testing end to end'
-	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -timeout 10m ./arch ./deploy ./harness ./stripefake ./billing ./e2e/... ./terraform
+	$(STEP) 'testing end to end (tests that wait more than they compute: four at a time)'
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -parallel 4 -timeout 10m ./arch ./deploy ./harness ./stripefake ./billing ./e2e/... ./terraform
 	@$(MAKE) -s browser-short
 
 # Policies whose own code shares something between requests; the others are pure
