@@ -1,52 +1,103 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
 	"testing"
 )
 
 // Ports that no system gives out by itself, to a connection or to a listener of
 // port 0 (Linux begins at 32768): what is free stays so until it is used.
+//
+// Test programs run side by side, and a role binds its port a second after it was
+// found. So a program takes blocks of ports for itself, each by a lock on a file
+// that ends with the program, and gives none of its ports twice.
 const (
-	firstPort = 10000
-	lastPort  = 32000
+	firstPort  = 10000
+	lastPort   = 32000
+	portsBlock = 100
 )
 
-// FreePort returns a TCP port on 127.0.0.1 that was free a moment ago.
-func FreePort() (int, error) {
-	var err error
-	for range 100 {
-		var l net.Listener
-		port := firstPort + rand.IntN(lastPort-firstPort)
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, fmt.Errorf("find a free port, the last of a hundred: %w", err)
+var ports struct {
+	sync.Mutex
+	next, end int
+	held      []*os.File // never closed: the locks last as long as the program
 }
 
-// PortsInARow finds n free ports that follow one another and returns the first. They
-// may be taken by somebody else meanwhile, as with FreePort.
+// FreePort returns a port of 127.0.0.1 that no TCP listener holds and that this and
+// other test programs of this user give to nobody else.
+func FreePort() (int, error) { return freePorts(1) }
+
+// PortsInARow finds n ports as FreePort does, n at most 100, that follow one another,
+// and returns the first.
 func PortsInARow(t testing.TB, n int) int {
 	t.Helper()
-	for range 200 {
-		first, err := FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		free := first+n < 65536
-		for p := first; free && p < first+n; p++ {
-			ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
-			if free = err == nil; free {
-				_ = ln.Close()
+	first, err := freePorts(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return first
+}
+
+func freePorts(n int) (int, error) {
+	ports.Lock()
+	defer ports.Unlock()
+	for {
+		for first := ports.next; first+n <= ports.end; first++ {
+			taken := firstTaken(first, n)
+			if taken < 0 {
+				ports.next = first + n
+				return first, nil
 			}
+			first = taken
 		}
-		if free {
-			return first
+		if err := lockBlock(); err != nil {
+			return 0, fmt.Errorf("find %d free ports: %w", n, err)
 		}
 	}
-	t.Fatal("there are no free ports in a row")
-	return 0
+}
+
+// firstTaken returns the first of n ports that somebody listens at, or -1.
+func firstTaken(first, n int) int {
+	for p := first; p < first+n; p++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
+		if err != nil {
+			return p
+		}
+		_ = l.Close()
+	}
+	return -1
+}
+
+// lockBlock takes the next block of ports that no other program holds.
+func lockBlock() error {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("tollgate-ports.%d", os.Getuid()))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	blocks := (lastPort - firstPort) / portsBlock
+	for i, start := 0, rand.IntN(blocks); i < blocks; i++ {
+		first := firstPort + (start+i)%blocks*portsBlock
+		// #nosec G304 -- a name of our own making, in a folder of this user alone
+		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(first)), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return err
+		}
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			ports.held = append(ports.held, f)
+			ports.next, ports.end = first, first+portsBlock
+			return nil
+		}
+		_ = f.Close()
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+	}
+	return errors.New("other test programs hold all of them")
 }
