@@ -162,7 +162,7 @@ browser-short: build browser-needs ## Each page once, by turns at either width a
 	$(STEP) 'testing the web portal in a browser'
 	@cd $(BROWSER) && TOLLGATE_SHORT=1 TOLLGATE_BIN=$(abspath $(BIN)) npm --silent run short
 
-bench: services build ## CPU a request beside nginx and HAProxy in the same rounds, and the other figures
+bench: services build ## CPU a request beside nginx and HAProxy in the same rounds, and the other figures; TOLLGATE_BEFORE names an edge to measure beside
 	@tests/need.sh haproxy=haproxy wrk=wrk h2load=nghttp2-client
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 60m -v -run '^TestBench' ./bench
 	$(STEP) "the web application firewall beside stock Coraza"

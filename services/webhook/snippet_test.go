@@ -174,7 +174,7 @@ func TestSnippets(t *testing.T) {
 			t.Parallel()
 			r := runs[language]
 			if _, err := exec.LookPath(r.command[0]); err != nil {
-				t.Skipf("%s is not here; make installs it", r.command[0])
+				t.Fatalf("%s is not here: make test installs it", r.command[0])
 			}
 			file := filepath.Join(t.TempDir(), r.file)
 			if err := os.WriteFile(file, []byte(r.before+snippet(t, language)+r.after), 0o644); err != nil {

@@ -266,9 +266,12 @@ func (c *Cluster) WaitEdge(e *Edge) {
 
 func (c *Cluster) ready(p *Process, url string) {
 	c.T.Helper()
-	err := Until(context.Background(), 30*time.Second, func() error {
+	ctx, giveUp := context.WithCancel(context.Background())
+	defer giveUp()
+	err := Until(ctx, 30*time.Second, func() error {
 		select {
 		case <-p.Exited():
+			giveUp()
 			return errors.New("the process has ended")
 		default:
 		}

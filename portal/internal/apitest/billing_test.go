@@ -24,8 +24,8 @@ func TestPlansWithoutPayment(t *testing.T) {
 				t.Errorf("plan %v", p)
 			}
 		}
-		ada.patch(path, object{"plan": "gold", "cancel_at_period_end": true, "spending_cap_cents": -1}).wantFields("/spending_cap_cents")
-		ada.patch(path, object{"plan": "gold", "cancel_at_period_end": true}).wantFields("/plan", "/cancel_at_period_end")
+		ada.patch(path, object{"plan": "gold", "cancel_at_period_end": true, "spending_cap_cents": -1}).wantFields("/plan", "/cancel_at_period_end", "/spending_cap_cents")
+		ada.patch(path, object{"spending_cap_cents": 1_000_000_000_001}).wantFields("/spending_cap_cents")
 		ada.patch(path, object{}).want(422)
 
 		// Dearer: at once, in the same period.

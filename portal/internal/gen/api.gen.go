@@ -6378,7 +6378,7 @@ type SubscriptionPatch struct {
 	CancelAtPeriodEnd *bool     `json:"cancel_at_period_end,omitempty"`
 	Plan              *PlanName `json:"plan,omitempty"`
 
-	// SpendingCapCents 0: only included requests; null: no cap
+	// SpendingCapCents From 0, only included requests, to 1000000000000; null: no cap
 	SpendingCapCents *int64 `json:"spending_cap_cents,omitempty"`
 }
 

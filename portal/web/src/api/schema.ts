@@ -4249,7 +4249,7 @@ export interface components {
             cancel_at_period_end?: boolean;
             /**
              * Format: int64
-             * @description 0: only included requests; null: no cap
+             * @description From 0, only included requests, to 1000000000000; null: no cap
              */
             spending_cap_cents?: number | null;
         };
