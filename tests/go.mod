@@ -13,6 +13,7 @@ tool (
 
 require (
 	github.com/go-jose/go-jose/v4 v4.1.4
+	github.com/tollgate/tollgate/services/contract v0.0.0
 	github.com/zitadel/oidc/v3 v3.45.0
 	gopkg.in/yaml.v3 v3.0.1
 )
@@ -96,3 +97,5 @@ require (
 	honnef.co/go/tools v0.8.2 // indirect
 	mvdan.cc/gofumpt v0.12.0 // indirect
 )
+
+replace github.com/tollgate/tollgate/services/contract => ../services/contract

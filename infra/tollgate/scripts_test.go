@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 func TestMain(m *testing.M) {
@@ -134,18 +136,9 @@ func startSite(t *testing.T) *site {
 	flags := []string{"--edge-addr", "--portal-addr", "--edge-tls-addr", "--edge-admin-addr", "--portal-admin-addr", "--worker-addr"}
 	args := []string{"tollgate", "up", "--data-dir", t.TempDir()}
 	var addrs []string
-	var taken []net.Listener
 	for _, flag := range flags {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addrs = append(addrs, l.Addr().String())
-		args = append(args, flag, l.Addr().String())
-		taken = append(taken, l)
-	}
-	for _, l := range taken { // not before: each address is another
-		_ = l.Close()
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(testport.Free(t)))
+		addrs, args = append(addrs, addr), append(args, flag, addr)
 	}
 	s := &site{edge: "http://" + addrs[0], portal: "http://" + addrs[1]}
 	return s.start(t, self, args)

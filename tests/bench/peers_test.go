@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
@@ -54,10 +55,7 @@ func newBed(t *testing.T) *bed {
 
 func (b *bed) port() int {
 	b.t.Helper()
-	p, err := harness.FreePort()
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	p := testport.Free(b.t)
 	return p
 }
 

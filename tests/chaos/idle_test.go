@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
@@ -98,10 +99,7 @@ func newIdleSite(t *testing.T) *idleSite {
 	put := func(path string, body harness.Object) { api.Must("PUT", "/v1/gateways/idle/"+path, body) }
 	var targets []harness.Object
 	for range 4 {
-		port, err := harness.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
+		port := testport.Free(t)
 		addr := fmt.Sprintf("127.0.0.1:%d", port)
 		back := &harness.Process{Name: "origin", Path: s.program, Args: []string{"-origin", addr}}
 		if err := back.Start(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
@@ -26,10 +27,7 @@ func at(n int) string { return "127.0.0." + strconv.Itoa(n+2) }
 func (s *names) fleet(t *testing.T, n int) (list []*origin, port string) {
 	t.Helper()
 	for range 20 {
-		free, err := harness.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
+		free := testport.Free(t)
 		port = strconv.Itoa(free)
 		busy := false
 		for i := range n {

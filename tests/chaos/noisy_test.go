@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
@@ -79,10 +80,7 @@ func newNarrow(t *testing.T, names ...string) *narrow {
 	idle := harness.Helper(t, "idle", "cmd/idle")
 	harness.Settle(t, os.Getpid(), others...)
 	t.Cleanup(func() { harness.Settle(t, os.Getpid(), all...) })
-	port, err := harness.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := testport.Free(t)
 	back := &harness.Process{Name: "origin", Path: idle, Args: []string{"-origin", fmt.Sprintf("127.0.0.1:%d", port)}}
 	if err := back.Start(); err != nil {
 		t.Fatal(err)

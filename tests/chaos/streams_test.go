@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
@@ -36,7 +37,7 @@ type lane struct {
 
 func newLane(t *testing.T, name string, env ...string) *lane {
 	t.Helper()
-	first := harness.PortsInARow(t, 8)
+	first := testport.InARow(t, 8)
 	c := harness.New(t, harness.Options{
 		Env:     []string{fmt.Sprintf("TOLLGATE_STREAM_PORTS=%d-%d", first, first+7)},
 		EdgeEnv: append([]string{"TOLLGATE_TRUSTED_PROXIES=127.0.0.2"}, env...),

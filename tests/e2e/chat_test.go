@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
@@ -24,8 +25,7 @@ func TestChat(t *testing.T) {
 		t.Error("the page and the program differ")
 	}
 	c := harness.New(t, harness.Options{Edges: 2})
-	port, err := harness.FreePort()
-	must(t, err)
+	port := testport.Free(t)
 	s := newShop(t, c, "talk", []*harness.Backend{{Name: "chat", Port: port}}, nil)
 	token := s.api.Must("POST", "/v1/tokens", harness.Object{"name": "chat", "scopes": []string{"connections:write"}})
 	backend := &harness.Process{Name: "chat", Path: harness.Helper(t, "chat", "cmd/chat"), Env: []string{

@@ -18,6 +18,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
@@ -26,7 +27,7 @@ import (
 // on, and HTTP is served by TCP. Then the order is taken back.
 func TestDrainedEdge(t *testing.T) {
 	t.Parallel()
-	first := harness.PortsInARow(t, 4)
+	first := testport.InARow(t, 4)
 	c := harness.New(t, harness.Options{
 		Env: []string{"TOLLGATE_OPERATORS=rest@example.com", fmt.Sprintf("TOLLGATE_STREAM_PORTS=%d-%d", first, first+3)}, EdgeEnv: []string{"TOLLGATE_DRAIN_DELAY=100ms"},
 	})

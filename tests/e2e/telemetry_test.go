@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
@@ -32,10 +33,7 @@ type observed struct {
 func newObserved(t *testing.T) *observed {
 	t.Helper()
 	o := &observed{tool: otelTool(t), file: filepath.Join(t.TempDir(), "collected")}
-	port, err := harness.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := testport.Free(t)
 	out, err := os.Create(o.file)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
@@ -31,10 +32,7 @@ func tryUp(t *testing.T, path string) {
 	dir := t.TempDir()
 	var ports [6]int
 	for i := range ports {
-		var err error
-		if ports[i], err = harness.FreePort(); err != nil {
-			t.Fatal(err)
-		}
+		ports[i] = testport.Free(t)
 	}
 	addr := func(i int) string { return fmt.Sprintf("127.0.0.1:%d", ports[i]) }
 	p := &harness.Process{

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // Backend is a counting origin in a process of its own.
@@ -34,8 +36,7 @@ type Counts struct {
 // StartBackend starts a backend that ends with the test.
 func StartBackend(t testing.TB, name string) *Backend {
 	t.Helper()
-	port, err := FreePort()
-	must(t, err)
+	port := testport.Free(t)
 	b := &Backend{Name: name, Port: port, Process: &Process{Name: name, Path: backendBinary(t), Args: []string{"-name", name, "-addr", fmt.Sprintf("127.0.0.1:%d", port)}, Env: cleanEnv()}}
 	must(t, b.Start())
 	t.Cleanup(b.Kill)

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // Options of a cluster. The zero value is one portal, one worker and one edge.
@@ -164,8 +166,7 @@ func (c *Cluster) run(args ...string) string {
 
 func (c *Cluster) port() string {
 	c.T.Helper()
-	p, err := FreePort()
-	must(c.T, err)
+	p := testport.Free(c.T)
 	return strconv.Itoa(p)
 }
 

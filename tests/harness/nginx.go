@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // StartNginx puts nginx before edges, as infra/docker/nginx.conf does, and returns
@@ -22,8 +24,7 @@ func StartNginx(t testing.TB, edges ...*Edge) string {
 			t.Fatal("nginx is not installed (Debian package nginx-light)")
 		}
 	}
-	port, err := FreePort()
-	must(t, err)
+	port := testport.Free(t)
 	dir, err := TempDir()
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })

@@ -24,6 +24,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // Pebble is Let's Encrypt's test authority, as a process.
@@ -53,10 +55,8 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 	if o.Validity == 0 {
 		o.Validity = 90 * 24 * time.Hour
 	}
-	listen, err := FreePort()
-	must(t, err)
-	manage, err := FreePort()
-	must(t, err)
+	listen := testport.Free(t)
+	manage := testport.Free(t)
 	p := &Pebble{Directory: fmt.Sprintf("https://127.0.0.1:%d/dir", listen), RootFile: filepath.Join(dir, "root.pem")}
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	selfSigned(t, cert, key)

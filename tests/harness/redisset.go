@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // RedisKind is how Redis is laid out in a cluster of Tollgate.
@@ -93,7 +95,7 @@ func (s *RedisSet) sentinel(ctx context.Context, dir string) error {
 		return err
 	}
 	for i := range 3 {
-		port, err := FreePort()
+		port, err := testport.Find(1)
 		if err != nil {
 			return err
 		}
@@ -126,7 +128,7 @@ func (s *RedisSet) cluster(ctx context.Context, dir string) error {
 	const masters = 3
 	var buses []int
 	for range 2 * masters {
-		bus, err := FreePort() // else 10,000 above the port, which may be no port at all
+		bus, err := testport.Find(1) // else 10,000 above the port, which may be no port at all
 		if err != nil {
 			return err
 		}

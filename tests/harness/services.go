@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // Redis is a throwaway Redis server.
@@ -33,7 +35,7 @@ func startRedis(ctx context.Context, dir string, more ...string) (*Redis, error)
 	if err != nil {
 		return nil, errors.New("redis-server is not installed (Debian package redis-server)")
 	}
-	port, err := FreePort()
+	port, err := testport.Find(1)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +114,7 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	if p.Port, err = FreePort(); err != nil {
+	if p.Port, err = testport.Find(1); err != nil {
 		return nil, err
 	}
 	p.Process = &Process{

@@ -18,6 +18,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/cache"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // kindsOf prints the kind of every test of the suite, for those that a proxy is
@@ -42,7 +43,7 @@ func TestCacheSuite(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	port := freePort(t)
+	port := testport.Free(t)
 	server := suiteCommand(ctx, dir, "server/server.mjs")
 	server.Env = append(server.Env, fmt.Sprintf("npm_config_port=%d", port), "npm_config_pidfile="+filepath.Join(t.TempDir(), "pid"), "npm_config_protocol=http")
 	must(t, server.Start())
@@ -90,13 +91,6 @@ func suiteCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, "node", args...)
 	c.Dir, c.Env = dir, os.Environ()
 	return c
-}
-
-func freePort(t *testing.T) int {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
 }
 
 func listening(t *testing.T, port int) {

@@ -3,6 +3,7 @@ package health
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/transport"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // target compiles an upstream of one target over real connections.
@@ -81,11 +83,7 @@ func TestProbe(t *testing.T) {
 	secure2.EnableHTTP2 = true
 	secure2.StartTLS()
 	t.Cleanup(secure2.Close)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = closed.Close()
+	closed := fmt.Sprintf("127.0.0.1:%d", testport.Free(t))
 	garbage, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -113,8 +111,8 @@ func TestProbe(t *testing.T) {
 		{"a redirect is an answer, not followed (SSR07)", plain.URL, "", contract.HealthCheck{Type: "http", Path: "/moved"}, ""},
 		{"slow", plain.URL, "", contract.HealthCheck{Type: "http", Path: "/slow", Timeout: contract.Duration(50 * time.Millisecond)}, "timed out"},
 		{"tcp", plain.URL, "", contract.HealthCheck{Type: "tcp"}, ""},
-		{"tcp refused", "http://" + closed.Addr().String(), "", contract.HealthCheck{Type: "tcp"}, "no connection"},
-		{"http refused", "http://" + closed.Addr().String(), "", contract.HealthCheck{Type: "http"}, "no connection"},
+		{"tcp refused", "http://" + closed, "", contract.HealthCheck{Type: "tcp"}, "no connection"},
+		{"http refused", "http://" + closed, "", contract.HealthCheck{Type: "http"}, "no connection"},
 		{"not HTTP", "http://" + garbage.Addr().String(), "", contract.HealthCheck{Type: "http"}, "the connection broke or the answer was malformed"},
 		{"not TLS", strings.Replace(plain.URL, "http:", "https:", 1), "", contract.HealthCheck{Type: "http"}, "TLS could not be verified"},
 		{"h2c", h2c.URL, "h2c", contract.HealthCheck{Type: "http", Path: "/ok?deep=1", Host: "health.example"}, ""},

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -24,6 +23,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -67,41 +67,12 @@ func (l *lines) String() string {
 	return l.b.String()
 }
 
-// freePorts finds some free ports in a row, among those that no system gives out by
-// itself: another test's connection would take one until it is bound.
-func freePorts(t testing.TB, n int) int {
-	t.Helper()
-	for range 100 {
-		first := 10000 + rand.IntN(22000)
-		free := true
-		for p := first; free && p < first+n; p++ {
-			a, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
-			if err != nil {
-				free = false
-				break
-			}
-			_ = a.Close()
-			b, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", p))
-			if err != nil {
-				free = false
-				break
-			}
-			_ = b.Close()
-		}
-		if free {
-			return first
-		}
-	}
-	t.Fatal("no free ports")
-	return 0
-}
-
 func newRig(t testing.TB, change ...func(*contract.Organization)) *rig {
 	t.Helper()
 	root, err := contract.NewRootKeys(bytes.Repeat([]byte{7}, 32))
 	must(t, err)
 	ck := clock.New()
-	r := &rig{t: t, root: root, logs: &lines{}, port: freePorts(t, 4)}
+	r := &rig{t: t, root: root, logs: &lines{}, port: testport.InARow(t, 4)}
 	logger := slog.New(slog.DiscardHandler)
 	guard := &match.Guard{AllowPrivate: true}
 	pools, err := transport.New(transport.Config{Guard: guard, Logger: logger})

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
 	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // full is an address that takes no connection and refuses none: its queue is
@@ -43,12 +45,7 @@ func full(t *testing.T) string {
 
 func TestDialErrors(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = ln.Close()
-	refused := "http://" + ln.Addr().String()
+	refused := fmt.Sprintf("http://127.0.0.1:%d", testport.Free(t))
 	stalled := echo(t, func(c net.Conn) { time.Sleep(2 * time.Second); _ = c.Close() })
 	clear := echo(t, func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); _ = c.Close() })
 	var lookups atomic.Int64

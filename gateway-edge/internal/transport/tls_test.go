@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/balance"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 type ca struct {
@@ -163,14 +165,9 @@ func TestHTTP2(t *testing.T) {
 	}
 	// The dialer's error comes through.
 	ps := newPools(t, Config{})
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = ln.Close()
-	p := ps.pool(t, "http://"+ln.Addr().String(), func(s *balance.Spec) { s.Protocol = "h2c" })
+	p := ps.pool(t, fmt.Sprintf("http://127.0.0.1:%d", testport.Free(t)), func(s *balance.Spec) { s.Protocol = "h2c" })
 	req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://x/", nil)
-	_, err = p.RoundTrip(req)
+	_, err := p.RoundTrip(req)
 	var e *Error
 	if !errors.As(err, &e) || e.Code != contract.CodeUpstreamUnavailable {
 		t.Errorf("%T %v", err, err)

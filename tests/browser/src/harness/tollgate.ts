@@ -18,15 +18,25 @@ export interface Tollgate {
   stop: () => Promise<void>;
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))));
+const given = new Set<number>();
+
+/**
+ * A port that nobody listens at, below those that the system gives to connections: a
+ * browser makes many before the port is bound.
+ */
+async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = 11_000 + Math.floor(Math.random() * 21_000);
+    if (given.has(port)) continue;
+    given.add(port);
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
     });
-  });
+    if (free) return port;
+  }
+  throw new Error('no free port was found in a hundred tries');
 }
 
 function binary(): string {

@@ -1,4 +1,4 @@
-package harness_test
+package testport_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tollgate/tollgate/tests/harness"
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // TestPortsAreGivenOnce: three programs at once ask for 400 ports each, and none gets
@@ -37,13 +37,9 @@ func TestPortsAreGivenOnce(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for range each {
-		p, err := harness.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		once(t, seen, fmt.Sprint(p))
+		once(t, seen, fmt.Sprint(testport.Free(t)))
 	}
-	row := harness.PortsInARow(t, 8)
+	row := testport.InARow(t, 8)
 	for p := row; p < row+8; p++ {
 		once(t, seen, fmt.Sprint(p))
 	}
@@ -67,11 +63,7 @@ func TestPortsAreGivenOnce(t *testing.T) {
 // first program has all of its own.
 func printPorts(t *testing.T, n int) {
 	for range n {
-		p, err := harness.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Println("port", p)
+		fmt.Println("port", testport.Free(t))
 	}
 	_, _ = os.Stdin.Read(make([]byte, 1))
 }

@@ -1,4 +1,4 @@
-package harness
+package testport
 
 import (
 	"errors"
@@ -12,12 +12,10 @@ import (
 	"testing"
 )
 
-// Ports that no system gives out by itself, to a connection or to a listener of
-// port 0 (Linux begins at 32768): what is free stays so until it is used.
-//
-// Test programs run side by side, and a role binds its port a second after it was
-// found. So a program takes blocks of ports for itself, each by a lock on a file
-// that ends with the program, and gives none of its ports twice.
+// The ports lie where no system gives any out by itself (Linux begins at 32768). Test
+// programs run side by side, and a role binds its port a second after it was found: a
+// program takes blocks of ports for itself, each by a lock on a file that ends with the
+// program, and gives none of its ports twice.
 const (
 	firstPort  = 10000
 	lastPort   = 32000
@@ -30,22 +28,25 @@ var ports struct {
 	held      []*os.File // never closed: the locks last as long as the program
 }
 
-// FreePort returns a port of 127.0.0.1 that no TCP listener holds and that this and
-// other test programs of this user give to nobody else.
-func FreePort() (int, error) { return freePorts(1) }
-
-// PortsInARow finds n ports as FreePort does, n at most 100, that follow one another,
-// and returns the first.
-func PortsInARow(t testing.TB, n int) int {
+// Free returns a port of 127.0.0.1 that no TCP listener holds and that this and other
+// test programs of this user give to nobody else.
+func Free(t testing.TB) int {
 	t.Helper()
-	first, err := freePorts(n)
+	return InARow(t, 1)
+}
+
+// InARow returns the first of n such ports, at most 100, that follow one another.
+func InARow(t testing.TB, n int) int {
+	t.Helper()
+	first, err := Find(n)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return first
 }
 
-func freePorts(n int) (int, error) {
+// Find is InARow where there is no test.
+func Find(n int) (int, error) {
 	ports.Lock()
 	defer ports.Unlock()
 	for {
