@@ -115,6 +115,30 @@ type CellState struct {
 	Reset  time.Duration // until Left is Limit again if nothing is spent; of a quota: to the period's end
 }
 
+// WindowName is what people call the window: second, minute, hour, day, week or month;
+// a duration for any other, and empty for concurrency.
+func (s CellState) WindowName() string {
+	const day = 24 * time.Hour
+	switch w := s.Window; {
+	case w == 0:
+		return ""
+	case w == time.Second:
+		return "second"
+	case w == time.Minute:
+		return "minute"
+	case w == time.Hour:
+		return "hour"
+	case w == day:
+		return "day"
+	case w == 7*day:
+		return "week"
+	case w >= 28*day && w <= 31*day && w%day == 0:
+		return "month"
+	default:
+		return w.Round(time.Millisecond).String()
+	}
+}
+
 // LimitRefused reports, in OnDone, that a limit refused this request: then every
 // unit that other limits took for it comes back, those of a rate too.
 func (x *Exchange) LimitRefused() bool {

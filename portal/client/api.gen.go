@@ -5587,9 +5587,11 @@ type PortalRequest struct {
 	// Key The key's id
 	Key    *string `json:"key,omitempty"`
 	Limits *[]struct {
-		Left   int64  `json:"left"`
-		Limit  int64  `json:"limit"`
-		Name   string `json:"name"`
+		Left  int64  `json:"left"`
+		Limit int64  `json:"limit"`
+		Name  string `json:"name"`
+
+		// Window `second`, `minute`, `hour`, `day`, `week` or `month`; empty for concurrency
 		Window string `json:"window"`
 	} `json:"limits,omitempty"`
 	Method    string    `json:"method"`
@@ -6744,9 +6746,11 @@ type Trace struct {
 		From string `json:"from"`
 
 		// Left Of what this edge holds
-		Left   int64  `json:"left"`
-		Limit  int64  `json:"limit"`
-		Name   string `json:"name"`
+		Left  int64  `json:"left"`
+		Limit int64  `json:"limit"`
+		Name  string `json:"name"`
+
+		// Window `second`, `minute`, `hour`, `day`, `week` or `month`; empty for concurrency
 		Window string `json:"window"`
 	} `json:"limits,omitempty"`
 	Method   string `json:"method"`

@@ -2,7 +2,6 @@ package spend
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
@@ -136,11 +135,7 @@ func (l *Limit) OnDone(x *policy.Exchange, s *policy.Slot) {
 }
 
 func (l *Limit) trace(x *policy.Exchange, st policy.CellState) {
-	t := contract.LimitTrace{Name: l.name, Limit: st.Limit, Left: st.Left, From: l.from}
-	if st.Window > 0 {
-		t.Window = st.Window.Round(time.Millisecond).String()
-	}
-	x.TraceLimit(t)
+	x.TraceLimit(contract.LimitTrace{Name: l.name, Limit: st.Limit, Left: st.Left, Window: st.WindowName(), From: l.from})
 }
 
 var (

@@ -157,7 +157,7 @@ func (a *App) traceTree(w io.Writer, t *client.Trace) error {
 		for _, l := range *t.Limits {
 			window := ""
 			if l.Window != "" {
-				window = " in " + l.Window
+				window = " this " + l.Window
 			}
 			limits.add(fmt.Sprintf("%s: %d of %d left%s (of the %s)", l.Name, l.Left, l.Limit, window, strings.ReplaceAll(l.From, "_", " ")))
 		}

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/limit"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -188,20 +187,13 @@ func (t *taken) trace(x *policy.Exchange) (contract.Code, bool) {
 		m := t.on[i].limit
 		st := m.Family.Of(x).State(x.Now())
 		x.TraceLimit(contract.LimitTrace{
-			Name: m.Name, Limit: st.Limit, Left: st.Left, Window: window(st.Window), From: t.on[i].from,
+			Name: m.Name, Limit: st.Limit, Left: st.Left, Window: st.WindowName(), From: t.on[i].from,
 		})
 		if st.Left == 0 && ok && !m.Soft {
 			code, ok = policy.LimitCode(m.Kind, policy.Denied), false
 		}
 	}
 	return code, ok
-}
-
-func window(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return d.String()
 }
 
 var (

@@ -6152,6 +6152,7 @@ export interface components {
                 limit: number;
                 /** Format: int64 */
                 left: number;
+                /** @description `second`, `minute`, `hour`, `day`, `week` or `month`; empty for concurrency */
                 window: string;
             }[];
         };
@@ -6428,6 +6429,7 @@ export interface components {
                  * @description Of what this edge holds
                  */
                 left: number;
+                /** @description `second`, `minute`, `hour`, `day`, `week` or `month`; empty for concurrency */
                 window: string;
                 from: string;
             }[];

@@ -128,7 +128,7 @@ function Why({ id }: { id: string }) {
           {r.advice ? <Text mt="sm">{r.advice}</Text> : null}
           {(r.limits ?? []).map((l) => (
             <Text key={l.name} size="sm" mt={4}>
-              {l.name}: {l.left.toLocaleString('en')} of {l.limit.toLocaleString('en')} were left in this {l.window}
+              {l.name}: {l.left.toLocaleString('en')} of {l.limit.toLocaleString('en')} were left{l.window ? ` this ${l.window}` : ''}
             </Text>
           ))}
           <Text size="sm" c="dimmed" mt="sm">

@@ -77,7 +77,7 @@ export function TraceView({ trace, gateway }: { trace: Trace; gateway: string })
                 {l.left > 0 ? <IconCheck size={15} color="var(--tg-good)" aria-label="left" /> : <IconX size={15} color="var(--tg-bad)" aria-label="used up" />}
                 <span>
                   {l.name} of the {l.from.replaceAll('_', ' ')}: {count(l.left)} of {count(l.limit)} left
-                  {l.window ? ` (${l.window})` : ''}
+                  {l.window ? ` this ${l.window}` : ''}
                 </span>
               </li>
             ))}
