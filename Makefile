@@ -57,6 +57,9 @@ build: web ## Build the one binary and the roles' small ones into bin/
 services:
 	@tests/need.sh redis-server=redis-server postgres=postgresql nginx=nginx-light python3=python3
 
+# A package may take long beside other work; go's own ten minutes are too few for that.
+TESTFLAGS ?= -timeout 20m
+
 test: services build web-test ## Run the whole suite, on real Redis and PostgreSQL that it starts itself
 	@failed=; for m in $(MODULES); do \
 		[ $$m = tests ] && continue; \
@@ -64,9 +67,9 @@ test: services build web-test ## Run the whole suite, on real Redis and PostgreS
 		(cd $$m && $(abspath $(BIN))/withservices go test $(TESTFLAGS) ./...) || failed="$$failed $$m"; \
 	done; [ -z "$$failed" ] || { echo "tests failed in:$$failed"; exit 1; }
 	$(STEP) 'testing the race-prone rooms with the race detector'
-	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -short ./internal/... $$($(SHARING))
+	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -short $(TESTFLAGS) ./internal/... $$($(SHARING))
 	$(STEP) 'testing end to end (tests that wait more than they compute: four at a time)'
-	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -parallel 4 -timeout 10m ./arch ./deploy ./harness ./stripefake ./billing ./e2e/... ./terraform
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test $(TESTFLAGS) -parallel 4 ./arch ./deploy ./harness ./stripefake ./billing ./e2e/... ./terraform
 	@$(MAKE) -s browser-short
 
 # Policies whose own code shares something between requests; the others are pure

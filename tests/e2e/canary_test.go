@@ -50,11 +50,15 @@ func TestCanarySecrets(t *testing.T) {
 	w.add("rotated API key", rotated["key"].(string))
 	s.signInEverywhere(w, mail)
 
-	time.Sleep(3 * time.Second) // logs and usage are in the database, Redis has written its file
-	var refused harness.Object = s.api.Must("GET", "/v1/gateways/"+s.name+"/logs?limit=200", nil)
-	if n := len(refused["items"].([]any)); n < 15 {
-		t.Fatalf("only %d log records: nothing was looked at", n)
+	if err := harness.Until(t.Context(), 30*time.Second, func() error {
+		if n := len(s.api.Must("GET", "/v1/gateways/"+s.name+"/logs?limit=200", nil)["items"].([]any)); n < 15 {
+			return fmt.Errorf("only %d log records: nothing would be looked at", n)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
+	time.Sleep(3 * time.Second) // usage is in the database too, Redis has written its file
 	w.search(c)
 }
 

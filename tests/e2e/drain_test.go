@@ -29,7 +29,11 @@ import (
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
-const drainTimeout = 4 * time.Second
+// How long the edge takes connections still, and how long calls may go on.
+const (
+	drainDelay   = 1500 * time.Millisecond
+	drainTimeout = 6 * time.Second
+)
 
 // leaver is one client of an edge that is told to end: begin comes before SIGTERM
 // and ends in what the client does and sees afterwards.
@@ -73,7 +77,7 @@ func (d *drained) at(after time.Duration) { time.Sleep(time.Until(d.since.Add(af
 // and everything counted.
 func TestSIGTERM(t *testing.T) {
 	t.Parallel()
-	s := harness.NewTrafficSite(t, harness.Options{EdgeEnv: []string{"TOLLGATE_DRAIN_TIMEOUT=" + drainTimeout.String()}}, "drained")
+	s := harness.NewTrafficSite(t, harness.Options{EdgeEnv: []string{"TOLLGATE_DRAIN_TIMEOUT=" + drainTimeout.String(), "TOLLGATE_DRAIN_DELAY=" + drainDelay.String()}}, "drained")
 	s.Put("upstreams/long", harness.Object{"targets": []harness.Object{{"url": endless(t)}}})
 	s.Route("long", "/long/*", "long", nil)
 	ended := make(chan error, 1)
@@ -124,7 +128,7 @@ func TestSIGTERM(t *testing.T) {
 			if err != nil {
 				t.Errorf("the backend's side ended with %v, want a Close frame", err)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Error("the backend was not told")
 		}
 	})
@@ -138,7 +142,7 @@ func TestSIGTERM(t *testing.T) {
 	})
 	t.Run("usage", func(t *testing.T) {
 		want := map[string]int64{"ws2": 1, "rpc": 1, "http": 7, "long": 2}
-		err := harness.Until(t.Context(), 5*time.Second, func() error {
+		err := harness.Until(t.Context(), 30*time.Second, func() error {
 			if got := s.Billed(); fmt.Sprint(got) != fmt.Sprint(want) {
 				return fmt.Errorf("billed %v, want %v", got, want)
 			}
@@ -235,7 +239,7 @@ func (l *line) ends(t testing.TB) {
 func leavesReadiness(_ *testing.T, d *drained) func(testing.TB) {
 	return func(t testing.TB) {
 		url := fmt.Sprintf("http://127.0.0.1:%d/readyz", d.edge.Admin)
-		if err := harness.Until(t.Context(), 300*time.Millisecond, func() error {
+		if err := harness.Until(t.Context(), drainDelay*2/3, func() error {
 			resp, err := http.Get(url)
 			if err == nil {
 				if resp.Body.Close(); resp.StatusCode != 503 {
@@ -249,7 +253,7 @@ func leavesReadiness(_ *testing.T, d *drained) func(testing.TB) {
 		l := d.dial(t) // whoever has not noticed is served
 		l.ask(t, "/http/x")
 		l.last(t)
-		d.at(time.Second)
+		d.at(drainDelay + time.Second)
 		if c, err := net.DialTimeout("tcp", d.edge.Addr(), time.Second); err == nil {
 			_ = c.Close()
 			t.Error("connections are taken still")
@@ -270,7 +274,7 @@ func leavesIdleUsed(t *testing.T, d *drained) func(testing.TB) {
 		t.Fatal(err)
 	}
 	return func(t testing.TB) {
-		d.at(time.Second) // behind the delay: no more connections are taken
+		d.at(drainDelay + time.Second) // behind the delay: no more connections are taken
 		l.ask(t, "/http/x")
 		l.last(t)
 	}
@@ -404,7 +408,7 @@ func leavesWebSocket(t *testing.T, d *drained) func(testing.TB) {
 		if !errors.As(err, &closed) || closed.Code != 1001 {
 			t.Errorf("the WebSocket ends with %v, want 1001", err)
 		}
-		if took := time.Since(d.since); took > 3*time.Second {
+		if took := time.Since(d.since); took > drainTimeout-time.Second {
 			t.Errorf("it was told after %v", took)
 		}
 	}

@@ -82,7 +82,7 @@ func TestIdentity(t *testing.T) {
 	basic := func(password string) string {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte("bob:"+password))
 	}
-	if err := harness.Until(t.Context(), 5*time.Second, func() error {
+	if err := harness.Until(t.Context(), 30*time.Second, func() error {
 		if r := send("/methods/x", "X-API-Key", key); r.Status != 200 {
 			return fmt.Errorf("%d %s", r.Status, r.Body)
 		}
@@ -117,7 +117,7 @@ func TestIdentity(t *testing.T) {
 	a.mu.Lock()
 	a.revoked["opaque-1"] = true
 	a.mu.Unlock()
-	if err := harness.Until(t.Context(), 5*time.Second, func() error {
+	if err := harness.Until(t.Context(), 30*time.Second, func() error {
 		if r := send("/methods/x", "Authorization", "Bearer opaque-1"); r.Code != "token_invalid" {
 			return fmt.Errorf("a revoked token: %d %s", r.Status, r.Code)
 		}

@@ -56,7 +56,7 @@ func TestMainJob(t *testing.T) {
 		t.Errorf("unknown host: %d %s", r.Status, r.Body)
 	}
 	began := time.Now()
-	if got := s.usage("route", map[string]int64{"orders": 20}, 8*time.Second); got["orders"] != 20 {
+	if got := s.usage("route", map[string]int64{"orders": 20}, 30*time.Second); got["orders"] != 20 {
 		t.Errorf("usage by route %v, want 20", got)
 	}
 	t.Logf("usage visible after %v", time.Since(began).Round(10*time.Millisecond))
@@ -74,7 +74,7 @@ func (s *shop) explains(edge, key string) {
 	s.t.Helper()
 	r := s.call.Get(edge, s.host, "/orders/5", key)
 	id := r.Header.Get("X-Request-Id")
-	err := harness.Until(s.t.Context(), 8*time.Second, func() error {
+	err := harness.Until(s.t.Context(), 30*time.Second, func() error {
 		rep, err := s.api.Do("GET", "/v1/gateways/"+s.name+"/requests/"+id, nil)
 		if err != nil {
 			return err

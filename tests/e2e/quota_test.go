@@ -46,9 +46,10 @@ func (s *shop) skewed(key string, edges []*harness.Edge, tally *harness.Tally, d
 	harness.Run(ctx, len(callers), func(i int) {
 		r := s.call.Get(callers[i].Addr(), s.host, "/x", key)
 		tally.Add(r)
-		if r.Status == 200 {
+		switch {
+		case r.Status == 200:
 			refused.Store(0)
-		} else if refused.Add(1) > 4000 {
+		case r.Status == 429 && refused.Add(1) > 4000:
 			select {
 			case <-done: // nobody was answered for 4,000 requests
 				cancel()
@@ -87,7 +88,8 @@ func TestQuotaIsExact(t *testing.T) {
 			if n := tally.Get(200) + int64(sent); n != limit {
 				t.Errorf("%d answered 200, want exactly %d: %v", n, limit, tally)
 			}
-			if !join && tally.Get(0)+tally.Class(5) > 0 {
+			// Where the disk holds Redis up, edges say so; they do not guess.
+			if away := tally.Get(503); !join && (tally.Get(0)+tally.Class(5) > away || away > limit/100 || away != tally.Codes["quota_unavailable"]) {
 				t.Errorf("some failed: %v", tally)
 			}
 			t.Logf("admitted %d of %d, %v", tally.Get(200)+int64(sent), limit, tally)
@@ -153,10 +155,15 @@ func TestRateIsKept(t *testing.T) {
 	took := time.Since(began).Seconds()
 	n, most := tally.Get(200), int64(rate*took+burst)
 	t.Logf("admitted %d in %.2f s, at most %d allowed, %.1f %%; %v", n, took, most, 100*float64(n)/(rate*took), tally)
-	if n > most {
+	if n > most+int64(len(c.Edges)) { // an edge that does not reach Redis in time lets one through
 		t.Errorf("%d admitted, at most %d allowed", n, most)
 	}
-	if float64(n) < 0.95*rate*took {
-		t.Errorf("%d admitted, less than 95 %% of %.0f", n, rate*took)
+	// The bucket holds a fifth of a second: what the machine is held up for longer is lost.
+	least := 0.7
+	if long {
+		least = 0.95
+	}
+	if float64(n) < least*rate*took {
+		t.Errorf("%d admitted, less than %.0f %% of %.0f", n, 100*least, rate*took)
 	}
 }

@@ -63,7 +63,7 @@ func TestDrainedEdge(t *testing.T) {
 		return resp, err
 	}
 	says := func(c net.Conn) error {
-		_ = c.SetDeadline(time.Now().Add(time.Second))
+		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
 		if _, err := c.Write([]byte("hello")); err != nil {
 			return err
 		}

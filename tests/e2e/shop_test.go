@@ -71,7 +71,7 @@ func (s *shop) consumer(name, usagePlan string) (id, key string) {
 func (s *shop) waitKey(path, key string) (sent int) {
 	s.t.Helper()
 	for _, e := range s.Edges {
-		err := harness.Until(context.Background(), 5*time.Second, func() error {
+		err := harness.Until(context.Background(), 30*time.Second, func() error {
 			r := s.call.Get(e.Addr(), s.host, path, key)
 			if r.Err == nil && r.Status/100 == 2 {
 				sent++

@@ -5,12 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/tests/harness"
 )
 
@@ -45,7 +45,7 @@ func TestHTTPToWebSocket(t *testing.T) {
 	s := newShop(t, c, "sockets", []*harness.Backend{harness.StartBackend(t, "unused")}, nil)
 	target := func(url string) harness.Object { return harness.Object{"targets": []harness.Object{{"url": url}}} }
 	s.put("upstreams/app", target(url))
-	s.put("upstreams/away", target("http://"+closedPort(t)))
+	s.put("upstreams/away", target(fmt.Sprintf("http://127.0.0.1:%d", testport.Free(t))))
 	keyed := []harness.Object{{"type": "api_key", "config": harness.Object{}}}
 	route := func(name string, config harness.Object) {
 		s.put("routes/"+name, harness.Object{
@@ -132,12 +132,4 @@ func TestHTTPToWebSocket(t *testing.T) {
 	if err != nil || bad.Status != 422 && bad.Status != 400 {
 		t.Errorf("an upstream of HTTP/2 for WebSockets: %v %v", bad, err)
 	}
-}
-
-// closedPort is an address where nobody listens.
-func closedPort(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }

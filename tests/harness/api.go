@@ -110,7 +110,7 @@ func (a *API) WaitLive(gateway string) {
 	a.T.Helper()
 	g := a.Must("GET", "/v1/gateways/"+gateway, nil)
 	version := int(g["version"].(float64))
-	o := a.Must("GET", fmt.Sprintf("/v1/gateways/%s/live?version=%d&wait=10s", gateway, version), nil)
+	o := a.Must("GET", fmt.Sprintf("/v1/gateways/%s/live?version=%d&wait=25s", gateway, version), nil)
 	if live, _ := o["live"].(bool); !live {
 		a.T.Fatalf("version %d of %s is not live everywhere: %v", version, gateway, o)
 	}

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // The TSIG key with which a DNS of a test takes updates of its zone.
@@ -38,7 +41,7 @@ type DNS struct {
 // StartDNS starts a name server that ends with the test.
 func StartDNS(t testing.TB) *DNS {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", testport.Free(t)))
 	must(t, err)
 	conn, err := net.ListenPacket("udp", ln.Addr().String())
 	must(t, err)

@@ -63,7 +63,7 @@ http {
 		_ = p.Stop(5 * time.Second)
 	})
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	if err := Until(t.Context(), 5*time.Second, func() error { return NewCaller(1).Get(addr, "x", "/", "").Err }); err != nil {
+	if err := Until(t.Context(), 30*time.Second, func() error { return NewCaller(1).Get(addr, "x", "/", "").Err }); err != nil {
 		t.Fatalf("nginx: %v\n%s", err, p.Log())
 	}
 	return addr

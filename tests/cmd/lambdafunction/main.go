@@ -123,7 +123,7 @@ func streamed(what string) any {
 	go func() {
 		for _, p := range []string{"one\n", "two\n", "three\n"} {
 			_, _ = io.Copy(w, bytes.NewReader([]byte(p)))
-			time.Sleep(200 * time.Millisecond)
+			time.Sleep(500 * time.Millisecond)
 		}
 		if what == "broken" {
 			w.CloseWithError(errors.New("on purpose"))
