@@ -212,14 +212,15 @@ func TestCappedTarget(t *testing.T) {
 	})
 	g := plain(m.url())
 	g.Upstreams[0].MaxRequests = 5
+	g.Upstreams[0].Queue = &contract.Queue{Timeout: lasting(30 * time.Second)}
 	e.serve(g)
-	got := load(t, e, 40, 300*time.Millisecond)
-	if len(got) != 1 || got[200] < 40 || most.Load() != 5 {
+	got := load(t, e, 40, 1000)
+	if len(got) != 1 || got[200] != 1000 || most.Load() != 5 {
 		t.Errorf("%v, %d at once", got, most.Load())
 	}
 	g.Upstreams[0].Queue = &contract.Queue{Disabled: true}
 	e.serve(g)
-	if got := load(t, e, 40, 100*time.Millisecond); got[200] == 0 || got[503] == 0 || len(got) != 2 || most.Load() != 5 {
+	if got := load(t, e, 40, 1000); got[200] == 0 || got[503] == 0 || len(got) != 2 || most.Load() != 5 {
 		t.Errorf("without a queue: %v, %d at once", got, most.Load())
 	}
 }

@@ -97,7 +97,7 @@ func (p *parrot) wantEnd(t *testing.T, code uint16, by policy.Ended) {
 		if e.Code != code || e.By != by {
 			t.Errorf("it ended by %+v, want %d by %q", e, code, by)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("the handler was not told the end")
 	}
 }
@@ -271,7 +271,7 @@ func TestBridgeSlowClient(t *testing.T) {
 	e.serve(p.gateway(contract.WebSocket{}))
 	c := e.wsDial("/x", "")
 	id := <-p.ids
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	var slow error
 	for range 200 {

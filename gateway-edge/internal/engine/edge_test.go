@@ -159,7 +159,7 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 		go func() { wg.Wait(); close(done) }()
 		select {
 		case <-done:
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Error("the edge did not stop")
 		}
 	})

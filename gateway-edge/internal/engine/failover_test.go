@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // mortal is a backend that can be killed as SIGKILL would: its socket is closed
@@ -65,9 +67,9 @@ func ok(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "ok")
 }
 
-// load sends GETs from n clients for d and returns the answers by status (0 for
-// a broken one).
-func load(t *testing.T, e *testEdge, n int, d time.Duration) map[int]int {
+// load sends count GETs from n clients and returns the answers by status (0 for a
+// broken one, and for one that took half a minute).
+func load(t *testing.T, e *testEdge, n, count int) map[int]int {
 	t.Helper()
 	tr := &http.Transport{MaxIdleConnsPerHost: n, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", e.addr)
@@ -76,18 +78,20 @@ func load(t *testing.T, e *testEdge, n int, d time.Duration) map[int]int {
 	out := map[int]int{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	end := time.Now().Add(d)
+	var sent atomic.Int64
 	for range n {
 		wg.Go(func() {
-			for time.Now().Before(end) {
+			for sent.Add(1) <= int64(count) {
 				status := 0
-				r, _ := http.NewRequest(http.MethodGet, "http://demo.localhost/x", nil)
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://demo.localhost/x", nil)
 				if resp, err := tr.RoundTrip(r); err == nil {
 					if _, err := io.Copy(io.Discard, resp.Body); err == nil {
 						status = resp.StatusCode
 					}
 					_ = resp.Body.Close()
 				}
+				cancel()
 				mu.Lock()
 				out[status]++
 				mu.Unlock()
@@ -104,14 +108,21 @@ func load(t *testing.T, e *testEdge, n int, d time.Duration) map[int]int {
 func TestBackendKilled(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, edgeOptions{})
-	a, b, c := newMortal(t, "127.0.0.1:0", ok), newMortal(t, "127.0.0.1:0", ok), newMortal(t, "127.0.0.1:0", ok)
+	var b *mortal
+	var seen atomic.Int64
+	a, c := newMortal(t, "127.0.0.1:0", ok), newMortal(t, "127.0.0.1:0", ok)
+	b = newMortal(t, "127.0.0.1:0", func(w http.ResponseWriter, r *http.Request) {
+		if seen.Add(1) == 50 {
+			b.kill() // this request is under way, and others
+		}
+		ok(w, r)
+	})
 	e.serve(plain(a.url(), b.url(), c.url()))
-	time.AfterFunc(300*time.Millisecond, b.kill)
-	got := load(t, e, 8, time.Second)
-	if len(got) != 1 || got[200] < 200 {
+	got := load(t, e, 8, 600)
+	if len(got) != 1 || got[200] != 600 {
 		t.Errorf("%v", got)
 	}
-	if a.served.Load() < 50 || b.served.Load() < 20 || c.served.Load() < 50 {
+	if n := b.served.Load(); a.served.Load() < 150 || n < 50 || n >= 150 || c.served.Load() < 150 {
 		t.Errorf("%d, %d, %d served", a.served.Load(), b.served.Load(), c.served.Load())
 	}
 }
@@ -121,23 +132,19 @@ func TestBackendKilled(t *testing.T) {
 func TestAllBackendsKilled(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, edgeOptions{})
-	a, b := newMortal(t, "127.0.0.1:0", ok), newMortal(t, "127.0.0.1:0", ok)
+	address := fmt.Sprintf("127.0.0.1:%d", testport.Free(t)) // nobody else takes it while it is not bound
+	a, b := newMortal(t, "127.0.0.1:0", ok), newMortal(t, address, ok)
 	e.serve(plain(a.url(), b.url()))
-	if got := load(t, e, 2, 50*time.Millisecond); len(got) != 1 || got[200] == 0 {
+	if got := load(t, e, 2, 20); len(got) != 1 || got[200] != 20 {
 		t.Fatal(got)
 	}
 	a.kill()
 	b.kill()
-	begin := time.Now()
-	got := load(t, e, 1, 30*time.Millisecond)
-	if got[503] == 0 || len(got) != 1 {
+	if got := load(t, e, 1, 10); len(got) != 1 || got[503] != 10 {
 		t.Errorf("%v", got)
 	}
-	if d := time.Since(begin); d > 200*time.Millisecond {
-		t.Errorf("it took %v", d)
-	}
-	back := newMortal(t, b.addr, ok)
-	if got := load(t, e, 2, 50*time.Millisecond); len(got) != 1 || got[200] == 0 {
+	back := newMortal(t, address, ok)
+	if got := load(t, e, 2, 20); len(got) != 1 || got[200] != 20 {
 		t.Errorf("%v after one came back", got)
 	}
 	if back.served.Load() == 0 {
@@ -161,9 +168,9 @@ func TestRetryStorm(t *testing.T) {
 	g.Upstreams[0].Retries = &contract.Retries{Attempts: 3, On: []string{"502"}}
 	g.Upstreams[0].Outlier = &contract.OutlierDetection{Disabled: true}
 	e.serve(g)
-	got := load(t, e, 8, 500*time.Millisecond)
+	got := load(t, e, 8, 1000)
 	asked, served := int64(got[200]+got[502]), a.served.Load()+b.served.Load()
-	if len(got) != 2 || asked < 100 || served > asked*12/10+5 || served < asked*11/10 {
+	if len(got) != 2 || asked != 1000 || served > asked*12/10+5 || served < asked*11/10 {
 		t.Errorf("%v: %d requests became %d", got, asked, served)
 	}
 }
@@ -182,7 +189,10 @@ func TestShares(t *testing.T) {
 		g.Upstreams[0].Targets = append(g.Upstreams[0].Targets, contract.Target{URL: m.url(), Weight: &w})
 	}
 	e.serve(g)
-	all := load(t, e, 8, 400*time.Millisecond)[200]
+	const all = 1000
+	if got := load(t, e, 8, all); got[200] != all {
+		t.Fatal(got)
+	}
 	for i, share := range []int{50, 30, 20} {
 		if n := int(backends[i].served.Load()); n*100 < all*(share-1) || n*100 > all*(share+1) {
 			t.Errorf("backend %d got %d of %d, not %d %%", i, n, all, share)

@@ -223,7 +223,7 @@ func TestChain(t *testing.T) {
 			if m.status() != c.status || m.code() != c.code {
 				t.Errorf("%s %s, want %d %s", m.line, m.code(), c.status, c.code)
 			}
-			for end := time.Now().Add(5 * time.Second); d.len() < len(strings.Fields(c.diary)) && time.Now().Before(end); {
+			for end := time.Now().Add(30 * time.Second); d.len() < len(strings.Fields(c.diary)) && time.Now().Before(end); {
 				time.Sleep(time.Millisecond) // policies see the end behind the answer
 			}
 			if got := d.take(); got != c.diary {

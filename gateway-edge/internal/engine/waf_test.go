@@ -80,7 +80,7 @@ func TestFirewall(t *testing.T) {
 
 // detail is what the decision trace of a request says.
 func (l *lockedLines) detail(id string) string {
-	for until := time.Now().Add(5 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
 		l.mu.Lock()
 		all := l.b.String()
 		l.mu.Unlock()
