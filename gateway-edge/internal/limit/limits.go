@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,13 @@ type Config struct {
 	// Redis should be a client of its own with ContextTimeoutEnabled and without
 	// retries. Nil: every counter is the edge's own.
 	Redis redis.UniversalClient
+	// Patience is how long a request waits for Redis while something may be left; 0
+	// is 250 ms. Whoever has quota left must not be told that it is exceeded because
+	// a machine was slow.
+	Patience time.Duration
+	// CallBudget bounds one round trip to Redis; 0 is 400 ms. It is long, because a
+	// busy machine stalls; no request waits as long (see Patience).
+	CallBudget time.Duration
 	// Now is CLOCK_BOOTTIME in nanoseconds: it goes on while the machine sleeps.
 	Now    func() int64
 	Wall   func() time.Time // nil: time.Now
@@ -40,17 +48,18 @@ type Config struct {
 // Limits makes and keeps the counters of one edge. It implements
 // policy.Counters.
 type Limits struct {
-	base   string // the edge's name
-	edge   string // edge.epoch, as in Redis
-	now    func() int64
-	wall   func() time.Time
-	log    *slog.Logger
-	shared bool // there is a Redis
-	ledger *ledger.Ledger
-	alone  func() bool
-	link   *link
-	refill *refiller
-	shards [contract.BudgetShards]shard
+	base     string // the edge's name
+	edge     string // edge.epoch, as in Redis
+	now      func() int64
+	wall     func() time.Time
+	log      *slog.Logger
+	shared   bool // there is a Redis
+	ledger   *ledger.Ledger
+	alone    func() bool
+	link     *link
+	patience time.Duration // see Config
+	refill   *refiller
+	shards   [contract.BudgetShards]shard
 
 	// offset is wall clock less CLOCK_BOOTTIME in nanoseconds, so that the hot
 	// path reads one clock only.
@@ -93,7 +102,8 @@ func New(c Config) (*Limits, error) {
 		return nil, fmt.Errorf("open the ledger of leases: %w", err)
 	}
 	l.ledger = led
-	l.link = newLink(c.Redis, l.log)
+	l.patience = cmp.Or(c.Patience, defaultPatience)
+	l.link = newLink(c.Redis, cmp.Or(c.CallBudget, defaultCallBudget), l.log)
 	l.refill = newRefiller(l)
 	l.refill.shared = shared
 	return l, nil

@@ -14,9 +14,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// callBudget bounds one round trip to Redis. It is long, because a busy machine
-// stalls; no request waits as long (see patience).
-const callBudget = 400 * time.Millisecond
+// defaultCallBudget is Config.CallBudget where that is 0.
+const defaultCallBudget = 400 * time.Millisecond
 
 // awayAfter is how many round trips in a row fail before Redis counts as away.
 const awayAfter = 2
@@ -25,8 +24,9 @@ const awayAfter = 2
 // probe at a time is made, at most four a second, until a call succeeds, so that
 // a dead Redis costs next to nothing.
 type link struct {
-	rdb redis.UniversalClient
-	log *slog.Logger
+	rdb    redis.UniversalClient
+	budget time.Duration // for one round trip
+	log    *slog.Logger
 
 	away  atomic.Bool
 	row   atomic.Int32 // failures in a row
@@ -38,7 +38,9 @@ type link struct {
 	probe time.Time  // not before: the next try while away
 }
 
-func newLink(rdb redis.UniversalClient, log *slog.Logger) *link { return &link{rdb: rdb, log: log} }
+func newLink(rdb redis.UniversalClient, budget time.Duration, log *slog.Logger) *link {
+	return &link{rdb: rdb, budget: budget, log: log}
+}
 
 // down reports whether Redis is known not to answer.
 func (l *link) down() bool { return l.rdb == nil || l.away.Load() }
@@ -90,7 +92,7 @@ func (l *link) answered() {
 func (l *link) greet(ctx context.Context) {
 	for !l.seen.Load() && ctx.Err() == nil {
 		if l.mayTry() {
-			c, cancel := context.WithTimeout(ctx, callBudget)
+			c, cancel := context.WithTimeout(ctx, l.budget)
 			err := l.rdb.Ping(c).Err()
 			cancel()
 			if err == nil {
@@ -113,7 +115,7 @@ func (l *link) greet(ctx context.Context) {
 // pipeline sends scripts in one round trip and returns each one's reply or error.
 // A server that forgot a script gets it again.
 func (l *link) pipeline(ctx context.Context, calls []*call) {
-	ctx, cancel := context.WithTimeout(ctx, callBudget)
+	ctx, cancel := context.WithTimeout(ctx, l.budget)
 	defer cancel()
 	l.send(ctx, calls, false)
 	var again []*call

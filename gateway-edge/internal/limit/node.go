@@ -116,12 +116,11 @@ const (
 	lastWaiters = 64
 )
 
-// How long a request waits: while something may be left, and for units that come
-// back when the last word was that nothing is. Whoever has quota left must not be
-// told that it is exceeded because a machine was slow.
+// How long a request waits: while something may be left (where Config.Patience is
+// 0), and for units that come back when the last word was that nothing is.
 const (
-	patience     = 250 * time.Millisecond
-	lastPatience = 5 * time.Millisecond
+	defaultPatience = 250 * time.Millisecond
+	lastPatience    = 5 * time.Millisecond
 )
 
 // waiting is how a kind of cell waits.
@@ -143,7 +142,7 @@ func (n *node) wait(b policy.Blocking, w *waiting) policy.Verdict {
 	if v := w.take(now()); v != policy.Dry {
 		return v
 	}
-	long, most := patience, int32(maxWaiters)
+	long, most := n.r.l.patience, int32(maxWaiters)
 	if w.last {
 		long, most = lastPatience, lastWaiters
 	}

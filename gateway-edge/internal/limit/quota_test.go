@@ -24,19 +24,19 @@ func TestQuotaEdgeJoinsUnderLoad(t *testing.T) {
 		e := s.edge("edge-"+strconv.Itoa(i), 1)
 		ld.start(e.Limits, quotaFamily(t, e.Limits, quota), 2, 100*time.Microsecond)
 	}
-	until(t, 10*time.Second, "half is spent", func() bool { return ld.admitted.Load() >= quota/2 })
+	until(t, "half is spent", func() bool { return ld.admitted.Load() >= quota/2 })
+	ld.paused.Store(true) // or they may have spent all before it begins
 	late := s.edge("edge-late", 1)
 	var joined load
 	joined.start(late.Limits, quotaFamily(t, late.Limits, quota), 2, 100*time.Microsecond)
-	until(t, 10*time.Second, "all is spent", func() bool { return ld.admitted.Load()+joined.admitted.Load() >= quota })
+	until(t, "the edge that joined admits", func() bool { return joined.admitted.Load() > 0 })
+	ld.paused.Store(false)
+	until(t, "all is spent", func() bool { return ld.admitted.Load()+joined.admitted.Load() >= quota })
 	time.Sleep(200 * time.Millisecond)
 	ld.halt()
 	joined.halt()
 	if n := ld.admitted.Load() + joined.admitted.Load(); n != quota {
 		t.Errorf("admitted %d of %d", n, quota)
-	}
-	if joined.admitted.Load() == 0 {
-		t.Error("the edge that joined admitted nothing")
 	}
 }
 
@@ -57,7 +57,7 @@ func TestQuotaKilledEdge(t *testing.T) {
 			victim := boot(t, s.client(), "edge-victim", dir, 1)
 			doomed.start(victim.Limits, quotaFamily(t, victim.Limits, quota), 4, 50*time.Microsecond)
 			at := quota/4 + rand.Int64N(quota/2)
-			until(t, 10*time.Second, "some is spent", func() bool { return rest.admitted.Load()+doomed.admitted.Load() >= at })
+			until(t, "some is spent", func() bool { return rest.admitted.Load()+doomed.admitted.Load() >= at })
 			doomed.halt()
 			victim.kill()
 			time.Sleep(200 * time.Millisecond)
@@ -65,7 +65,7 @@ func TestQuotaKilledEdge(t *testing.T) {
 			var again load
 			again.start(back.Limits, quotaFamily(t, back.Limits, quota), 4, 50*time.Microsecond)
 			total := func() int64 { return rest.admitted.Load() + doomed.admitted.Load() + again.admitted.Load() }
-			until(t, 10*time.Second, "all is spent", func() bool { return total() >= quota })
+			until(t, "all is spent", func() bool { return total() >= quota })
 			time.Sleep(200 * time.Millisecond)
 			rest.halt()
 			again.halt()
@@ -107,7 +107,7 @@ func TestQuotaRefunds(t *testing.T) {
 			})
 		}
 	}
-	until(t, 15*time.Second, "all is spent", func() bool { return kept.Load() >= quota })
+	until(t, "all is spent", func() bool { return kept.Load() >= quota })
 	time.Sleep(200 * time.Millisecond)
 	ld.halt()
 	if n := kept.Load(); n != quota {
@@ -129,7 +129,7 @@ func TestQuotaIdleReturns(t *testing.T) {
 	if u := s.used(quotaCounter, thisMonth()); u <= 1 {
 		t.Fatalf("a lease of %d: nothing to return", u)
 	}
-	until(t, 4*time.Second, "the lease is back", func() bool { return s.used(quotaCounter, thisMonth()) == 1 })
+	until(t, "the lease is back", func() bool { return s.used(quotaCounter, thisMonth()) == 1 })
 	n := int64(0)
 	for range quota + 10 {
 		if v, _ := serve(b.Limits, fb, testKey()); v == policy.Took {
@@ -190,11 +190,11 @@ func TestQuotaSoft(t *testing.T) {
 			t.Fatalf("request %d: %v", i, v)
 		}
 	}
-	until(t, 5*time.Second, "1000 are counted", func() bool { return s.used("o5.m", fixedPeriod(start, 0).Name) == 1000 })
+	until(t, "1000 are counted", func() bool { return s.used("o5.m", fixedPeriod(start, 0).Name) == 1000 })
 	hard := *doc
 	hard.Overage = false
 	org.Update(&hard)
-	until(t, 2*time.Second, "the hard limit refuses", func() bool { return take() == policy.Denied })
+	until(t, "the hard limit refuses", func() bool { return take() == policy.Denied })
 	hard.RequestsPerPeriod = 1100
 	org.Update(&hard)
 	n := 0
@@ -259,7 +259,7 @@ func TestQuotaMiniredis(t *testing.T) {
 		e := boot(t, client(), "edge-"+strconv.Itoa(i), t.TempDir(), 1)
 		ld.start(e.Limits, quotaFamily(t, e.Limits, quota), 2, 50*time.Microsecond)
 	}
-	until(t, 10*time.Second, "all is spent", func() bool { return ld.admitted.Load() >= quota })
+	until(t, "all is spent", func() bool { return ld.admitted.Load() >= quota })
 	time.Sleep(200 * time.Millisecond)
 	ld.halt()
 	if n := ld.admitted.Load(); n != quota {
@@ -273,7 +273,7 @@ func TestQuotaRedisAway(t *testing.T) {
 	t.Parallel()
 	const quota = 50_000
 	s := startRedis(t)
-	e := s.edge("edge-a", 1)
+	e := s.edge("edge-a", 1, asShipped)
 	f := quotaFamily(t, e.Limits, quota)
 	p := testKey()
 	admitted := 0
@@ -283,7 +283,6 @@ func TestQuotaRedisAway(t *testing.T) {
 		}
 	}
 	s.freeze(true)
-	began := time.Now()
 	var v policy.Verdict
 	for range quota {
 		if v, _ = serve(e.Limits, f, p); v != policy.Took {
@@ -291,22 +290,22 @@ func TestQuotaRedisAway(t *testing.T) {
 		}
 		admitted++
 	}
-	if d := time.Since(began); d > 2*time.Second {
-		t.Errorf("it took %v to find out", d)
-	}
 	if v == policy.Took {
 		t.Fatal("nothing was refused while Redis was frozen")
 	}
-	until(t, time.Second, "503 quota_unavailable", func() bool { v, _ = serve(e.Limits, f, p); return v == policy.Unavailable })
-	began = time.Now()
+	until(t, "503 quota_unavailable", func() bool {
+		v, _ = serve(e.Limits, f, p)
+		return v == policy.Unavailable && e.link.down()
+	})
+	waits := e.Stats().Waits
 	for range 1000 {
 		serve(e.Limits, f, p)
 	}
-	if d := time.Since(began); d > time.Second {
-		t.Errorf("1000 refusals took %v", d)
+	if n := e.Stats().Waits - waits; n > 0 {
+		t.Errorf("%d of 1000 requests waited for a Redis that is known to be away", n)
 	}
 	s.freeze(false)
-	until(t, 3*time.Second, "it is served again", func() bool {
+	until(t, "it is served again", func() bool {
 		v, _ = serve(e.Limits, f, p)
 		if v == policy.Took {
 			admitted++

@@ -102,7 +102,7 @@ func (l *Limits) watch(ctx context.Context) {
 
 // look compares the seeding that is in force with the one known so far.
 func (l *Limits) look(ctx context.Context, known string) string {
-	ctx, cancel := context.WithTimeout(ctx, 10*callBudget)
+	ctx, cancel := context.WithTimeout(ctx, 10*l.link.budget)
 	defer cancel()
 	seeded, err := l.link.rdb.HGet(ctx, contract.RedisBudgets, contract.BudgetsSeeded).Result()
 	if err != nil && err != redis.Nil {

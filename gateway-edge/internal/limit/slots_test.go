@@ -107,12 +107,12 @@ func TestSlotsReturn(t *testing.T) {
 		c.Credit()
 	}
 	var other []policy.Cell
-	until(t, 2*time.Second, "the other edge gets what was given back", func() bool {
+	until(t, "the other edge gets what was given back", func() bool {
 		other = append(other, take(b, fb, 1)...)
 		return len(other) == 6
 	})
 	a.kill()
-	until(t, 8*time.Second, "the dead edge's slots come back", func() bool {
+	until(t, "the dead edge's slots come back", func() bool {
 		other = append(other, take(b, fb, 1)...)
 		return len(other) == limit
 	})
@@ -123,13 +123,13 @@ func TestSlotsReturn(t *testing.T) {
 func TestSlotsRedisAway(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
-	e := s.edge("edge-a", 1)
+	e := s.edge("edge-a", 1, asShipped)
 	e.SetEdges(2)
 	f := slotsFamily(t, e.Limits, 20)
 	_, first := serve(e.Limits, f, testKey())
 	s.freeze(true)
 	var held []policy.Cell
-	until(t, 3*time.Second, "ten are open", func() bool {
+	until(t, "ten are open", func() bool {
 		if v, c := serve(e.Limits, f, testKey()); v == policy.Took {
 			held = append(held, c)
 		}
@@ -147,7 +147,7 @@ func TestSlotsRedisAway(t *testing.T) {
 	for _, c := range append(held, first) {
 		c.Credit()
 	}
-	until(t, 5*time.Second, "all slots can be used again", func() bool {
+	until(t, "all slots can be used again", func() bool {
 		var now []policy.Cell
 		for range 20 {
 			if v, c := serve(e.Limits, f, testKey()); v == policy.Took {

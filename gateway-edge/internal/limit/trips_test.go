@@ -41,7 +41,7 @@ func TestRoundTrips(t *testing.T) {
 		}
 	}
 	second() // first leases
-	cold, before := sent, e.Stats()
+	cold, before, began := sent, e.Stats(), time.Now()
 	for range 3 {
 		second()
 	}
@@ -49,8 +49,11 @@ func TestRoundTrips(t *testing.T) {
 	n := float64(sent - cold)
 	t.Logf("cold: %d requests, %d round trips, %d waits; then a request: %.4f round trips, %.4f scripts, %.5f waits", cold, before.Trips, before.Waits,
 		float64(after.Trips-before.Trips)/n, float64(after.Calls-before.Calls)/n, float64(after.Waits-before.Waits)/n)
-	if trips := float64(after.Trips-before.Trips) / n; trips > 0.01 {
-		t.Errorf("%.4f round trips a request", trips)
+	// What renewals take goes by time: a machine that can't send 10,000 requests in a
+	// second has as many round trips in it.
+	due := max(n, 10_000*time.Since(began).Seconds())
+	if trips := float64(after.Trips - before.Trips); trips > 0.01*due {
+		t.Errorf("%.0f round trips in a time for %.0f requests", trips, due)
 	}
 	if refused > 0 {
 		t.Errorf("%d refused", refused)
