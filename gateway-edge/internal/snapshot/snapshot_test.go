@@ -232,7 +232,7 @@ func TestLastGood(t *testing.T) {
 // TestSlowCompilation is given up on, and does not stop others.
 func TestSlowCompilation(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, func(c *Config) { c.CompileTime = 30 * time.Millisecond })
+	b := newBed(t, func(c *Config) { c.CompileTime = 2 * time.Second }) // the quick ones have as long
 	release := make(chan struct{})
 	b.probe = func(cfg string, _ policy.Deps) (policy.Policy, error) {
 		if cfg == `"slow"` {
@@ -250,14 +250,14 @@ func TestSlowCompilation(t *testing.T) {
 		t.Errorf("failed %+v", f)
 	}
 	close(release)
-	for i := range 200 {
+	for i := range 2000 {
 		b.marker.mu.Lock()
 		left := b.marker.used[0]
 		b.marker.mu.Unlock()
 		if !left {
 			return
 		}
-		if i == 199 {
+		if i == 1999 {
 			t.Error("the mark of an abandoned compilation was never cleared")
 		}
 		time.Sleep(5 * time.Millisecond)
