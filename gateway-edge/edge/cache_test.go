@@ -3,7 +3,6 @@ package edge_test
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -26,16 +25,16 @@ func TestCacheOfDeleted(t *testing.T) {
 		g.Upstreams[0].ID, g.Upstreams[0].Num, g.Routes[0].ID, g.Routes[0].Num = "up_2", 22, "rt_2", 32
 	}))
 	for _, host := range []string{"shop.edge.test", "other.edge.test"} {
-		within(t, 5*time.Second, host+" serves", func() bool { return e.get(t, host, "/hello", "").status == 200 })
+		within(t, host+" serves", func() bool { return e.get(t, host, "/hello", "").status == 200 })
 	}
 	stored := func(n string) func() bool {
 		return func() bool { return has(e.admin(t, "/metrics"), "tollgate_edge_cache_responses "+n+"\n") }
 	}
-	within(t, 5*time.Second, "both stored", stored("2"))
+	within(t, "both stored", stored("2"))
 	w.pub.Gateway(w.document(2, func(g *contract.Gateway) {
 		g.Deleted, g.Hosts, g.Routes, g.Policies, g.Upstreams = true, nil, nil, nil, nil
 	}))
-	within(t, 5*time.Second, "the deleted one's freed", stored("1"))
+	within(t, "the deleted one's freed", stored("1"))
 	if a := e.get(t, "other.edge.test", "/hello", ""); a.status != 200 {
 		t.Errorf("the other one answers %d", a.status)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/tollgate/tollgate/gateway-edge/edge"
 	"github.com/tollgate/tollgate/services/contract"
+	"github.com/tollgate/tollgate/services/contract/testport"
 )
 
 // fixed is the configuration of an edge that can be taken over, at addresses that
@@ -34,16 +35,8 @@ func (w *world) fixed(t *testing.T, dir string, first *running) edge.Config {
 	return cfg
 }
 
-// free is an address that was free a moment ago.
-func free(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
+// free is an address that nobody else takes, whether an edge listens there or not.
+func free(t *testing.T) string { return fmt.Sprintf("127.0.0.1:%d", testport.Free(t)) }
 
 // hammer asks for a page over and over until stop is called, which returns how many
 // answers were good and what went wrong first.
@@ -96,7 +89,7 @@ func TestTakenOver(t *testing.T) {
 	w.organization(1)
 	w.pub.Gateway(w.document(1))
 	key, record := w.pub.Key(11)
-	within(t, 2*time.Second, "the gateway serves", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 200 })
+	within(t, "the gateway serves", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 200 })
 	addr, admin := cur.Addrs()[0].String(), cur.AdminAddr().String()
 	stop := hammer(t, addr, key, 8)
 	for i := range 3 {
@@ -108,7 +101,7 @@ func TestTakenOver(t *testing.T) {
 			if err != nil {
 				t.Fatalf("the predecessor ended with %v", err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("the predecessor did not end")
 		}
 		if next.Addrs()[0].String() != addr || next.AdminAddr().String() != admin {
@@ -125,8 +118,8 @@ func TestTakenOver(t *testing.T) {
 	}
 	t.Logf("%d answers over three upgrades", good)
 	w.pub.Revoke(record)
-	within(t, time.Second, "the key is revoked", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 401 })
-	within(t, 3*time.Second, "the directory is tidy", func() bool {
+	within(t, "the key is revoked", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 401 })
+	within(t, "the directory is tidy", func() bool {
 		configs, _ := filepath.Glob(filepath.Join(dir, "config*"))
 		runs, _ := os.ReadDir(filepath.Join(dir, "running"))
 		return len(configs) == 1 && len(runs) == 1
@@ -149,7 +142,7 @@ func TestNotTakenOver(t *testing.T) {
 	w.organization(1)
 	w.pub.Gateway(w.document(1))
 	key, _ := w.pub.Key(11)
-	within(t, 2*time.Second, "the gateway serves", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 200 })
+	within(t, "the gateway serves", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 200 })
 	stop := hammer(t, cur.Addrs()[0].String(), key, 4)
 	for name, change := range map[string]func(*edge.Config){
 		"without asking":            func(c *edge.Config) { c.TakeOver = false },
@@ -190,7 +183,7 @@ func TestNotTakenOver(t *testing.T) {
 	}
 	first := report()
 	next := w.startWith(t, w.fixed(t, dir, cur))
-	within(t, 5*time.Second, "the successor reports", func() bool { r := report(); return r.Epoch > first.Epoch && r.Ready && !r.Draining })
+	within(t, "the successor reports", func() bool { r := report(); return r.Epoch > first.Epoch && r.Ready && !r.Draining })
 	<-next.Ready()
 	var st struct{ Config string }
 	b, err := os.ReadFile(filepath.Join(dir, "edge.json"))
