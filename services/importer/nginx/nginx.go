@@ -23,7 +23,7 @@ func Import(text []byte, o importer.Options, present importer.Present) (*importe
 	if strings.Contains(o.Upstream, "://") {
 		errs.Add("/options/upstream", "is the name of one of the gateway's upstreams")
 	}
-	all, err := parse(string(text))
+	all, err := parse(strings.TrimPrefix(string(text), "\ufeff"))
 	if err != nil {
 		errs.Add("/document", err.Error())
 	}

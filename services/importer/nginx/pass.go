@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,11 @@ func (l *location) add(typ string, config map[string]any) {
 
 // answer says where a location's requests go.
 func (w *walker) answer(l *location) {
+	if l.closed {
+		l.close()
+		w.taken(l.at, short(l.at.String())+": deny all → policy mock, status 403")
+		return
+	}
 	if len(l.headers) > 0 {
 		l.add("request_headers", map[string]any{"set": l.headers})
 	}
@@ -218,13 +224,41 @@ func (w *walker) keepPresent(name string) {
 	}
 }
 
+// reuse takes an upstream that the gateway has for an address, whatever else it has
+// grown to since.
+func (w *walker) reuse(l *location, u *url.URL) bool {
+	origin := u.Scheme + "://" + u.Host
+	for i := range w.present.Upstreams {
+		up := &w.present.Upstreams[i]
+		if w.pools[up.Name] == nil && slices.ContainsFunc(up.Targets, func(t contract.Target) bool { return t.URL == origin }) {
+			w.keepPresent(up.Name)
+			l.route.Upstream = up.Name
+			return true
+		}
+	}
+	return false
+}
+
+// free is a name for an upstream that neither the gateway nor the text has.
+func (w *walker) free(name string) string {
+	out := name
+	for i := 2; w.pools[out] != nil || slices.ContainsFunc(w.present.Upstreams, func(u contract.Upstream) bool { return u.Name == out }); i++ {
+		out = name + "-" + strconv.Itoa(i)
+	}
+	return out
+}
+
 // toPool names the upstream of an address: an upstream block with that scheme, or one
 // that is made of the address.
 func (w *walker) toPool(l *location, u *url.URL, d *directive) bool {
 	p := w.pools[u.Host]
 	if p == nil {
+		if w.reuse(l, u) {
+			return true
+		}
 		at := &directive{name: "upstream", line: d.line}
-		p = &pool{at: at, upstream: contract.Upstream{Name: strings.NewReplacer(":", "-", "[", "", "]", "").Replace(u.Host), Targets: []contract.Target{{URL: u.Host}}}}
+		name := w.free(strings.NewReplacer(":", "-", "[", "", "]", "").Replace(u.Host))
+		p = &pool{at: at, upstream: contract.Upstream{Name: name, Targets: []contract.Target{{URL: u.Host}}}}
 		w.pools[u.Host] = p
 	}
 	p.used = true

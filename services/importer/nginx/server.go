@@ -1,10 +1,14 @@
 package nginx
 
 import (
+	"maps"
+	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/importer"
 )
@@ -36,8 +40,15 @@ func (w *walker) server(s *directive) {
 		whole := &directive{name: "location", args: []string{"/"}, line: s.line, open: true}
 		locations = append(locations, whole)
 	}
-	for i, l := range locations {
-		w.location(l, inherit(shared, l.block), i, locations)
+	var all []*location
+	for _, d := range locations {
+		if l := w.read(d, inherit(shared, d.block)); l != nil {
+			all = append(all, l)
+		}
+	}
+	w.match(all)
+	for _, l := range all {
+		w.keep(l)
 	}
 }
 
@@ -55,6 +66,10 @@ func inherit(shared, own []*directive) []*directive {
 	}
 	var out []*directive
 	for _, d := range shared {
+		if d.name == "return" { // a server's goes before all that its locations say
+			own = slices.DeleteFunc(slices.Clone(own), func(d *directive) bool { return d.name == "return" })
+			has["return"] = false
+		}
 		if !has[d.name] || !slices.Contains(lists, d.name) && d.name == "rewrite" {
 			out = append(out, d)
 		}
@@ -68,7 +83,8 @@ type location struct {
 	kind     string // "", "=", "~", "~*", "^~"
 	path     string
 	route    contract.Route
-	skip     bool
+	skip     bool           // it was refused
+	closed   bool           // it denies everybody
 	headers  map[string]any // of the request
 	answers  map[string]any // fields of the answer
 	allow    []string
@@ -82,36 +98,67 @@ type location struct {
 	timeouts contract.Timeouts
 }
 
-// refuse leaves a location out.
+// refuse leaves a location out: its requests are answered with 403.
 func (w *walker) refuse(l *location, d *directive, why, advice string) {
 	l.skip = true
 	w.report.Add(importer.Row{Level: importer.Refused, Line: d.line, What: short(d.String()), Why: why, Advice: advice, Skippable: true})
 }
 
-func (w *walker) location(d *directive, body []*directive, n int, all []*directive) {
+// read reads all of a location but which requests it takes; nil: none come to it.
+func (w *walker) read(d *directive, body []*directive) *location {
 	l := &location{at: d, path: d.arg(0), headers: map[string]any{}, answers: map[string]any{}}
 	if len(d.args) == 2 {
 		l.kind, l.path = d.args[0], d.args[1]
 	}
-	if len(d.args) == 0 || len(d.args) > 2 || strings.HasPrefix(l.path, "@") {
+	switch {
+	case strings.HasPrefix(l.path, "@"):
 		w.refuse(l, d, "only locations with a path are read", "")
-		return
+		return nil
+	case len(d.args) == 0 || len(d.args) > 2:
+		w.refused(d, "only locations with a path are read", "")
+		return nil
+	case !slices.Contains([]string{"", "=", "~", "~*", "^~"}, l.kind):
+		w.refused(d, "the modifier "+l.kind+" is not known", "")
+		return nil
 	}
-	w.match(l, n, all)
 	for _, e := range body {
 		w.inLocation(l, e)
 	}
 	w.access(l)
 	w.answer(l)
-	if l.skip {
-		return
+	if !l.skip {
+		w.open(l)
 	}
-	w.open(l)
+	return l
+}
+
+// keep makes the route of a location. One that was refused is not left to the other
+// locations, which may ask for less: its requests are answered with 403.
+func (w *walker) keep(l *location) {
+	if l.skip {
+		if !w.o.SkipRefused {
+			return
+		}
+		l.route = contract.Route{Match: l.route.Match, Priority: l.route.Priority, StrictSlash: l.route.StrictSlash}
+		l.close()
+	}
 	l.route.Name = w.name(l)
 	w.names[l.route.Name] = true
 	w.parts.Routes = append(w.parts.Routes, l.route)
-	w.parts.RouteAt[l.route.Name] = importer.At{Line: d.line}
-	w.taken(d, d.String()+" → route "+l.route.Name)
+	w.parts.RouteAt[l.route.Name] = importer.At{Line: l.at.line}
+	if l.skip {
+		w.report.Add(importer.Row{
+			Level: importer.Approximated, Line: l.at.line, What: short(l.at.String() + " → route " + l.route.Name), Why: "it was refused and left out: its requests are answered with 403",
+		})
+		return
+	}
+	w.taken(l.at, l.at.String()+" → route "+l.route.Name)
+}
+
+// close makes the route answer everybody with 403.
+func (l *location) close() {
+	l.route.Policies, l.route.Public = nil, true
+	l.add("mock", map[string]any{"status": http.StatusForbidden})
 }
 
 func (w *walker) name(l *location) string {
@@ -136,30 +183,151 @@ func (w *walker) name(l *location) string {
 	return out
 }
 
-// Priorities of locations where one is a regular expression: nginx looks for "=" and
+// protects reports whether a location keeps something from callers that another one
+// might let through.
+func (l *location) protects() bool {
+	return l.skip || l.closed || l.pass == nil ||
+		slices.ContainsFunc(l.route.Policies, func(p contract.Policy) bool { return p.Type == "ip_filter" || slices.Contains(identifies, p.Type) })
+}
+
+// prefix reports whether a location takes the paths that begin with its own.
+func (l *location) prefix() bool { return l.kind == "" || l.kind == "^~" }
+
+// Priorities of locations, within those that a route can have: nginx looks for "=" and
 // "^~" first, then for regular expressions in their order, then for the longest prefix.
 const (
-	firstPriority = 2000
-	regexPriority = 1000
+	exactPriority = 1000
+	firstPriority = 850 // of "^~", and more
+	regexPriority = 700 // and less: there are at most 100
+	maxRank       = 140
 )
 
-func (w *walker) match(l *location, n int, all []*directive) {
-	if strings.ContainsAny(l.path, "{}*") && !strings.HasPrefix(l.kind, "~") {
-		w.refuse(l, l.at, "its path has braces or a star, which mean something else here", "")
-		return
-	}
-	m := &l.route.Match
-	switch l.kind {
-	case "=":
-		m.Path = w.o.Prefix + l.path
-		l.route.StrictSlash = true
-	case "", "^~":
-		m.Path = w.o.Prefix + strings.TrimSuffix(l.path, "/") + "/*"
-		if !strings.HasSuffix(l.path, "/") {
-			w.approximated(l.at, "it takes whole segments: "+l.path+" and what lies below, not "+l.path+"x", "")
+// match says which requests locations take, and which of them goes first.
+func (w *walker) match(all []*location) {
+	n := 0
+	var wide []*location
+	for _, l := range all {
+		switch {
+		case !l.prefix() && l.kind != "=":
+			w.expression(l)
+			l.route.Priority = regexPriority - n
+			n++
+		case w.plain(l, all):
+			wide = append(wide, l)
 		}
-	case "~", "~*":
-		expr, end := l.path, ".*"
+	}
+	ranks := ranksBelow(all, wide)
+	for _, l := range all {
+		rank := 0
+		if l.prefix() || l.kind == "=" {
+			rank = ranks[l]
+		}
+		if rank > maxRank {
+			w.refuse(l, l.at, "there are more than "+strconv.Itoa(maxRank)+" locations inside one another", "end them with a slash")
+		}
+		switch {
+		case l.kind == "=" && (w.regexes || rank > 0):
+			l.route.Priority = exactPriority
+		case l.kind == "^~" && w.regexes:
+			l.route.Priority = firstPriority + min(rank, maxRank)
+			w.nested(l, all)
+		case l.prefix():
+			l.route.Priority = min(rank, maxRank)
+		}
+	}
+}
+
+// plain gives a location a path without a regular expression, where it can have one. It
+// reports true where it can't: the location protects what only begins with its last
+// segment too (/admin.php beside /admin), and another one would take it.
+func (w *walker) plain(l *location, all []*location) (wide bool) {
+	path := strings.NewReplacer("{", "%7B", "}", "%7D", "*", "%2A").Replace(l.path)
+	if path != l.path {
+		w.refuse(l, l.at, "its path has braces or a star, which mean something else here", "")
+	}
+	if l.kind == "=" {
+		l.route.Match.Path, l.route.StrictSlash = w.o.Prefix+path, true
+		return false
+	}
+	l.route.Match.Path = w.o.Prefix + strings.TrimSuffix(path, "/") + "/*"
+	if strings.HasSuffix(path, "/") {
+		return false
+	}
+	wide = l.protects() && (l.kind == "^~" && w.regexes || slices.ContainsFunc(all, func(m *location) bool {
+		return m != l && m.prefix() && len(m.path) < len(l.path) && strings.HasPrefix(l.path, m.path)
+	}))
+	if !wide {
+		w.approximated(l.at, "it takes whole segments: "+l.path+" and what lies below, not "+l.path+"x", "")
+		return false
+	}
+	canon, err := match.PathString(w.o.Prefix + path)
+	if err != nil {
+		w.refused(l.at, "no request can have its path: "+err.Error(), "")
+		return false
+	}
+	l.route.Match.Path = "~" + quote(canon) + ".*"
+	if slices.ContainsFunc(l.route.Policies, func(p contract.Policy) bool { return p.Type == "rewrite" }) {
+		w.refuse(l, l.at, "it protects paths that only begin with "+l.path+" too, and can't change them", "end the location and the address of proxy_pass with a slash")
+	}
+	return true
+}
+
+// ranksBelow are ranks of the locations that lie below a wide one, the longest paths
+// highest: a wide one has a regular expression, which would come last of all.
+func ranksBelow(all, wide []*location) map[*location]int {
+	lengths := map[int]bool{}
+	var below []*location
+	for _, l := range all {
+		if slices.ContainsFunc(wide, func(q *location) bool { return strings.HasPrefix(l.path, q.path) }) {
+			lengths[len(l.path)] = true
+			below = append(below, l)
+		}
+	}
+	order := slices.Sorted(maps.Keys(lengths))
+	ranks := map[*location]int{}
+	for _, l := range below {
+		ranks[l] = 1 + slices.Index(order, len(l.path))
+	}
+	return ranks
+}
+
+// nested refuses a location by ^~ with another one inside.
+func (w *walker) nested(l *location, all []*location) {
+	for _, other := range all {
+		if other.kind == "" && strings.HasPrefix(other.path, l.path) {
+			w.refuse(l, l.at, "the location "+other.path+" lies below it, and regular expressions go before that one alone", "write it without ^~")
+		}
+	}
+}
+
+// unlike are what a path can't have as such in the gateway, which matches it with its
+// escapes.
+var unlike = regexp.MustCompile(`[^!-~]|["<>` + "`" + `%]|\\[\[\]{}^|sxQ]`)
+
+// expression takes over a regular expression, which nginx looks for anywhere in the
+// path.
+func (w *walker) expression(l *location) {
+	expr, end := l.path, ".*"
+	alternates, begins := false, false
+	marks(expr, func(i int, c byte, depth int) {
+		alternates = alternates || c == '|' && depth == 0
+		begins = begins || c == '^' && i > 0
+	})
+	begins = begins || alternates && strings.HasPrefix(expr, "^")
+	why, advice := "", ""
+	switch {
+	case unlike.MatchString(expr):
+		why, advice = "the gateway matches paths with their escapes, as in %20", "write it without spaces, brackets, braces, percent signs and what is not ASCII"
+	case begins && w.o.Prefix != "":
+		why, advice = "the option prefix stands before the path that an alternative begins with", "put the alternatives into parentheses: ^(?:/a|/b)"
+	}
+	switch {
+	case why != "":
+		w.refuse(l, l.at, why, advice)
+		expr = quote(w.o.Prefix) + ".*" // which paths it takes can't be told
+	case alternates: // anchors are those of single alternatives
+		expr = quote(w.o.Prefix) + ".*(?:" + expr + ").*"
+	default:
 		if rest, ok := strings.CutSuffix(expr, "$"); ok && !strings.HasSuffix(rest, `\`) {
 			expr, end = rest, ""
 		}
@@ -168,28 +336,37 @@ func (w *walker) match(l *location, n int, all []*directive) {
 		} else {
 			expr = quote(w.o.Prefix) + ".*(?:" + expr + ")" + end
 		}
-		if l.kind == "~*" {
-			expr = "(?i)" + expr
-		}
-		m.Path = "~" + expr
-		l.route.Priority = regexPriority - n
-		return
-	default:
-		w.refuse(l, l.at, "the modifier "+l.kind+" is not known", "")
-		return
 	}
-	if !w.regexes {
-		return
+	if l.kind == "~*" {
+		expr = "(?i)" + expr
 	}
-	if l.kind == "=" {
-		l.route.Priority = firstPriority
-	}
-	if l.kind == "^~" {
-		l.route.Priority = firstPriority
-		for _, other := range all {
-			if len(other.args) == 1 && strings.HasPrefix(other.arg(0), l.path) {
-				w.refuse(l, l.at, "the location "+other.arg(0)+" lies below it, and regular expressions go before that one alone", "write it without ^~")
+	l.route.Match.Path = "~" + expr
+}
+
+// marks calls fn for every byte of a regular expression that is neither escaped nor in
+// a class, with how many groups it stands in.
+func marks(expr string, fn func(i int, c byte, depth int)) {
+	depth, class := 0, -1 // class: where what is in the class begins
+	for i := 0; i < len(expr); i++ {
+		switch c := expr[i]; {
+		case c == '\\':
+			i++
+		case class >= 0:
+			if c == ']' && i > class { // the first one stands for itself
+				class = -1
 			}
+		case c == '[':
+			class = i + 1
+			if strings.HasPrefix(expr[class:], "^") {
+				class++
+				i++
+			}
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		default:
+			fn(i, c, depth)
 		}
 	}
 }
@@ -218,7 +395,9 @@ func (w *walker) inLocation(l *location, d *directive) {
 	case "rewrite":
 		l.rewrites = append(l.rewrites, d)
 	case "return":
-		l.returns = d
+		if l.returns == nil { // the first one answers
+			l.returns = d
+		}
 	case "proxy_set_header":
 		w.setHeader(l, d)
 	case "add_header":
@@ -262,9 +441,18 @@ func (w *walker) inLocation(l *location, d *directive) {
 
 // open makes the route public where nothing asks who calls: so it was at nginx.
 func (w *walker) open(l *location) {
-	asks := slices.ContainsFunc(l.route.Policies, func(p contract.Policy) bool { return p.Type == "basic" || slices.Contains(identifies, p.Type) })
-	own := slices.ContainsFunc(w.present.Policies, func(p contract.Policy) bool { return slices.Contains(identifies, p.Type) })
-	if asks || own {
+	asks := slices.ContainsFunc(l.route.Policies, func(p contract.Policy) bool { return slices.Contains(identifies, p.Type) })
+	own := false
+	for _, p := range w.present.Policies {
+		if !slices.Contains(identifies, p.Type) {
+			continue
+		}
+		own = true
+		if asks && !slices.ContainsFunc(l.route.Policies, func(q contract.Policy) bool { return q.Type == p.Type }) {
+			w.refuse(l, l.at, "the gateway's own policy "+p.Type+" would let callers in beside auth_basic", "take it off the gateway, or map auth_basic to it by the option schemes")
+		}
+	}
+	if asks || own || l.closed {
 		return
 	}
 	if w.o.Unsecured == "refuse" {
@@ -323,7 +511,7 @@ func (w *walker) access(l *location) {
 	config := map[string]any{}
 	switch {
 	case l.denyAll && len(l.allow) == 0:
-		w.refuse(l, l.at, "it denies everybody", "")
+		l.closed = true
 		return
 	case l.denyAll:
 		config["allow"] = l.allow
