@@ -145,11 +145,16 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 	if cert == nil {
 		cert = selfSigned(t)
 	}
-	ls, err := listen.New(listen.Config{
+	lc := listen.Config{
 		Engine: eng, Addr: "127.0.0.1:0", TLSAddr: "127.0.0.1:0", Trusted: o.trusted, MaxConnsPerIP: o.perIP, Logger: logger,
 		Guard: o.guard, Table: store.Table(), Now: ck.Boot,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert, nil },
-	})
+	}
+	lc.HTTP3.Required = true
+	ls, err := listen.New(lc)
+	for i := 0; i < 5 && err != nil; i++ { // somebody may hold the UDP port of the TCP port that was free
+		ls, err = listen.New(lc)
+	}
 	must(t, err)
 	e.Server, e.addr, e.tlsAddr = ls, ls.Addrs()[0].String(), ls.Addrs()[1].String()
 	run(ls.Run)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,9 +19,11 @@ import (
 // as long as one, and is not asked by an explanation.
 func TestIntegration(t *testing.T) {
 	asked := make(chan struct{}, 8)
+	var takes atomic.Int64
+	takes.Store(int64(100 * time.Millisecond))
 	d := &policy.Descriptor{
 		Type: "slow", Phase: policy.PhaseIntegrate, Answers: true,
-		New: func(json.RawMessage, policy.Deps) (policy.Policy, error) { return slow{asked}, nil },
+		New: func(json.RawMessage, policy.Deps) (policy.Policy, error) { return slow{asked, &takes}, nil },
 	}
 	metrics := observe.NewMetrics()
 	e := newEdge(t, edgeOptions{metrics: metrics, policies: []*policy.Descriptor{d}, limits: engine.Limits{Wait: 10 * time.Millisecond}})
@@ -39,7 +42,8 @@ func TestIntegration(t *testing.T) {
 	if len(asked) != 0 {
 		t.Error("an explanation asked the integration")
 	}
-	g.Routes[0].Timeout = contract.Duration(20 * time.Millisecond)
+	takes.Store(int64(30 * time.Second))
+	g.Routes[0].Timeout = contract.Duration(300 * time.Millisecond)
 	e.serve(g)
 	if m := e.once(get("/")); m.status() != 504 || m.code() != "upstream_timeout" {
 		t.Errorf("%s", m.line)
@@ -54,7 +58,10 @@ func TestIntegration(t *testing.T) {
 }
 
 // slow takes longer than a policy may.
-type slow struct{ asked chan struct{} }
+type slow struct {
+	asked chan struct{}
+	takes *atomic.Int64 // ns
+}
 
 func (slow) OnRequest(x *policy.Exchange, _ *policy.Slot) policy.Action { return x.Wait() }
 
@@ -63,7 +70,7 @@ func (s slow) Await(b policy.Blocking, x *policy.Exchange, _ *policy.Slot) polic
 	select {
 	case <-b.Context().Done():
 		return x.Reject(contract.CodeUpstreamTimeout, 0)
-	case <-time.After(100 * time.Millisecond):
+	case <-time.After(time.Duration(s.takes.Load())):
 	}
 	return x.AnswerFrom(policy.FromIntegration, 200, "text/plain", []byte("done"))
 }
