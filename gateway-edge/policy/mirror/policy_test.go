@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/gateway-edge/policy/mirror"
@@ -30,10 +29,11 @@ func serve(t *testing.T, config string, q policytest.Request) *policy.CallReques
 	if !r.Forwarded || r.Status != 200 || r.Sent.Body != q.Body {
 		t.Errorf("the request itself: %+v", r)
 	}
+	d.Behind.(*policytest.Background).Wait()
 	select {
 	case got := <-copies:
 		return got
-	case <-time.After(50 * time.Millisecond):
+	default:
 		return nil
 	}
 }
@@ -97,15 +97,12 @@ func TestBounded(t *testing.T) {
 		policytest.Serve(t, steps, policytest.Step{Want: policytest.Want{Forwarded: true}})
 	}
 	close(release)
-	for range 32 {
-		<-began
+	behind := d.Behind.(*policytest.Background)
+	behind.Wait()
+	if n := len(began); n != 32 {
+		t.Errorf("%d copies, there is room for 32", n)
 	}
-	select {
-	case <-began:
-		t.Error("more copies than there is room for")
-	case <-time.After(20 * time.Millisecond):
-	}
-	if n := d.Behind.(*policytest.Background).Drops(); n != 28 {
+	if n := behind.Drops(); n != 28 {
 		t.Errorf("%d copies were counted as dropped, want 28", n)
 	}
 }

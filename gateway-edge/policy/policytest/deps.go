@@ -33,16 +33,22 @@ func NewDeps() policy.Deps {
 }
 
 // Background is a Behind with room for all.
-type Background struct{ dropped atomic.Int64 }
+type Background struct {
+	dropped atomic.Int64
+	going   sync.WaitGroup
+}
 
 // Go runs do.
-func (*Background) Go(do func(context.Context)) bool {
-	go func() {
+func (b *Background) Go(do func(context.Context)) bool {
+	b.going.Go(func() {
 		defer func() { _ = recover() }() // as the edge does
 		do(context.Background())
-	}()
+	})
 	return true
 }
+
+// Wait returns when all that Go was given has ended.
+func (b *Background) Wait() { b.going.Wait() }
 
 // Dropped counts.
 func (b *Background) Dropped() { b.dropped.Add(1) }
