@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// settle is how long connections under way have to be established and accepted.
-const settle = 50 * time.Millisecond
+// settle is how long connections under way have to be established and accepted. Only
+// tests change it.
+var settle = 50 * time.Millisecond
 
 // ListenConfig is for sockets that Close is to work on: the kernel's multipath
 // sockets take no filter.

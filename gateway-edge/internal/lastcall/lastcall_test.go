@@ -21,8 +21,10 @@ func TestNothingIsLost(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux can refuse new connections without closing")
 	}
+	defer func(d time.Duration) { settle = d }(settle)
+	settle = time.Second // a busy machine may not accept what came for that long
 	var served, refused, slow int
-	for range 10 {
+	for range 6 {
 		ln, err := ListenConfig().Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +61,7 @@ func TestNothingIsLost(t *testing.T) {
 						results <- result{"dial", err}
 						return
 					}
-					_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+					_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 					_, err = c.Write([]byte("x"))
 					if err == nil {
 						_, err = io.ReadFull(c, make([]byte, 1))
