@@ -258,7 +258,7 @@ func TestRegexesAreBounded(t *testing.T) {
 		if tab.Match(request(t, c.line, c.field), &res); res.Index != c.index || res.TooLong != c.tooLong || res.Allow != "" {
 			t.Errorf("%.20s %.20s: %d, %v", c.line, c.field, res.Index, res.TooLong)
 		}
-		if d := time.Since(begin); d > 300*time.Millisecond {
+		if d := time.Since(begin); d > 30*time.Second { // backtracking would take years
 			t.Errorf("%.20s %.20s took %v", c.line, c.field, d)
 		}
 	}
