@@ -39,6 +39,7 @@ func ReadSource(text []byte) (*Source, contract.FieldErrors) {
 	if len(text) > MaxImportBytes {
 		return nil, contract.FieldErrors{{Detail: tooLarge(len(text), MaxImportBytes)}}
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // as some editors write it
 	js := bytes.TrimSpace(text)
 	isJSON := len(js) > 0 && js[0] == '{'
 	at := &place{}

@@ -48,7 +48,12 @@ func (w *walker) amazon() {
 
 // ofAmazon reports whether the document has an extension of Amazon API Gateway.
 func (d *document) ofAmazon() bool {
-	found := hasAmazon(d.root)
+	found := hasAmazon(d.root) || hasAmazon(object(d.root["components"]))
+	for _, all := range []any{object(d.root["components"])["securitySchemes"], d.root["securityDefinitions"]} {
+		for _, v := range object(all) {
+			found = found || hasAmazon(object(v))
+		}
+	}
 	d.eachPath(func(_ string, _ string, item map[string]any) {
 		found = found || hasAmazon(item)
 		for _, v := range item {
@@ -155,8 +160,9 @@ func (a *awsDocument) atRoot(name string, v any, at string) {
 }
 
 // validation says how an operation's requests are held to the document: at AWS only
-// where a validator says so.
-func (a *awsDocument) validation(op *operation, mode string) string {
+// where a validator says so. formless says that OpenAPI has no form for the operation, so
+// that the gateway's document can't have it.
+func (a *awsDocument) validation(op *operation, mode string, described, formless bool) string {
 	name := a.validator
 	at := op.at
 	if v, there := op.op[amazonPrefix+"request-validator"]; there {
@@ -172,6 +178,10 @@ func (a *awsDocument) validation(op *operation, mode string) string {
 		return "off"
 	case !body && !params:
 		return "off"
+	case !described:
+		a.taken(at, "the request validator "+name+": "+op.title()+" describes neither parameters nor a body")
+	case formless:
+		a.approximated(at, op.title(), "the validator "+name+" is not taken over: nothing is validated where a route takes every method or an open end", "write the operation for each method and path that is to be validated")
 	case body != params:
 		a.approximated(at, op.title(), "the validator "+name+" looks at body or parameters alone: both are validated", "")
 	default:
@@ -299,36 +309,45 @@ func (a *awsDocument) corsPolicy(v map[string]any, at string) {
 // resourcePolicy takes over who may call by address; all else is refused, since
 // leaving it out would let more callers in.
 func (a *awsDocument) resourcePolicy(v map[string]any, at string) {
-	config := map[string]any{}
+	var allow, deny []string
+	allowed, narrowed := false, false // narrowed: allow are those that a denial leaves
 	for i, e := range statements(v["Statement"]) {
 		s, place := object(e), at+contract.Pointer("Statement", i)
-		condition := object(s["Condition"])
-		addresses := func(op string) []string {
-			v := object(condition[op])["aws:SourceIp"]
-			if one := str(v); one != "" {
-				return []string{one}
-			}
-			return strs(v)
-		}
+		operator, addresses, ok := conditionOf(s["Condition"])
 		everybody := s["Principal"] == "*" || str(object(s["Principal"])["AWS"]) == "*"
-		in, notIn := addresses("IpAddress"), addresses("NotIpAddress")
-		switch effect := str(s["Effect"]); {
+		effect := str(s["Effect"])
+		allowed = allowed || effect == "Allow"
+		switch {
 		case !everybody || !wholeAPI(s["Resource"]) || s["Action"] != "execute-api:Invoke":
 			a.refused(place, amazonPrefix+"policy", "a statement for some callers or some resources can't be carried over", "protect the routes by policies such as ip_filter, jwt or acl")
-		case effect == "Allow" && len(condition) == 0:
-			a.taken(place, "a statement that allows everybody")
-		case effect == "Allow" && len(condition) == 1 && len(in) > 0:
-			config["allow"] = append(strs(anys(config["allow"])), in...)
-			a.taken(place, "a statement that allows addresses → policy ip_filter")
-		case effect == "Deny" && len(condition) == 1 && len(in) > 0:
-			config["deny"] = append(strs(anys(config["deny"])), in...)
-			a.taken(place, "a statement that denies addresses → policy ip_filter")
-		case effect == "Deny" && len(condition) == 1 && len(notIn) > 0 && config["allow"] == nil:
-			config["allow"] = notIn
-			a.taken(place, "a statement that denies other addresses → policy ip_filter")
-		default:
+		case !ok:
 			a.refused(place, amazonPrefix+"policy", "its condition can't be carried over: only addresses (aws:SourceIp) can", "protect the routes by policies such as ip_filter, jwt or acl")
+		case effect == "Allow" && operator == "":
+			a.taken(place, "a statement that allows everybody")
+		case effect == "Deny" && operator == "IpAddress":
+			deny = append(deny, addresses...)
+			a.taken(place, "a statement that denies addresses → policy ip_filter")
+		case effect == "Allow" && operator == "IpAddress" && !narrowed:
+			allow = append(allow, addresses...)
+			a.taken(place, "a statement that allows addresses → policy ip_filter")
+		case effect == "Deny" && operator == "NotIpAddress" && allow == nil:
+			allow, narrowed = addresses, true
+			a.taken(place, "a statement that denies other addresses → policy ip_filter")
+		case operator != "":
+			a.refused(place, amazonPrefix+"policy", "callers must be among the addresses of several statements at once, and the policy ip_filter has one list", "write one statement that allows the addresses which all of them leave")
+		default:
+			a.refused(place, amazonPrefix+"policy", "it denies everybody, or its effect is not known", "")
 		}
+	}
+	if !allowed {
+		a.refused(at, amazonPrefix+"policy", "no statement allows anybody, so AWS answers nobody", "write the policy as an object with a statement that allows callers")
+	}
+	config := map[string]any{}
+	if len(allow) > 0 {
+		config["allow"] = allow
+	}
+	if len(deny) > 0 {
+		config["deny"] = deny
 	}
 	if len(config) > 0 {
 		p := policy("ip_filter", config)
@@ -336,19 +355,33 @@ func (a *awsDocument) resourcePolicy(v map[string]any, at string) {
 	}
 }
 
+// conditionOf reads the condition of a statement: none, or one operator on aws:SourceIp
+// alone.
+func conditionOf(v any) (operator string, addresses []string, ok bool) {
+	all, isObject := v.(map[string]any)
+	if v == nil || isObject && len(all) == 0 {
+		return "", nil, true
+	}
+	for operator = range all {
+	}
+	on := object(all[operator])
+	if len(all) != 1 || len(on) != 1 || operator != "IpAddress" && operator != "NotIpAddress" {
+		return "", nil, false
+	}
+	addresses = strs(on["aws:SourceIp"])
+	if one := str(on["aws:SourceIp"]); one != "" {
+		addresses = []string{one}
+	} else if len(addresses) != len(list(on["aws:SourceIp"])) {
+		return "", nil, false
+	}
+	return operator, addresses, len(addresses) > 0
+}
+
 func statements(v any) []any {
 	if m, ok := v.(map[string]any); ok {
 		return []any{m}
 	}
 	return list(v)
-}
-
-func anys(v any) (out []any) {
-	l, _ := v.([]string)
-	for _, s := range l {
-		out = append(out, s)
-	}
-	return out
 }
 
 func wholeAPI(v any) bool {

@@ -119,6 +119,9 @@ func (w *walker) exactRoute(op *operation) bool {
 	r, there := w.routes[op.at]
 	if there {
 		op.route = r
+		if strings.HasPrefix(r.Match.Path, "/") {
+			op.segments = segmentsOf(r.Match.Path)
+		}
 		return true
 	}
 	if w.exact != nil {

@@ -146,7 +146,7 @@ func (d *document) functions(o *importer.AWS) {
 		item := object(paths[path])
 		if _, _, is := call(paths[path]); is || item == nil {
 			if bad := d.put(o, paths, path, at); len(bad) > 0 {
-				d.leaveOut(paths, path, "the path "+path, bad[0])
+				d.leavePath(paths, path, bad[0])
 			}
 			continue
 		}
@@ -155,20 +155,57 @@ func (d *document) functions(o *importer.AWS) {
 			switch {
 			case len(bad) == 0:
 			case name == anyMethod:
-				d.leaveOut(item, name, "ANY "+path, bad[0])
+				d.leaveOut(item, name, &operation{path: path}, bad[0])
 			case slices.Contains(methodsOfPaths, name) || name == "trace":
-				d.leaveOut(item, name, strings.ToUpper(name)+" "+path, bad[0])
+				d.leaveOut(item, name, &operation{path: path, method: name}, bad[0])
 			default:
-				d.leaveOut(paths, path, "the path "+path, bad[0])
+				d.leavePath(paths, path, bad[0])
 			}
 		}
 	}
 }
 
-// leaveOut takes something out of the document that can't be carried over.
-func (d *document) leaveOut(from map[string]any, name, what string, b unknown) {
-	delete(from, name)
+// leaveOut takes an operation out of the document that can't be carried over.
+func (d *document) leaveOut(item map[string]any, name string, op *operation, b unknown) {
+	what := "ANY " + op.path
+	if op.method != "" {
+		what = op.title()
+	}
+	d.leave(item, name, op)
+	delete(item, name)
 	d.report.Add(importer.Row{Level: importer.Refused, Pointer: b.at, Line: d.line(b.at), What: what, Why: b.why(), Advice: b.advice(), Skippable: true})
+}
+
+// leavePath takes a path out of the document with all its operations.
+func (d *document) leavePath(paths map[string]any, path string, b unknown) {
+	item := object(paths[path])
+	if _, _, is := call(paths[path]); is || item == nil {
+		item = nil
+		d.leave(paths, path, &operation{path: path})
+	}
+	for _, name := range slices.Sorted(maps.Keys(item)) {
+		switch {
+		case name == anyMethod:
+			d.leave(item, name, &operation{path: path})
+		case slices.Contains(methodsOfPaths, name):
+			d.leave(item, name, &operation{path: path, method: name})
+		}
+	}
+	delete(paths, path)
+	d.report.Add(importer.Row{Level: importer.Refused, Pointer: b.at, Line: d.line(b.at), What: "the path " + path, Why: b.why(), Advice: b.advice(), Skippable: true})
+}
+
+// leave notes an operation whose requests may not come to another one's route.
+func (d *document) leave(from map[string]any, name string, op *operation) {
+	op.op, op.at = object(from[name]), contract.Pointer("paths", op.path)
+	if name != op.path {
+		op.item = from
+		op.at += contract.Pointer(name)
+	}
+	if op.op["isDefaultRoute"] == true || op.path == "/$default" {
+		op.path = "/*"
+	}
+	d.left = append(d.left, op)
 }
 
 // unknown is a function that can't be worked out.

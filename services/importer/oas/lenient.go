@@ -42,6 +42,12 @@ func (d *document) fillIn() {
 	if d.root["paths"] == nil {
 		d.root["paths"] = map[string]any{}
 	}
+	for name, v := range object(object(d.root["components"])["securitySchemes"]) {
+		if s := object(v); str(s["type"]) == "oauth2" && s["flows"] == nil {
+			s["flows"] = map[string]any{}
+			d.approximated(contract.Pointer("components", "securitySchemes", name), "the security scheme "+name, "its flows are missing", "they became {}")
+		}
+	}
 	d.greedy()
 	d.eachOperation(func(path, _, at string, item, op map[string]any) {
 		if op["responses"] == nil {

@@ -49,6 +49,7 @@ type document struct {
 	moved  map[string]string // pointers of what stands elsewhere in the text
 	report *importer.Report
 	open   map[string]any // paths that end with {name+}
+	left   []*operation   // taken out of the document, since they can't be worked out
 }
 
 // line is where a value of the document stands in the text.

@@ -35,18 +35,23 @@ var scoped = []string{"api_key", "jwt", "introspection"}
 // security gives a route the policies that its operation's security asks for, or
 // makes it public where it asks for none.
 func (w *walker) security(op *operation) {
-	v, at := w.root["security"], "/security"
+	v, said := w.root["security"]
+	at := "/security"
 	if own, there := op.op["security"]; there {
-		v, at = own, op.at+"/security"
+		v, said, at = own, true, op.at+"/security"
 	}
 	if w.aws != nil {
 		w.aws.auth(op)
+	}
+	if said && !requirements(v) {
+		w.refuse(op, at, "it is no list of security requirements, so what it asks for can't be told", "write it as [{NAME: [SCOPE, …]}], or [] where everybody may call")
+		return
 	}
 	asks := list(v)
 	anonymous := slices.ContainsFunc(asks, func(e any) bool { return len(object(e)) == 0 })
 	asks = slices.DeleteFunc(slices.Clone(asks), func(e any) bool { return len(object(e)) == 0 })
 	if len(asks) == 0 {
-		w.unsecured(op, v != nil)
+		w.unsecured(op, said)
 		return
 	}
 	if anonymous {
@@ -81,6 +86,27 @@ func (w *walker) security(op *operation) {
 		}
 	}
 	w.anyOf(op, at, chosen)
+}
+
+// requirements reports whether a value has the form of a document's security: a list of
+// objects whose values are lists of texts.
+func requirements(v any) bool {
+	all, ok := v.([]any)
+	if !ok {
+		return false
+	}
+	for _, e := range all {
+		ask, ok := e.(map[string]any)
+		if !ok {
+			return false
+		}
+		for _, scopes := range ask {
+			if l, ok := scopes.([]any); !ok || len(strs(scopes)) != len(l) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // together takes schemes that are asked for at once, where one of them authenticates

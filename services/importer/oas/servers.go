@@ -2,6 +2,7 @@ package oas
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,7 +28,7 @@ func (w *walker) serverOf(op *operation) base {
 	if own := list(op.op["servers"]); own != nil {
 		servers, at = own, op.at+"/servers"
 	}
-	i := w.chooseServer(servers, at)
+	i := w.chooseServer(op, servers, at)
 	out.at = at
 	path := ""
 	if i >= 0 {
@@ -43,6 +44,9 @@ func (w *walker) serverOf(op *operation) base {
 			return out
 		}
 		path = strings.TrimSuffix(path, "/")
+		if w.o.BasePath == "keep" {
+			out.gateway += path
+		}
 		switch {
 		case u.Host == "": // relative to where the document was found
 		case u.Scheme != "http" && u.Scheme != "https" || u.User != nil:
@@ -63,23 +67,67 @@ func (w *walker) serverOf(op *operation) base {
 	case up != "":
 		out.server = &server{upstream: up}
 	}
-	if w.o.BasePath == "keep" {
-		out.gateway += path
-	}
 	return out
 }
 
+// named reports whether the option server means a server.
+func (w *walker) named(v any) bool {
+	s := object(v)
+	return str(s["url"]) == w.o.Server || serverURL(s) == w.o.Server || str(s["description"]) == w.o.Server
+}
+
+// knowsServer refuses the document where the option server means none of its servers.
+func (w *walker) knowsServer(ops []*operation) {
+	if w.o.Server == "" || w.exact != nil {
+		return
+	}
+	all := slices.Clone(list(w.root["servers"]))
+	for _, op := range ops {
+		all = append(append(all, list(op.item["servers"])...), list(op.op["servers"])...)
+	}
+	if slices.ContainsFunc(all, w.named) {
+		return
+	}
+	w.refused("/servers", "the servers", strconv.Quote(w.o.Server)+" is none of them", "name one by the option server: "+serverNames(all))
+}
+
+// serverNames lists servers as the option server can name them.
+func serverNames(servers []any) string {
+	var out []string
+	for _, v := range servers {
+		s := object(v)
+		name := serverURL(s)
+		if d := str(s["description"]); d != "" {
+			name += " (" + d + ")"
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	switch {
+	case len(out) == 0:
+		return "the document has none"
+	case len(out) > 10:
+		return strings.Join(out[:10], ", ") + ", …"
+	}
+	return strings.Join(out, ", ")
+}
+
 // chooseServer picks one of several; -1: there is none.
-func (w *walker) chooseServer(servers []any, at string) int {
+func (w *walker) chooseServer(op *operation, servers []any, at string) int {
 	if len(servers) == 0 {
 		return -1
 	}
 	n := 0
-	for i, v := range servers {
-		s := object(v)
-		if w.o.Server != "" && (str(s["url"]) == w.o.Server || serverURL(s) == w.o.Server || str(s["description"]) == w.o.Server) {
-			n = i
-			break
+	if w.o.Server != "" {
+		n = slices.IndexFunc(servers, w.named)
+		switch {
+		case n < 0 && len(servers) > 1:
+			w.refuse(op, at, "the option server means none of its servers", "they are "+serverNames(servers))
+			n = 0
+		case n < 0:
+			n = 0
+			w.approximated(at+contract.Pointer(n), op.title(), "it has one server of its own, which the option server does not mean", "")
 		}
 	}
 	for i, v := range servers {
@@ -162,7 +210,8 @@ func (w *walker) mention(name string) {
 	}
 }
 
-// pool names the upstream of an origin: one that the gateway has, else a new one.
+// pool names the upstream of an origin: one that the gateway has, whatever else it has
+// grown to since, else a new one.
 func (w *walker) pool(origin string, u contract.Upstream, at string) string {
 	if name := w.pools["origin "+origin]; name != "" {
 		return name
@@ -175,12 +224,18 @@ func (w *walker) pool(origin string, u contract.Upstream, at string) string {
 	}
 	for i := range w.present.Upstreams {
 		up := &w.present.Upstreams[i]
-		if len(up.Targets) == 1 && up.Targets[0].URL == origin && u.TLS == nil {
+		here := slices.ContainsFunc(up.Targets, func(t contract.Target) bool { return t.URL == origin })
+		if here && (u.TLS == nil || up.TLS != nil && up.TLS.ServerName == u.TLS.ServerName) {
 			w.pools["origin "+origin] = up.Name
-			w.parts.Upstreams = append(w.parts.Upstreams, *up)
+			if !taken[up.Name] {
+				w.parts.Upstreams = append(w.parts.Upstreams, *up)
+			}
 			w.taken(at, "the server "+origin+" → the gateway's upstream "+up.Name)
 			return up.Name
 		}
+	}
+	for i := range w.present.Upstreams {
+		taken[w.present.Upstreams[i].Name] = true
 	}
 	if taken[name] {
 		name = unused(name+"-"+scheme, taken)

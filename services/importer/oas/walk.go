@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/tollgate/tollgate/gateway-edge/match"
 	edge "github.com/tollgate/tollgate/gateway-edge/policy/openapi"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -27,6 +29,7 @@ type walker struct {
 	exact   *exported                 // nil: not an export
 	looks   int                       // into schemas, for an example
 	routes  map[string]contract.Route // those that operations brought along, by pointer
+	placed  []*operation              // whose routes are in the parts, in their order
 }
 
 // operation is an operation on its way to a route.
@@ -35,7 +38,10 @@ type operation struct {
 	at           string
 	item, op     map[string]any
 	route        contract.Route
-	skip         bool // it was refused
+	skip         bool      // it gets no route
+	refused      bool      // and its requests may not come to another one's
+	segments     []segment // of its path; nil: they are not known
+	index        int       // of its route in the parts
 }
 
 func (op *operation) title() string {
@@ -46,9 +52,9 @@ func (op *operation) title() string {
 	return m + " " + op.path
 }
 
-// refuse leaves an operation out.
+// refuse leaves an operation out: its requests are answered with 403.
 func (w *walker) refuse(op *operation, pointer, why, advice string) {
-	op.skip = true
+	op.skip, op.refused = true, true
 	w.report.Add(importer.Row{
 		Level: importer.Refused, Pointer: w.origin(pointer), Line: w.line(pointer), What: op.title(), Why: why, Advice: advice, Skippable: true,
 	})
@@ -77,12 +83,23 @@ func (w *walker) walk() {
 	if !ok {
 		return
 	}
+	w.knowsServer(ops)
 	for _, op := range ops {
 		w.operation(op)
 		if !op.skip {
 			w.keep(op)
+		} else if op.refused && w.o.SkipRefused {
+			w.close(op)
 		}
 	}
+	for _, op := range w.left {
+		if w.o.SkipRefused {
+			w.name(op)
+			w.place(op)
+			w.close(op)
+		}
+	}
+	w.precedence()
 	if keep {
 		w.parts.OpenAPI = doc
 	}
@@ -97,11 +114,7 @@ func (w *walker) operation(op *operation) {
 	if w.exactRoute(op) {
 		return
 	}
-	r := &op.route
-	r.Name = w.routeName(op)
-	if op.method != "" {
-		r.Match.Methods = []string{strings.ToUpper(op.method)}
-	}
+	w.name(op)
 	base := w.place(op)
 	w.security(op)
 	w.validation(op, base)
@@ -116,12 +129,39 @@ func (w *walker) operation(op *operation) {
 	}
 }
 
+func (w *walker) name(op *operation) {
+	op.route.Name = w.routeName(op)
+	if op.method != "" {
+		op.route.Match.Methods = []string{strings.ToUpper(op.method)}
+	}
+}
+
 // keep puts an operation's route into the parts.
 func (w *walker) keep(op *operation) {
+	w.put(op)
+	w.taken(op.at, op.title()+" → route "+op.route.Name)
+}
+
+func (w *walker) put(op *operation) {
 	w.names[op.route.Name] = true
+	op.index = len(w.parts.Routes)
 	w.parts.Routes = append(w.parts.Routes, op.route)
 	w.parts.RouteAt[op.route.Name] = importer.At{Pointer: w.origin(op.at), Line: w.line(op.at)}
-	w.taken(op.at, op.title()+" → route "+op.route.Name)
+	w.placed = append(w.placed, op)
+}
+
+// close keeps the place of an operation that was refused: left to the other routes, its
+// requests could come to one that asks for less.
+func (w *walker) close(op *operation) {
+	if op.method == "trace" {
+		return // no route can take it
+	}
+	op.route = contract.Route{
+		Name: op.route.Name, Match: op.route.Match, Public: true,
+		Policies: []contract.Policy{policy("mock", map[string]any{"status": http.StatusForbidden})},
+	}
+	w.put(op)
+	w.approximated(op.at, op.title()+" → route "+op.route.Name, "it was refused and left out: its requests are answered with 403", "")
 }
 
 // routeName is the operationId where it can be a route's name, else made of method
@@ -180,6 +220,7 @@ type base struct {
 func (w *walker) place(op *operation) base {
 	b := w.serverOf(op)
 	path, ok := routePath(b.gateway, op.path)
+	op.segments = segmentsOf(b.gateway + op.path)
 	if !ok {
 		w.approximated(op.at, op.title(), "a part of a segment is a parameter: the route's path is a regular expression", "")
 	}
@@ -210,7 +251,7 @@ func routePath(base, path string) (string, bool) {
 	if plain {
 		return base + strings.Join(segments, "/"), true
 	}
-	return "~" + pathExpression(base+path), false
+	return "~" + pathExpression(strings.TrimSuffix(base+path, "/")) + "/?", false
 }
 
 // pathExpression matches the paths of a template.
@@ -218,7 +259,7 @@ func pathExpression(path string) string {
 	var b strings.Builder
 	for path != "" {
 		before, rest, more := strings.Cut(path, "{")
-		b.WriteString(quoteRegex(before))
+		b.WriteString(quoteRegex(canonical(before)))
 		if !more {
 			break
 		}
@@ -226,6 +267,16 @@ func pathExpression(path string) string {
 		b.WriteString("[^/]+")
 	}
 	return b.String()
+}
+
+// canonical is a part of a path as the gateway matches it; what no request can have
+// stays as it is.
+func canonical(part string) string {
+	canon, err := match.PathString("/x" + part + "x")
+	if err != nil {
+		return part
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(canon, "/x"), "x")
 }
 
 func quoteRegex(s string) string {
@@ -260,10 +311,11 @@ func paramName(name string, i int) string {
 func (w *walker) validation(op *operation, b base) {
 	described := len(list(op.item["parameters"]))+len(list(op.op["parameters"])) > 0 || op.op["requestBody"] != nil
 	mode := w.o.Validation
+	formless := op.method == "" || w.open[op.path] != nil
 	if w.aws != nil {
-		mode = w.aws.validation(op, mode)
+		mode = w.aws.validation(op, mode, described, formless)
 	}
-	if !described || mode == "off" || op.method == "" || w.open[op.path] != nil {
+	if !described || mode == "off" || formless {
 		return
 	}
 	if w.o.Document == "drop" {
