@@ -31,3 +31,8 @@ func CheckOffline(checker Checker, in Plan) error {
 	}
 	return err
 }
+
+// CheckConsumer checks a consumer by itself, without a database: whether its usage plan
+// is there, and whose its identities are, is not looked at. Pointers of errors are into
+// the consumer.
+func CheckConsumer(in PutConsumer) error { return in.validate() }

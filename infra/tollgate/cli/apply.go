@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,11 +40,10 @@ type change struct {
 	fresh     bool // there is none yet
 	applied   client.Applied
 	consumers []consumerChange
-}
-
-type consumerChange struct {
-	name          string
-	before, after json.RawMessage // before: nil for a new one
+	// later are the usage plans that go only after consumers have another one.
+	later []any
+	// blocked says why it can't be applied yet, beside what would change; nil: it can.
+	blocked error
 }
 
 func (c *change) empty() bool {
@@ -59,19 +58,25 @@ func (a *App) applyCommand() *cobra.Command {
 		Long: "Makes gateways what files say, after showing what would change. Each gateway changes all or nothing, in one version.\n" +
 			"Objects are made or replaced by their names, and what the files do not have stays, but with --prune: that deletes\n" +
 			"what the same --owner made before. What the portal or another owner made is never deleted, and is only changed with\n" +
-			"--take-over. Keys are never touched. Secrets stand in no file: set them with `tollgate secrets create`.",
-		Example: "  tollgate apply -f shop.yaml\n  tollgate apply -f config/ --owner git:shop --prune --yes --wait",
+			"--take-over. Keys are never touched. Secrets stand in no file: set them with `tollgate secrets create`. Documents that\n" +
+			"name no gateway are about the one of --gateway; one that names another than --gateway says is refused.",
+		Example: "  tollgate apply -f shop.yaml\n  tollgate export -g staging --portable | tollgate apply -g prod -f - --yes\n  tollgate apply -f config/ --owner git:shop --prune --yes --wait",
 		RunE: a.do(func(ctx context.Context, _ *cobra.Command, _ []string) error {
 			api, changes, err := a.plan(ctx, &s)
 			if err != nil {
 				return err
 			}
 			todo, err := a.showChanges(changes)
-			if err != nil || !todo || dry {
+			if err == nil {
+				err = blocked(changes)
+			}
+			if err != nil || dry {
 				return err
 			}
-			if err := a.confirm(yes, "Apply this?"); err != nil {
-				return err
+			if todo {
+				if err := a.confirm(yes, "Apply this?"); err != nil {
+					return err
+				}
 			}
 			return a.carryOut(ctx, api, &s, changes, wait)
 		}),
@@ -95,6 +100,9 @@ func (a *App) diffCommand() *cobra.Command {
 				return err
 			}
 			todo, err := a.showChanges(changes)
+			if err == nil {
+				err = blocked(changes)
+			}
 			if err == nil && todo && code {
 				return &silentError{fault.New(fault.Differs, "", "there are differences")}
 			}
@@ -111,13 +119,24 @@ func (a *App) wanted(files []string) ([]*desired.Gateway, error) {
 	if len(files) == 0 {
 		return nil, fault.Mistake(errors.New("say which files: -f FILE, -f FOLDER or -f -"))
 	}
-	other := a.chosen.Gateway
-	if f, err := a.file(); err == nil && other == "" {
+	to := desired.Target{Name: a.chosen.Gateway}
+	if f, err := a.file(); err == nil {
 		if _, p, err := f.Resolve(a.chosen); err == nil {
-			other = p.Gateway
+			to.Default = p.Gateway
 		}
 	}
-	return desired.Read(files, a.cfg.In, other)
+	return desired.Read(files, a.cfg.In, to)
+}
+
+// blocked is what keeps changes from being applied; nil: nothing.
+func blocked(changes []*change) error {
+	var errs []error
+	for _, c := range changes {
+		if c.blocked != nil {
+			errs = append(errs, c.blocked)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // plan finds out what files would change.
@@ -139,10 +158,16 @@ func (a *App) plan(ctx context.Context, s *sync) (*client.ClientWithResponses, [
 	var out []*change
 	for _, g := range want {
 		c := &change{want: g}
+		if problems := wrongConsumers(g); len(problems) > 0 {
+			return nil, nil, g.Fault(problems)
+		}
 		if err := a.check(ctx, api, s, c); err != nil {
 			return nil, nil, err
 		}
 		if err := checkConsumers(ctx, api, c); err != nil {
+			return nil, nil, err
+		}
+		if err := checkPruned(ctx, api, c); err != nil {
 			return nil, nil, err
 		}
 		out = append(out, c)
@@ -153,9 +178,14 @@ func (a *App) plan(ctx context.Context, s *sync) (*client.ClientWithResponses, [
 // check asks the API what a gateway's configuration would change.
 func (a *App) check(ctx context.Context, api *client.ClientWithResponses, s *sync, c *change) error {
 	g := c.want
-	res, err := read(api.CheckApplyWithBody(ctx, g.Name, mediaJSON, s.body(g)))
+	body, err := s.body(g, nil)
+	if err != nil {
+		return err
+	}
+	res, err := read(api.CheckApplyWithBody(ctx, g.Name, mediaJSON, body))
 	if client.Code(err) == "not_found" {
 		c.fresh = true
+		c.blocked = secretsFirst(g)
 		raw, merr := json.Marshal(object{"gateway": g.Name, "config": g.Config(), "secrets": g.Secrets})
 		if g.Secrets == nil {
 			raw, merr = json.Marshal(object{"gateway": g.Name, "config": g.Config()})
@@ -168,16 +198,62 @@ func (a *App) check(ctx context.Context, api *client.ClientWithResponses, s *syn
 	if err != nil {
 		return placed(g, err)
 	}
-	return json.Unmarshal(res.raw, &c.applied)
+	if err := json.Unmarshal(res.raw, &c.applied); err != nil {
+		return fmt.Errorf("read what would change: %w", err)
+	}
+	if c.fresh || g.Mode == "" {
+		return nil
+	}
+	is, err := read(api.GetGateway(ctx, g.Name))
+	if err != nil {
+		return err
+	}
+	if mode := textAt(is.body, "mode"); mode != g.Mode {
+		return g.Fault([][2]string{{"/mode", fmt.Sprintf("the gateway is there already, with the mode %s, which never changes: is it another one that is meant?", mode)}})
+	}
+	return nil
 }
 
-func (s *sync) body(g *desired.Gateway) io.Reader {
+// secretsFirst says which secrets a gateway that is to be made needs before its
+// configuration can be applied; nil: none.
+func secretsFirst(g *desired.Gateway) error {
+	names := slices.Concat(g.Secrets, g.References())
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) == 0 {
+		return nil
+	}
+	mode := ""
+	if g.Mode != "" {
+		mode = " --mode " + g.Mode
+	}
+	next := fmt.Sprintf("make the gateway and set them, then apply: `tollgate gateways create %s%s`", g.Name, mode)
+	for _, n := range names {
+		next += fmt.Sprintf(", `tollgate secrets create %s -g %s --value-file FILE`", n, g.Name)
+	}
+	return fault.New(fault.Invalid, next, fmt.Sprintf("gateway %s is not there yet, and so its secrets are not: %s. Nothing was changed", g.Name, strings.Join(names, ", ")))
+}
+
+// body is what the API is asked to apply. Usage plans in keep are left as they are.
+func (s *sync) body(g *desired.Gateway, keep []any) (io.Reader, error) {
 	body := object{"config": g.Config(), "prune": s.prune, "take_over": s.takeOver}
+	if len(keep) > 0 {
+		config, err := decode(g.Config())
+		if err != nil {
+			return nil, err
+		}
+		plans, _ := config["usage_plans"].([]any)
+		config["usage_plans"] = slices.Concat(plans, keep)
+		body["config"] = config
+	}
 	if s.owner != "" {
 		body["owner"] = s.owner
 	}
-	raw, _ := json.Marshal(body) // of JSON and plain values: it can be
-	return bytes.NewReader(raw)
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("encode the configuration: %w", err)
+	}
+	return bytes.NewReader(raw), nil
 }
 
 // placed tells an error of the API's at the files' lines.
@@ -196,113 +272,19 @@ func placed(g *desired.Gateway, err error) error {
 	return g.Fault(problems)
 }
 
-// checkConsumers compares consumers with those that there are.
-func checkConsumers(ctx context.Context, api *client.ClientWithResponses, c *change) error {
-	for _, raw := range c.want.Consumers {
-		want, err := decode(raw)
-		if err != nil {
-			return err
-		}
-		name := textAt(want, keyName)
-		if err := checkKey(name); err != nil {
-			return err
-		}
-		one := consumerChange{name: name}
-		delete(want, keyName)
-		dropEmpty(want)
-		if one.after, err = json.Marshal(want); err != nil {
-			return err
-		}
-		if !c.fresh {
-			res, err := read(api.GetConsumer(ctx, c.want.Name, name))
-			if err != nil && client.Code(err) != "not_found" {
-				return err
-			}
-			if err == nil {
-				is := object{}
-				for _, f := range []string{"usage_plan", "metadata", "identities"} {
-					if v, ok := res.body[f]; ok {
-						is[f] = v
-					}
-				}
-				dropEmpty(is)
-				if one.before, err = json.Marshal(is); err != nil {
-					return err
-				}
-				if bytes.Equal(one.before, one.after) {
-					continue
-				}
-			}
-		}
-		c.consumers = append(c.consumers, one)
-	}
-	return nil
-}
-
-// dropEmpty takes out what means the same as nothing: the API shows empty metadata.
-func dropEmpty(o object) {
-	if m, ok := o["metadata"].(object); ok && len(m) == 0 {
-		delete(o, "metadata")
-	}
-	if l, ok := o["identities"].([]any); ok && len(l) == 0 {
-		delete(o, "identities")
-	}
-}
-
-// carryOut makes the changes that were shown.
-func (a *App) carryOut(ctx context.Context, api *client.ClientWithResponses, s *sync, changes []*change, wait bool) error {
-	for _, c := range changes {
-		if c.empty() {
-			continue
-		}
-		g := c.want
-		p := &client.ApplyConfigParams{IfMatch: new(strconv.Quote(strconv.FormatInt(c.applied.Version, 10)))}
-		if c.fresh {
-			body := object{keyName: g.Name}
-			if g.Mode != "" {
-				body["mode"] = g.Mode
-			}
-			raw, err := json.Marshal(body)
-			if err != nil {
-				return err
-			}
-			if _, err := read(api.CreateGatewayWithBody(ctx, nil, mediaJSON, bytes.NewReader(raw))); err != nil {
-				return err
-			}
-			p.IfMatch = nil
-		}
-		res, err := read(api.ApplyConfigWithBody(ctx, g.Name, p, mediaJSON, s.body(g)))
-		if err != nil {
-			return placed(g, err)
-		}
-		for _, one := range c.consumers {
-			if _, err := read(api.PutConsumerWithBody(ctx, g.Name, one.name, nil, mediaJSON, bytes.NewReader(one.after))); err != nil {
-				return fmt.Errorf("consumer %s: %w", one.name, err)
-			}
-		}
-		a.out.Note("Applied gateway %s%s", g.Name, versionText(res.version))
-		if wait {
-			if err := a.waitLive(ctx, api, g.Name, res.version); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 func (a *App) exportCommand() *cobra.Command {
-	var consumers bool
+	var consumers, portable bool
 	c := &cobra.Command{
 		Use: "export", Short: "Write a gateway as a document that apply takes", GroupID: groupCode, Args: cobra.NoArgs,
 		Long: "Writes a gateway as a document that `tollgate apply` takes, as YAML where nothing else is asked for. Secrets' values\n" +
-			"and keys are in none.",
-		Example: "  tollgate export --gateway shop > shop.yaml",
+			"and keys are in none. With --portable the document names no gateway and no mode: apply it to another one with --gateway.",
+		Example: "  tollgate export --gateway shop > shop.yaml\n  tollgate export -g staging --portable > shop.yaml && tollgate apply -g prod -f shop.yaml",
 		RunE: a.do(func(ctx context.Context, _ *cobra.Command, _ []string) error {
 			api, gateway, err := a.gateway(ctx)
 			if err != nil {
 				return err
 			}
-			raw, err := export(ctx, api, gateway, consumers)
+			raw, err := export(ctx, api, gateway, consumers, portable)
 			if err != nil {
 				return err
 			}
@@ -310,27 +292,31 @@ func (a *App) exportCommand() *cobra.Command {
 		}),
 	}
 	c.Flags().BoolVar(&consumers, "consumers", false, "with its consumers")
+	c.Flags().BoolVar(&portable, "portable", false, "without the gateway's name and mode, to apply it to another one")
 	return c
 }
 
-// export reads a gateway as a document.
-func export(ctx context.Context, api *client.ClientWithResponses, gateway string, consumers bool) (json.RawMessage, error) {
-	g, err := read(api.GetGateway(ctx, gateway))
-	if err != nil {
-		return nil, err
-	}
+// export reads a gateway as a document, a portable one without its name and mode.
+func export(ctx context.Context, api *client.ClientWithResponses, gateway string, consumers, portable bool) (json.RawMessage, error) {
 	config, err := read(api.GetConfig(ctx, gateway))
 	if err != nil {
 		return nil, err
 	}
-	head, err := json.Marshal(struct {
-		Gateway string `json:"gateway"`
-		Mode    string `json:"mode"`
-	}{textAt(g.body, keyName), textAt(g.body, "mode")})
-	if err != nil {
-		return nil, err
+	parts := [][]byte{bytes.TrimSpace(config.raw)}
+	if !portable {
+		g, err := read(api.GetGateway(ctx, gateway))
+		if err != nil {
+			return nil, err
+		}
+		head, err := json.Marshal(struct {
+			Gateway string `json:"gateway"`
+			Mode    string `json:"mode"`
+		}{textAt(g.body, keyName), textAt(g.body, "mode")})
+		if err != nil {
+			return nil, err
+		}
+		parts = slices.Insert(parts, 0, head)
 	}
-	parts := [][]byte{head, bytes.TrimSpace(config.raw)}
 	if consumers {
 		items, err := consumerKind().all(ctx, api, gateway, 0)
 		if err != nil {
@@ -386,7 +372,7 @@ func (a *App) validateCommand() *cobra.Command {
 				if secrets == nil {
 					secrets = g.References()
 				}
-				var problems [][2]string
+				problems := append(wrongConsumers(g), plansMissing(g)...)
 				for _, p := range offline.Check(g.Name, g.Config(), secrets, private) {
 					problems = append(problems, [2]string{p.Pointer, p.Detail})
 				}

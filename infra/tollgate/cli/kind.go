@@ -101,6 +101,7 @@ type answer struct {
 	raw     json.RawMessage
 	body    object
 	version int64 // of the gateway after it; 0: none
+	etag    string
 	status  int
 }
 
@@ -117,7 +118,7 @@ func read(res *http.Response, err error) (answer, error) {
 	if err := client.Done(res, raw, nil); err != nil {
 		return answer{}, err
 	}
-	a := answer{raw: raw, status: res.StatusCode}
+	a := answer{raw: raw, status: res.StatusCode, etag: res.Header.Get("ETag")}
 	if v := res.Header.Get("Tollgate-Version"); v != "" {
 		a.version, _ = strconv.ParseInt(v, 10, 64)
 	}

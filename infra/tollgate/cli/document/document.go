@@ -65,6 +65,7 @@ func Read(file string, in io.Reader) ([]Doc, error) {
 
 // Parse reads the documents of a file; empty ones are left out.
 func Parse(file string, raw []byte) ([]Doc, error) {
+	raw = bytes.TrimPrefix(raw, []byte("\ufeff")) // editors on Windows write one
 	if start := bytes.TrimSpace(raw); len(start) > 0 && (start[0] == '{' || start[0] == '[') && json.Valid(raw) {
 		root, err := FromJSON(raw)
 		if err != nil {

@@ -17,6 +17,8 @@ func TestParse(t *testing.T) {
 		"json":           {"{\n\t\"a\": \"\\ud83d\\ude00\",\n\t\"n\": 12345678901234567890.10}", `{"a":"😀","n":12345678901234567890.10}`},
 		"aliases":        {"a: &x {y: 1}\nb: *x\n", `{"a":{"y":1},"b":{"y":1}}`},
 		"nothing":        {"# only words\n", ``},
+		"marked yaml":    {"\ufeffa: 1\n", `{"a":1}`},
+		"marked json":    {"\ufeff{\n\t\"a\": 1}", `{"a":1}`},
 	} {
 		docs, err := document.Parse("f", []byte(c.in))
 		if err != nil {

@@ -19,7 +19,7 @@ const (
 	Usage            // called wrongly: an unknown command or flag, a missing argument
 	Differs          // diff --exit-code: there are differences
 	Missing          // no such object
-	Refused          // a conflict: it exists, is in use, changed meanwhile, or is somebody else's
+	Refused          // a conflict: it exists, is in use, changed meanwhile, is somebody else's, or a limit is reached
 	SignIn           // no token, a token that is not good, or one that may not do this
 	Invalid          // what was sent is not right; the fields are named
 	Unavailable      // the portal can't be reached or is busy, or edges do not have it in time: try again
@@ -38,7 +38,7 @@ var Meanings = []struct {
 	{Usage, "called wrongly: an unknown command or flag, a missing argument"},
 	{Differs, "`diff --exit-code` found differences"},
 	{Missing, "there is no such object"},
-	{Refused, "a conflict: it exists already, is in use, was changed meanwhile, belongs to another owner, or was not confirmed"},
+	{Refused, "a conflict: it exists already, is in use, was changed meanwhile, belongs to another owner, was not confirmed, or a limit of the subscription is reached"},
 	{SignIn, "no token, a token that is not good any more, or one that may not do this"},
 	{Invalid, "what was sent or what a file says is not right; every bad field is named"},
 	{Unavailable, "the portal can't be reached or is busy, or a version is not live in time: trying again may help"},
@@ -95,6 +95,10 @@ func ofStatus(status int, code string) (Code, string) {
 	switch {
 	case status == http.StatusUnauthorized:
 		return SignIn, "sign in with `tollgate login`, or set TOLLGATE_API_TOKEN"
+	case status == http.StatusForbidden && code == "limit_reached":
+		return Refused, "delete what is not used any more, or choose a larger plan on the portal's page Billing"
+	case status == http.StatusForbidden && code == "organization_suspended":
+		return Refused, "see the portal's page Billing, or ask the operator of this Tollgate"
 	case status == http.StatusForbidden:
 		return SignIn, "use a token whose scopes and whose maker's role allow it: `tollgate login`"
 	case status == http.StatusNotFound:

@@ -28,6 +28,7 @@ func TestOf(t *testing.T) {
 		"interrupted": {fmt.Errorf("a: %w", context.Canceled), fault.Interrupted, false},
 		"401":         {api(http.StatusUnauthorized), fault.SignIn, true},
 		"403":         {api(http.StatusForbidden), fault.SignIn, true},
+		"limit":       {&client.Error{Problem: client.Problem{Status: http.StatusForbidden, Code: "limit_reached"}}, fault.Refused, true},
 		"404":         {api(http.StatusNotFound), fault.Missing, true},
 		"409":         {api(http.StatusConflict), fault.Refused, false},
 		"412":         {api(http.StatusPreconditionFailed), fault.Refused, true},

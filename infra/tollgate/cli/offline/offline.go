@@ -42,3 +42,28 @@ func problems(err error, before string) []Problem {
 	}
 	return out
 }
+
+// consumer is one as documents have it.
+type consumer struct {
+	Name       string          `json:"name"`
+	UsagePlan  string          `json:"usage_plan"`
+	Metadata   json.RawMessage `json:"metadata"`
+	Identities []struct {
+		Issuer  string `json:"issuer"`
+		Subject string `json:"subject"`
+	} `json:"identities"`
+}
+
+// CheckConsumer checks one consumer, and returns its usage plan's name, empty for none.
+// Pointers are into it.
+func CheckConsumer(raw json.RawMessage) (plan string, wrong []Problem) {
+	var c consumer
+	if err := contract.DecodeStrict(raw, &c); err != nil {
+		return "", problems(core.Invalid(err), "")
+	}
+	in := gateway.PutConsumer{Name: c.Name, UsagePlan: c.UsagePlan, Metadata: c.Metadata}
+	for _, i := range c.Identities {
+		in.Identities = append(in.Identities, gateway.Identity{Issuer: i.Issuer, Subject: i.Subject})
+	}
+	return c.UsagePlan, problems(gateway.CheckConsumer(in), "")
+}

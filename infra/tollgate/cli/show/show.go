@@ -142,6 +142,10 @@ func (p *Printer) Failure(command string, err error) {
 		if api.Detail != nil && *api.Detail != "" {
 			text = *api.Detail
 		}
+		// What the command said of it, such as which object it is about.
+		if before, ok := strings.CutSuffix(err.Error(), api.Error()); ok {
+			text = before + text
+		}
 		fmt.Fprintf(p.Err, "%s: %s\n", p.Paint(Red, command), cleanLines(text))
 		if api.Errors != nil {
 			for _, f := range *api.Errors {

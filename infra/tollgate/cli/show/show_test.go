@@ -3,6 +3,7 @@ package show_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -58,9 +59,10 @@ func TestFailure(t *testing.T) {
 		err  error
 		want string
 	}{
-		"api":  {api, "x: 2 fields are wrong\n  /match/path  must begin with /\n  /  is ·[31mred\n  invalid (422), request r1\n"},
-		"own":  {fault.New(fault.SignIn, "do that", "no token"), "x: no token\nnext: do that\n"},
-		"line": {fault.New(fault.Failed, "", "one\ntwo\x07"), "x: one\ntwo·\n"},
+		"api":   {api, "x: 2 fields are wrong\n  /match/path  must begin with /\n  /  is ·[31mred\n  invalid (422), request r1\n"},
+		"about": {fmt.Errorf("consumer bob: %w", &client.Error{Problem: client.Problem{Title: "There is none", Status: 409, Code: "in_use"}}), "x: consumer bob: There is none\n  in_use (409)\n"},
+		"own":   {fault.New(fault.SignIn, "do that", "no token"), "x: no token\nnext: do that\n"},
+		"line":  {fault.New(fault.Failed, "", "one\ntwo\x07"), "x: one\ntwo·\n"},
 	} {
 		var out bytes.Buffer
 		p := show.Printer{Err: &out, Format: show.Table}
