@@ -40,6 +40,7 @@ func TestImports(t *testing.T) {
 	s.host = s.api.Must("POST", "/v1/gateways", harness.Object{"name": "imports"})["hostname"].(string)
 	t.Run("hello-lambda.json", s.helloLambda)
 	t.Run("upstream.conf", s.upstreamConf)
+	t.Run("skipped", s.skipped)
 	t.Run("export", s.exported)
 	t.Run("large", s.large)
 }
@@ -88,6 +89,30 @@ func (s *shop) upstreamConf(t *testing.T) {
 	// What was imported before is still there.
 	if r := s.call.Get(s.Edges[0].Addr(), s.host, "/hello", ""); r.Header.Get("Tollgate-Error") == "no_route" {
 		t.Errorf("/hello is gone: %d %s", r.Status, r.Body)
+	}
+}
+
+// skipped imports what is refused in part: nobody comes to it by an open location.
+func (s *shop) skipped(t *testing.T) {
+	backend := harness.StartBackend(t, "skipped")
+	backend.Wait(t)
+	s.imports("nginx", `upstream skipped { server `+strings.TrimPrefix(backend.URL(), "http://")+`; }
+server {
+    location /all/ { proxy_pass http://skipped; }
+    location /all/admin/ { auth_request /auth; proxy_pass http://skipped; }
+    location /all/old { deny all; }
+    location ~ /\.git { deny all; }
+}
+`, harness.Object{"skip_refused": true})
+	for path, want := range map[string]int{
+		"/all/x": 200, "/all/administrator": 200, "/all/admin": 403, "/all/admin/users": 403, "/all/old": 403, "/all/old.php": 403, "/all/.git/config": 403, "/all/%2egit/config": 403,
+	} {
+		if r := s.call.Get(s.Edges[0].Addr(), s.host, path, ""); r.Status != want {
+			t.Errorf("%s answers %d %s %v, want %d", path, r.Status, r.Body, r.Err, want)
+		}
+	}
+	if n := backend.Counts(t).Requests; n != 2 {
+		t.Errorf("the backend got %d requests, want 2", n)
 	}
 }
 

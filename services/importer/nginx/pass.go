@@ -337,6 +337,8 @@ func (w *walker) path(l *location, u *url.URL, d *directive) {
 		config["strip_prefix"] = w.o.Prefix + strings.TrimSuffix(l.path, "/")
 		config["add_prefix"] = strings.TrimSuffix(u.Path, "/")
 	}
+	strip, _ := config["strip_prefix"].(string)
+	l.cuts = strings.TrimPrefix(strip, w.o.Prefix)
 	for name, v := range config {
 		if v == "" {
 			delete(config, name)

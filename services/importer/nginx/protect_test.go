@@ -99,6 +99,10 @@ func TestProtected(t *testing.T) {
 			want: map[string]string{"/administrator": "closed", "/admin/x": "closed", "/x": "open"},
 		},
 		{
+			name: "the option prefix", prefix: "/p", text: "location / { " + pass + "}\nlocation /admin { auth_basic x; " + pass + "}",
+			want: map[string]string{"/p/administrator": "basic", "/p/admin/x": "basic", "/p/x": "open"},
+		},
+		{
 			name: "alternatives", text: "location / { " + pass + "}\nlocation ~ ^/private|^/admin$ { allow 10.0.0.0/8; deny all; " + pass + "}",
 			want: map[string]string{"/private": "ip_filter", "/private/x": "ip_filter", "/admin": "ip_filter", "/admin/x": "open", "/x/private": "open"},
 		},

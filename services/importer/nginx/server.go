@@ -96,6 +96,7 @@ type location struct {
 	rewrites []*directive
 	returns  *directive
 	timeouts contract.Timeouts
+	cuts     string // what is taken off the paths that it passes on, but for the option prefix
 }
 
 // refuse leaves a location out: its requests are answered with 403.
@@ -266,7 +267,7 @@ func (w *walker) plain(l *location, all []*location) (wide bool) {
 		return false
 	}
 	l.route.Match.Path = "~" + quote(canon) + ".*"
-	if slices.ContainsFunc(l.route.Policies, func(p contract.Policy) bool { return p.Type == "rewrite" }) {
+	if l.cuts != "" {
 		w.refuse(l, l.at, "it protects paths that only begin with "+l.path+" too, and can't change them", "end the location and the address of proxy_pass with a slash")
 	}
 	return true

@@ -127,6 +127,7 @@ func TestLessProtected(t *testing.T) {
 		{name: "the gateway's own way in", text: op("[{key: []}]", ""), present: jwt, want: "would let callers in beside"},
 		{name: "an open route of its own", text: op("[{key: []}]", route+"public: true}\n"), want: "less protected than the document says"},
 		{name: "a route of its own that forgets", text: op("[{key: []}]", route+"policies: [{type: cors}]}\n"), want: "less protected than the document says"},
+		{name: "an open route of its own, and no requirements", text: op("{key: []}", route+"public: true}\n"), want: "less protected than the document says"},
 		{name: "a route of its own", text: op("[{key: []}]", route+"policies: [{type: jwt}]}\n")},
 		{name: "open, and refused", text: op("[]", ""), o: importer.Options{Unsecured: "refuse"}, want: "option unsecured"},
 	} {

@@ -75,11 +75,12 @@ func (w *walker) own() {
 
 // guarded refuses a route that asks for less than its operation's security.
 func (w *walker) guarded(at string, op map[string]any, r *contract.Route) {
-	asks := list(w.root["security"])
+	v, said := w.root["security"]
 	if own, there := op["security"]; there {
-		asks = list(own)
+		v, said = own, true
 	}
-	if len(asks) == 0 || slices.ContainsFunc(asks, func(e any) bool { return len(object(e)) == 0 }) {
+	asks := list(v)
+	if !said || requirements(v) && (len(asks) == 0 || slices.ContainsFunc(asks, func(e any) bool { return len(object(e)) == 0 })) {
 		return
 	}
 	if !r.Public && (asksWho(r.Policies) || w.parts.Policies != nil && asksWho(*w.parts.Policies)) {
