@@ -324,8 +324,8 @@ func (w *walker) expression(l *location) {
 	}
 	switch {
 	case why != "":
-		w.refuse(l, l.at, why, advice)
-		expr = quote(w.o.Prefix) + ".*" // which paths it takes can't be told
+		w.refused(l.at, why, advice) // it can't be left out: which paths it takes can't be told
+		l.skip = true
 	case alternates: // anchors are those of single alternatives
 		expr = quote(w.o.Prefix) + ".*(?:" + expr + ").*"
 	default:
