@@ -8380,6 +8380,12 @@ type ListInvoicesParams struct {
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// GetReconciliationParams defines parameters for GetReconciliation.
+type GetReconciliationParams struct {
+	// Keys `false` leaves `keys` empty, which reads every counter of the period
+	Keys *bool `form:"keys,omitempty" json:"keys,omitempty"`
+}
+
 // StartLoginParams defines parameters for StartLogin.
 type StartLoginParams struct {
 	// ReturnTo Where to go afterwards: a path of the portal such as `/gateways`; anything else means `/`
@@ -10641,7 +10647,7 @@ type ClientInterface interface {
 	// `current` in place of an invoice's id is the period that is still open.
 	//
 	// Corresponds with GET /v1/invoices/{invoice}/reconciliation (the `GetReconciliation` operationId).
-	GetReconciliation(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetReconciliation(ctx context.Context, invoice InvoiceParam, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetReconciliationCSV The ledger behind an invoice as a table: hour, plan, gateway, route, consumer, key, requests
 	//
@@ -15243,8 +15249,8 @@ func (c *Client) GetInvoice(ctx context.Context, invoice InvoiceParam, reqEditor
 // `current` in place of an invoice's id is the period that is still open.
 //
 // Corresponds with GET /v1/invoices/{invoice}/reconciliation (the `GetReconciliation` operationId).
-func (c *Client) GetReconciliation(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetReconciliationRequest(c.Server, invoice)
+func (c *Client) GetReconciliation(ctx context.Context, invoice InvoiceParam, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReconciliationRequest(c.Server, invoice, params)
 	if err != nil {
 		return nil, err
 	}
@@ -26426,7 +26432,7 @@ func NewGetInvoiceRequest(server string, invoice InvoiceParam) (*http.Request, e
 }
 
 // NewGetReconciliationRequest constructs an http.Request for the GetReconciliation method
-func NewGetReconciliationRequest(server string, invoice InvoiceParam) (*http.Request, error) {
+func NewGetReconciliationRequest(server string, invoice InvoiceParam, params *GetReconciliationParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -26449,6 +26455,33 @@ func NewGetReconciliationRequest(server string, invoice InvoiceParam) (*http.Req
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Keys != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "keys", *params.Keys, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -31625,7 +31658,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/invoices/{invoice}/reconciliation (the `GetReconciliation` operationId).
-	GetReconciliationWithResponse(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error)
+	GetReconciliationWithResponse(ctx context.Context, invoice InvoiceParam, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error)
 
 	// GetReconciliationCSVWithResponse The ledger behind an invoice as a table: hour, plan, gateway, route, consumer, key, requests
 	//
@@ -47028,8 +47061,8 @@ func (c *ClientWithResponses) GetInvoiceWithResponse(ctx context.Context, invoic
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/invoices/{invoice}/reconciliation (the `GetReconciliation` operationId).
-func (c *ClientWithResponses) GetReconciliationWithResponse(ctx context.Context, invoice InvoiceParam, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error) {
-	rsp, err := c.GetReconciliation(ctx, invoice, reqEditors...)
+func (c *ClientWithResponses) GetReconciliationWithResponse(ctx context.Context, invoice InvoiceParam, params *GetReconciliationParams, reqEditors ...RequestEditorFn) (*GetReconciliationResponse, error) {
+	rsp, err := c.GetReconciliation(ctx, invoice, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -233,9 +233,9 @@ func (f figures) organization(ctx context.Context, a *alert.Alert) (alert.Figure
 	if err != nil {
 		return alert.Figure{}, err
 	}
-	p, err := f.a.Plans.Get(o.Plan)
-	if err != nil || p.IncludedRequests == 0 {
-		return alert.Figure{}, err
+	p := f.a.Plans.Of(o.Plan)
+	if p.IncludedRequests == 0 {
+		return alert.Figure{}, nil
 	}
 	used, err := f.store.Billed(ctx, a.Organization, o.PeriodStart)
 	return alert.Figure{Value: percent(used, p.IncludedRequests), Known: true, Subject: "The organization"}, err

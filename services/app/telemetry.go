@@ -73,10 +73,7 @@ func (f telemetryFigures) Quota(ctx context.Context, org core.OrganizationID) (u
 	if err != nil {
 		return 0, 0, err
 	}
-	p, err := f.a.Plans.Get(o.Plan)
-	if err != nil {
-		return 0, 0, err
-	}
+	p := f.a.Plans.Of(o.Plan)
 	used, err = f.store.Billed(ctx, org, o.PeriodStart)
 	return used, p.IncludedRequests, err
 }

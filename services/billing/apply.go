@@ -72,7 +72,7 @@ func (s *Service) apply(ctx context.Context, c *Claim, f *fetched) error {
 	})
 	if err == nil && changed {
 		s.counts.changed.Add(1)
-		if c.Cause == causeHeal {
+		if c.Cause == CauseHeal {
 			s.counts.healed.Add(1)
 		}
 	}

@@ -195,7 +195,7 @@ func (s *Service) Leave(ctx context.Context, org core.OrganizationID) error {
 func (s *Service) price(ctx context.Context, t *Tenant, p *Payer, plan *Plan, o *Offer) error {
 	now := s.clock()
 	if !p.Subscribed() {
-		if plan.Paid() && plan.Name != t.Plan {
+		if plan.Paid() {
 			o.EffectiveAt = now
 			o.DueNow, o.Next = firstPart(plan.PriceCents, now, anchor(now, t.PeriodEnd)), plan.PriceCents
 		}

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"context"
+	"hash/fnv"
 	"time"
 )
 
@@ -16,8 +17,8 @@ const (
 )
 
 // Heal repairs once an hour what webhooks have lost: events that were not seen
-// mark their customers, and so does every customer that nobody has fetched for an
-// hour. It returns whether it was its turn.
+// mark their customers, and every other customer is marked for an hour after it was
+// fetched last. It returns whether it was its turn.
 func (s *Service) Heal(ctx context.Context) (bool, error) {
 	if s.provider == nil {
 		return false, nil
@@ -50,7 +51,7 @@ func (s *Service) heal(ctx context.Context, now time.Time, place string) error {
 		return err
 	}
 	for i := range events {
-		if _, _, err := s.take(ctx, &events[i], causeHeal); err != nil {
+		if _, _, err := s.take(ctx, &events[i], CauseHeal); err != nil {
 			return err
 		}
 	}
@@ -60,16 +61,18 @@ func (s *Service) heal(ctx context.Context, now time.Time, place string) error {
 	return s.store.TrimEvents(ctx, now.Add(-eventsKept))
 }
 
-// markStale marks customers that nobody has fetched for an hour.
+// markStale marks customers that nothing else does: each for an hour after it was
+// fetched last, or, where that hour is over, for a time of its own within the next.
+// All at once they would keep the provider's calls to themselves for minutes.
 func (s *Service) markStale(ctx context.Context, now time.Time) error {
 	for after := ""; ; {
-		stale, err := s.store.Stale(ctx, now.Add(-healEvery), after, healBatch)
+		stale, err := s.store.Stale(ctx, now, after, healBatch)
 		if err != nil || len(stale) == 0 {
 			return err
 		}
 		err = s.store.Tx(ctx, func(tx Tx) error {
 			for _, c := range stale {
-				if err := tx.Mark(ctx, c.Organization, c.Customer, causeHeal, now); err != nil {
+				if err := tx.Mark(ctx, c.Organization, c.Customer, CauseHeal, c.stale(now)); err != nil {
 					return err
 				}
 			}
@@ -80,4 +83,14 @@ func (s *Service) markStale(ctx context.Context, now time.Time) error {
 		}
 		after = stale[len(stale)-1].Customer
 	}
+}
+
+// stale is when a customer is to be fetched that nothing has told of.
+func (c *Claim) stale(now time.Time) time.Time {
+	if due := c.SyncedAt.Add(healEvery); due.After(now) {
+		return due
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(c.Customer))
+	return now.Add(time.Duration(h.Sum32()%uint32(healEvery/time.Second)) * time.Second)
 }

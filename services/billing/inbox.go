@@ -11,8 +11,11 @@ import (
 const (
 	causeEvent   = "event"
 	causeRequest = "request"
-	causeHeal    = "heal"
 )
+
+// CauseHeal is the cause of marks that nobody waits for: the hourly look's. Customers
+// that are due for another cause are fetched first.
+const CauseHeal = "heal"
 
 // Why events are ignored.
 const (

@@ -39,8 +39,8 @@ type Queue interface {
 	TakeJob(ctx context.Context, name string, now, until time.Time) (place string, mine bool, err error)
 	// KeepJob notes how far the work came and when it is to go on.
 	KeepJob(ctx context.Context, name, place string, next time.Time) error
-	// Stale lists customers that were not fetched since a time, and those whose
-	// organization was deleted while they have a subscription.
+	// Stale lists customers that nothing marks and that were not fetched after a time,
+	// with when they were; of organizations that were deleted those with a subscription.
 	Stale(ctx context.Context, since time.Time, after string, limit int) ([]Claim, error)
 	// DueCredits takes credits that have a customer to be given to.
 	DueCredits(ctx context.Context, now, until time.Time, limit int) ([]Credit, error)

@@ -55,6 +55,8 @@ func (s *Service) Edges(ctx context.Context) ([]Edge, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := s.clock().UnixMilli()
+	reports = slices.DeleteFunc(reports, func(r contract.EdgeReport) bool { return now-r.Time > contract.EdgeForgotten })
 	revs := make([]uint64, len(reports))
 	for i := range reports {
 		revs[i] = reports[i].Rev
@@ -64,13 +66,9 @@ func (s *Service) Edges(ctx context.Context) ([]Edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := s.clock().UnixMilli()
 	out := make([]Edge, 0, len(reports))
 	for i := range reports {
 		r := &reports[i]
-		if now-r.Time > contract.EdgeForgotten {
-			continue
-		}
 		e := Edge{EdgeReport: *r, Reachable: now-r.Time <= contract.EdgeGone}
 		switch {
 		case r.Lineage != lag.Lineage:

@@ -32,6 +32,7 @@ const (
 	QueueSyncs     = "stripe_syncs"
 	QueueCredits   = "stripe_credits"
 	QueueLate      = "stripe_adjustments"
+	QueueParked    = "stripe_parked"
 	QueueDiffers   = "stripe_usage"
 )
 

@@ -33,6 +33,13 @@ func TestEmbeddedPlans(t *testing.T) {
 	if gone := s.Limits("withdrawn"); gone != free {
 		t.Errorf("a withdrawn plan allows %+v", gone)
 	}
+	gone, usual := s.Of("withdrawn"), s.Of("free")
+	if gone.Name != "withdrawn" || gone.Title != "withdrawn" || *gone.SelfServe || gone.IncludedRequests != usual.IncludedRequests || gone.Num != usual.Num {
+		t.Errorf("a withdrawn plan is %+v", gone)
+	}
+	if usual.Name != "free" || !*usual.SelfServe || usual.Title == "free" {
+		t.Errorf("the default plan is %+v", usual)
+	}
 	var doc contract.Organization
 	s.Apply("free", false, &doc)
 	if doc.PlanNum != 1 || doc.Overage || doc.RequestsPerDay != 100 || doc.Rate == nil || doc.Rate.Rate != 50 || doc.Rate.Per != "second" {

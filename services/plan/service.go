@@ -139,6 +139,17 @@ func (s *Service) Get(name string) (Plan, error) {
 	return *p, nil
 }
 
+// Of is the plan that an organization with a plan's name is served by. One that the
+// operator took out of the file while organizations still had it keeps its name and
+// has all else of the default one; nobody can choose it.
+func (s *Service) Of(name string) Plan {
+	p := *s.effective(name)
+	if p.Name != name {
+		p.Name, p.Title, p.SelfServe = name, name, new(false)
+	}
+	return p
+}
+
 // Limits are what a plan allows to configure. A plan that the operator took out
 // of the file while organizations still had it counts as the default one.
 func (s *Service) Limits(name string) core.Limits { return s.effective(name).Limits() }

@@ -176,7 +176,7 @@ func (y *year) judge(began time.Time) {
 		}
 	}
 	for _, c := range y.orgs {
-		s, err := y.app.Hours.Statement(y.t.Context(), core.OrganizationID(c.id), nil)
+		s, err := y.app.Hours.Statement(y.t.Context(), core.OrganizationID(c.id), nil, true)
 		if err != nil || !s.Intact {
 			y.t.Errorf("%s: the chain is not whole: %v", c.id, err)
 		}

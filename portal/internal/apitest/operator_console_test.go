@@ -74,7 +74,7 @@ func TestOperatorQueues(t *testing.T) {
 		for _, item := range a.list("items") {
 			names[item.(object)["name"].(string)] = item.(object)
 		}
-		for _, want := range []string{"outbox", "publish_failures", "mails", "alerts", "alert_mails", "alert_webhooks", "webhooks", "telemetry", "usage_unsealed", "billing_hours", "stripe_syncs", "stripe_credits", "stripe_adjustments", "stripe_usage", "tg:usage:0", "tg:usage:3", "tg:logs:1"} {
+		for _, want := range []string{"outbox", "publish_failures", "mails", "alerts", "alert_mails", "alert_webhooks", "webhooks", "telemetry", "usage_unsealed", "billing_hours", "stripe_syncs", "stripe_credits", "stripe_adjustments", "stripe_parked", "stripe_usage", "tg:usage:0", "tg:usage:3", "tg:logs:1"} {
 			if names[want] == nil {
 				t.Errorf("%s is missing: %s", want, a.body)
 			}

@@ -8380,6 +8380,12 @@ type ListInvoicesParams struct {
 	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// GetReconciliationParams defines parameters for GetReconciliation.
+type GetReconciliationParams struct {
+	// Keys `false` leaves `keys` empty, which reads every counter of the period
+	Keys *bool `form:"keys,omitempty" json:"keys,omitempty"`
+}
+
 // StartLoginParams defines parameters for StartLogin.
 type StartLoginParams struct {
 	// ReturnTo Where to go afterwards: a path of the portal such as `/gateways`; anything else means `/`
@@ -9457,7 +9463,7 @@ type ServerInterface interface {
 	GetInvoice(ctx echo.Context, invoice InvoiceParam) error
 	// GetReconciliation An invoice held against the ledger of usage, line by line
 	// (GET /v1/invoices/{invoice}/reconciliation)
-	GetReconciliation(ctx echo.Context, invoice InvoiceParam) error
+	GetReconciliation(ctx echo.Context, invoice InvoiceParam, params GetReconciliationParams) error
 	// GetReconciliationCSV The ledger behind an invoice as a table: hour, plan, gateway, route, consumer, key, requests
 	// (GET /v1/invoices/{invoice}/reconciliation.csv)
 	GetReconciliationCSV(ctx echo.Context, invoice InvoiceParam) error
@@ -14590,8 +14596,17 @@ func (w *ServerInterfaceWrapper) GetReconciliation(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invoice: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetReconciliationParams
+	// ------------- Optional query parameter "keys" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "keys", ctx.QueryParams(), &params.Keys, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter keys: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetReconciliation(ctx, invoice)
+	err = w.Handler.GetReconciliation(ctx, invoice, params)
 	return err
 }
 
@@ -23370,6 +23385,7 @@ func (response GetInvoicedefaultApplicationProblemPlusJSONResponse) VisitGetInvo
 
 type GetReconciliationRequestObject struct {
 	Invoice InvoiceParam `json:"invoice"`
+	Params  GetReconciliationParams
 }
 
 type GetReconciliationResponseObject interface {
@@ -32405,10 +32421,11 @@ func (sh *strictHandler) GetInvoice(ctx echo.Context, invoice InvoiceParam) erro
 }
 
 // GetReconciliation operation middleware
-func (sh *strictHandler) GetReconciliation(ctx echo.Context, invoice InvoiceParam) error {
+func (sh *strictHandler) GetReconciliation(ctx echo.Context, invoice InvoiceParam, params GetReconciliationParams) error {
 	var request GetReconciliationRequestObject
 
 	request.Invoice = invoice
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetReconciliation(ctx.Request().Context(), request.(GetReconciliationRequestObject))

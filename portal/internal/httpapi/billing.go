@@ -166,10 +166,7 @@ func (s *Server) GetInvoice(ctx context.Context, r gen.GetInvoiceRequestObject) 
 // subscriptionAnswer adds what other domains know of a subscription.
 func (s *Server) subscriptionAnswer(ctx context.Context, sub *billing.State) (gen.SubscriptionAnswerJSONResponse, error) {
 	var none gen.SubscriptionAnswerJSONResponse
-	p, err := s.Plans.Get(sub.Plan)
-	if err != nil {
-		return none, err
-	}
+	p := s.Plans.Of(sub.Plan)
 	shown, err := toPlan(&p)
 	if err != nil {
 		return none, err

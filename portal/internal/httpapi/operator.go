@@ -90,9 +90,8 @@ func (s *Server) operatorOrganization(ctx context.Context, org core.Organization
 		return nil, err
 	}
 	out.Invoices = each(invoices.Items, toInvoice)
-	if p, err := s.Plans.Get(o.Plan); err == nil { // one that was withdrawn includes nothing
-		out.IncludedRequests = optional(p.IncludedRequests)
-	}
+	p := s.Plans.Of(o.Plan)
+	out.IncludedRequests = optional(p.IncludedRequests)
 	for i := range members.Items {
 		out.Members[i].SecondFactor = &members.Items[i].SecondFactor
 	}

@@ -13,10 +13,7 @@ func (s *Server) GetPeriodUsage(ctx context.Context, _ gen.GetPeriodUsageRequest
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.Plans.Get(sub.Plan)
-	if err != nil {
-		return nil, err
-	}
+	p := s.Plans.Of(sub.Plan)
 	used, err := s.Usage.Billed(ctx, org, sub.PeriodStart)
 	if err != nil {
 		return nil, err

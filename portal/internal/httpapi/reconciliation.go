@@ -19,7 +19,7 @@ func (s *Server) GetReconciliation(ctx context.Context, r gen.GetReconciliationR
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Hours.Statement(ctx, callOf(ctx).org, i)
+	found, err := s.Hours.Statement(ctx, callOf(ctx).org, i, r.Params.Keys == nil || *r.Params.Keys)
 	if err != nil {
 		return nil, err
 	}

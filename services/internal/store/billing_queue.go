@@ -67,15 +67,16 @@ func (r *billingRows) FindCustomer(_ context.Context, customer string) (core.Org
 }
 
 // Mark asks for a customer to be fetched. While somebody has it claimed, only the
-// mark rises: it is fetched again when that is settled.
+// mark rises: it is fetched again when that is settled. Any cause replaces the hourly
+// look's, which waits for all others.
 func (r *billingRows) Mark(_ context.Context, org core.OrganizationID, customer, cause string, due time.Time) error {
 	q := r.db.Exec(`INSERT INTO billing_syncs (customer, organization_id, next_at, cause) VALUES (?, ?, ?, ?)
 		ON CONFLICT (customer) DO UPDATE SET mark = billing_syncs.mark + 1,
-			cause = CASE WHEN billing_syncs.next_at = 0 THEN excluded.cause ELSE billing_syncs.cause END,
+			cause = CASE WHEN billing_syncs.next_at = 0 OR billing_syncs.cause = ? THEN excluded.cause ELSE billing_syncs.cause END,
 			next_at = CASE WHEN billing_syncs.next_at = 0 OR billing_syncs.next_at > excluded.next_at AND billing_syncs.claimed_until <= ?
 				THEN excluded.next_at ELSE billing_syncs.next_at END
 		WHERE billing_syncs.organization_id = excluded.organization_id`,
-		customer, string(org), core.Millis(due), cause, r.t.Now)
+		customer, string(org), core.Millis(due), cause, billing.CauseHeal, r.t.Now)
 	if q.Error == nil && q.RowsAffected == 0 {
 		return core.NotFound("customer", customer)
 	}
@@ -91,7 +92,8 @@ func (r *billingRows) Settle(_ context.Context, c *billing.Claim) (bool, error) 
 
 const claimedColumns = "customer, organization_id, cause, mark, fence, attempts, synced_at"
 
-// Claim takes customers that are due.
+// Claim takes customers that are due; those that only the hourly look asks for come
+// after all others.
 func (s Billing) Claim(ctx context.Context, now, until time.Time, limit int) ([]billing.Claim, error) {
 	var rows []billingSyncRow
 	err := s.DB.Tx(ctx, func(t *Txn) error {
@@ -101,8 +103,8 @@ func (s Billing) Claim(ctx context.Context, now, until time.Time, limit int) ([]
 			skip = ""
 		}
 		return t.Raw(`UPDATE billing_syncs SET fence = fence + 1, next_at = ?, claimed_until = ? WHERE customer IN (
-			SELECT customer FROM billing_syncs WHERE next_at <> 0 AND next_at <= ? ORDER BY next_at LIMIT ?`+skip+`) RETURNING `+claimedColumns,
-			core.Millis(until), core.Millis(until), core.Millis(now), limit).Scan(&rows).Error
+			SELECT customer FROM billing_syncs WHERE next_at <> 0 AND next_at <= ? ORDER BY CASE WHEN cause = ? THEN 1 ELSE 0 END, next_at LIMIT ?`+skip+`) RETURNING `+claimedColumns,
+			core.Millis(until), core.Millis(until), core.Millis(now), billing.CauseHeal, limit).Scan(&rows).Error
 	})
 	return convert(rows, (*billingSyncRow).domain), err
 }
@@ -134,9 +136,12 @@ func (s Billing) Fail(ctx context.Context, c *billing.Claim, next time.Time, rea
 
 // Stale lists customers to fetch though nothing has told of them.
 func (s Billing) Stale(ctx context.Context, since time.Time, after string, limit int) ([]billing.Claim, error) {
-	var rows []struct{ Customer, OrganizationID string }
+	var rows []struct {
+		Customer, OrganizationID string
+		SyncedAt                 int64
+	}
 	err := s.DB.View(ctx, func(db *gorm.DB) error {
-		return db.Raw(`SELECT p.customer, p.organization_id FROM billing_accounts p LEFT JOIN billing_syncs s ON s.customer = p.customer
+		return db.Raw(`SELECT p.customer, p.organization_id, COALESCE(s.synced_at, 0) AS synced_at FROM billing_accounts p LEFT JOIN billing_syncs s ON s.customer = p.customer
 			JOIN organizations o ON o.id = p.organization_id
 			WHERE p.customer > ? AND p.customer <> '' AND (s.customer IS NULL OR s.next_at = 0 AND s.synced_at <= ?)
 				AND (o.deleted_at = 0 OR p.status IN (?, ?)) ORDER BY p.customer LIMIT ?`,
@@ -144,7 +149,7 @@ func (s Billing) Stale(ctx context.Context, since time.Time, after string, limit
 	})
 	out := make([]billing.Claim, len(rows))
 	for i, r := range rows {
-		out[i] = billing.Claim{Customer: r.Customer, Organization: core.OrganizationID(r.OrganizationID)}
+		out[i] = billing.Claim{Customer: r.Customer, Organization: core.OrganizationID(r.OrganizationID), SyncedAt: core.FromMillis(r.SyncedAt)}
 	}
 	return out, err
 }

@@ -26,6 +26,7 @@ type useRow struct {
 	RouteNum                 int64
 	GatewayName, Route, Name *string
 	High, Low                int64
+	AllHigh, AllLow          int64 // of all keys
 }
 
 func (r *useRow) key() billing.KeyUse {
@@ -52,23 +53,20 @@ func nameOr(name *string, num int64) string {
 
 const sumBilled = "CAST(SUM(u.billed >> 32) AS bigint) AS high, CAST(SUM(u.billed & 4294967295) AS bigint) AS low"
 
-// Keys sums what was billed by key.
+// Keys sums what was billed by key, and all of it in the same read.
 func (b BillingUses) Keys(ctx context.Context, org core.OrganizationID, p billing.Period, limit int) (keys []billing.KeyUse, others int64, err error) {
-	err = b.DB.Snapshot(ctx, func(db *gorm.DB) error {
+	err = b.DB.View(ctx, func(db *gorm.DB) error {
 		var rows []useRow
-		err := db.Raw(`SELECT x.*, g.name AS gateway_name, c.name FROM (
+		err := db.Raw(`SELECT x.*, g.name AS gateway_name, c.name,
+				CAST(SUM(x.high) OVER () AS bigint) AS all_high, CAST(SUM(x.low) OVER () AS bigint) AS all_low FROM (
 				SELECT u.gateway, u.consumer, u.kid, `+sumBilled+` FROM usage_counters u
 				WHERE u.organization = `+organizationNum+` AND u.hour >= ? AND u.hour < ? AND u.billed > 0 GROUP BY u.gateway, u.consumer, u.kid) AS x
 			LEFT JOIN gateways g ON g.num = x.gateway LEFT JOIN consumers c ON c.num = x.consumer
 			ORDER BY x.high DESC, x.low DESC, x.gateway, x.consumer, x.kid LIMIT ?`, string(org), p.Start, p.End, limit).Scan(&rows).Error
-		if err != nil {
-			return err
-		}
-		var all struct{ High, Low int64 }
-		err = db.Raw(`SELECT CAST(COALESCE(SUM(u.billed >> 32), 0) AS bigint) AS high, CAST(COALESCE(SUM(u.billed & 4294967295), 0) AS bigint) AS low
-			FROM usage_counters u WHERE u.organization = `+organizationNum+` AND u.hour >= ? AND u.hour < ?`, string(org), p.Start, p.End).Scan(&all).Error
-		others = joined(uint64(all.High), uint64(all.Low))
 		for i := range rows {
+			if i == 0 {
+				others = joined(uint64(rows[i].AllHigh), uint64(rows[i].AllLow))
+			}
 			k := rows[i].key()
 			keys, others = append(keys, k), max(others-k.Requests, 0)
 		}

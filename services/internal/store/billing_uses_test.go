@@ -43,7 +43,7 @@ func TestStatementAddsUp(t *testing.T) {
 			{ID: "il_4", Kind: billing.LineBase, Amount: 100},
 		}}
 		l := b.ledger(usageNow)
-		got, err := l.Statement(b.Context(), "org_a", inv)
+		got, err := l.Statement(b.Context(), "org_a", inv, true)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -80,15 +80,18 @@ func TestStatementAddsUp(t *testing.T) {
 		if len(got.Keys) != 2 || got.Keys[0].Gateway != "shop" || got.Keys[0].Consumer != "acme" || got.Keys[0].Key == "" || got.Keys[1] != (billing.KeyUse{Gateway: "99", Requests: 4}) {
 			b.Errorf("keys %+v", got.Keys)
 		}
+		if few, err := l.Statement(b.Context(), "org_a", inv, false); err != nil || len(few.Keys) != 0 || len(few.Hours) != len(got.Hours) || few.Last != got.Last {
+			b.Errorf("without keys: %+v, %v", few, err)
+		}
 		s.count(1, 35) // a late line follows
 		s.run()
-		if got, err = l.Statement(b.Context(), "org_a", inv); err != nil || got.Lines[1].Explanation != "counted after this invoice; -2 cents are a line of a later invoice" && got.Lines[1].Explanation != "counted after this invoice" {
+		if got, err = l.Statement(b.Context(), "org_a", inv, true); err != nil || got.Lines[1].Explanation != "counted after this invoice; -2 cents are a line of a later invoice" && got.Lines[1].Explanation != "counted after this invoice" {
 			b.Errorf("lines %+v, %v", got.Lines, err)
 		}
-		if got, err = l.Statement(b.Context(), "org_a", nil); err != nil || len(got.Lines) != 2 || got.Lines[1].Billed != 39 || got.Lines[1].Cents != 15 || got.Lines[1].Explanation != "" {
+		if got, err = l.Statement(b.Context(), "org_a", nil, true); err != nil || len(got.Lines) != 2 || got.Lines[1].Billed != 39 || got.Lines[1].Cents != 15 || got.Lines[1].Explanation != "" {
 			b.Errorf("the present period %+v, %v", got, err)
 		}
-		if got, err = l.Statement(b.Context(), "org_a", &billing.Invoice{PeriodStart: usageNow, PeriodEnd: usageNow}); err != nil || len(got.Lines)+len(got.Hours)+len(got.Keys) != 0 {
+		if got, err = l.Statement(b.Context(), "org_a", &billing.Invoice{PeriodStart: usageNow, PeriodEnd: usageNow}, true); err != nil || len(got.Lines)+len(got.Hours)+len(got.Keys) != 0 {
 			b.Errorf("an invoice without usage %+v, %v", got, err)
 		}
 	})

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -30,6 +32,7 @@ func (s Operators) Queues(ctx context.Context, now time.Time) ([]operator.Queue,
 		{operator.QueueSyncs, "customers to fetch from the payment provider", `SELECT COUNT(*) AS depth, COALESCE(SUM(CASE WHEN attempts > 0 THEN 1 ELSE 0 END), 0) AS failed, COALESCE(MIN(next_at), 0) AS oldest FROM billing_syncs WHERE next_at <> 0 AND next_at <= ?`, []any{ms}},
 		{operator.QueueCredits, "credits that the payment provider does not have yet", `SELECT COUNT(*) AS depth, COALESCE(SUM(CASE WHEN attempts > 0 THEN 1 ELSE 0 END), 0) AS failed, COALESCE(MIN(created_at), 0) AS oldest FROM billing_credits WHERE next_at <> 0`, nil},
 		{operator.QueueLate, "late lines that the payment provider does not have yet", `SELECT COUNT(*) AS depth, COALESCE(SUM(CASE WHEN attempts > 0 THEN 1 ELSE 0 END), 0) AS failed, COALESCE(MIN(next_at), 0) AS oldest FROM billing_adjustments WHERE next_at <> 0`, nil},
+		{operator.QueueParked, "plans of organizations whose usage the payment provider does not take; it is kept and tried again", `SELECT COUNT(*) AS depth, COUNT(*) AS failed, COALESCE(MIN(since), 0) AS oldest FROM billing_parked`, nil},
 		{operator.QueueDiffers, "hours of which the payment provider counts something else than it was told; those that were told again in vain", `SELECT COUNT(*) AS depth, COALESCE(SUM(CASE WHEN stays_at <> 0 THEN 1 ELSE 0 END), 0) AS failed, COALESCE(MIN(since), 0) AS oldest FROM billing_differences`, nil},
 	}
 	out := make([]operator.Queue, 0, len(queues))
@@ -66,17 +69,36 @@ func (s Operators) Lag(ctx context.Context, revs []uint64) (operator.Lag, error)
 			return err
 		}
 		lag.Rev, lag.Lineage = row.Rev, row.Lineage
-		for _, rev := range revs {
-			if rev >= row.Rev {
-				continue
-			}
-			var at int64
-			if err := db.Raw(`SELECT COALESCE(MIN(created_at), 0) FROM outbox WHERE sent_at > 0 AND rev > ?`, rev).Scan(&at).Error; err != nil {
+		behind := slices.DeleteFunc(slices.Clone(revs), func(rev uint64) bool { return rev >= row.Rev })
+		for part := range slices.Chunk(behind, lagBatch) {
+			if err := lagSince(db, part, lag.Since); err != nil {
 				return err
 			}
-			lag.Since[rev] = core.FromMillis(at)
 		}
 		return nil
 	})
 	return lag, err
+}
+
+// lagBatch is how many revisions one query asks for.
+const lagBatch = 100
+
+// lagSince adds when the first revision after each of some was made: one step into an
+// index for each of them, however far behind it is.
+func lagSince(db *gorm.DB, revs []uint64, since map[uint64]time.Time) error {
+	asked := strings.TrimPrefix(strings.Repeat(" UNION ALL SELECT CAST(? AS bigint) AS rev", len(revs)), " UNION ALL ")
+	args := make([]any, len(revs))
+	for i, rev := range revs {
+		args[i] = rev
+	}
+	var rows []struct {
+		Rev uint64
+		At  int64
+	}
+	err := db.Raw(`SELECT r.rev, COALESCE((SELECT o.created_at FROM outbox o WHERE o.sent_at > 0 AND o.rev > r.rev ORDER BY o.rev, o.created_at LIMIT 1), 0) AS at
+		FROM (`+asked+`) AS r`, args...).Scan(&rows).Error
+	for _, r := range rows {
+		since[r.Rev] = core.FromMillis(r.At)
+	}
+	return err
 }

@@ -9127,7 +9127,10 @@ export interface operations {
     };
     getReconciliation: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `false` leaves `keys` empty, which reads every counter of the period */
+                keys?: boolean;
+            };
             header?: never;
             path: {
                 invoice: components["parameters"]["InvoiceParam"];
