@@ -49,6 +49,7 @@ export function exactMoney(cents: number, currency: string): string {
 }
 
 const day = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' });
+const utcDay = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
 const moment = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const exact = new Intl.DateTimeFormat('en', {
   day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23',
@@ -56,8 +57,13 @@ const exact = new Intl.DateTimeFormat('en', {
 
 /** "22 Nov 2026" in the reader's time zone. */
 export const date = (time: string | Date): string => day.format(new Date(time));
-/** "22 Nov 2026 to 22 Dec 2026"; a single day where both are on it. */
-export const dates = (from: string | Date, to: string | Date): string => (date(from) === date(to) ? date(from) : `${date(from)} to ${date(to)}`);
+/** The same in UTC, by which billing periods begin and end. */
+export const utcDate = (time: string | Date): string => utcDay.format(new Date(time));
+/** The days of a billing period in UTC, the last one in it: "22 Nov 2026 to 21 Dec 2026"; a single day where all is on it. */
+export function dates(from: string | Date, end: string | Date): string {
+  const last = new Date(Math.max(new Date(end).getTime() - 1, new Date(from).getTime()));
+  return utcDate(from) === utcDate(last) ? utcDate(from) : `${utcDate(from)} to ${utcDate(last)}`;
+}
 /** Day, hour and minute. */
 export const dateTime = (time: string | Date): string => moment.format(new Date(time));
 /** To the millisecond, for log lines. */

@@ -6,7 +6,7 @@ import { asProblem, type Problem } from '@/api/problem';
 import { done, ErrorState, PanelSkeleton, ProblemNote } from '@/ui';
 import { dateTime, exactMoney } from '@/ui/format';
 import { change, checkout, type Plan, type Subscription } from './act';
-import { differences, stepTo } from './compare';
+import { differences, needsCheckout, stepTo } from './compare';
 
 export interface ChangePlanProps {
   opened: boolean;
@@ -15,16 +15,15 @@ export interface ChangePlanProps {
   onClose: () => void;
 }
 
-/** Whether a plan must be paid for on the payment page first. */
-const needsCheckout = (s: Subscription, to: Plan) => s.payment && to.price_cents > 0 && (s.status === 'none' || s.status === 'canceled' || s.status === 'incomplete');
-
 /** What changing to a plan means and costs, now and later, and the button that does it. */
 export function ChangePlan({ opened, to, subscription, onClose }: ChangePlanProps) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
   const pay = needsCheckout(subscription, to);
   const preview = $api.useQuery('post', '/v1/subscription/preview', { body: { plan: to.name } }, { enabled: opened, staleTime: 30_000 });
-  const up = stepTo(subscription.plan, to) === 'upgrade';
+  const step = stepTo(subscription.plan, to);
+  const up = step !== 'downgrade';
+  const verb = step === 'same' ? 'Subscribe' : up ? 'Upgrade' : 'Change';
   const act = async () => {
     setBusy(true);
     setProblem(undefined);
@@ -42,7 +41,7 @@ export function ChangePlan({ opened, to, subscription, onClose }: ChangePlanProp
     setBusy(false);
   };
   return (
-    <Modal opened={opened} onClose={onClose} title={`${up ? 'Upgrade' : 'Change'} to ${to.title}?`} size="lg">
+    <Modal opened={opened} onClose={onClose} title={`${verb} to ${to.title}?`} size="lg">
       <Stack>
         <Differences from={subscription.plan} to={to} />
         {preview.error ? (
@@ -58,7 +57,7 @@ export function ChangePlan({ opened, to, subscription, onClose }: ChangePlanProp
             Back
           </Button>
           <Button onClick={() => void act()} loading={busy} disabled={!preview.data} rightSection={pay ? <IconArrowRight size={16} aria-hidden /> : undefined}>
-            {pay ? 'Go to the payment page' : up ? `Upgrade to ${to.title}` : `Change to ${to.title}`}
+            {pay ? 'Go to the payment page' : `${verb} to ${to.title}`}
           </Button>
         </Group>
       </Stack>

@@ -1,5 +1,5 @@
 import { Text } from '@mantine/core';
-import { count, date, dateTime, exactMoney } from '@/ui/format';
+import { count, dateTime, exactMoney, utcDate } from '@/ui/format';
 import { Panel } from '@/ui/Panel';
 import type { Subscription } from './act';
 import classes from './Table.module.css';
@@ -49,7 +49,7 @@ export function Estimate({ subscription, titles }: EstimateProps) {
             </tr>
             <tr>
               <th scope="row" colSpan={5}>
-                By {date(end)}, at this pace
+                By {utcDate(end)}, at this pace
               </th>
               <td>about {cents(estimate.forecast_total_cents)}</td>
             </tr>

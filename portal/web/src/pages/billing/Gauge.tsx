@@ -1,6 +1,6 @@
 import { Stack, Text } from '@mantine/core';
 import { Time } from '@/ui';
-import { count, date } from '@/ui/format';
+import { count, utcDate } from '@/ui/format';
 import type { Subscription } from './act';
 import classes from './Gauge.module.css';
 import { gaugeOf, type Measured } from './gauge';
@@ -41,7 +41,7 @@ export function Bar({ subscription, note }: { subscription: Measured & { period_
         {parts.over > 0 ? <Key swatch={classes.over}>{count(used - (plan.included_requests ?? 0))} beyond the included ones</Key> : null}
         {expected === undefined ? null : (
           <Key swatch={classes.coming}>
-            about {count(expected)} by {date(end)}, at this pace
+            about {count(expected)} by {utcDate(end)}, at this pace
           </Key>
         )}
         {parts.included === undefined ? null : (

@@ -1,6 +1,6 @@
 import { Stack } from '@mantine/core';
 import { Facts } from '@/ui/Facts';
-import { bytes, count, date, money } from '@/ui/format';
+import { bytes, count, date, dates, money } from '@/ui/format';
 import { Panel } from '@/ui/Panel';
 import { inDays } from '../public/planFacts';
 import type { Subscription } from './act';
@@ -16,7 +16,7 @@ export function Limits({ subscription: { plan, since, period_start: from, period
           facts={[
             ['Price', priceOf(plan)],
             ['Since', date(since)],
-            ['This period', `${date(from)} to ${date(to)}`],
+            ['This period', dates(from, to)],
             ['Rate', plan.requests_per_second === undefined ? 'No limit' : `${count(plan.requests_per_second)} requests a second${plan.burst ? `, bursts of ${count(plan.burst)}` : ''}`],
             ['Requests at once', limit(plan.concurrency)],
             ['Gateways', limit(plan.gateways)],

@@ -80,7 +80,7 @@ function Actions({ subscription }: { subscription: Subscription }) {
 }
 
 function Hours({ subscription, titles }: { subscription: Subscription; titles: Record<string, string> }) {
-  const query = $api.useQuery('get', '/v1/invoices/{invoice}/reconciliation', { params: { path: { invoice: 'current' } } }, { refetchInterval: 60_000 });
+  const query = $api.useQuery('get', '/v1/invoices/{invoice}/reconciliation', { params: { path: { invoice: 'current' }, query: { keys: false } } }, { refetchInterval: 60_000 });
   return (
     <Panel
       title="Billed requests"

@@ -5,7 +5,7 @@ import { FiguresSkeleton, Loaded, PageHeader, useSearchParams } from '@/ui';
 import { PlanCard, PlanCards } from '../public/PlanCard';
 import type { Plan, Subscription } from './act';
 import { ChangePlan } from './ChangePlan';
-import { stepTo } from './compare';
+import { needsCheckout, stepTo } from './compare';
 import { PlanState } from './PlanState';
 import { usePlans, useSubscription } from './useSubscription';
 
@@ -31,7 +31,7 @@ function Choice({ subscription, plans }: { subscription: Subscription; plans: Pl
   const [words, setWords] = useSearchParams();
   const [last, setLast] = useState<Plan>();
   const titles = Object.fromEntries(plans.map((p) => [p.name, p.title]));
-  const chosen = may ? plans.find((p) => p.name === words.to && p.name !== subscription.plan.name) : undefined;
+  const chosen = may ? plans.find((p) => p.name === words.to && (p.name !== subscription.plan.name || needsCheckout(subscription, p))) : undefined;
   if (chosen && chosen !== last) setLast(chosen);
   return (
     <>
@@ -65,9 +65,12 @@ function Card({ plan, subscription, onChoose }: { plan: Plan; subscription: Subs
   const own = plan.name === subscription.plan.name;
   const next = subscription.next_plan === plan.name;
   const step = stepTo(subscription.plan, plan);
+  const given = own && !next && needsCheckout(subscription, plan); // by an operator: it can be bought as well
   return (
     <PlanCard plan={plan} order={2} own={own} badge={own ? <Badge>Your plan</Badge> : next ? <Badge color="amber">From the next period</Badge> : null}>
-      {own || next || !onChoose ? null : plan.self_serve ? (
+      {given && onChoose ? (
+        <Button onClick={onChoose}>Subscribe to {plan.title}</Button>
+      ) : own || next || !onChoose ? null : plan.self_serve ? (
         <Button variant={step === 'upgrade' ? 'filled' : 'default'} onClick={onChoose}>
           {step === 'upgrade' ? `Upgrade to ${plan.title}` : `Change to ${plan.title}`}
         </Button>

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Schemas } from '@/api/client';
-import { differences, priceOf, stepTo } from './compare';
+import { differences, needsCheckout, priceOf, stepTo } from './compare';
 
 type Plan = Schemas['Plan'];
 const plan = (more: Partial<Plan>): Plan => ({ name: 'free', title: 'Free', log_retention: '24h', currency: 'usd', price_cents: 0, self_serve: true, ...more });
@@ -13,6 +13,14 @@ it('goes down to what costs less and up to the rest', () => {
   expect(stepTo(pro, free)).toBe('downgrade');
   expect(stepTo(pro, pro)).toBe('same');
   expect(stepTo(free, plan({ name: 'other' }))).toBe('upgrade');
+});
+
+it('leads to the payment page whoever has no subscription', () => {
+  expect(needsCheckout({ payment: true, status: 'none' }, pro)).toBe(true); // also one who was given pro
+  expect(needsCheckout({ payment: true, status: 'canceled' }, pro)).toBe(true);
+  expect(needsCheckout({ payment: true, status: 'active' }, pro)).toBe(false);
+  expect(needsCheckout({ payment: true, status: 'none' }, free)).toBe(false);
+  expect(needsCheckout({ payment: false, status: 'none' }, pro)).toBe(false);
 });
 
 it('names only what differs, and which way', () => {

@@ -13,6 +13,10 @@ export function stepTo(from: Plan, to: Plan): Step {
   return to.price_cents < from.price_cents ? 'downgrade' : 'upgrade';
 }
 
+/** Whether a plan must be paid for on the payment page first: also the present one, where an operator gave it. */
+export const needsCheckout = (s: Pick<Schemas['Subscription'], 'payment' | 'status'>, to: Plan): boolean =>
+  s.payment && to.price_cents > 0 && (s.status === 'none' || s.status === 'canceled' || s.status === 'incomplete');
+
 export interface Difference {
   what: string;
   from: string;

@@ -27,8 +27,8 @@ export interface AskReasonProps {
   /** Plans to choose from, and the one that is there. */
   plans?: { value: string; label: string }[];
   plan?: string;
-  /** Whether an amount of money is asked for. */
-  amount?: boolean;
+  /** The currency of an amount that is asked for; without it none is. */
+  amount?: string;
   /** Who reads the reason. */
   readers: string;
   save: (values: Reasoned) => Promise<unknown>;
@@ -68,7 +68,7 @@ export function AskReason({ opened, onClose, title, consequences, action, danger
             ))}
           </List>
           {plans ? <Select label="Plan" data={plans} allowDeselect={false} key={form.key('plan')} {...form.getInputProps('plan')} /> : null}
-          {amount ? <TextInput label="Amount" inputMode="decimal" autoComplete="off" key={form.key('cents')} {...form.getInputProps('cents')} /> : null}
+          {amount ? <TextInput label={`Amount in ${amount.toUpperCase()}`} inputMode="decimal" autoComplete="off" key={form.key('cents')} {...form.getInputProps('cents')} /> : null}
           <Textarea label="Reason" description={readers} autosize minRows={2} maxLength={500} required data-autofocus key={form.key('reason')} {...form.getInputProps('reason')} />
           {message ? (
             <Textarea

@@ -1,5 +1,6 @@
-import { Anchor, Stack, Text, TextInput } from '@mantine/core';
+import { Anchor, Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
+import type { FormEvent } from 'react';
 import { IconHistory } from '@tabler/icons-react';
 import { api, type Schemas } from '@/api/client';
 import { actionText } from '@/pages/organization/auditWords';
@@ -44,6 +45,12 @@ export default function OperatorAuditPage() {
     read: async (cursor, signal) => (await api.GET('/v1/operator/audit', { params: { query: { ...query, limit: 100, cursor } }, signal })).data ?? { items: [] },
     filtered: Boolean(search.organization ?? search.operator),
   });
+  const filter = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const given = new FormData(event.currentTarget);
+    const word = (name: string) => String(given.get(name) ?? '').trim() || undefined;
+    setSearch({ operator: word('operator'), organization: word('organization') });
+  };
   return (
     <Console title="Audit of operators" description="What operators did, and why. Nobody can change or delete a line, not even in the database.">
       <DataTable
@@ -52,22 +59,15 @@ export default function OperatorAuditPage() {
         columns={columns}
         rowKey={(e) => e.id}
         filters={
-          <>
-            <TextInput
-              aria-label="Operator"
-              placeholder="An operator’s address"
-              w="15rem"
-              defaultValue={search.operator}
-              onBlur={(event) => setSearch({ operator: event.currentTarget.value.trim() || undefined })}
-            />
-            <TextInput
-              aria-label="Organization"
-              placeholder="An organization’s id"
-              w="15rem"
-              defaultValue={search.organization}
-              onBlur={(event) => setSearch({ organization: event.currentTarget.value.trim() || undefined })}
-            />
-          </>
+          <form onSubmit={filter} role="search">
+            <Group gap="sm">
+              <TextInput name="operator" aria-label="Operator" placeholder="An operator’s address" w="15rem" defaultValue={search.operator} />
+              <TextInput name="organization" aria-label="Organization" placeholder="An organization’s id" w="15rem" defaultValue={search.organization} />
+              <Button type="submit" variant="default">
+                Filter
+              </Button>
+            </Group>
+          </form>
         }
         empty={
           <EmptyState title="No operator has done anything yet" icon={<IconHistory size={32} />}>

@@ -6,13 +6,13 @@ import { chooseOrganization } from '@/api/organization';
 import { refresh } from '@/api/queries';
 import { CopyText, DataTable, done, Loaded, Time, type Column } from '@/ui';
 import { Facts } from '@/ui/Facts';
-import { count, date, dateTime, exactMoney } from '@/ui/format';
+import { count, dates, dateTime, exactMoney } from '@/ui/format';
 import { Panel } from '@/ui/Panel';
 import { AskReason } from './AskReason';
 import { Console } from './Console';
 import { Notes } from './Notes';
 import { State } from './State';
-import { allOf } from './words';
+import { allOf, currencyOf } from './words';
 
 type Detail = Schemas['OperatorOrganizationDetail'];
 type Ask = 'suspend' | 'resume' | 'plan' | 'credit' | 'view';
@@ -73,7 +73,7 @@ export default function OrganizationPage() {
 
 function Body({ detail: d }: { detail: Detail }) {
   const plans = $api.useQuery('get', '/v1/plans').data?.items;
-  const currency = plans?.find((p) => p.name === d.organization.plan)?.currency ?? 'usd';
+  const currency = currencyOf(plans);
   return (
     <Stack gap="xl">
       {d.suspensions.map((s) => (
@@ -95,7 +95,7 @@ function Body({ detail: d }: { detail: Detail }) {
           ['Plan', d.next_plan && d.next_plan !== d.organization.plan ? `${d.organization.plan}, ${d.next_plan} from the next period` : d.organization.plan],
           ['Payment', d.payment ? standings[d.standing] : 'None is set up'],
           ['Credit', d.credit_cents === 0 ? undefined : exactMoney(d.credit_cents, currency)],
-          ['Period', `${date(d.period_start)} to ${date(d.period_end)}`],
+          ['Period', dates(d.period_start, d.period_end)],
           ['Requests', d.included_requests ? `${count(d.used_requests)} of ${count(d.included_requests)} included` : count(d.used_requests)],
           ['Made', dateTime(d.organization.created_at)],
           ['Deleted', d.deleted_at ? dateTime(d.deleted_at) : undefined],
@@ -198,7 +198,7 @@ function Dialogs({ detail: d, ask, onClose }: { detail: Detail; ask: Ask | undef
         title={`Give ${name} a credit?`}
         consequences={['Its next invoices are lowered by the amount.', 'It waits until the organization pays for the first time.']}
         action="Give the credit"
-        amount
+        amount={currencyOf(plans)}
         readers={readers}
         save={async ({ reason, amount }) => {
           await api.POST('/v1/operator/organizations/{organization}/credits', { params: { path }, body: { cents: amount, reason } });

@@ -32,7 +32,7 @@ export const numberWords: Record<string, string> = {
 const queueWords: Record<string, string> = {
   outbox: 'Changes to publish', publish_failures: 'Refused by the publisher', mails: 'Mails', alerts: 'Alerts to look at', alert_mails: 'Notices by mail', alert_webhooks: 'Notices by webhook',
   webhooks: 'Webhook messages', telemetry: 'Telemetry destinations', usage_unsealed: 'Hours of usage to close', billing_hours: 'Hours to sum up', stripe_syncs: 'Stripe: customers to fetch',
-  stripe_credits: 'Stripe: credits', stripe_adjustments: 'Stripe: late lines', stripe_usage: 'Stripe: usage that differs',
+  stripe_credits: 'Stripe: credits', stripe_adjustments: 'Stripe: late lines', stripe_parked: 'Stripe: usage not taken', stripe_usage: 'Stripe: usage that differs',
 };
 
 const streamWords: Record<string, string> = { usage: 'Usage from edges', logs: 'Log records from edges' };
@@ -56,6 +56,9 @@ export function span(seconds: number): string {
 export const allOf = <T>(items: T[]): Rows<T> => ({
   items, loading: false, fetching: false, more: false, loadMore: () => undefined, error: undefined, retry: () => undefined, filtered: false,
 });
+
+/** The currency of everything that is charged: all plans with a price have the same. */
+export const currencyOf = (plans: readonly Schemas['Plan'][] = []): string => (plans.find((p) => p.price_cents > 0 || p.overage) ?? plans[0])?.currency ?? 'usd';
 
 /** "12.5" → 1250: what a person writes of money, exactly; undefined for what is no amount above or below 0. */
 export function centsOf(text: string): number | undefined {
