@@ -16,6 +16,7 @@ require (
 	github.com/tollgate/tollgate/services v0.0.0
 	github.com/tollgate/tollgate/services/contract v0.0.0
 	go.yaml.in/yaml/v3 v3.0.5
+	golang.org/x/term v0.47.0
 )
 
 require (

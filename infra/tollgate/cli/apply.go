@@ -74,7 +74,7 @@ func (a *App) applyCommand() *cobra.Command {
 				return err
 			}
 			if todo {
-				if err := a.confirm(yes, "Apply this?"); err != nil {
+				if err := a.confirm(ctx, yes, "Apply this?"); err != nil {
 					return err
 				}
 			}

@@ -5,14 +5,17 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+
+	"golang.org/x/term"
 
 	"github.com/tollgate/tollgate/infra/tollgate/cli/fault"
 	"github.com/tollgate/tollgate/portal/client"
 )
 
 // confirm asks a person; where there is none to ask, only --yes goes on.
-func (a *App) confirm(yes bool, question string) error {
+func (a *App) confirm(ctx context.Context, yes bool, question string) error {
 	if yes {
 		return nil
 	}
@@ -20,11 +23,59 @@ func (a *App) confirm(yes bool, question string) error {
 		return fault.New(fault.Refused, "say --yes where nobody can be asked", "nothing is changed without being confirmed")
 	}
 	fmt.Fprintf(a.cfg.Err, "%s [y/N] ", question)
-	line, err := bufio.NewReader(io.LimitReader(a.cfg.In, maxLine)).ReadString('\n')
+	line, err := readLine(ctx, a.cfg.In)
+	if ctx.Err() != nil {
+		fmt.Fprintln(a.cfg.Err)
+		return fault.New(fault.Interrupted, "", "interrupted: nothing was changed")
+	}
 	if err == nil && (strings.EqualFold(strings.TrimSpace(line), "y") || strings.EqualFold(strings.TrimSpace(line), "yes")) {
 		return nil
 	}
 	return fault.New(fault.Refused, "", "not confirmed: nothing was changed")
+}
+
+// readLine reads a line, or what there is before the end. It returns when ctx ends: a
+// read of a terminal goes on over a Ctrl-C, so it is left behind.
+func readLine(ctx context.Context, in io.Reader) (string, error) {
+	return await(ctx, func() (string, error) {
+		return bufio.NewReader(io.LimitReader(in, maxLine)).ReadString('\n')
+	})
+}
+
+// readHidden is readLine without what is typed being shown.
+func readHidden(ctx context.Context, in *os.File) (string, error) {
+	fd := int(in.Fd())
+	was, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("keep the terminal from showing it: %w", err)
+	}
+	line, err := await(ctx, func() (string, error) {
+		b, err := term.ReadPassword(fd)
+		return string(b), err
+	})
+	if ctx.Err() != nil {
+		_ = term.Restore(fd, was) // the reader that was left behind won't
+	}
+	return line, err
+}
+
+// await is what read returns, or ctx's error as soon as that ends.
+func await(ctx context.Context, read func() (string, error)) (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		line, err := read()
+		done <- result{line, err}
+	}()
+	select {
+	case r := <-done:
+		return r.line, r.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // waitSteps is how often, ten seconds each, edges are waited for.

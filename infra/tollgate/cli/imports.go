@@ -22,7 +22,7 @@ const maxImport = 10 << 20
 // importFormats are what can be imported, with the name that the API has for it.
 var importFormats = []struct{ name, api, help, example string }{
 	{"openapi", "openapi", "an OpenAPI 3 or Swagger 2 document, or a gateway's own export", "tollgate import openapi petstore.yaml --upstream https://pets.internal --apply"},
-	{"aws", "openapi", "an OpenAPI document with the extensions of Amazon API Gateway", "tollgate import aws api.json --aws region=eu-central-1 --aws account=123456789012"},
+	{"aws", "openapi", "an OpenAPI document with the extensions of Amazon API Gateway", "tollgate import aws api.json --aws region=eu-central-1 --aws account=123456789012 --stage-variable host=api.example.com"},
 	{"nginx", "nginx", "the upstream and server blocks of an nginx configuration", "tollgate import nginx upstream.conf --apply"},
 }
 
@@ -41,9 +41,10 @@ func (a *App) importCommand() *cobra.Command {
 
 // importFlags are what a text leaves open.
 type importFlags struct {
-	options, schemes, aws map[string]string
-	skip, apply, yes      bool
-	wait                  bool
+	options, aws       map[string]string
+	schemes, variables []string // NAME=VALUE
+	skip, apply, yes   bool
+	wait               bool
 }
 
 // importOptions are the flags that are options of the same name.
@@ -77,9 +78,10 @@ func (a *App) importFormat(name, api, help, example string) *cobra.Command {
 	for _, o := range importOptions {
 		values[o.name] = c.Flags().String(o.name, "", o.help)
 	}
-	c.Flags().StringToStringVar(&f.schemes, "scheme", nil, `the policy of a security scheme: NAME='{"type": "jwt", "config": {…}}'`)
+	c.Flags().StringArrayVar(&f.schemes, "scheme", nil, `the policy of a security scheme: NAME='{"type": "jwt", "config": {…}}'; may be given several times`)
 	if name == "aws" {
 		c.Flags().StringToStringVar(&f.aws, "aws", nil, "what the account says: region, account, partition, endpoint, access_key_id, secret_access_key, session_token (names of secrets)")
+		c.Flags().StringArrayVar(&f.variables, "stage-variable", nil, "NAME=VALUE: what ${stageVariables.NAME} stands for; may be given several times")
 	}
 	c.Flags().BoolVar(&f.skip, "skip-refused", false, "leave out operations that are refused")
 	c.Flags().BoolVar(&f.apply, "apply", false, "change the gateway")
@@ -97,11 +99,26 @@ func (f *importFlags) input(text string) (*client.ImportInput, error) {
 	if f.skip {
 		options["skip_refused"] = true
 	}
-	if len(f.aws) > 0 {
-		options["aws"] = f.aws
+	aws := object{}
+	for name, v := range f.aws {
+		aws[name] = v
+	}
+	variables, err := pairs("stage-variable", f.variables)
+	if err != nil {
+		return nil, err
+	}
+	if len(variables) > 0 {
+		aws["stage_variables"] = variables
+	}
+	if len(aws) > 0 {
+		options["aws"] = aws
+	}
+	policies, err := pairs("scheme", f.schemes)
+	if err != nil {
+		return nil, err
 	}
 	schemes := map[string]json.RawMessage{}
-	for name, v := range f.schemes {
+	for name, v := range policies {
 		if !json.Valid([]byte(v)) {
 			return nil, fault.Mistake(fmt.Errorf("--scheme %s: is no JSON; say %s='{\"type\": \"jwt\", \"config\": {…}}'", name, name))
 		}
@@ -117,6 +134,19 @@ func (f *importFlags) input(text string) (*client.ImportInput, error) {
 	return &client.ImportInput{Document: text, Options: new(json.RawMessage(raw))}, nil
 }
 
+// pairs are the values of a flag that is NAME=VALUE each; a value may have any text.
+func pairs(flag string, given []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, g := range given {
+		name, value, ok := strings.Cut(g, "=")
+		if !ok || name == "" {
+			return nil, fault.Mistake(fmt.Errorf("--%s %q: say NAME=VALUE", flag, g))
+		}
+		out[name] = value
+	}
+	return out, nil
+}
+
 func (a *App) runImport(ctx context.Context, api, file string, f *importFlags) error {
 	text, err := a.readText(file)
 	if err != nil {
@@ -130,7 +160,7 @@ func (a *App) runImport(ctx context.Context, api, file string, f *importFlags) e
 	if err != nil {
 		return err
 	}
-	look, err := sendImport(ctx, c, gateway, api, *in, false)
+	look, err := sendImport(ctx, c, gateway, api, *in, nil)
 	if err != nil {
 		return err
 	}
@@ -144,14 +174,23 @@ func (a *App) runImport(ctx context.Context, api, file string, f *importFlags) e
 		a.out.Note("Nothing was changed: --apply does it.")
 		return nil
 	}
-	if err := a.confirm(f.yes, fmt.Sprintf("Make %d changes to %s?", len(look.Changes), gateway)); err != nil {
+	table := a.out.Format == show.Table
+	switch {
+	case table:
+		a.importTable(a.cfg.Out, look)
+	case !f.yes: // the output is one value, of what was done
+		a.importTable(a.cfg.Err, look)
+	}
+	if err := a.confirm(ctx, f.yes, fmt.Sprintf("Make %d changes to %s?", len(look.Changes), gateway)); err != nil {
 		return err
 	}
-	made, err := sendImport(ctx, c, gateway, api, *in, true)
+	made, err := sendImport(ctx, c, gateway, api, *in, &look.Version)
 	if err != nil {
 		return err
 	}
-	if err := a.showImport(made); err != nil {
+	if table {
+		fmt.Fprintf(a.cfg.Out, "Version %d\n", made.Version)
+	} else if err := a.showImport(made); err != nil {
 		return err
 	}
 	if f.wait {
@@ -181,15 +220,21 @@ func (a *App) readText(file string) (string, error) {
 	return string(b), nil
 }
 
-func sendImport(ctx context.Context, c *client.ClientWithResponses, gateway, api string, in client.ImportInput, apply bool) (*client.ImportResult, error) {
+// sendImport looks at an import, or applies it to the version seen where there is one.
+func sendImport(ctx context.Context, c *client.ClientWithResponses, gateway, api string, in client.ImportInput, seen *int64) (*client.ImportResult, error) {
+	apply := seen != nil
+	var match *string
+	if apply {
+		match = new(strconv.Quote(strconv.FormatInt(*seen, 10)))
+	}
 	if api == "nginx" {
-		res, err := c.ImportNginxWithResponse(ctx, gateway, &client.ImportNginxParams{Apply: &apply}, in)
+		res, err := c.ImportNginxWithResponse(ctx, gateway, &client.ImportNginxParams{Apply: &apply, IfMatch: match}, in)
 		if err != nil {
 			return nil, err
 		}
 		return client.Result(res.JSON200, res.HTTPResponse, res.Body, nil)
 	}
-	res, err := c.ImportOpenAPIWithResponse(ctx, gateway, &client.ImportOpenAPIParams{Apply: &apply}, in)
+	res, err := c.ImportOpenAPIWithResponse(ctx, gateway, &client.ImportOpenAPIParams{Apply: &apply, IfMatch: match}, in)
 	if err != nil {
 		return nil, err
 	}
@@ -199,34 +244,36 @@ func sendImport(ctx context.Context, c *client.ClientWithResponses, gateway, api
 // showImport prints what became of a text, by its lines, and what changes.
 func (a *App) showImport(r *client.ImportResult) error {
 	return a.out.Value(r, func(w io.Writer) error {
-		count := map[client.ImportRowLevel]int{}
-		for _, row := range r.Report {
-			count[row.Level]++
-			fmt.Fprintf(w, "%5s  %s  %s", strconv.Itoa(row.Line), a.level(row.Level), show.Clean(row.What))
-			if row.Why != nil && *row.Why != "" {
-				fmt.Fprintf(w, ": %s", show.Clean(*row.Why))
-			}
-			fmt.Fprintln(w)
-			if row.Advice != nil && *row.Advice != "" {
-				fmt.Fprintf(w, "       %s\n", a.paint(show.Faint, "→ "+show.Clean(*row.Advice)))
-			}
-		}
-		fmt.Fprintf(w, "\n%d taken over, %d approximated, %d refused\n", count["taken"], count["approximated"], count["refused"])
-		if len(r.Changes) == 0 && !r.Blocked {
-			fmt.Fprintln(w, "No difference to the gateway.")
-		}
-		for _, c := range r.Changes {
-			name := ""
-			if c.Name != nil {
-				name = " " + show.Clean(*c.Name)
-			}
-			fmt.Fprintf(w, "  %s %s%s\n", c.Verb, strings.ReplaceAll(string(c.Kind), "_", " "), name)
-		}
-		if r.Applied {
-			fmt.Fprintf(w, "Version %d\n", r.Version)
-		}
+		a.importTable(w, r)
 		return nil
 	})
+}
+
+// importTable prints an import for people.
+func (a *App) importTable(w io.Writer, r *client.ImportResult) {
+	count := map[client.ImportRowLevel]int{}
+	for _, row := range r.Report {
+		count[row.Level]++
+		fmt.Fprintf(w, "%5s  %s  %s", strconv.Itoa(row.Line), a.level(row.Level), show.Clean(row.What))
+		if row.Why != nil && *row.Why != "" {
+			fmt.Fprintf(w, ": %s", show.Clean(*row.Why))
+		}
+		fmt.Fprintln(w)
+		if row.Advice != nil && *row.Advice != "" {
+			fmt.Fprintf(w, "       %s\n", a.paint(show.Faint, "→ "+show.Clean(*row.Advice)))
+		}
+	}
+	fmt.Fprintf(w, "\n%d taken over, %d approximated, %d refused\n", count["taken"], count["approximated"], count["refused"])
+	if len(r.Changes) == 0 && !r.Blocked {
+		fmt.Fprintln(w, "No difference to the gateway.")
+	}
+	for _, c := range r.Changes {
+		name := ""
+		if c.Name != nil {
+			name = " " + show.Clean(*c.Name)
+		}
+		fmt.Fprintf(w, "  %s %s%s\n", c.Verb, strings.ReplaceAll(string(c.Kind), "_", " "), name)
+	}
 }
 
 // level is a level in its colour, all of one width.

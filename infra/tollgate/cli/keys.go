@@ -65,6 +65,8 @@ func (a *App) revokeCommand(k *kind) *cobra.Command {
 		Use: "revoke ID", Short: "Revoke a key for good, and show which edges refuse it", Args: cobra.ExactArgs(1),
 		Long: "Revokes a key for good, and shows the receipt: which edges have confirmed that they refuse it, after how long, and\n" +
 			"which could not be reached. Where an edge has not confirmed in time, the exit code is 8; the key is revoked all the same.",
+		Example:           "  tollgate keys revoke key_…\n  tollgate keys revoke key_… --yes --wait 30s",
+		SuggestFor:        []string{"delete", "rm", "remove"}, // a key is never deleted: its end stays on record
 		ValidArgsFunction: a.completeKind(k),
 		RunE: a.do(func(ctx context.Context, _ *cobra.Command, args []string) error {
 			if wait < 0 || wait > time.Minute {
@@ -77,7 +79,7 @@ func (a *App) revokeCommand(k *kind) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.confirm(yes, "Revoke key "+args[0]+" for good?"); err != nil {
+			if err := a.confirm(ctx, yes, "Revoke key "+args[0]+" for good?"); err != nil {
 				return err
 			}
 			res, err := c.RevokeKeyWithResponse(ctx, gateway, args[0], &client.RevokeKeyParams{Wait: new(client.Duration(wait.String()))})

@@ -38,8 +38,13 @@ func (a *App) at(ctx context.Context, k *kind) (*client.ClientWithResponses, str
 
 func (a *App) listCommand(k *kind) *cobra.Command {
 	var limit int
+	of := ""
+	if !k.global {
+		of = " -g shop"
+	}
 	c := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List them", Args: cobra.NoArgs,
+		Example: fmt.Sprintf("  tollgate %s list%s\n  tollgate %s list -o json", k.use, of, k.use),
 		RunE: a.do(func(ctx context.Context, _ *cobra.Command, _ []string) error {
 			if limit < 0 {
 				return fault.Mistake(fmt.Errorf("--limit %d: is below zero", limit))
@@ -245,7 +250,7 @@ func (a *App) deleteCommand(k *kind) *cobra.Command {
 					return err
 				}
 			}
-			if err := a.confirm(yes, fmt.Sprintf("Delete %s %s?", k.one, strings.Join(args, ", "))); err != nil {
+			if err := a.confirm(ctx, yes, fmt.Sprintf("Delete %s %s?", k.one, strings.Join(args, ", "))); err != nil {
 				return err
 			}
 			var last int64

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +27,7 @@ func (a *App) loginCommand() *cobra.Command {
 			"It is kept in a profile (~/.config/tollgate/config.yaml, readable by you alone). With --token a token that was\n" +
 			"made on the portal's page Tokens is kept instead.",
 		Example: "  tollgate login --api-url https://portal.example.com\n" +
+			"  tollgate login --profile work --api-url https://portal.example.org\n" +
 			"  tollgate login --api-url https://portal.example.com --token -  < token.txt",
 		RunE: a.do(func(ctx context.Context, _ *cobra.Command, _ []string) error {
 			portal, err := a.loginURL()
@@ -37,7 +37,7 @@ func (a *App) loginCommand() *cobra.Command {
 			if from == "" {
 				return a.deviceLogin(ctx, portal, !noBrowser)
 			}
-			token, err := a.readToken(from)
+			token, err := a.readToken(ctx, from)
 			if err != nil {
 				return err
 			}
@@ -55,16 +55,20 @@ func (a *App) loginURL() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	portal := a.chosen.URL
+	name := a.chosen.Profile
+	if name == "" {
+		name = f.Current
+	}
+	if name == "" {
+		name = profile.Default
+	}
+	is, portal := f.Profiles[name], a.chosen.URL
 	if portal == "" {
-		name := a.chosen.Profile
-		if name == "" {
-			name = f.Current
-		}
-		if name == "" {
-			name = profile.Default
-		}
-		portal = f.Profiles[name].URL
+		portal = is.URL
+	}
+	if a.chosen.Profile == "" && is.Token != "" && !profile.SamePortal(is.URL, portal) {
+		return "", fault.New(fault.Usage, "keep both with `--profile NEWNAME`; `--profile "+name+"` forgets the old one",
+			fmt.Sprintf("the profile %s that is used now is signed in to %s, not to %s", name, is.URL, portal))
 	}
 	if portal == "" {
 		return "", fault.New(fault.Usage, "say --api-url https://portal.example.com; `tollgate up` is at http://localhost:8080", "it is not said which portal to sign in to")
@@ -73,8 +77,8 @@ func (a *App) loginURL() (string, error) {
 }
 
 // readToken reads a token from a file or from standard input.
-func (a *App) readToken(from string) (string, error) {
-	in := a.cfg.In
+func (a *App) readToken(ctx context.Context, from string) (string, error) {
+	in, ask := a.cfg.In, false
 	if from != "-" {
 		f, err := os.Open(from)
 		if err != nil {
@@ -87,9 +91,20 @@ func (a *App) readToken(from string) (string, error) {
 		defer f.Close()
 		in = f
 	} else if terminal(a.cfg.In) {
-		fmt.Fprint(a.cfg.Err, "Management token: ")
+		fmt.Fprint(a.cfg.Err, "Management token (it is not shown): ")
+		ask = true
 	}
-	line, err := bufio.NewReader(io.LimitReader(in, maxLine)).ReadString('\n')
+	var line string
+	var err error
+	if f, ok := in.(*os.File); ok && ask {
+		line, err = readHidden(ctx, f)
+		fmt.Fprintln(a.cfg.Err)
+	} else {
+		line, err = readLine(ctx, in)
+	}
+	if ctx.Err() != nil {
+		return "", fault.New(fault.Interrupted, "", "interrupted: not signed in")
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("read the token: %w", err)
 	}
