@@ -2258,6 +2258,21 @@ func (e WebhookStateStatus) Valid() bool {
 	}
 }
 
+// Defines values for IfNoneMatchParam.
+const (
+	IfNoneMatchParamAsterisk IfNoneMatchParam = "*"
+)
+
+// Valid indicates whether the value is a known member of the IfNoneMatchParam enum.
+func (e IfNoneMatchParam) Valid() bool {
+	switch e {
+	case IfNoneMatchParamAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SortParam.
 const (
 	SortParamCreatedAt      SortParam = "created_at"
@@ -2549,6 +2564,21 @@ func (e ListRoutesParamsSort) Valid() bool {
 	case ListRoutesParamsSortName:
 		return true
 	case ListRoutesParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PutSecretParamsIfNoneMatch.
+const (
+	PutSecretParamsIfNoneMatchAsterisk PutSecretParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutSecretParamsIfNoneMatch enum.
+func (e PutSecretParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutSecretParamsIfNoneMatchAsterisk:
 		return true
 	default:
 		return false
@@ -7381,6 +7411,9 @@ type IdentityParam = string
 // IfMatchParam defines model for IfMatchParam.
 type IfMatchParam = string
 
+// IfNoneMatchParam defines model for IfNoneMatchParam.
+type IfNoneMatchParam string
+
 // InvitationParam defines model for InvitationParam.
 type InvitationParam = string
 
@@ -8099,7 +8132,13 @@ type DeleteSecretParams struct {
 type PutSecretParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*`: only if there is none, or it has this value already; else 412
+	IfNoneMatch *PutSecretParamsIfNoneMatch `json:"If-None-Match,omitempty"`
 }
+
+// PutSecretParamsIfNoneMatch defines parameters for PutSecret.
+type PutSecretParamsIfNoneMatch string
 
 // ListStreamsParams defines parameters for ListStreams.
 type ListStreamsParams struct {
@@ -23968,6 +24007,17 @@ func NewPutSecretRequestWithBody(server string, gateway GatewayParam, name NameP
 			}
 
 			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 
@@ -51,10 +52,12 @@ func (s *Service) GetSecret(ctx context.Context, org core.OrganizationID, ref, n
 
 // PutSecret is the input of Service.PutSecret.
 type PutSecret struct {
-	Gateway    string
-	Name       string
-	Value      []byte
-	IfMatch    core.IfMatch // on the secret's revision
+	Gateway string
+	Name    string
+	Value   []byte
+	IfMatch core.IfMatch // on the secret's revision
+	// CreateOnly leaves a secret alone that has another value (412). One of this value
+	// was made by the same request, whose answer got lost (RFC 9110, 13.1.1).
 	CreateOnly bool
 }
 
@@ -114,7 +117,9 @@ func (s *Service) sealSecret(d *draft, in PutSecret) (*SecretValue, error) {
 	for i := range d.source.Secrets {
 		if old := &d.source.Secrets[i]; old.Name == in.Name {
 			if in.CreateOnly {
-				return nil, core.Errorf(core.CodeNameTaken, "the gateway has a secret %q already: PUT replaces it", in.Name)
+				if err := s.sameSecret(d, old, in.Value); err != nil {
+					return nil, err
+				}
 			}
 			v.Secret = old.Secret
 		}
@@ -135,6 +140,18 @@ func (s *Service) sealSecret(d *draft, in PutSecret) (*SecretValue, error) {
 		return nil, fmt.Errorf("seal secret: %w", err)
 	}
 	return v, nil
+}
+
+// sameSecret fails where a secret has another value.
+func (s *Service) sameSecret(d *draft, old *SecretValue, value []byte) error {
+	was, err := contract.Open(s.atRest, d.source.Gateway.ID+"/"+old.Name, old.Sealed)
+	if err != nil {
+		return fmt.Errorf("open secret: %w", err)
+	}
+	if subtle.ConstantTimeCompare(was, value) != 1 {
+		return core.Errorf(core.CodePreconditionFailed, "the gateway has a secret %q already, of another value", old.Name)
+	}
+	return nil
 }
 
 // DeleteSecret removes a secret that nothing refers to, and returns the version.

@@ -91,6 +91,15 @@ func TestConfigurationParts(t *testing.T) {
 		if strings.Contains(string(sec.body), "hush") || strings.Contains(string(ada.get(g+"/secrets/s").want(200).body), "hush") {
 			t.Fatal("a secret's value is shown")
 		}
+		tag := sec.header.Get("ETag")
+		ada.with("If-None-Match", "*").put(g+"/secrets/s", map[string]any{"value": "hush"}).wantCode(412, "precondition_failed")
+		if now := ada.get(g + "/secrets/s").want(200).header.Get("ETag"); now != tag {
+			t.Errorf("a secret that was to be made is at %s, was at %s", now, tag)
+		}
+		ada.with("If-None-Match", "*").put(g+"/secrets/s", map[string]any{"value": "hush hush"}).want(200)
+		ada.with("If-None-Match", `"1"`).put(g+"/secrets/s", map[string]any{"value": "hush hush"}).wantFields("/If-None-Match")
+		ada.delete(g + "/secrets/s").want(204)
+		ada.with("If-None-Match", "*").put(g+"/secrets/s", map[string]any{"value": "hush"}).want(201)
 		ada.delete(g + "/secrets/s").want(204)
 
 		c := ada.get(g + "/consumers/c").want(200)

@@ -2258,6 +2258,21 @@ func (e WebhookStateStatus) Valid() bool {
 	}
 }
 
+// Defines values for IfNoneMatchParam.
+const (
+	IfNoneMatchParamAsterisk IfNoneMatchParam = "*"
+)
+
+// Valid indicates whether the value is a known member of the IfNoneMatchParam enum.
+func (e IfNoneMatchParam) Valid() bool {
+	switch e {
+	case IfNoneMatchParamAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SortParam.
 const (
 	SortParamCreatedAt      SortParam = "created_at"
@@ -2549,6 +2564,21 @@ func (e ListRoutesParamsSort) Valid() bool {
 	case ListRoutesParamsSortName:
 		return true
 	case ListRoutesParamsSortUpdatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PutSecretParamsIfNoneMatch.
+const (
+	PutSecretParamsIfNoneMatchAsterisk PutSecretParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutSecretParamsIfNoneMatch enum.
+func (e PutSecretParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutSecretParamsIfNoneMatchAsterisk:
 		return true
 	default:
 		return false
@@ -7381,6 +7411,9 @@ type IdentityParam = string
 // IfMatchParam defines model for IfMatchParam.
 type IfMatchParam = string
 
+// IfNoneMatchParam defines model for IfNoneMatchParam.
+type IfNoneMatchParam string
+
 // InvitationParam defines model for InvitationParam.
 type InvitationParam = string
 
@@ -8099,7 +8132,13 @@ type DeleteSecretParams struct {
 type PutSecretParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
 	IfMatch *IfMatchParam `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*`: only if there is none, or it has this value already; else 412
+	IfNoneMatch *PutSecretParamsIfNoneMatch `json:"If-None-Match,omitempty"`
 }
+
+// PutSecretParamsIfNoneMatch defines parameters for PutSecret.
+type PutSecretParamsIfNoneMatch string
 
 // ListStreamsParams defines parameters for ListStreams.
 type ListStreamsParams struct {
@@ -13205,6 +13244,21 @@ func (w *ServerInterfaceWrapper) PutSecret(ctx echo.Context) error {
 		}
 
 		params.IfMatch = &IfMatch
+	}
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch PutSecretParamsIfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments

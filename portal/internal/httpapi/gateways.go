@@ -165,6 +165,7 @@ func (s *Server) PutSecret(ctx context.Context, r gen.PutSecretRequestObject) (g
 	c := callOf(ctx)
 	v, err := s.Gateways.PutSecret(ctx, c.org, gateway.PutSecret{
 		Gateway: c.ref(), Name: r.Name, Value: []byte(r.Body.Value), IfMatch: core.ParseIfMatch(value(r.Params.IfMatch)),
+		CreateOnly: r.Params.IfNoneMatch != nil,
 	})
 	if err != nil {
 		return nil, err

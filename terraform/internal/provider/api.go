@@ -23,6 +23,7 @@ type api struct {
 	plans         *planned
 	batches       *batches
 	rooms         *rooms
+	ids           *ids
 	// applying: a change was made. Terraform plans each object once more when it
 	// applies, of what the API has judged already.
 	applying atomic.Bool

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/tollgate/tollgate/portal/client"
 	"github.com/tollgate/tollgate/terraform/internal/shape"
@@ -12,7 +13,8 @@ func apiKeyKind() *kind {
 	return &kind{
 		name: "api_key", input: "KeyInput", output: "Key", key: attrID,
 		doc: "An API key of a consumer. The key itself is shown to nobody by Terraform: `tollgate keys rotate` or the portal shows a new one once, " +
-			"and the ephemeral resource of the same name makes one for the time of a run.",
+			"and the ephemeral resource of the same name makes one for the time of a run. " +
+			"One that an apply made within the last hour, which was cut off before its state was stored, is taken over if it is asked for alike and nobody has used it.",
 		required: []string{attrName},
 		fixed:    []string{"consumer", "not_before"},
 		left:     []string{"consumer", "not_before"},
@@ -20,7 +22,7 @@ func apiKeyKind() *kind {
 		gone: func(body shape.Schema) bool {
 			return body["state"] == "revoked" || body["state"] == "deleted"
 		},
-		made: unfinishedKey,
+		leftovers: leftoverKeys,
 		create: func(ctx context.Context, c *client.ClientWithResponses, at address, body io.Reader) (answer, error) {
 			return read(c.CreateKeyWithBody(ctx, at.gateway, nil, mediaJSON, body))
 		},
@@ -36,27 +38,31 @@ func apiKeyKind() *kind {
 	}
 }
 
-// unfinishedKey finds a key of the same consumer and name: a consumer's keys have
-// names of their own in Terraform, so that an apply that was cut off does not leave
-// a second key behind.
-func unfinishedKey(ctx context.Context, c *client.ClientWithResponses, at address, body shape.Schema) (answer, bool, error) {
+// leftoverKeys finds keys of the same consumer that are as they are asked for. One that
+// was rotated or came of a rotation is somebody's: its secret was shown.
+func leftoverKeys(ctx context.Context, c *client.ClientWithResponses, at address, body shape.Schema, same func(shape.Schema) bool) (out []shape.Schema, err error) {
 	consumer, _ := body["consumer"].(string)
-	name, _ := body[attrName].(string)
+	shown := map[any]bool{}
 	var cursor *string
 	for {
 		got, err := read(c.ListKeys(ctx, at.gateway, &client.ListKeysParams{Consumer: &consumer, Cursor: cursor}))
 		if err != nil {
-			return answer{}, false, err
+			return nil, err
 		}
 		items, _ := got.body["items"].([]any)
 		for _, i := range items {
-			if key, ok := i.(shape.Schema); ok && key[attrName] == name && key["state"] == "active" {
-				return answer{body: key}, true, nil
+			key, _ := i.(shape.Schema)
+			if to := key["rotated_to"]; to != nil {
+				shown[to] = true
+				continue
+			}
+			if usable := key["state"] == "active" || key["state"] == "pending"; usable && same(key) {
+				out = append(out, key)
 			}
 		}
 		next, _ := got.body["next_cursor"].(string)
 		if next == "" {
-			return answer{}, false, nil
+			return slices.DeleteFunc(out, func(key shape.Schema) bool { return shown[key[attrID]] }), nil
 		}
 		cursor = &next
 	}

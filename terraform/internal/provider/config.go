@@ -320,12 +320,30 @@ func (r *configResource) put(ctx context.Context, d *diag.Diagnostics, plan conf
 func (r *configResource) Create(ctx context.Context, req resource.CreateRequest, res *resource.CreateResponse) {
 	var plan configModel
 	res.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if res.Diagnostics.HasError() {
+	if res.Diagnostics.HasError() || r.taken(ctx, &res.Diagnostics, plan) {
 		return
 	}
 	if state, ok := r.put(ctx, &res.Diagnostics, plan); ok {
 		res.Diagnostics.Append(res.State.Set(ctx, state)...)
 	}
+}
+
+// taken reports a configuration that is there and is not what is planned.
+func (r *configResource) taken(ctx context.Context, d *diag.Diagnostics, plan configModel) bool {
+	gateway := plan.Gateway.ValueString()
+	got, err := read(r.a.c.GetConfig(ctx, gateway))
+	if err != nil {
+		failDocument(d, "look for", err)
+		return true
+	}
+	if alikeParsed(got.body, shape.Schema{}) {
+		return false
+	}
+	if doc, err := parse(plan.Document.ValueString()); err == nil && alikeParsed(got.body, doc) {
+		return false
+	}
+	foreign(d, attrGateway, "gateway_config", gateway, "")
+	return true
 }
 
 func (r *configResource) Update(ctx context.Context, req resource.UpdateRequest, res *resource.UpdateResponse) {

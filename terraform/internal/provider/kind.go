@@ -71,9 +71,15 @@ type kind struct {
 	required []string
 	// gone says that the object of an answer counts as deleted; nil: none does.
 	gone func(body shape.Schema) bool
-	// made looks for an object that an apply made which was cut off; nil: the API
-	// itself refuses to make it twice.
-	made func(ctx context.Context, c *client.ClientWithResponses, at address, body shape.Schema) (answer, bool, error)
+	// leftovers lists what an apply may have made that was cut off before its state was
+	// stored: what is as body asks for, by same where it needs help, and whose secret
+	// nobody was shown. nil: the API itself refuses to make it twice.
+	leftovers func(ctx context.Context, c *client.ClientWithResponses, at address, body shape.Schema, same func(shape.Schema) bool) ([]shape.Schema, error)
+	// blank says that an answer of get stands for nothing: the gateway always has one.
+	blank func(body shape.Schema) bool
+	// proves says whether an answer is what was asked for, where it does not show all of
+	// that; nil: it does.
+	proves func(got, asked shape.Schema) bool
 	// found completes an answer of get; nil: it stands as it is.
 	found func(body shape.Schema)
 

@@ -15,10 +15,11 @@ func tokenKind() *kind {
 	return &kind{
 		name: "management_token", input: "TokenInput", output: "Token", key: attrID, global: true,
 		doc: "A token for the management API. The token itself is shown to nobody by Terraform: the ephemeral resource of the same name " +
-			"makes one for the time of a run, and the portal shows one once. One of the same name, permissions and end is taken over.",
-		fixed: []string{attrName, "scopes", "expires_at"},
-		shown: []string{"prefix"},
-		made:  unfinishedToken,
+			"makes one for the time of a run, and the portal shows one once. " +
+			"One that an apply made within the last hour, which was cut off before its state was stored, is taken over if it is asked for alike and nobody has used it.",
+		fixed:     []string{attrName, "scopes", "expires_at"},
+		shown:     []string{"prefix"},
+		leftovers: leftoverTokens,
 		create: func(ctx context.Context, c *client.ClientWithResponses, _ address, body io.Reader) (answer, error) {
 			return read(c.CreateTokenWithBody(ctx, nil, mediaJSON, body))
 		},
@@ -31,24 +32,23 @@ func tokenKind() *kind {
 	}
 }
 
-// unfinishedToken finds a token of the same name, permissions and end: an apply that
-// was cut off may have made it, and nobody else could know its secret then.
-func unfinishedToken(ctx context.Context, c *client.ClientWithResponses, _ address, body shape.Schema) (answer, bool, error) {
+// leftoverTokens finds tokens of the same name, permissions and end.
+func leftoverTokens(ctx context.Context, c *client.ClientWithResponses, _ address, body shape.Schema, _ func(shape.Schema) bool) (out []shape.Schema, err error) {
 	var cursor *string
 	for {
 		got, err := read(c.ListTokens(ctx, &client.ListTokensParams{Cursor: cursor}))
 		if err != nil {
-			return answer{}, false, err
+			return nil, err
 		}
 		items, _ := got.body["items"].([]any)
 		for _, i := range items {
 			if token, ok := i.(shape.Schema); ok && sameToken(token, body) {
-				return answer{body: token}, true, nil
+				out = append(out, token)
 			}
 		}
 		next, _ := got.body["next_cursor"].(string)
 		if next == "" {
-			return answer{}, false, nil
+			return out, nil
 		}
 		cursor = &next
 	}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -213,4 +214,30 @@ func (r *kindResource) askForRoom(ctx context.Context, d *diag.Diagnostics, plan
 	case why != "":
 		d.AddWarning("The subscription may not allow this", why)
 	}
+}
+
+// askAlike refuses to make an object beside one that stays and is asked for alike, where
+// nothing else tells the two apart. private is what the plan before said of the same
+// resource: Terraform plans what replaces an object once more, as a new one.
+func (r *kindResource) askAlike(d *diag.Diagnostics, plan, state tftypes.Value, private []byte) []byte {
+	if r.k.leftovers == nil || r.a == nil {
+		return private
+	}
+	var was struct{ Replaces string }
+	_ = json.Unmarshal(private, &was) // where it can't be read, nothing is replaced
+	id := text(state, attrID)
+	if id != "" {
+		r.a.ids.hold(id)
+	}
+	var none diag.Diagnostics // what can't be sent was said already
+	body, ok := r.sent(&none, plan, plan)
+	if ok && shape.Known(body) && !r.a.ids.ask(alikeKey(r.k.name, r.address(plan), body), id, was.Replaces) {
+		d.AddAttributeError(path.Root(attrName), "Another tollgate_"+r.k.name+" is asked for alike",
+			"This configuration has two that differ in nothing, one of which is there already. If an apply were cut off, nobody could tell them apart: give one of them another name.")
+	}
+	if id == "" {
+		return private
+	}
+	private, _ = json.Marshal(map[string]string{"replaces": id}) // a string always can be
+	return private
 }

@@ -102,7 +102,7 @@ func (p *tollgate) Configure(ctx context.Context, req provider.ConfigureRequest,
 		res.Diagnostics.AddError("The provider can't be set up", err.Error())
 		return
 	}
-	a := &api{c: c, waitUntilLive: in.WaitUntilLive.ValueBool(), view: newView(c), plans: newPlanned(c), batches: newBatches(c), rooms: newRooms(c)}
+	a := &api{c: c, waitUntilLive: in.WaitUntilLive.ValueBool(), view: newView(c), plans: newPlanned(c), batches: newBatches(c), rooms: newRooms(c), ids: newIDs()}
 	p.api = a
 	res.ResourceData, res.DataSourceData, res.EphemeralResourceData = a, a, a
 }

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -52,14 +53,17 @@ func (r *kindResource) Create(ctx context.Context, req resource.CreateRequest, r
 	if create == nil {
 		create = r.k.put
 	}
-	got, err := r.make(ctx, at, create, body)
+	if r.k.create == nil && r.taken(ctx, &res.Diagnostics, at, req.Plan.Raw, body) {
+		return
+	}
+	got, err := r.make(ctx, &res.Diagnostics, at, create, req.Plan.Raw, body)
 	if isConflict(err) {
 		if was, ok := r.unfinished(ctx, at, req.Plan.Raw, body); ok {
 			got, err = was, nil
 		}
 	}
 	r.a.view.changed(at.gateway)
-	if client.Code(err) == codeNameTaken && at.key != "" {
+	if code := client.Code(err); (code == codeNameTaken || code == codePrecondition) && at.key != "" {
 		r.foreign(&res.Diagnostics, at, err)
 		return
 	}
@@ -71,13 +75,47 @@ func (r *kindResource) Create(ctx context.Context, req resource.CreateRequest, r
 	r.wait(ctx, &res.Diagnostics, r.gateway(res.State.Raw), got.version)
 }
 
-func (r *kindResource) make(ctx context.Context, at address, create call, body shape.Schema) (answer, error) {
-	if r.k.made != nil {
-		if got, ok, err := r.k.made(ctx, r.a.c, at, body); ok || err != nil {
-			return got, err
-		}
+func (r *kindResource) make(ctx context.Context, d *diag.Diagnostics, at address, create call, plan tftypes.Value, body shape.Schema) (answer, error) {
+	if r.k.leftovers == nil {
+		return r.change(ctx, at, shape.Schema{r.k.part: body}, create, body)
 	}
-	return r.change(ctx, at, shape.Schema{r.k.part: body}, create, body)
+	unlock := r.a.ids.lock(alikeKey(r.k.name, at, body))
+	defer unlock()
+	left, err := r.k.leftovers(ctx, r.a.c, at, body, func(item shape.Schema) bool { return r.is(answer{body: item}, plan, body) })
+	if err != nil {
+		return answer{}, err
+	}
+	for _, item := range left {
+		id, _ := item[attrID].(string)
+		if made, _ := item["created_at"].(string); !recent(made) || item["last_used_at"] != nil || !r.a.ids.take(id) {
+			continue
+		}
+		d.AddWarning("tollgate_"+r.k.name+" "+id+" is taken over",
+			"It is what this configuration asks for, it was made within the last hour and never used: an apply made it that was cut off before its state was stored.")
+		return answer{body: item}, nil
+	}
+	got, err := r.change(ctx, at, shape.Schema{r.k.part: body}, create, body)
+	if id, _ := got.body[attrID].(string); err == nil {
+		r.a.ids.hold(id)
+	}
+	return got, err
+}
+
+// taken reports an object at an address whose call would replace what is there: only
+// what is as body asks for was made by an apply that was cut off.
+func (r *kindResource) taken(ctx context.Context, d *diag.Diagnostics, at address, plan tftypes.Value, body shape.Schema) bool {
+	got, err := r.k.get(ctx, r.a.c, at, nil)
+	switch {
+	case client.Code(err) == codeNotFound:
+		return false
+	case err != nil:
+		r.fail(d, "look for", body, err)
+		return true
+	case r.k.blank != nil && r.k.blank(got.body), r.is(got, plan, body):
+		return false
+	}
+	r.foreign(d, at, nil)
+	return true
 }
 
 // change makes a change, together with others where the kind allows it.
@@ -101,13 +139,28 @@ func (r *kindResource) change(ctx context.Context, at address, change shape.Sche
 // foreign says what to do about an object that is there, is not what is wanted, and
 // that this state knows nothing of.
 func (r *kindResource) foreign(d *diag.Diagnostics, at address, err error) {
-	id := at.key
-	if !r.k.global {
+	name, id, said := r.k.key, at.key, ""
+	switch {
+	case r.k.key == "":
+		name, id = attrGateway, at.gateway
+	case !r.k.global:
 		id = at.gateway + "/" + at.key
 	}
-	d.AddAttributeError(path.Root(r.k.key), "There is a tollgate_"+r.k.name+" of this name, which this state does not hold",
-		err.Error()+"\n\nIt is not what this configuration says, so it was made by somebody else, or by an apply that was cut off before the configuration was changed. "+
-			"To manage it here, import it:\n\n  import {\n    to = tollgate_"+r.k.name+".NAME\n    id = \""+id+"\"\n  }\n\nOr delete it, or choose another name.")
+	if err != nil {
+		said = err.Error() + "\n\n"
+	}
+	foreign(d, name, r.k.name, id, said)
+}
+
+// foreign is an error at an attribute: an object is there that an import would take in.
+func foreign(d *diag.Diagnostics, attribute, resource, id, said string) {
+	of, instead := "of this name", "Or delete it, or choose another name."
+	if attribute == attrGateway {
+		of, instead = "of this gateway", "Or empty it first."
+	}
+	d.AddAttributeError(path.Root(attribute), "There is a tollgate_"+resource+" "+of+", which this state does not hold",
+		said+"It is not what this configuration says, so it was made by somebody else, or by an apply that was cut off before the configuration was changed. "+
+			"To manage it here, import it:\n\n  import {\n    to = tollgate_"+resource+".NAME\n    id = \""+id+"\"\n  }\n\n"+instead)
 }
 
 // unfinished returns the object at an address if it is what body says.
@@ -116,10 +169,18 @@ func (r *kindResource) unfinished(ctx context.Context, at address, plan tftypes.
 	if err != nil {
 		return answer{}, false
 	}
+	return got, r.is(got, plan, body)
+}
+
+// is says whether an answer is what body asks for.
+func (r *kindResource) is(got answer, plan tftypes.Value, body shape.Schema) bool {
+	if r.k.proves != nil {
+		return r.k.proves(got.body, body)
+	}
 	var d diag.Diagnostics
-	state := r.stored(&d, got, plan)
+	state := r.stored(&d, answer{body: maps.Clone(got.body)}, plan)
 	if d.HasError() {
-		return answer{}, false
+		return false
 	}
 	was, ok := r.sent(&d, state, state)
 	for _, f := range r.k.body.Fields { // what nobody asked for may be anything
@@ -127,7 +188,7 @@ func (r *kindResource) unfinished(ctx context.Context, at address, plan tftypes.
 			delete(was, f.Name)
 		}
 	}
-	return got, ok && shape.Equal(was, body)
+	return ok && shape.Equal(was, body)
 }
 
 func (r *kindResource) Read(ctx context.Context, req resource.ReadRequest, res *resource.ReadResponse) {
@@ -175,6 +236,11 @@ func (r *kindResource) Update(ctx context.Context, req resource.UpdateRequest, r
 func (r *kindResource) Delete(ctx context.Context, req resource.DeleteRequest, res *resource.DeleteResponse) {
 	at := r.address(req.State.Raw)
 	at.key = r.key(req.State.Raw)
+	if r.a.ids.tookOver(text(req.State.Raw, attrID)) {
+		res.Diagnostics.AddWarning("tollgate_"+r.k.name+" "+text(req.State.Raw, attrID)+" stays",
+			"What was to replace it is asked for alike, and nobody has used this one since it was made: it stands in its own place. Replace it again in an hour, or give the next one another name.")
+		return
+	}
 	got, err := r.change(ctx, at, shape.Schema{attrName: at.key, "delete": r.k.part}, r.k.remove, nil)
 	r.a.view.changed(at.gateway)
 	if err != nil && client.Code(err) != codeNotFound {
@@ -214,6 +280,7 @@ const (
 	codeNotFound     = "not_found"
 	codeNameTaken    = "name_taken"
 	codeLimitReached = "limit_reached"
+	codePrecondition = "precondition_failed"
 )
 
 func isConflict(err error) bool {

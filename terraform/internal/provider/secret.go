@@ -13,6 +13,10 @@ func secretKind() *kind {
 		name: "secret", input: "SecretInput", output: "Secret", key: "name", versioned: true,
 		secret: map[string]string{"value_wo": "value"},
 		doc:    "A value that policies and upstreams refer to by its name. It is sent and never stored: not in the plan, not in the state.",
+		create: func(ctx context.Context, c *client.ClientWithResponses, at address, body io.Reader) (answer, error) {
+			none := client.PutSecretParamsIfNoneMatch("*") // one of another value is somebody's
+			return read(c.PutSecretWithBody(ctx, at.gateway, at.key, &client.PutSecretParams{IfNoneMatch: &none}, mediaJSON, body))
+		},
 		put: func(ctx context.Context, c *client.ClientWithResponses, at address, body io.Reader) (answer, error) {
 			return read(c.PutSecretWithBody(ctx, at.gateway, at.key, nil, mediaJSON, body))
 		},

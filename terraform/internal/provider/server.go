@@ -64,6 +64,7 @@ func (s *server) PlanResourceChange(ctx context.Context, req *tfprotov6.PlanReso
 	for _, name := range replace {
 		res.RequiresReplace = append(res.RequiresReplace, tftypes.NewAttributePath().WithAttributeName(name))
 	}
+	res.PlannedPrivate = r.askAlike(&d, plan, prior, req.PriorPrivate)
 	res.Diagnostics = diagnostics(d)
 	state, err := tfprotov6.NewDynamicValue(typ, plan)
 	if err != nil {

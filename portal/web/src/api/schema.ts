@@ -7733,6 +7733,8 @@ export interface components {
         CursorParam: string;
         /** @description Only if the resource still has this `ETag`; else 412 */
         IfMatchParam: string;
+        /** @description `*`: only if there is none, or it has this value already; else 412 */
+        IfNoneMatchParam: "*";
         /** @description Change the gateway; without it nothing changes */
         ApplyParam: boolean;
         /** @description Makes the request safe to repeat for 24 hours */
@@ -9794,6 +9796,8 @@ export interface operations {
             header?: {
                 /** @description Only if the resource still has this `ETag`; else 412 */
                 "If-Match"?: components["parameters"]["IfMatchParam"];
+                /** @description `*`: only if there is none, or it has this value already; else 412 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatchParam"];
             };
             path: {
                 /** @description A gateway's id or name */
