@@ -83,7 +83,7 @@ func (a *App) importFormat(name, api, help, example string) *cobra.Command {
 		c.Flags().StringToStringVar(&f.aws, "aws", nil, "what the account says: region, account, partition, endpoint, access_key_id, secret_access_key, session_token (names of secrets)")
 		c.Flags().StringArrayVar(&f.variables, "stage-variable", nil, "NAME=VALUE: what ${stageVariables.NAME} stands for; may be given several times")
 	}
-	c.Flags().BoolVar(&f.skip, "skip-refused", false, "leave out operations that are refused")
+	c.Flags().BoolVar(&f.skip, "skip-refused", false, "leave out operations that are refused: they answer 403")
 	c.Flags().BoolVar(&f.apply, "apply", false, "change the gateway")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "with --apply: do not ask")
 	c.Flags().BoolVar(&f.wait, "wait", false, "with --apply: wait until every live edge serves it")

@@ -5890,7 +5890,7 @@ export interface components {
              * @enum {string}
              */
             unsecured?: "public" | "refuse";
-            /** @description Leave out operations that are refused, instead of refusing all */
+            /** @description Leave out operations that are refused, which answer 403 then, instead of refusing all */
             skip_refused?: boolean;
             /** @description The policies of security schemes, by the scheme's name */
             schemes?: {

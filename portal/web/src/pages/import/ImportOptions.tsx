@@ -70,6 +70,7 @@ export function ImportOptions({ format, options, onChange }: ImportOptionsProps)
       </SimpleGrid>
       <Checkbox
         label="Leave out operations that are refused"
+        description="Their requests are answered with 403."
         checked={options['skip_refused'] === true}
         onChange={(event) => put('skip_refused', event.currentTarget.checked)}
       />
