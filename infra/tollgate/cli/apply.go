@@ -201,8 +201,11 @@ func (a *App) check(ctx context.Context, api *client.ClientWithResponses, s *syn
 	if err := json.Unmarshal(res.raw, &c.applied); err != nil {
 		return fmt.Errorf("read what would change: %w", err)
 	}
-	if c.fresh || g.Mode == "" {
+	if c.fresh {
 		return nil
+	}
+	if c.blocked, err = a.secretsMissing(ctx, api, g); err != nil || g.Mode == "" {
+		return err
 	}
 	is, err := read(api.GetGateway(ctx, g.Name))
 	if err != nil {
@@ -227,11 +230,44 @@ func secretsFirst(g *desired.Gateway) error {
 	if g.Mode != "" {
 		mode = " --mode " + g.Mode
 	}
-	next := fmt.Sprintf("make the gateway and set them, then apply: `tollgate gateways create %s%s`", g.Name, mode)
-	for _, n := range names {
-		next += fmt.Sprintf(", `tollgate secrets create %s -g %s --value-file FILE`", n, g.Name)
-	}
+	next := fmt.Sprintf("make the gateway and set them, then apply: `tollgate gateways create %s%s`, %s", g.Name, mode, setSecrets(g, names))
 	return fault.New(fault.Invalid, next, fmt.Sprintf("gateway %s is not there yet, and so its secrets are not: %s. Nothing was changed", g.Name, strings.Join(names, ", ")))
+}
+
+// secretsMissing says which secrets that the files list a gateway does not have; nil:
+// none.
+func (a *App) secretsMissing(ctx context.Context, api *client.ClientWithResponses, g *desired.Gateway) (missing, err error) {
+	if len(g.Secrets) == 0 {
+		return nil, nil
+	}
+	items, err := a.secretKind().all(ctx, api, g.Name, 0)
+	if client.Code(err) == "forbidden" { // to look is not allowed: what is referred to is checked all the same
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	names := slices.Compact(slices.Sorted(slices.Values(g.Secrets)))
+	for _, raw := range items {
+		o, err := decode(raw)
+		if err != nil {
+			return nil, err
+		}
+		names = slices.DeleteFunc(names, func(n string) bool { return n == textAt(o, keyName) })
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	return fault.New(fault.Invalid, "set them, then apply: "+setSecrets(g, names), fmt.Sprintf("gateway %s has no secrets %s, which the files list. Nothing was changed", g.Name, strings.Join(names, ", "))), nil
+}
+
+// setSecrets are the commands that set secrets.
+func setSecrets(g *desired.Gateway, names []string) string {
+	var out []string
+	for _, n := range names {
+		out = append(out, fmt.Sprintf("`tollgate secrets create %s -g %s --value-file FILE`", n, g.Name))
+	}
+	return strings.Join(out, ", ")
 }
 
 // body is what the API is asked to apply. Usage plans in keep are left as they are.
