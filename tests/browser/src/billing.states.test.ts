@@ -42,7 +42,7 @@ async function give(page: Page, given: Given): Promise<void> {
   await page.route('**/v1/billing/refresh', (route) => route.fulfill(json(subscriptions[given.refresh ?? given.subscription ?? 'pro'])));
   await page.route('**/v1/subscription/preview', (route) => route.fulfill(json(preview((route.request().postDataJSON() as { plan: string }).plan))));
   await page.route('**/v1/invoices?*', (route) => route.fulfill(json({ items: given.invoices ?? invoices })));
-  await page.route('**/v1/invoices/*/reconciliation', (route) => {
+  await page.route(/\/v1\/invoices\/[^/]+\/reconciliation(\?.*)?$/, (route) => {
     const id = new URL(route.request().url()).pathname.split('/').at(-2) ?? '';
     return route.fulfill(json(reconciliations[id]));
   });
@@ -153,6 +153,13 @@ describe.skipIf(short)('billing', () => {
       await page.waitForFunction(() => document.querySelectorAll('.mantine-Skeleton-root').length === 0);
     }),
   );
+  it('a plan that an operator gave can be bought', () =>
+    look('plans given', '/billing/plans', { subscription: 'given' }, async (page) => {
+      await page.getByRole('button', { name: 'Subscribe to Pro' }).click();
+      const dialog = page.getByRole('dialog', { name: 'Subscribe to Pro?' });
+      await dialog.getByText('Due now').waitFor();
+      expect(await dialog.getByRole('button', { name: 'Go to the payment page' }).isEnabled()).toBe(true);
+    }));
   it('back from the payment page without a payment', () => look('plans left', '/billing/plans?checkout=canceled', { subscription: 'free' }));
   it('invoices', () => look('invoices', '/billing/invoices', {}));
   it('no invoices yet', () => look('invoices none', '/billing/invoices', { invoices: [] }));

@@ -132,6 +132,19 @@ it('looks at an organization as a viewer, visibly, and ends it', async () => {
   await page.close();
 });
 
+it('filters the audit of operators when Enter is pressed', async () => {
+  const page = await browser.open();
+  await page.goto(`${tollgate.portal}/operator/audit`);
+  await page.getByText('Ticket 7').first().waitFor();
+  await page.getByLabel('Operator', { exact: true }).fill('nobody@example.com');
+  await page.getByLabel('Operator', { exact: true }).press('Enter');
+  await page.getByText('Nothing matches').waitFor();
+  await page.getByLabel('Operator', { exact: true }).fill('');
+  await press(page, 'Filter');
+  await page.getByText('Ticket 7').first().waitFor();
+  await page.close();
+});
+
 it('drains an edge and lets it serve again', async () => {
   const page = await browser.open();
   await page.goto(`${tollgate.portal}/operator/edges`);

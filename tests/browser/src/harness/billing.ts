@@ -47,6 +47,7 @@ export const subscriptions = {
   'pro': paid,
   'cap and credit': { ...paid, spending_cap_cents: 1500, credit_cents: 2000 },
   'incomplete': { ...cheap, status: 'incomplete' },
+  'given': { ...paid, status: 'none' },
   'past due': { ...paid, status: 'past_due', standing: 'grace', standing_until: at(4, 9) },
   'capped': { ...paid, status: 'past_due', standing: 'capped', standing_until: at(6, 9) },
   'suspended': { ...paid, status: 'past_due', standing: 'suspended' },
