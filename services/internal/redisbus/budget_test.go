@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ type fakeLedger struct {
 	mu      sync.Mutex
 	sums    []usage.LedgerSum   // guarded by mu
 	fails   bool                // guarded by mu
+	failed  int                 // guarded by mu
 	queries []usage.LedgerQuery // guarded by mu
 }
 
@@ -29,6 +31,7 @@ func (f *fakeLedger) Admitted(_ context.Context, q []usage.LedgerQuery) ([][]usa
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.fails {
+		f.failed++
 		return nil, errors.New("the database is away")
 	}
 	f.queries = append(f.queries, q...)
@@ -45,17 +48,52 @@ func (f *fakeLedger) Counted(context.Context, uint32) (bool, error) {
 	return len(f.sums) > 0, nil
 }
 
+func (f *fakeLedger) failures() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.failed
+}
+
+func (f *fakeLedger) last() usage.LedgerQuery {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.queries[len(f.queries)-1]
+}
+
 func (f *fakeLedger) fail(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.fails = on
 }
 
-func budgets(t *testing.T, rdb *redis.Client, l *fakeLedger) *redisbus.Reports {
+// watch is a worker's clock, which only a test moves.
+type watch struct {
+	looks atomic.Int64 // how often the worker looked at it
+	at    atomic.Int64 // Unix milliseconds
+}
+
+func (w *watch) now() time.Time {
+	w.looks.Add(1)
+	return time.UnixMilli(w.at.Load())
+}
+
+func (w *watch) advance(d time.Duration) { w.at.Add(d.Milliseconds()) }
+
+// passes waits until the worker has been through all that it does at this time. At
+// rest it looks at its clock once a pass, and up to five times while it restores.
+func (w *watch) passes(t *testing.T) {
 	t.Helper()
-	r := redisbus.NewReports(rdb, edgeKeys(t))
-	run(t, (&redisbus.Budgets{Redis: rdb, Ledger: l, Reports: r}).Run)
-	return r
+	from := w.looks.Load()
+	eventually(t, "the worker goes on", func() bool { return w.looks.Load() > from+12 })
+}
+
+// budgets runs a worker whose clock stands still.
+func budgets(t *testing.T, rdb *redis.Client, l *fakeLedger) *watch {
+	t.Helper()
+	w := &watch{}
+	w.at.Store(time.Now().UnixMilli())
+	run(t, (&redisbus.Budgets{Redis: rdb, Ledger: l, Reports: redisbus.NewReports(rdb, edgeKeys(t)), Wall: w.now}).Run)
+	return w
 }
 
 func marker(t *testing.T, rdb *redis.Client, shard int) string {
@@ -65,12 +103,21 @@ func marker(t *testing.T, rdb *redis.Client, shard int) string {
 
 func marked(t *testing.T, rdb *redis.Client) bool {
 	t.Helper()
-	for n := range contract.BudgetShards {
-		if marker(t, rdb, n) == "" {
+	p := rdb.Pipeline()
+	var all [contract.BudgetShards]*redis.IntCmd
+	for n := range all {
+		all[n] = p.Exists(t.Context(), contract.RedisBudgetGen(n))
+	}
+	seeded := p.HExists(t.Context(), contract.RedisBudgets, contract.BudgetsSeeded)
+	if _, err := p.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, there := range all {
+		if there.Val() == 0 {
 			return false
 		}
 	}
-	return rdb.HExists(t.Context(), contract.RedisBudgets, contract.BudgetsSeeded).Val()
+	return seeded.Val()
 }
 
 // claim publishes a claim as an edge does.
@@ -95,12 +142,8 @@ func someClaim(writer string, granted, spent int64) *contract.BudgetClaim {
 func TestBudgetsNew(t *testing.T) {
 	t.Parallel()
 	rdb := ownRedis(t)
-	budgets(t, rdb, &fakeLedger{})
-	began := time.Now()
+	budgets(t, rdb, &fakeLedger{}) // at once: its clock stands, and it would wait for edges for ever
 	eventually(t, "every shard is marked", func() bool { return marked(t, rdb) })
-	if d := time.Since(began); d > time.Second {
-		t.Errorf("it took %v", d)
-	}
 	if m := marker(t, rdb, 5); !strings.HasSuffix(m, " 0") {
 		t.Errorf("marker %q", m)
 	}
@@ -112,28 +155,33 @@ func TestBudgetsAfterFlush(t *testing.T) {
 	t.Parallel()
 	rdb := ownRedis(t)
 	l := &fakeLedger{sums: []usage.LedgerSum{{Edge: "live", Epoch: 2, Admitted: 90}, {Edge: "dead", Epoch: 1, Admitted: 30}}}
-	budgets(t, rdb, l)
+	w := budgets(t, rdb, l)
 	alive := func() {
-		now := time.Now().UnixMilli()
-		b, err := contract.EncodeMessage(edgeKeys(t), contract.MessageReport, &contract.EdgeReport{ID: "live", Epoch: 2, Time: now})
+		b, err := contract.EncodeMessage(edgeKeys(t), contract.MessageReport, &contract.EdgeReport{ID: "live", Epoch: 2, Time: w.at.Load()})
 		if err != nil {
-			t.Error(err)
-			return
+			t.Fatal(err)
 		}
 		rdb.HSet(t.Context(), contract.RedisEdges, "live", b)
 	}
 	alive()
+	w.passes(t)
+	if marker(t, rdb, 5) != "" {
+		t.Error("shards were marked before edges had had their time")
+	}
+	w.advance(2 * time.Second)
 	eventually(t, "every shard is marked", func() bool { return marked(t, rdb) })
-	time.Sleep(1200 * time.Millisecond) // the worker sees the edge
 	alive()
-	time.Sleep(1200 * time.Millisecond)
+	w.advance(time.Second)
+	w.passes(t) // it sees the edge, and has to remember it
 	rdb.FlushAll(t.Context())
-	alive()
-	time.Sleep(300 * time.Millisecond)
+	w.advance(time.Second)
+	w.passes(t)
 	if marker(t, rdb, 5) != "" {
 		t.Error("shards were marked before the live edge had claimed")
 	}
-	key := claim(t, rdb, someClaim("live.2", 150, 100))
+	alive()
+	lost := someClaim("live.2", 150, 100)
+	key := claim(t, rdb, lost)
 	rdb.HSet(t.Context(), contract.RedisBudgets, "live.2", time.Now().UnixMilli())
 	eventually(t, "every shard is marked again", func() bool { return marked(t, rdb) })
 	want := map[string]string{"u": "180", "n": "1", "h": "50", "elive.2": "150 0 100", "edead.1": "30 0 30"}
@@ -146,8 +194,8 @@ func TestBudgetsAfterFlush(t *testing.T) {
 	if n := rdb.HLen(t.Context(), contract.RedisBudgetClaims(contract.BudgetShard("g1.quota0.k.k7"))).Val(); n != 0 {
 		t.Errorf("%d claims are left", n)
 	}
-	q := l.queries[len(l.queries)-1]
-	if q.Organization != 1 || q.Gateway != 1 || q.Key != 7 || int64(q.FromHour) != (time.Now().Unix()-3600)/3600 {
+	q := l.last()
+	if q.Organization != 1 || q.Gateway != 1 || q.Key != 7 || int64(q.FromHour) != lost.Since/3600 {
 		t.Errorf("query %+v", q)
 	}
 }
@@ -158,11 +206,14 @@ func TestBudgetsOneCounter(t *testing.T) {
 	t.Parallel()
 	rdb := ownRedis(t)
 	l := &fakeLedger{sums: []usage.LedgerSum{{Edge: "dead", Epoch: 1, Admitted: 30}}}
-	budgets(t, rdb, l)
+	w := budgets(t, rdb, l)
+	w.passes(t)
+	w.advance(2 * time.Second) // no edge lives that could claim
 	eventually(t, "every shard is marked", func() bool { return marked(t, rdb) })
 	l.fail(true)
 	key := claim(t, rdb, someClaim("live.2", 0, 0))
-	time.Sleep(200 * time.Millisecond)
+	eventually(t, "the ledger was asked", func() bool { return l.failures() > 0 })
+	w.passes(t)
 	if rdb.Exists(t.Context(), key).Val() != 0 {
 		t.Fatal("restored without the ledger")
 	}
@@ -176,8 +227,8 @@ func TestBudgetsOneCounter(t *testing.T) {
 		t.Errorf("it lives %v", ttl)
 	}
 	rdb.HSet(t.Context(), key, "u", 77)
-	claim(t, rdb, someClaim("live.2", 0, 0))
 	rdb.HSet(t.Context(), contract.RedisBudgetClaims(contract.BudgetShard("g1.quota0.k.k7")), "not a claim", "x")
+	claim(t, rdb, someClaim("live.2", 0, 0)) // this asks to read both
 	eventually(t, "the claim was read", func() bool {
 		return rdb.HLen(t.Context(), contract.RedisBudgetClaims(contract.BudgetShard("g1.quota0.k.k7"))).Val() == 0
 	})

@@ -38,7 +38,7 @@ func ownRedis(t testing.TB) *redis.Client {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	for range 1000 {
+	for range 6000 {
 		if c.Ping(t.Context()).Err() == nil {
 			return c
 		}

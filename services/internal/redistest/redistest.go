@@ -55,7 +55,7 @@ func (s *Server) Run(t testing.TB) {
 	}(s.cmd, s.exited)
 	c := s.Client()
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for c.Ping(ctx).Err() != nil {
 		select {
