@@ -60,17 +60,24 @@ func TestACC14Enumeration(t *testing.T) {
 		t.Errorf("an invitation tells a known address: %s, %s", known, unknown)
 	}
 	for _, name := range []string{"login", "forgot"} {
-		e.timed(name, asks[name])
+		// What tells addresses apart does so each time; what else the machine does, hardly.
+		for try := 1; !e.alike(name, asks[name]); try++ {
+			if try == 3 {
+				t.Errorf("%s: known and unknown addresses take times that differ, three times in a row", name)
+				break
+			}
+		}
 	}
 }
 
 // pairs are how often a time is compared.
 const pairs = 60
 
-// timed compares how long an answer takes for a known and an unknown address, in
-// alternation, so that whatever else the machine does falls on both. It fails when
-// the medians differ by more than 5 ms and by more than the measure's own noise.
-func (e *env) timed(what string, ask func(email string) *answer) {
+// alike compares how long an answer takes for a known and an unknown address, in
+// alternation, so that whatever else the machine does falls on both. The times are not
+// alike when the medians differ by more than 5 ms and by more than the measure's own
+// noise.
+func (e *env) alike(what string, ask func(email string) *answer) bool {
 	t := e.t
 	t.Helper()
 	once := func(email string) float64 {
@@ -97,9 +104,7 @@ func (e *env) timed(what string, ask func(email string) *answer) {
 	}
 	noise := 1.4826 * median(away) * 1.2533 / math.Sqrt(pairs)
 	t.Logf("ACC14: %s takes %.1f ms for a known and %.1f ms for an unknown address (medians of %d); the difference is %.2f ± %.2f ms", what, median(known), median(unknown), pairs, d, noise)
-	if math.Abs(d) > 5 && math.Abs(d) > 4*noise {
-		t.Errorf("%s: known and unknown addresses differ by %.1f ms", what, d)
-	}
+	return math.Abs(d) <= 5 || math.Abs(d) <= 4*noise
 }
 
 func median(x []float64) float64 {
@@ -170,6 +175,7 @@ func TestACC16Guessing(t *testing.T) {
 	t.Parallel()
 	e := start(t, "sqlite", settingsFor{proxied: true})
 	ada, bob := e.signup("ada"), e.signup("bob")
+	e.clock.freeze()
 	anon := &caller{e: e}
 	guess := func(c *caller, email string) *answer {
 		return c.post("/v1/login", object{"email": email, "password": "guessing again"})
@@ -221,7 +227,7 @@ func TestACC16Guessing(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if tried > 8 {
+	if tried > 4 {
 		t.Errorf("%d of 100 guesses at once were looked at", tried)
 	}
 	owner.post("/v1/login", object{"email": bob.email, "password": password}).want(200)

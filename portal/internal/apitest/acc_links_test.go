@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,14 +13,12 @@ import (
 // newLink waits for a mail with another link to a page than the one known.
 func (e *env) newLink(to, page, known string) string {
 	e.t.Helper()
-	for range 300 {
-		if link := e.mailTo(to, page); link != known {
-			return link
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	e.t.Fatalf("no newer mail to %s with a link to %s", to, page)
-	return ""
+	link := known
+	eventually(e.t, fmt.Sprintf("a newer mail to %s with a link to %s", to, page), func() bool {
+		link = e.mailTo(to, page)
+		return link != known
+	})
+	return link
 }
 
 // TestACC11Invitations: a link works once, for the invited address, in time.

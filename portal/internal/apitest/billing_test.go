@@ -107,8 +107,9 @@ func TestOnePeriodKeepsNobodyInTheLast(t *testing.T) {
 	e.exec(e.dbURL, "UPDATE organizations SET period_end = period_end - 1 WHERE id = '"+string(e.orgID(ada))+"'") // it comes first
 	e.exec(e.dbURL, "CREATE TRIGGER stuck BEFORE UPDATE ON organizations WHEN OLD.id = '"+string(e.orgID(ada))+"' BEGIN SELECT RAISE(ABORT, 'stuck'); END")
 	e.clock.advance(end.Sub(e.clock.now()))
-	if n, err := e.app.Tenants.RollPeriods(t.Context()); n != 2 || err == nil {
-		t.Errorf("%d periods, %v", n, err)
+	// The environment's worker begins periods each second too, and may have come first for bob.
+	if _, err := e.app.Tenants.RollPeriods(t.Context()); err == nil || !strings.Contains(err.Error(), string(e.orgID(ada))) || strings.Contains(err.Error(), string(e.orgID(bob))) {
+		t.Errorf("the periods began with %v", err)
 	}
 	if from := bob.get("/v1/subscription").want(200).str("period_start"); from != end.Format(time.RFC3339) {
 		t.Errorf("the other one's period begins at %s", from)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -40,6 +41,16 @@ type answer struct {
 }
 
 const password = "correct horse battery"
+
+// eventually waits for what has to come true, however slow the machine is.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within a minute: %s", what)
+		}
+	}
+}
 
 // signup makes a user with an organization of its own.
 func (e *env) signup(name string) *caller {
@@ -122,17 +133,20 @@ func (c *caller) do(method, path string, body any) *answer {
 			r.Header.Del(k)
 		}
 	}
+	a := &answer{t: t, what: method + " " + path}
 	client := &http.Client{Jar: c.jar}
 	res, err := client.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err) // not Fatal: tests call from goroutines, too, and wait for the answer
+		return a
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
-		t.Fatal(err)
+		t.Errorf("%s: %v", a.what, err)
+		return a
 	}
-	a := &answer{t: t, what: method + " " + path, status: res.StatusCode, header: res.Header, body: b}
+	a.status, a.header, a.body = res.StatusCode, res.Header, b
 	a.fits(r)
 	return a
 }

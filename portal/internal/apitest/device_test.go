@@ -141,6 +141,7 @@ func TestDeviceCodesAreNotGuessed(t *testing.T) {
 	t.Parallel()
 	e := start(t, "sqlite", settingsFor{})
 	ada, bob := e.signup("ada").login(), e.signup("bob").login()
+	e.clock.freeze()
 	anon := &caller{e: e}
 	_, code := anon.beginDevice()
 	for range 50 { // a code that is right is no guess

@@ -14,6 +14,26 @@ import (
 // exec runs a statement beside the portal.
 func (e *env) exec(dbURL, statement string) {
 	e.t.Helper()
+	db := e.open(dbURL)
+	defer db.Close()
+	if _, err := db.ExecContext(e.t.Context(), statement); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// count asks the environment's database for a number.
+func (e *env) count(query string) (n int) {
+	e.t.Helper()
+	db := e.open(e.dbURL)
+	defer db.Close()
+	if err := db.QueryRowContext(e.t.Context(), query).Scan(&n); err != nil {
+		e.t.Fatal(err)
+	}
+	return n
+}
+
+func (e *env) open(dbURL string) *sql.DB {
+	e.t.Helper()
 	target, err := migrations.ParseURL(dbURL)
 	if err != nil {
 		e.t.Fatal(err)
@@ -22,10 +42,7 @@ func (e *env) exec(dbURL, statement string) {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	defer db.Close()
-	if _, err := db.ExecContext(e.t.Context(), statement); err != nil {
-		e.t.Fatal(err)
-	}
+	return db
 }
 
 // TestDeathBetweenCommitAndAnswer puts the database into the state that a portal
@@ -110,7 +127,7 @@ func TestDatabaseAway(t *testing.T) {
 		anon.post("/v1/login", object{"email": ada.email, "password": password}).wantCode(503, "store_unavailable")
 		anon.post("/v1/password/forgot", object{"email": ada.email}).wantCode(503, "store_unavailable")
 	}
-	if took := time.Since(began); took > 24*time.Second {
+	if took := time.Since(began); took > time.Minute { // each is refused within 2 s where nothing else holds it up
 		t.Errorf("12 refusals took %s", took)
 	}
 	if res, _ := fetch(t, e.base+"/readyz"); res.StatusCode != 503 {
@@ -121,13 +138,7 @@ func TestDatabaseAway(t *testing.T) {
 	}
 	anon.get("/v1/plans").want(200)
 	e.exec(server, "ALTER DATABASE "+name+" ALLOW_CONNECTIONS true")
-	for range 100 {
-		if ada.get("/v1/gateways").status == 200 {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("the portal did not come back")
+	eventually(t, "the portal comes back", func() bool { return ada.get("/v1/gateways").status == 200 })
 }
 
 func TestRedisAway(t *testing.T) {

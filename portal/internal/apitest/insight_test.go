@@ -149,14 +149,12 @@ func (e *env) record(org, gateway uint64, id string) contract.LogRecord {
 // kept waits until the gateway's log has n records.
 func (c *caller) kept(g string, n int) []any {
 	c.e.t.Helper()
-	for range 500 {
-		if items := c.get(g + "/logs?limit=200").want(200).list("items"); len(items) >= n {
-			return items
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	c.e.t.Fatalf("the log has not %d records after 10 s", n)
-	return nil
+	var items []any
+	eventually(c.e.t, fmt.Sprintf("%d records in the log", n), func() bool {
+		items = c.get(g + "/logs?limit=200").want(200).list("items")
+		return len(items) >= n
+	})
+	return items
 }
 
 // events opens an event stream and returns its lines that are no comments.
@@ -181,6 +179,7 @@ func (c *caller) events(path, last string) (lines <-chan string, stop func()) {
 	out, ended := make(chan string, 8192), make(chan struct{})
 	go func() {
 		defer close(ended)
+		defer close(out)
 		for s := bufio.NewScanner(res.Body); s.Scan(); {
 			if s.Text() != "" && s.Text()[0] != ':' {
 				out <- s.Text()
@@ -195,10 +194,13 @@ func (c *caller) events(path, last string) (lines <-chan string, stop func()) {
 // until reads lines up to one that holds a text.
 func until(t *testing.T, lines <-chan string, text string) (read []string) {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		select {
-		case l := <-lines:
+		case l, open := <-lines:
+			if !open {
+				t.Fatalf("%q did not come; %d lines did, and the stream ended", text, len(read))
+			}
 			if read = append(read, l); strings.Contains(l, text) {
 				return read
 			}
@@ -260,7 +262,7 @@ func TestFollowIsBounded(t *testing.T) {
 	}
 	bob.events(bob.demo("other")+"/logs?follow=true", "")
 	stop()
-	for range 100 {
+	eventually(t, "a place that was left is free", func() bool {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, e.base+g+"/logs?follow=true", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -271,12 +273,8 @@ func TestFollowIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		res.Body.Close()
-		if res.StatusCode == 200 {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Error("a place that was left is not free after 5 s")
+		return res.StatusCode == 200
+	})
 }
 
 // TestFollowSaysWhatItLeftOut: somebody who comes back to thousands of records
@@ -298,12 +296,7 @@ func TestFollowSaysWhatItLeftOut(t *testing.T) {
 		e.logged(batch...)
 	}
 	last := fmt.Sprintf("request-%05d", more-1)
-	for range 500 {
-		if len(ada.get(g+"/logs?request_id="+last).want(200).list("items")) == 1 {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	eventually(t, "the last record", func() bool { return len(ada.get(g+"/logs?request_id="+last).want(200).list("items")) == 1 })
 	lines, _ := ada.events(g+"/logs?follow=true&after="+first, "")
 	read := strings.Join(until(t, lines, last), "\n")
 	if !strings.Contains(read, "event: gap") || strings.Contains(read, "request-00000") {

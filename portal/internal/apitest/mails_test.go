@@ -2,12 +2,12 @@ package apitest
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tollgate/tollgate/services/core"
 )
@@ -58,18 +58,19 @@ func (e *env) mails(to string) (texts []string) {
 // mailTo waits for a mail with a link to a page and returns the link.
 func (e *env) mailTo(to, page string) string {
 	e.t.Helper()
-	for range 300 {
+	var link string
+	eventually(e.t, fmt.Sprintf("a mail to %s with a link to %s", to, page), func() bool {
 		for _, text := range e.mails(to) {
 			for word := range strings.FieldsSeq(text) {
 				if u, err := url.Parse(word); err == nil && u.Path == page {
-					return word
+					link = word
+					return true
 				}
 			}
 		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	e.t.Fatalf("no mail to %s with a link to %s", to, page)
-	return ""
+		return false
+	})
+	return link
 }
 
 func linkToken(t *testing.T, link string) string {

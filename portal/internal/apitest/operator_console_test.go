@@ -22,7 +22,7 @@ func TestOperatorEdges(t *testing.T) {
 			t.Fatalf("edges: %v", l)
 		}
 		o.post("/v1/operator/edges/nobody/drain", object{"reason": "x"}).wantCode(404, "not_found")
-		p := &pretend{e: e, keys: &e.app.Config.Root.Edge, EdgeReport: contract.EdgeReport{
+		p := &pretend{e: e, keys: &e.app.Config.Root.Edge, ahead: 30 * time.Second, EdgeReport: contract.EdgeReport{
 			ID: "edge-1", Version: "1.2.3", Ready: true, Lineage: e.lineage(), Schema: contract.SchemaVersion, Rev: e.newest(),
 			Started: e.clock.now().Add(-time.Hour).UnixMilli(), Requests: 1000, Open: 3, PerSecond: 12.345, Connections: 7, CPU: 0.5, Memory: 1 << 26,
 		}}
@@ -37,20 +37,12 @@ func TestOperatorEdges(t *testing.T) {
 			}
 		}
 		ada.post(g+"/routes", object{"name": "r5", "match": object{"path": "/r5"}, "upstream": "u", "public": true}).want(201)
-		for range 300 {
-			p.report()
+		eventually(t, "an edge that lags", func() bool {
 			edge = o.get("/v1/operator/edges").want(200).list("items")[0].(object)
-			if edge["lag_revisions"] != 0.0 && edge["behind_since"] != nil {
-				break
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-		if edge["lag_revisions"] == 0.0 || edge["behind_since"] == nil {
-			t.Errorf("an edge that lags: %v", edge)
-		}
+			return edge["lag_revisions"] != 0.0 && edge["behind_since"] != nil
+		})
 		// It is there, but nobody answers for it: the order is in the audit, and refused.
 		o.post("/v1/operator/edges/edge-1/drain", object{}).wantFields("/reason")
-		p.report()
 		o.post("/v1/operator/edges/edge-1/drain", object{"reason": "a new disk"}).wantCode(503, "unavailable")
 		line := o.get("/v1/operator/audit?action=edge.drain").want(200).list("items")[0].(object)
 		if line["reason"] != "a new disk" || line["resource"].(object)["id"] != "edge-1" || line["organization"] != nil {

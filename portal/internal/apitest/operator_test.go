@@ -36,16 +36,17 @@ func (c *caller) loginFactor(secret string) *caller {
 // mailWith waits for a mail that holds a text.
 func (e *env) mailWith(to, part string) string {
 	e.t.Helper()
-	for range 300 {
+	var mail string
+	eventually(e.t, fmt.Sprintf("a mail to %s that says %q", to, part), func() bool {
 		for _, text := range e.mails(to) {
 			if strings.Contains(text, part) {
-				return text
+				mail = text
+				return true
 			}
 		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	e.t.Fatalf("no mail to %s that says %q", to, part)
-	return ""
+		return false
+	})
+	return mail
 }
 
 // operatorOps are the console's operations.

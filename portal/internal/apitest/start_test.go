@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -43,11 +43,22 @@ type env struct {
 }
 
 // clock is the wall clock plus what a test has let pass.
-type clock struct{ ahead atomic.Int64 }
+type clock struct {
+	ahead  atomic.Int64
+	frozen atomic.Int64 // Unix nanoseconds at which the wall clock stands; 0: it goes
+}
 
 func (c *clock) now() time.Time {
-	return time.Now().UTC().Add(time.Duration(c.ahead.Load()))
+	at := time.Now()
+	if stands := c.frozen.Load(); stands != 0 {
+		at = time.Unix(0, stands)
+	}
+	return at.UTC().Add(time.Duration(c.ahead.Load()))
 }
+
+// freeze lets time pass by advance alone, however long the machine takes. What works
+// at intervals of this clock, as publishing does, stands still with it.
+func (c *clock) freeze() { c.frozen.Store(time.Now().UnixNano()) }
 
 func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
@@ -225,12 +236,29 @@ func (e *env) startRedis() string {
 		_ = cmd.Wait()
 		_ = os.RemoveAll(dir)
 	})
-	for range 200 {
-		if _, err := os.Stat(socket); err == nil {
-			return "unix://" + socket
+	for end := time.Now().Add(30 * time.Second); !pong(socket); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("redis-server does not answer at %s", socket)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatal(fmt.Errorf("redis-server made no socket %s", socket))
-	return ""
+	return "unix://" + socket
+}
+
+// pong says whether a Redis answers at a socket, whose file is there before anybody
+// listens at it.
+func pong(socket string) bool {
+	c, err := net.DialTimeout("unix", socket, time.Second)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return false
+	}
+	if _, err := io.WriteString(c, "PING\r\n"); err != nil {
+		return false
+	}
+	answer := make([]byte, len("+PONG"))
+	_, err = io.ReadFull(c, answer)
+	return err == nil && string(answer) == "+PONG"
 }
