@@ -20,15 +20,15 @@ func BenchmarkRefill(b *testing.B) {
 			c := w.Consumer(t, w.org, g, "ann")
 			storetest.BulkKeys(t, w.DB, w.org, &c.Consumer, 100_000)
 			w.publisher(t, "a", nil)
-			w.drained(t, 10*time.Second)
+			w.drained(t)
 			full := func() bool {
 				time.Sleep(50 * time.Millisecond) // looking costs 4,096 reads
 				return w.seeded(t) == contract.KeyShards
 			}
-			until(t, 20*time.Second, "all shards", full)
+			until(t, "all shards", full)
 			for b.Loop() {
 				w.redis.FlushAll(t.Context())
-				until(t, 20*time.Second, "all shards again", full)
+				until(t, "all shards again", full)
 			}
 		})
 	}
@@ -43,19 +43,19 @@ func BenchmarkRevoke(b *testing.B) {
 			g := w.Gateway(t, w.org, "shop")
 			w.Consumer(t, w.org, g, "ann")
 			w.publisher(t, "a", nil)
-			w.drained(t, 10*time.Second)
-			until(t, 20*time.Second, "all shards", func() bool { return w.seeded(t) == contract.KeyShards })
+			w.drained(t)
+			until(t, "all shards", func() bool { return w.seeded(t) == contract.KeyShards })
 			var took []time.Duration
 			for b.Loop() {
 				b.StopTimer()
 				k := w.Key(t, w.org, g, "ann").Key
-				w.drained(t, 5*time.Second)
+				w.drained(t)
 				b.StartTimer()
 				began := time.Now()
 				if _, err := w.Keys.Revoke(t.Context(), w.org, apikey.Target{Gateway: g.ID, ID: k.ID}); err != nil {
 					t.Fatal(err)
 				}
-				until(t, 5*time.Second, "the revocation", func() bool {
+				until(t, "the revocation", func() bool {
 					r := w.key(t, k.KID)
 					return r.State == contract.KeyRevoked
 				})

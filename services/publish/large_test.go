@@ -27,10 +27,10 @@ func TestSlowReadsAreNoEndlessLoop(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		a, b := w.Gateway(t, w.org, "large"), w.Gateway(t, w.org, "second")
 		w.publisher(t, "a", func(o *publish.Options) { o.Store = slowly{store.Publisher{DB: w.DB}} })
-		w.drained(t, 10*time.Second)
+		w.drained(t)
 		for _, g := range []*gateway.Gateway{a, b} {
 			version := w.putRoute(t, g, "more")
-			w.drained(t, 10*time.Second)
+			w.drained(t)
 			if doc := w.document(t, g.ID); doc == nil || doc.Version != version {
 				t.Errorf("document %+v, want version %d", doc, version)
 			}
@@ -64,7 +64,7 @@ func BenchmarkLargeGateway(b *testing.B) {
 				w, t := newWorld(b, url(b)), b
 				g := w.Gateway(t, w.org, "shop")
 				w.publisher(t, "a", nil)
-				w.drained(t, 10*time.Second)
+				w.drained(t)
 				var first, whole, one, out time.Duration
 				timed := func(into *time.Duration, do func()) {
 					began := time.Now()
@@ -79,12 +79,12 @@ func BenchmarkLargeGateway(b *testing.B) {
 				for i := 0; b.Loop(); i++ {
 					c := large(n)
 					timed(&first, func() { put(c) })
-					w.drained(t, time.Minute)
+					w.drained(t)
 					for i := range c.Routes {
 						c.Routes[i].Priority = 7
 					}
 					timed(&whole, func() { put(c) })
-					timed(&out, func() { w.drained(t, time.Minute) })
+					timed(&out, func() { w.drained(t) })
 					r := c.Routes[n/2]
 					r.ID, r.Match.Path = "", fmt.Sprintf("/moved-%d", i)
 					timed(&one, func() {
@@ -92,9 +92,9 @@ func BenchmarkLargeGateway(b *testing.B) {
 							t.Fatal(err)
 						}
 					})
-					w.drained(t, time.Minute)
+					w.drained(t)
 					put(gateway.Config{})
-					w.drained(t, time.Minute)
+					w.drained(t)
 				}
 				for unit, d := range map[string]time.Duration{"new-ms": first, "all-ms": whole, "one-ms": one, "out-ms": out} {
 					b.ReportMetric(float64(d.Milliseconds())/float64(b.N), unit)

@@ -51,8 +51,8 @@ func TestWhateverHappensRedisBecomesTheDatabase(t *testing.T) {
 			time.Sleep(time.Duration(r.IntN(15)) * time.Millisecond)
 		}
 		cut.set(nil, nil)
-		w.drained(t, 10*time.Second)
-		until(t, 10*time.Second, "all shards", func() bool { time.Sleep(20 * time.Millisecond); return w.seeded(t) == contract.KeyShards })
+		w.drained(t)
+		until(t, "all shards", func() bool { time.Sleep(20 * time.Millisecond); return w.seeded(t) == contract.KeyShards })
 		m.compare(t)
 		w.checkIndex(t)
 		w.notices(t)
