@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/tollgate/tollgate/services/app"
 	"github.com/tollgate/tollgate/services/contract/settings"
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/internal/redistest"
@@ -56,7 +57,7 @@ func TestWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	addr := freeAddr(t)
+	addr := fmt.Sprintf("127.0.0.1:%d", testport.Free(t))
 	w, err := app.NewWorker(a, app.WorkerConfig{Addr: addr, Drain: 10 * time.Second, Built: "test"})
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +72,7 @@ func TestWorker(t *testing.T) {
 	})
 	select {
 	case <-w.Ready():
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the worker is not ready")
 	}
 	base := "http://" + addr
@@ -89,7 +90,7 @@ func TestWorker(t *testing.T) {
 	if _, err := a.Gateways.PutConfig(t.Context(), org, gateway.PutConfig{Gateway: g.ID, Config: storetest.Config()}); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		l, err := a.Status.Live(t.Context(), org, publish.LiveInput{Gateway: g.ID, Version: 2})
 		if err != nil {
@@ -114,16 +115,6 @@ func TestWorker(t *testing.T) {
 	if _, err := http.Get(base + "/healthz"); err == nil {
 		t.Error("the worker still answers after it ended")
 	}
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func signUp(t *testing.T, a *app.App) core.OrganizationID {

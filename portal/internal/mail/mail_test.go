@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -32,9 +33,7 @@ func server(t *testing.T, refuse bool) (addr string, mails <-chan string) {
 		}
 		defer c.Close()
 		// A client that gave up may leave the connection to its finalizer.
-		if err := c.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
-			return
-		}
+		defer context.AfterFunc(t.Context(), func() { _ = c.Close() })()
 		r := bufio.NewReader(c)
 		say := func(s string) { fmt.Fprintf(c, "%s\r\n", s) }
 		say("220 test")

@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/portal/internal/relay"
+	"github.com/tollgate/tollgate/services/contract/testport"
 	"github.com/tollgate/tollgate/services/core"
 )
 
@@ -137,9 +139,7 @@ func TestAnswersAreBounded(t *testing.T) {
 
 func TestNoEdgeIsUnavailableAndUnnamed(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(http.NotFoundHandler())
-	u, _ := url.Parse(srv.URL)
-	srv.Close()
+	u := &url.URL{Scheme: "http", Host: fmt.Sprintf("127.0.0.1:%d", testport.Free(t))} // nobody is there
 	r, err := relay.New(u)
 	if err != nil {
 		t.Fatal(err)

@@ -19,8 +19,8 @@ func TestPush(t *testing.T) {
 	id := func(edge string) string {
 		return contract.ConnectionID(a.Keys.EdgeTag(edge), [contract.ConnectionRandom]byte{1})
 	}
-	push := func(connection, ask string) (contract.Pushed, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	push := func(connection, ask string, wait time.Duration) (contract.Pushed, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
 		defer cancel()
 		return a.Push(ctx, contract.Push{ID: ask, Connection: connection, Op: contract.PushSend, Data: []byte(ask)})
 	}
@@ -28,21 +28,21 @@ func TestPush(t *testing.T) {
 	report(t, a, contract.EdgeReport{ID: "mute", Ready: true, Draining: true, Time: now + 60_000})
 	report(t, a, contract.EdgeReport{ID: "lost", Ready: true, Time: now - 60_000})
 	for _, gone := range []string{id("lost"), id("nobody"), "ws_forged", ""} {
-		if got, err := push(gone, "g"); err != nil || got.Outcome != contract.PushGone {
+		if got, err := push(gone, "g", time.Minute); err != nil || got.Outcome != contract.PushGone {
 			t.Errorf("%q: %+v, %v", gone, got, err)
 		}
 	}
 	pushes(t, a, "one")
-	if got, err := push(id("one"), "a"); err != nil || got.Outcome != contract.PushDone || got.Limit != 1 {
+	if got, err := push(id("one"), "a", time.Minute); err != nil || got.Outcome != contract.PushDone || got.Limit != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := push(id("mute"), "b"); core.CodeOf(err) != core.CodeUnavailable {
+	if got, err := push(id("mute"), "b", 2*time.Second); core.CodeOf(err) != core.CodeUnavailable {
 		t.Errorf("an edge that says nothing: %+v, %v", got, err)
 	}
 	report(t, a, contract.EdgeReport{ID: "two", Ready: true, Time: now + 60_000})
 	pushes(t, a, "two")
 	for i := range 20 {
-		got, err := push(id("two"), "c")
+		got, err := push(id("two"), "c", time.Minute)
 		if err == nil && got.Outcome == contract.PushDone {
 			return
 		}
