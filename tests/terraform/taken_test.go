@@ -176,3 +176,61 @@ func TestTaken(t *testing.T) {
 	}
 	f.noChanges()
 }
+
+// documentConfig has what YAML would make something else of than the API takes.
+const documentConfig = `resource "tollgate_gateway_config" "c" {
+  gateway  = "shop"
+  document = <<-END
+    gateway: shop
+    mode: live
+    upstreams: [{name: u, targets: [{url: "http://127.0.0.1:18009"}]}]
+    routes: [{name: r, match: {path: /x}, upstream: u, public: true}]
+    openapi:
+      openapi: 3.0.3
+      info: {title: Shop, version: 2026-01-02}
+      paths:
+        /x: {get: {responses: {200: {description: Fine}}}}
+  END
+}
+`
+
+// TestDocument takes a document of the command line's export, and refuses one that is
+// not all about this gateway, or whose gateway was changed since the plan.
+func TestDocument(t *testing.T) {
+	c := harness.New(t, harness.Options{})
+	api := c.SignUp("document")
+	api.Must("POST", "/v1/gateways", harness.Object{"name": "shop", "mode": "live"})
+	f := newFolder(t, api)
+	f.main(documentConfig)
+	f.init()
+	f.apply()
+	f.noChanges()
+	if info := api.Must("GET", "/v1/gateways/shop/config", nil)["openapi"].(harness.Object)["info"].(harness.Object); info["version"] != "2026-01-02" {
+		t.Errorf("the date became %v", info["version"])
+	}
+	for from, to := range map[string][2]string{
+		"gateway: shop": {"gateway: other", "gateway other's"},
+		"mode: live":    {"mode: test", "never changes"},
+		"    openapi:":  {"    ---\n    openapi:", "there are 2 documents"},
+	} {
+		f.main(strings.Replace(documentConfig, from, to[0], 1))
+		out, code := f.run("plan", "-no-color", "-input=false")
+		if flat := strings.Join(strings.Fields(strings.ReplaceAll(out, "│", " ")), " "); code != 1 || !strings.Contains(flat, to[1]) {
+			t.Errorf("%q in the place of %q: ends with %d, want %q:\n%s", to[0], from, code, to[1], out)
+		}
+	}
+
+	f.main(strings.Replace(documentConfig, "path: /x}", "path: /y}", 1))
+	f.ok("plan", "-no-color", "-input=false", "-out=plan.bin")
+	api.Must("POST", "/v1/gateways/shop/routes", harness.Object{"name": "late", "match": harness.Object{"path": "/late"}, "upstream": "u", "public": true})
+	if out, code := f.run("apply", "-no-color", "-input=false", "plan.bin"); code != 1 || !strings.Contains(out, "was changed since the plan") {
+		t.Errorf("the apply of an old plan ends with %d:\n%s", code, out)
+	}
+	api.Must("GET", "/v1/gateways/shop/routes/late", nil)
+
+	// A version that another object of the run makes is no change of the document.
+	f.main(strings.Replace(documentConfig, "path: /x}", "path: /y}", 1) + "resource \"tollgate_secret\" \"s\" {\n  gateway = \"shop\"\n  name = \"s\"\n  value_wo = \"v\"\n  value_wo_version = 1\n}\n")
+	f.apply()
+	f.noChanges()
+	f.ok("destroy", "-no-color", "-auto-approve")
+}

@@ -15,9 +15,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/tollgate/tollgate/infra/tollgate/cli/document"
 	"github.com/tollgate/tollgate/infra/tollgate/cli/fault"
 	"github.com/tollgate/tollgate/portal/client"
+	"github.com/tollgate/tollgate/portal/client/document"
 )
 
 // object is what the API calls a resource: a JSON object.

@@ -3,9 +3,11 @@ package provider
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -17,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tollgate/tollgate/portal/client"
+	"github.com/tollgate/tollgate/portal/client/document"
 	"github.com/tollgate/tollgate/terraform/internal/shape"
 )
 
@@ -34,6 +37,7 @@ var (
 const (
 	attrDocument    = "document"
 	attrVersion     = "version"
+	attrMode        = "mode"
 	configComponent = "Config"
 )
 
@@ -51,12 +55,12 @@ func (r *configResource) Schema(_ context.Context, _ resource.SchemaRequest, res
 	res.Schema = schema.Schema{
 		MarkdownDescription: "A gateway's whole configuration as one document, all or nothing: routes, upstreams, policies, usage plans and streams. " +
 			"What it does not have is removed, so nothing else may manage parts of the same gateway; consumers, keys and secrets stay. " +
-			"Where separate resources make a version each, this makes one.",
+			"Where separate resources make a version each, this makes one. What somebody changed since the plan is not replaced.",
 		Attributes: map[string]schema.Attribute{
 			attrGateway: schema.StringAttribute{Required: true, MarkdownDescription: "Name or id of the gateway"},
 			attrDocument: schema.StringAttribute{
 				Required:            true,
-				MarkdownDescription: "The document in YAML or JSON, as `tollgate export` and `GET /v1/gateways/{gateway}/config` write it",
+				MarkdownDescription: "The document in YAML or JSON, as `tollgate export` and `GET /v1/gateways/{gateway}/config` write it. Where it names a gateway and its mode, they have to be this one's",
 			},
 			attrVersion: schema.Int64Attribute{Computed: true, MarkdownDescription: "The gateway's version with this document"},
 		},
@@ -67,21 +71,69 @@ func (r *configResource) Configure(_ context.Context, req resource.ConfigureRequ
 	r.a, _ = req.ProviderData.(*api)
 }
 
-// parse reads a document.
+// parse reads a document as the command line does, without what it says of the gateway
+// itself.
 func parse(text string) (shape.Schema, error) {
-	var doc any
-	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
-		return nil, fmt.Errorf("the document is neither YAML nor JSON: %w", err)
-	}
-	raw, err := json.Marshal(doc)
-	if err != nil {
-		return nil, fmt.Errorf("the document can't stand as JSON: %w", err)
+	doc, _, err := parseAll(text)
+	return doc, err
+}
+
+// gatewaySaid is what a document of `tollgate export` says of its gateway; empty: nothing.
+type gatewaySaid struct{ name, mode string }
+
+func parseAll(text string) (shape.Schema, gatewaySaid, error) {
+	docs, err := document.Parse(attrDocument, []byte(text))
+	switch {
+	case err != nil:
+		return nil, gatewaySaid{}, fmt.Errorf("the document is neither YAML nor JSON: %w", err)
+	case len(docs) > 1:
+		return nil, gatewaySaid{}, fmt.Errorf("there are %d documents, with --- between them: a gateway has one", len(docs))
+	case len(docs) == 0 || docs[0].Root.Kind != yaml.MappingNode:
+		return nil, gatewaySaid{}, errors.New("the document is no mapping of names to values")
 	}
 	var out shape.Schema
-	if err := json.Unmarshal(raw, &out); err != nil || out == nil {
-		return nil, fmt.Errorf("the document is no mapping of names to values")
+	if err := json.Unmarshal(document.ToJSON(docs[0].Root), &out); err != nil {
+		return nil, gatewaySaid{}, fmt.Errorf("the document can't stand as JSON: %w", err)
 	}
-	return out, nil
+	var said gatewaySaid
+	for name, to := range map[string]*string{attrGateway: &said.name, attrMode: &said.mode} {
+		v, ok := out[name]
+		if *to, _ = v.(string); ok && *to == "" {
+			return nil, gatewaySaid{}, fmt.Errorf("%s is no text", name)
+		}
+		delete(out, name)
+	}
+	return out, said, nil
+}
+
+// about checks that a document is about this gateway. is is what the API says of it, nil
+// where it has none yet.
+func (said gatewaySaid) about(gateway string, is shape.Schema) error {
+	name, mode := is[attrName], is[attrMode]
+	if said.name != "" && said.name != gateway && (is == nil && !strings.HasPrefix(gateway, "gw_") || is != nil && said.name != name) {
+		return fmt.Errorf("the document is gateway %s's, this resource is gateway %s's: write it with `tollgate export --portable`, or take gateway and mode out", said.name, gateway)
+	}
+	if said.mode != "" && is != nil && said.mode != mode {
+		return fmt.Errorf("the document is of a gateway with the mode %s, gateway %s has the mode %v, which never changes", said.mode, gateway, mode)
+	}
+	return nil
+}
+
+// checkAbout checks that a document is about a gateway, which may not be there yet.
+func (r *configResource) checkAbout(ctx context.Context, d *diag.Diagnostics, gateway string, said gatewaySaid) bool {
+	if said == (gatewaySaid{}) || said.mode == "" && said.name == gateway {
+		return true
+	}
+	got, err := read(r.a.c.GetGateway(ctx, gateway))
+	if err != nil && client.Code(err) != codeNotFound {
+		failDocument(d, "check", err)
+		return false
+	}
+	if err := said.about(gateway, got.body); err != nil {
+		d.AddAttributeError(path.Root(attrDocument), "The document is another gateway's", err.Error())
+		return false
+	}
+	return true
 }
 
 // canonical is a document with defaults spelt out and items in the order of their
@@ -192,7 +244,10 @@ func (r *configResource) ValidateConfig(ctx context.Context, req resource.Valida
 	if res.Diagnostics.HasError() || in.Document.IsUnknown() || in.Document.IsNull() {
 		return
 	}
-	doc, err := parse(in.Document.ValueString())
+	doc, said, err := parseAll(in.Document.ValueString())
+	if err == nil && !in.Gateway.IsUnknown() {
+		err = said.about(in.Gateway.ValueString(), nil)
+	}
 	if err != nil {
 		res.Diagnostics.AddAttributeError(path.Root(attrDocument), "The document is not valid", err.Error())
 		return
@@ -217,15 +272,15 @@ func (r *configResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		return
 	}
 	from, to := state.Gateway.ValueString(), plan.Gateway.ValueString()
+	doc, said, err := parseAll(plan.Document.ValueString())
+	if err != nil || !r.checkAbout(ctx, &res.Diagnostics, to, said) {
+		return // ValidateConfig says what can't be read
+	}
 	if from != "" && from != to && !r.a.plans.renamed(from, to) {
 		res.RequiresReplace = append(res.RequiresReplace, path.Root(attrGateway))
 	} else if from == to && alike(state.Document.ValueString(), plan.Document.ValueString()) {
 		res.Plan.Raw = req.State.Raw
 		return
-	}
-	doc, err := parse(plan.Document.ValueString())
-	if err != nil {
-		return // ValidateConfig says so
 	}
 	r.effect(ctx, &res.Diagnostics, to, doc)
 }
@@ -290,22 +345,19 @@ func failDocument(d *diag.Diagnostics, verb string, err error) {
 }
 
 // put sends the document and stores what came of it.
-func (r *configResource) put(ctx context.Context, d *diag.Diagnostics, plan configModel) (configModel, bool) {
-	doc, err := parse(plan.Document.ValueString())
+// look says whether the document may take the place of what is there.
+func (r *configResource) put(ctx context.Context, d *diag.Diagnostics, plan configModel, look looker) (configModel, bool) {
+	doc, said, err := parseAll(plan.Document.ValueString())
 	if err != nil {
 		d.AddAttributeError(path.Root(attrDocument), "The document is not valid", err.Error())
 		return plan, false
 	}
-	body, err := encode(doc)
-	if err != nil {
-		d.AddError("The document can't be sent", err.Error())
+	if !r.checkAbout(ctx, d, plan.Gateway.ValueString(), said) {
 		return plan, false
 	}
 	gateway := plan.Gateway.ValueString()
-	got, err := read(r.a.c.PutConfigWithBody(ctx, gateway, nil, mediaJSON, body))
-	r.a.view.changed(gateway)
-	if err != nil {
-		failDocument(d, "save", err)
+	got, ok := r.replace(ctx, d, gateway, doc, look)
+	if !ok {
 		return plan, false
 	}
 	plan.Version = types.Int64Value(got.version)
@@ -317,42 +369,125 @@ func (r *configResource) put(ctx context.Context, d *diag.Diagnostics, plan conf
 	return plan, true
 }
 
+// looker looks at what a document is to replace and returns its version, 0 where there
+// is none. It is not ok where it must stay, which is said.
+type looker func(ctx context.Context, d *diag.Diagnostics) (version int64, ok bool)
+
+// replaceTries bounds how often a document is sent that something else overtook.
+const replaceTries = 20
+
+// replace replaces what was looked at. What overtakes it, such as a secret of the same
+// run, makes it look again.
+func (r *configResource) replace(ctx context.Context, d *diag.Diagnostics, gateway string, doc shape.Schema, look looker) (got answer, ok bool) {
+	defer r.a.view.changed(gateway)
+	for try := 1; ; try++ {
+		version, ok := look(ctx, d)
+		if !ok || version == 0 {
+			return answer{}, ok
+		}
+		body, err := encode(doc)
+		if err != nil {
+			d.AddError("The document can't be sent", err.Error())
+			return answer{}, false
+		}
+		tag := `"` + strconv.FormatInt(version, 10) + `"`
+		got, err = read(r.a.c.PutConfigWithBody(ctx, gateway, &client.PutConfigParams{IfMatch: &tag}, mediaJSON, body))
+		switch code := client.Code(err); {
+		case err == nil:
+			return got, true
+		case code == codePrecondition && try < replaceTries:
+		case code == codePrecondition:
+			changedMeanwhile(d, gateway, err.Error())
+			return answer{}, false
+		default:
+			failDocument(d, "save", err)
+			return answer{}, false
+		}
+	}
+}
+
 func (r *configResource) Create(ctx context.Context, req resource.CreateRequest, res *resource.CreateResponse) {
-	var plan configModel
-	res.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if res.Diagnostics.HasError() || r.taken(ctx, &res.Diagnostics, plan) {
-		return
-	}
-	if state, ok := r.put(ctx, &res.Diagnostics, plan); ok {
-		res.Diagnostics.Append(res.State.Set(ctx, state)...)
-	}
-}
-
-// taken reports a configuration that is there and is not what is planned.
-func (r *configResource) taken(ctx context.Context, d *diag.Diagnostics, plan configModel) bool {
-	gateway := plan.Gateway.ValueString()
-	got, err := read(r.a.c.GetConfig(ctx, gateway))
-	if err != nil {
-		failDocument(d, "look for", err)
-		return true
-	}
-	if alikeParsed(got.body, shape.Schema{}) {
-		return false
-	}
-	if doc, err := parse(plan.Document.ValueString()); err == nil && alikeParsed(got.body, doc) {
-		return false
-	}
-	foreign(d, attrGateway, "gateway_config", gateway, "")
-	return true
-}
-
-func (r *configResource) Update(ctx context.Context, req resource.UpdateRequest, res *resource.UpdateResponse) {
 	var plan configModel
 	res.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	if res.Diagnostics.HasError() {
 		return
 	}
-	if state, ok := r.put(ctx, &res.Diagnostics, plan); ok {
+	look := func(ctx context.Context, d *diag.Diagnostics) (int64, bool) { return r.free(ctx, d, plan) }
+	if state, ok := r.put(ctx, &res.Diagnostics, plan, look); ok {
+		res.Diagnostics.Append(res.State.Set(ctx, state)...)
+	}
+}
+
+// free reports a configuration that is there and is not what is planned. Else it returns
+// the version that it has looked at.
+func (r *configResource) free(ctx context.Context, d *diag.Diagnostics, plan configModel) (version int64, ok bool) {
+	gateway := plan.Gateway.ValueString()
+	got, err := read(r.a.c.GetConfig(ctx, gateway))
+	if err != nil {
+		failDocument(d, "look for", err)
+		return 0, false
+	}
+	if alikeParsed(withoutSettings(got.body), shape.Schema{}) {
+		return got.version, true
+	}
+	if doc, err := parse(plan.Document.ValueString()); err == nil && alikeParsed(withoutSettings(got.body), withoutSettings(doc)) {
+		return got.version, true
+	}
+	foreign(d, attrGateway, "gateway_config", gateway, "")
+	return 0, false
+}
+
+// unchanged reports a configuration that is not the one which the plan compared, nor
+// what is planned. The version alone does not tell: a secret that the same run sets makes
+// one too. It returns the version that it has looked at, 0 where there is no gateway.
+func (r *configResource) unchanged(ctx context.Context, d *diag.Diagnostics, gateway string, state, plan configModel) (version int64, ok bool) {
+	got, err := read(r.a.c.GetConfig(ctx, gateway))
+	if client.Code(err) == codeNotFound && state == plan { // it goes, and is gone
+		return 0, true
+	}
+	if err != nil {
+		failDocument(d, "read", err)
+		return 0, false
+	}
+	is := withoutSettings(got.body)
+	for _, text := range []string{state.Document.ValueString(), plan.Document.ValueString()} {
+		if doc, err := parse(text); err == nil && alikeParsed(is, withoutSettings(doc)) {
+			return got.version, true
+		}
+	}
+	changedMeanwhile(d, gateway, "What the plan showed is not what would be replaced now.")
+	return 0, false
+}
+
+func changedMeanwhile(d *diag.Diagnostics, gateway, said string) {
+	d.AddAttributeError(path.Root(attrDocument), "Gateway "+gateway+" was changed since the plan", said+"\n\nNothing was changed. Plan again, look at what it says now, and apply that.")
+}
+
+// withoutSettings leaves out what a tollgate_gateway of the same run may have set.
+func withoutSettings(doc shape.Schema) shape.Schema {
+	all, err := load()
+	if err != nil {
+		return doc
+	}
+	doc = maps.Clone(doc)
+	settings, _ := all.Components["GatewayInput"]["properties"].(shape.Schema)
+	for name := range settings {
+		delete(doc, name)
+	}
+	return doc
+}
+
+func (r *configResource) Update(ctx context.Context, req resource.UpdateRequest, res *resource.UpdateResponse) {
+	var plan, was configModel
+	res.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	res.Diagnostics.Append(req.State.Get(ctx, &was)...)
+	if res.Diagnostics.HasError() {
+		return
+	}
+	look := func(ctx context.Context, d *diag.Diagnostics) (int64, bool) {
+		return r.unchanged(ctx, d, plan.Gateway.ValueString(), was, plan)
+	}
+	if state, ok := r.put(ctx, &res.Diagnostics, plan, look); ok {
 		res.Diagnostics.Append(res.State.Set(ctx, state)...)
 	}
 }
@@ -419,11 +554,9 @@ func (r *configResource) Delete(ctx context.Context, req resource.DeleteRequest,
 		return
 	}
 	gateway := state.Gateway.ValueString()
-	_, err := read(r.a.c.PutConfig(ctx, gateway, nil, client.Config{}))
-	r.a.view.changed(gateway)
-	if err != nil && client.Code(err) != codeNotFound {
-		failDocument(&res.Diagnostics, "empty", err)
-	}
+	r.replace(ctx, &res.Diagnostics, gateway, shape.Schema{}, func(ctx context.Context, d *diag.Diagnostics) (int64, bool) {
+		return r.unchanged(ctx, d, gateway, state, state)
+	})
 }
 
 func (r *configResource) ImportState(ctx context.Context, req resource.ImportStateRequest, res *resource.ImportStateResponse) {

@@ -14,8 +14,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/tollgate/tollgate/infra/tollgate/cli/document"
 	"github.com/tollgate/tollgate/infra/tollgate/cli/fault"
+	"github.com/tollgate/tollgate/portal/client/document"
 )
 
 // maxFiles bounds the files of a folder.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tollgate/tollgate/portal/client"
+	"github.com/tollgate/tollgate/portal/client/document"
 )
 
 // Code is an exit code. The list is part of the command line's contract: the
@@ -78,11 +79,14 @@ func Mistake(err error) error { return Wrap(Usage, "", err) }
 func Of(err error) (Code, string) {
 	var own *Error
 	var api *client.Error
+	var file *document.Error
 	switch {
 	case err == nil:
 		return OK, ""
 	case errors.As(err, &own):
 		return own.Code, own.Next
+	case errors.As(err, &file):
+		return Invalid, ""
 	case errors.Is(err, context.Canceled):
 		return Interrupted, ""
 	case errors.As(err, &api):

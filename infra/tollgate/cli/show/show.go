@@ -12,9 +12,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/tollgate/tollgate/infra/tollgate/cli/document"
 	"github.com/tollgate/tollgate/infra/tollgate/cli/fault"
 	"github.com/tollgate/tollgate/portal/client"
+	"github.com/tollgate/tollgate/portal/client/document"
 )
 
 // Formats of output.

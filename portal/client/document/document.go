@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/tollgate/tollgate/infra/tollgate/cli/fault"
 )
 
 // Bounds of what is read.
@@ -44,11 +42,17 @@ func (d *Doc) Error(n *yaml.Node, format string, args ...any) error {
 	return wrong(d.File, n.Line, fmt.Sprintf(format, args...))
 }
 
+// Error is what is wrong with a file, and where.
+type Error struct{ text string }
+
+// Error begins with the file and the line.
+func (e *Error) Error() string { return e.text }
+
 func wrong(file string, line int, text string) error {
 	if line > 0 {
 		file += ":" + strconv.Itoa(line)
 	}
-	return fault.New(fault.Invalid, "", file+": "+text)
+	return &Error{file + ": " + text}
 }
 
 // Read reads all of in and parses it.

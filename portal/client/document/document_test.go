@@ -1,11 +1,11 @@
 package document_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
-	"github.com/tollgate/tollgate/infra/tollgate/cli/document"
-	"github.com/tollgate/tollgate/infra/tollgate/cli/fault"
+	"github.com/tollgate/tollgate/portal/client/document"
 )
 
 func TestParse(t *testing.T) {
@@ -59,8 +59,8 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 			continue
 		}
-		if code, _ := fault.Of(err); code != fault.Invalid {
-			t.Errorf("%s: exit code %d", name, code)
+		if wrong := (*document.Error)(nil); !errors.As(err, &wrong) {
+			t.Errorf("%s: %T", name, err)
 		}
 	}
 }
