@@ -119,7 +119,7 @@ resource "tollgate_gateway_policies" "p" {
 }
 resource "tollgate_domain" "d" {
   gateway     = "shop"
-  host        = "api.example.com"
+  host        = "API.Example.com"
   certificate = "MODE"
 }
 resource "tollgate_gateway_config" "c" {
@@ -160,7 +160,7 @@ func TestTaken(t *testing.T) {
 	if code != 1 {
 		t.Errorf("the apply ends with %d:\n%s", code, out)
 	}
-	for _, id := range []string{"shop/token", "shop", "shop/api.example.com", "other"} {
+	for _, id := range []string{"shop/token", "shop", "shop/API.Example.com", "other"} {
 		if !strings.Contains(out, `id = "`+id+`"`) {
 			t.Errorf("nothing says to import %s:\n%s", id, out)
 		}

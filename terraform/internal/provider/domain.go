@@ -10,7 +10,7 @@ import (
 
 func domainKind() *kind {
 	return &kind{
-		name: "domain", input: "DomainInput", output: "Domain", key: "host", versioned: true,
+		name: "domain", input: "DomainInput", output: "Domain", key: attrHost, versioned: true,
 		doc:   "A host of your own for a gateway. It is served once the DNS record in `proof` is seen; with `certificate = \"automatic\"` its certificate is issued and renewed by itself.",
 		shown: []string{"state", "proof", "target", "problem", "verified_at"},
 		put: func(ctx context.Context, c *client.ClientWithResponses, at address, body io.Reader) (answer, error) {

@@ -17,6 +17,7 @@ const (
 	attrGateway = "gateway"
 	attrName    = "name"
 	attrID      = "id"
+	attrHost    = "host"
 	attrWait    = "wait_until_live"
 )
 
@@ -83,6 +84,7 @@ type kind struct {
 	// found completes an answer of get; nil: it stands as it is.
 	found func(body shape.Schema)
 
+	apart bool         // the key is no part of what is sent
 	shape *shape.Type  // of the resource's attributes
 	body  *shape.Type  // of what is sent
 	typ   tftypes.Type // of the resource's state
@@ -124,8 +126,8 @@ func (k *kind) compile(s *schemas) error {
 	if err := k.addAnswered(s); err != nil {
 		return err
 	}
-	if k.key != "" && k.shape.Field(k.key) == nil {
-		k.shape.Fields = append(k.shape.Fields, &shape.Field{Name: k.key, Type: &shape.Type{Kind: shape.String}, Required: true, Doc: "Its name"})
+	if err := k.addKey(s); err != nil {
+		return err
 	}
 	if !k.global {
 		k.shape.Fields = append(k.shape.Fields, &shape.Field{
@@ -138,6 +140,30 @@ func (k *kind) compile(s *schemas) error {
 		}
 	}
 	k.typ = k.shape.Terraform()
+	return nil
+}
+
+// addKey adds the attribute that stands in the path alone, and says how it is compared.
+func (k *kind) addKey(s *schemas) error {
+	f := k.shape.Field(k.key)
+	if f == nil && k.key == "" {
+		return nil
+	}
+	if f == nil {
+		f = &shape.Field{Name: k.key, Type: &shape.Type{Kind: shape.String}, Required: true, Doc: "Its name"}
+		if k.key == attrName {
+			t, err := s.component(nameComponent)
+			if err != nil {
+				return err
+			}
+			f.Type = t
+		}
+		k.shape.Fields = append(k.shape.Fields, f)
+		k.apart = true
+	}
+	if k.key == attrHost || k.key == attrEmail {
+		f.Type = &shape.Type{Kind: f.Type.Kind, Doc: f.Type.Doc, Limits: f.Type.Limits, Schema: f.Type.Schema, Fold: true}
+	}
 	return nil
 }
 

@@ -98,3 +98,31 @@ func TestDocumentsThatMeanTheSame(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysOfThePath checks names that only stand in the path, and compares hosts and
+// addresses whatever their case.
+func TestKeysOfThePath(t *testing.T) {
+	p, err := newProvider("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range p.kinds {
+		if fold := k.key == "host" || k.key == "email"; k.key != "" && k.shape.Field(k.key).Type.Fold != fold {
+			t.Errorf("%s: the key %s is compared with case: %v", k.name, k.key, fold)
+		}
+		want := map[string]int{}
+		switch k.name {
+		case "secret", "certificate":
+			want = map[string]int{"good-1": 0, "a b": 1, "a/b": 1, "../x": 1, strings.Repeat("x", 129): 1, "": 0}
+		case "domain":
+			want = map[string]int{"api.example.com": 0, "*.Example.com": 0, "a.example.com.": 0, "api": 1, "a b.com": 1, "a.com/x": 1, "a.com:80": 1, "*.*.com": 1, "münchen.de": 0}
+		}
+		for key, n := range want {
+			var d diag.Diagnostics
+			(&kindResource{k: k}).validateKey(&d, key)
+			if d.ErrorsCount() != n {
+				t.Errorf("%s %q: %v, want %d errors", k.name, key, d, n)
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,36 @@ func (r *kindResource) ValidateConfig(_ context.Context, req resource.ValidateCo
 		return
 	}
 	validate(&res.Diagnostics, r.k.input, r.k.body, body)
+	r.validateKey(&res.Diagnostics, r.key(req.Config.Raw))
+}
+
+// nameComponent is the API's schema of a name.
+const nameComponent = "Name"
+
+// host is a domain of at least two labels, of which the first may be *. Labels of other
+// scripts are left to the API.
+var host = regexp.MustCompile(`^(\*\.)?([^\s/.*:@?#%]{1,63}\.)+[^\s/.*:@?#%]{1,63}\.?$`)
+
+// validateKey checks what stands in the path alone, where it is known.
+func (r *kindResource) validateKey(d *diag.Diagnostics, key string) {
+	at := path.Root(r.k.key)
+	switch {
+	case !r.k.apart || key == "":
+	case r.k.key == attrHost && (!host.MatchString(key) || len(key) > 253):
+		d.AddAttributeError(at, "The value is not valid", "want a domain such as api.example.com or *.example.com")
+	case r.k.key == attrName:
+		s, err := load()
+		if err != nil {
+			d.AddError("The provider's schemas can't be read", err.Error())
+			return
+		}
+		c := &checker{schemas: s}
+		name, err := compiled.component(s, nameComponent)
+		c.run("", name, err, key)
+		for _, f := range c.found {
+			d.AddAttributeError(at, "The value is not valid", f.detail)
+		}
+	}
 }
 
 // validators compiles schemas once; policies are under their type.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"math/big"
+	"strings"
 	"time"
 )
 
@@ -80,6 +81,10 @@ func (t *Type) same(a, b any) bool {
 	y, okB := b.(string)
 	if okA && okB {
 		switch t.Kind {
+		case String:
+			if t.Fold {
+				return strings.EqualFold(x, y)
+			}
 		case Duration:
 			p, errP := time.ParseDuration(x)
 			q, errQ := time.ParseDuration(y)

@@ -39,6 +39,8 @@ type Type struct {
 	Doc    string   // Markdown, one paragraph
 	Limits string   // what the schema bounds, as Markdown; empty: nothing
 	Schema Schema   // what it was made from
+	// Fold: a String means the same in upper and lower case, as hosts and addresses do.
+	Fold bool
 
 	once sync.Once
 	made attr.Type // see element
