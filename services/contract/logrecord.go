@@ -128,7 +128,7 @@ type PolicyTrace struct {
 type LimitTrace struct {
 	Name   string `json:"name"`
 	Limit  int64  `json:"limit"`
-	Left   int64  `json:"left"` // of what this edge holds
+	Left   int64  `json:"left"`   // of what this edge holds
 	Window string `json:"window"` // second | minute | hour | day | week | month; empty for concurrency
 	From   string `json:"from"`
 }

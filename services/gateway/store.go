@@ -151,7 +151,7 @@ type Tx interface {
 	SetOwner(org core.OrganizationID, gateway string, kind Kind, ids []string, owner string) error
 	// SetGatewayOwner says whose a gateway's settings and policies are.
 	SetGatewayOwner(org core.OrganizationID, gateway, owner string) error
-	// PlanUsers counts consumers and keys that have one of the usage plans.
+	// PlanUsers counts consumers and active keys that have one of the usage plans.
 	PlanUsers(org core.OrganizationID, gateway string, plans []string) (int, error)
 	// TakenPorts is Store.TakenPorts.
 	TakenPorts(org core.OrganizationID, gateway string) ([]StreamPort, error)

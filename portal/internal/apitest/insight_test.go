@@ -96,6 +96,11 @@ func TestCheckPlan(t *testing.T) {
 		}
 		ada.put(g+"/usage-plans/gold", object{"rate_limit": object{"rate": 1, "per": "second"}}).want(201)
 		ada.put(g+"/consumers/ann", object{"usage_plan": "gold"}).want(201)
+		ended := g + "/keys/" + ada.post(g+"/keys", object{"consumer": "ann", "usage_plan": "gold"}).want(201).str("id")
+		ada.post(ended+"/revoke", nil).want(200)
+		if ada.get(ended).want(200).str("usage_plan") != "gold" {
+			t.Error("a revoked key does not tell its usage plan")
+		}
 		before = ada.get(g).want(200).at("version")
 		for what, c := range map[string]struct {
 			config object
@@ -115,6 +120,9 @@ func TestCheckPlan(t *testing.T) {
 			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 				t.Errorf("%s has the effect %q, want %q: %s", what, got, c.want, a.body)
 			}
+		}
+		if ada.get(ended).want(200).str("usage_plan") != "gold" {
+			t.Error("looking at a change took a revoked key's usage plan")
 		}
 		for what, c := range map[string]struct {
 			body object

@@ -135,6 +135,12 @@ func (t gatewayTx) SetGatewayOwner(org core.OrganizationID, id, owner string) er
 
 func (t gatewayTx) DeleteEntries(org core.OrganizationID, id string, kind gateway.Kind, ids []string) error {
 	for batch := range slices.Chunk(ids, entryBatch) {
+		if kind == gateway.KindUsagePlan {
+			if err := t.Table("api_keys").Where("organization_id = ? AND gateway_id = ? AND usage_plan_id IN ? AND state <> ?", string(org), id, batch, stateActive).
+				Update("usage_plan_id", nil).Error; err != nil {
+				return err
+			}
+		}
 		err := t.Exec("DELETE FROM "+entryTables[kind]+" WHERE organization_id = ? AND gateway_id = ? AND id IN ?", string(org), id, batch).Error
 		if err != nil {
 			return err

@@ -129,12 +129,8 @@ func (t gatewayTx) PlanUsers(org core.OrganizationID, id string, plans []string)
 		Count(&consumers).Error; err != nil {
 		return 0, err
 	}
-	// Keys that ended keep no plan from going.
-	if err := t.Table("api_keys").Where("organization_id = ? AND gateway_id = ? AND usage_plan_id IN ? AND state <> ?", string(org), id, plans, stateActive).
-		Update("usage_plan_id", nil).Error; err != nil {
-		return 0, err
-	}
-	err := t.Table("api_keys").Where("organization_id = ? AND gateway_id = ? AND usage_plan_id IN ?", string(org), id, plans).
+	// Keys that ended keep no plan from going: DeleteEntries takes it from them.
+	err := t.Table("api_keys").Where("organization_id = ? AND gateway_id = ? AND usage_plan_id IN ? AND state = ?", string(org), id, plans, stateActive).
 		Count(&keys).Error
 	return int(consumers + keys), err
 }
