@@ -10974,7 +10974,7 @@ type ClientInterface interface {
 
 	// UpdateOperatorOrganizationWithBody Put an organization on another plan
 	//
-	// What the period has used already counts on the new plan as well.
+	// What earlier plans served in the period stays as it was. The new plan's included requests come on top, all of them however late in the period.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10983,7 +10983,7 @@ type ClientInterface interface {
 
 	// UpdateOperatorOrganization Put an organization on another plan
 	//
-	// What the period has used already counts on the new plan as well.
+	// What earlier plans served in the period stays as it was. The new plan's included requests come on top, all of them however late in the period.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -15936,7 +15936,7 @@ func (c *Client) GetOperatorOrganization(ctx context.Context, organization Organ
 
 // UpdateOperatorOrganizationWithBody Put an organization on another plan
 //
-// What the period has used already counts on the new plan as well.
+// What earlier plans served in the period stays as it was. The new plan's included requests come on top, all of them however late in the period.
 //
 // Takes any type of body and a specified content type.
 //
@@ -15955,7 +15955,7 @@ func (c *Client) UpdateOperatorOrganizationWithBody(ctx context.Context, organiz
 
 // UpdateOperatorOrganization Put an organization on another plan
 //
-// What the period has used already counts on the new plan as well.
+// What earlier plans served in the period stays as it was. The new plan's included requests come on top, all of them however late in the period.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -32026,7 +32026,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateOperatorOrganizationWithBodyWithResponse Put an organization on another plan
 	//
-	// What the period has used already counts on the new plan as well.
+	// What earlier plans served in the period stays as it was. The new plan's included requests come on top, all of them however late in the period.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32035,7 +32035,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateOperatorOrganizationWithResponse Put an organization on another plan
 	//
-	// What the period has used already counts on the new plan as well.
+	// What earlier plans served in the period stays as it was. The new plan's included requests come on top, all of them however late in the period.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -47645,7 +47645,7 @@ func (c *ClientWithResponses) GetOperatorOrganizationWithResponse(ctx context.Co
 
 // UpdateOperatorOrganizationWithBodyWithResponse Put an organization on another plan
 //
-// What the period has used already counts on the new plan as well.
+// What earlier plans served in the period stays as it was. The new plan's included requests come on top, all of them however late in the period.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -47660,7 +47660,7 @@ func (c *ClientWithResponses) UpdateOperatorOrganizationWithBodyWithResponse(ctx
 
 // UpdateOperatorOrganizationWithResponse Put an organization on another plan
 //
-// What the period has used already counts on the new plan as well.
+// What earlier plans served in the period stays as it was. The new plan's included requests come on top, all of them however late in the period.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -63,11 +63,13 @@ func saturated(n *big.Int) int64 {
 	return n.Int64()
 }
 
-// Add sums counts or amounts that are not negative; what would pass math.MaxInt64
-// is math.MaxInt64.
+// Add sums counts or amounts; what would pass math.MaxInt64 or math.MinInt64 is that.
 func Add(a, b int64) int64 {
-	if a > math.MaxInt64-b {
+	switch {
+	case b > 0 && a > math.MaxInt64-b:
 		return math.MaxInt64
+	case b < 0 && a < math.MinInt64-b:
+		return math.MinInt64
 	}
 	return a + b
 }

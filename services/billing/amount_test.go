@@ -41,7 +41,7 @@ func TestAmounts(t *testing.T) {
 	if p := PriceOf(&Plan{IncludedRequests: 7}); p.Metered() || p.Included != 7 {
 		t.Errorf("price %+v", p)
 	}
-	if Add(math.MaxInt64, 1) != math.MaxInt64 || Add(1, 2) != 3 {
+	if Add(math.MaxInt64, 1) != math.MaxInt64 || Add(1, 2) != 3 || Add(0, -5) != -5 || Add(-5, 3) != -2 || Add(math.MinInt64, -1) != math.MinInt64 {
 		t.Error("sums wrap")
 	}
 }

@@ -43,6 +43,11 @@ func (s *Service) apply(ctx context.Context, c *Claim, f *fetched) error {
 		if err := s.keepInvoices(ctx, tx, &t, f); err != nil {
 			return err
 		}
+		if first, found, ok := gaps(f.account.Subscriptions); ok {
+			if err := tx.PutGaps(ctx, t.ID, first, found); err != nil {
+				return err
+			}
+		}
 		s.project(&t, &p, f)
 		standing, err := s.judge(ctx, tx, &t, &p)
 		if err != nil {
@@ -131,7 +136,16 @@ func (s *Service) keepInvoices(ctx context.Context, tx Tx, t *Tenant, f *fetched
 			return err
 		}
 	}
-	return nil
+	if !f.whole {
+		return nil
+	}
+	// A draft can be deleted at the provider. One that is kept here holds up what is
+	// settled when all drafts of a period are final.
+	there := make([]string, len(f.invoices))
+	for i := range f.invoices {
+		there[i] = f.invoices[i].ID
+	}
+	return tx.DropDrafts(ctx, t.ID, f.since, there)
 }
 
 // project works out what a payer and its organization are by what was fetched.
@@ -212,6 +226,9 @@ func (s *Service) projectLive(t *Tenant, p *Payer, sub *Subscription) {
 		return
 	}
 	adopt(t, sub, s.clock())
+	if sub.CancelAtEnd && !sub.PeriodEnd.Truncate(time.Hour).After(t.PeriodStart) {
+		return // it ends with a period that is over here: the provider has not come to its end yet
+	}
 	if _, known := s.plans.Get(p.Plan); !known {
 		return // a plan that the operator took away: the organization keeps what it has
 	}

@@ -20,7 +20,15 @@ type Allowance struct {
 	SpendingCap *int64
 	// Sums are what the hours of its present period sum to.
 	Sums []Sum
+	// Rates are what plans cost when, and From is the hour whose rates the bill of the
+	// present period takes.
+	Rates Rates
+	From  int64
 }
+
+// price is what a plan's requests cost in the present period: what the bill will take,
+// whatever the plans file says meanwhile.
+func (a *Allowance) price(p *Plan) Price { return a.Rates.price(p, a.From) }
 
 // Allow lowers or raises what edges are told that organizations may use in their
 // period: what earlier plans were billed in it comes on top of what the plan
@@ -44,8 +52,15 @@ func (l *Ledger) Allow(ctx context.Context, docs []contract.Organization) error 
 
 func (l *Ledger) allow(doc *contract.Organization, a *Allowance) {
 	plan, ok := l.plans.byNum(doc.PlanNum)
-	if !ok || doc.RequestsPerPeriod == 0 && !doc.Overage {
+	if !ok {
 		return // nothing bounds it
+	}
+	price := a.price(plan)
+	// A plan that had a price for what is beyond when the period began, and has a hard
+	// cap now, is still billed by that price.
+	capped := a.SpendingCap != nil && price.Metered()
+	if doc.RequestsPerPeriod == 0 && !doc.Overage && !capped {
+		return
 	}
 	var base, spent int64
 	for _, s := range a.Sums {
@@ -54,17 +69,23 @@ func (l *Ledger) allow(doc *contract.Organization, a *Allowance) {
 		}
 		base = Add(base, s.Total)
 		if other, ok := l.plans.byNum(s.Plan); ok {
-			spent = Add(spent, PriceOf(other).Amount(s.Total))
+			spent = Add(spent, a.price(other).Amount(s.Total))
 		}
 	}
-	limit, bounded := Add(base, doc.RequestsPerPeriod), !doc.Overage
-	switch {
-	case !doc.Overage:
-	case a.Standing == StandingCapped || a.Standing == StandingSuspended:
+	included := doc.RequestsPerPeriod
+	if doc.Overage && price.Metered() {
+		included = price.Included
+	}
+	limit, bounded := Add(base, included), !doc.Overage && doc.RequestsPerPeriod > 0
+	if doc.Overage && (a.Standing == StandingCapped || a.Standing == StandingSuspended) {
 		bounded = true
-	case a.SpendingCap != nil:
-		if afford := PriceOf(plan).Afford(*a.SpendingCap - min(spent, *a.SpendingCap)); afford < math.MaxInt64 {
-			limit, bounded = Add(limit, afford), true
+	} else if capped {
+		if afford := price.Afford(*a.SpendingCap - min(spent, *a.SpendingCap)); afford < math.MaxInt64 {
+			paid := Add(Add(base, price.Included), afford)
+			if bounded {
+				paid = min(paid, limit)
+			}
+			limit, bounded = paid, true
 		}
 	}
 	if bounded {

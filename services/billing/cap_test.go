@@ -27,6 +27,11 @@ type known struct {
 	allowance Allowance
 	period    Period
 	lately    []Sum
+	rates     Rates
+}
+
+func (k *known) Facts(context.Context, core.OrganizationID, Period) (StatementFacts, error) {
+	return StatementFacts{Rates: k.rates}, nil
 }
 
 func (k *known) Allowances(context.Context, []uint64) (map[uint64]Allowance, error) {
@@ -63,6 +68,9 @@ func docOf(num uint32) contract.Organization {
 func TestAllowances(t *testing.T) {
 	t.Parallel()
 	cents := func(n int64) *int64 { return &n }
+	cent := Price{Included: 8, Requests: 10, Cents: 10}
+	dearer := Rates{{Plan: 1, Price: Price{Requests: 1, Cents: 1}}, {Plan: 2, Price: cent}, {Plan: 4, Price: Price{Included: 3, Requests: 1, Cents: 1}}}
+	later := Rates{{Plan: 2, Price: cent}, {Plan: 2, From: 6, Price: Price{Included: 10, Requests: 10, Cents: 5}}}
 	for name, c := range map[string]struct {
 		plan    uint32
 		allow   Allowance
@@ -83,6 +91,12 @@ func TestAllowances(t *testing.T) {
 		"debt":                            {2, Allowance{Standing: StandingCapped, SpendingCap: cents(700)}, 10, false},
 		"grace":                           {2, Allowance{Standing: StandingGrace}, 10, true},
 		"a plan without bounds":           {4, Allowance{Sums: []Sum{{1, 10}}}, 0, false},
+		"a cap at a dearer rate":          {2, Allowance{SpendingCap: cents(7), Rates: dearer, From: 5}, 8 + 7, false},
+		"a cap, and a rate of later":      {2, Allowance{SpendingCap: cents(7), Rates: later, From: 5}, 8 + 7, false},
+		"debt at an earlier rate":         {2, Allowance{Standing: StandingCapped, Rates: dearer, From: 5}, 8, false},
+		"a price that was taken away":     {4, Allowance{SpendingCap: cents(7), Rates: dearer, From: 5}, 3 + 7, false},
+		"a hard cap that had a price":     {1, Allowance{SpendingCap: cents(7), Rates: dearer, From: 5}, 7, false},
+		"a price that came in the period": {2, Allowance{SpendingCap: cents(7), Rates: Rates{{Plan: 2, Price: Price{Included: 10}}}, From: 5}, 10, true},
 		"a plan that is gone":             {9, Allowance{SpendingCap: cents(0)}, 0, false},
 	} {
 		docs := []contract.Organization{docOf(c.plan), {Num: 8, PlanNum: 1, RequestsPerPeriod: 10}}
@@ -148,6 +162,12 @@ func TestEstimate(t *testing.T) {
 	if e, err = l.Estimate(t.Context(), "org_x", "pro", &most); err != nil || e.ForecastTotal != 100+70 {
 		t.Errorf("with a cap %+v, %v", e, err)
 	}
+	// The period began at another price: half a cent more each, eight requests fewer.
+	k.rates = Rates{{Plan: 2, Price: Price{Included: 2, Requests: 10, Cents: 10}}, {Plan: 2, From: start + 1, Price: Price{Included: 10, Requests: 10, Cents: 5}}}
+	if e, err = l.Estimate(t.Context(), "org_x", "pro", nil); err != nil || e.Total != 100+108 || e.ForecastTotal != 100+108+100 || e.Lines[1].Included != 2 {
+		t.Errorf("at an earlier price %+v, %v", e, err)
+	}
+	k.rates = nil
 	k.allowance.Sums, k.lately = nil, nil
 	if e, err = l.Estimate(t.Context(), "org_x", "pro", nil); err != nil || e.Total != 100 || e.ForecastTotal != 100 || len(e.Lines) != 1 {
 		t.Errorf("before any use %+v, %v", e, err)

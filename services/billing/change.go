@@ -40,12 +40,22 @@ func (s *Service) updatePaid(ctx context.Context, org core.OrganizationID, match
 	if err != nil {
 		return State{}, err
 	}
-	out, err := s.change(ctx, org, core.Revision(t.Revision+p.Revision), in, forced, func(tx Tx, _ *Tenant, p *Payer) error {
-		if len(steps) == 0 {
+	now := in
+	if len(steps) > 0 {
+		now.SpendingCap = nil // when the rest is done: all of it is changed, or nothing
+	}
+	tries := p.Tries
+	out, err := s.change(ctx, org, core.Revision(t.Revision+p.Revision), now, forced, func(tx Tx, _ *Tenant, p *Payer) error {
+		switch {
+		case len(steps) == 0:
 			return nil
+		case p.Tries != tries:
+			return core.Errorf(core.CodePreconditionFailed, "another change is under way")
 		}
-		// The revision names this try: what the bank refused once is asked for anew.
-		if err := tx.PutPayer(ctx, org, p); err != nil {
+		// Each try has a number: what the bank refused once is asked for anew. It is no
+		// part of the revision, for nothing that is shown has changed.
+		var err error
+		if p.Tries, err = tx.Try(ctx, org); err != nil {
 			return err
 		}
 		return tx.Mark(ctx, org, p.Customer, causeRequest, s.clock().Add(changeSeen))
@@ -57,7 +67,7 @@ func (s *Service) updatePaid(ctx context.Context, org core.OrganizationID, match
 		return out, err
 	}
 	for i := range steps {
-		key := fmt.Sprintf("change:%s:%d:%d", out.Payer.Subscription, out.Payer.Revision, i)
+		key := fmt.Sprintf("change:%s:%d:%d", out.Payer.Subscription, out.Payer.Tries, i)
 		err := attempt(ctx, func() error { return s.provider.Change(ctx, key, out.Payer.Subscription, steps[i]) })
 		if is(err, ErrorNotFound) {
 			s.ForgetCatalogue()
@@ -67,6 +77,12 @@ func (s *Service) updatePaid(ctx context.Context, org core.OrganizationID, match
 				s.undo(ctx, &out.Payer, key)
 			}
 			return State{}, s.refused(err)
+		}
+	}
+	if in.SpendingCap != nil {
+		_, err := s.change(context.WithoutCancel(ctx), org, core.IfMatch{}, Patch{SpendingCap: in.SpendingCap}, forced, func(Tx, *Tenant, *Payer) error { return nil })
+		if err != nil {
+			return State{}, err
 		}
 	}
 	if err := s.syncCustomer(ctx, org, out.Payer.Customer); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -39,7 +40,7 @@ func (s *Service) Credit(ctx context.Context, org core.OrganizationID, cents int
 	if cents == 0 || cents > maxCredit || cents < -maxCredit {
 		errs.Add("/cents", fmt.Sprintf("must be from %d to %d, and not 0", -maxCredit, maxCredit))
 	}
-	if reason == "" || len(reason) > 500 {
+	if reason == "" || utf8.RuneCountInString(reason) > 500 {
 		errs.Add("/reason", "must have from 1 to 500 characters")
 	}
 	if err := core.Invalid(errs.Err()); err != nil {

@@ -53,12 +53,18 @@ func (l *Ledger) Estimate(ctx context.Context, org core.OrganizationID, plan str
 	if err != nil {
 		return nil, err
 	}
+	facts, err := l.uses.Facts(ctx, org, p)
+	if err != nil {
+		return nil, err
+	}
+	// As the bill will: the rates that held when the period began, or the subscription.
+	from := max(p.Start, facts.Since)
 	e := &Estimate{AsOf: now}
 	var used, own, overage int64
 	add := func(name string, requests int64) {
 		n := EstimateLine{Plan: name, Requests: requests}
 		if of, ok := l.plans.Get(name); ok {
-			price := PriceOf(&of)
+			price := facts.Rates.price(&of, from)
 			n.Included, n.OverageCents = price.Included, price.Amount(requests)
 			if price.Metered() {
 				n.Overage = price.Overage(requests)
@@ -90,7 +96,7 @@ func (l *Ledger) Estimate(ctx context.Context, org core.OrganizationID, plan str
 	more := ahead(lastSum, now.Sub(TimeOf(lately.Start)), TimeOf(p.End).Sub(now))
 	e.ForecastRequests, e.ForecastTotal = Add(used, more), e.Total
 	if of, ok := l.plans.Get(plan); ok {
-		price := PriceOf(&of)
+		price := facts.Rates.price(&of, from)
 		grown := price.Amount(Add(own, more)) - price.Amount(own)
 		if spendingCap != nil {
 			grown = min(grown, max(*spendingCap-overage, 0))

@@ -82,6 +82,7 @@ const settledWrong = `WITH settled AS (
 	), used AS (
 		SELECT s.organization, s.start_hour, s.from_hour, h.plan, CAST(SUM(h.total) AS bigint) AS n
 		FROM settled s JOIN billing_hours h ON h.organization = s.organization AND h.hour >= s.from_hour AND h.hour < s.end_hour
+			AND NOT EXISTS (SELECT 1 FROM billing_gaps g WHERE g.organization = h.organization AND g.from_hour <= h.hour AND g.to_hour > h.hour)
 		GROUP BY s.organization, s.start_hour, s.from_hour, h.plan
 	), due AS (
 		SELECT u.organization, u.start_hour, r.name AS plan,

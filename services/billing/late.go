@@ -36,6 +36,15 @@ func (r Rates) At(plan uint32, hour int64) (found Rate, ok bool) {
 	return found, ok
 }
 
+// price is what a plan's requests cost in a period that begins at an hour; what the plan
+// says where no rate is known.
+func (r Rates) price(p *Plan, hour int64) Price {
+	if rate, ok := r.At(p.Num, hour); ok {
+		return rate.Price
+	}
+	return PriceOf(p)
+}
+
 // Settlement is one ended period of an organization: what the ledger has of it now,
 // and what was billed for it. By plan's name.
 type Settlement struct {

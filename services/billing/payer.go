@@ -61,9 +61,12 @@ type Payer struct {
 	PeriodBase int64
 	// CreditCents is what the provider takes off the next invoices.
 	CreditCents int64
-	Revision    uint64
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	// Tries counts the changes that were asked of the provider, those that it refused
+	// included.
+	Tries     uint64
+	Revision  uint64
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // Subscribed says that there is a subscription that pays for a plan.

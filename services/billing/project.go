@@ -91,10 +91,11 @@ func (p *Poster) Stats() PostStats { return PostStats{p.posted.Load(), p.failed.
 
 // Bounds of posting.
 const (
-	postClaim   = 5 * time.Minute // for every hour that is posted anew
-	postCall    = time.Minute
-	postClaims  = 8
-	postHours   = 50 // of one organization in a turn
+	postClaim = 5 * time.Minute // for every hour that is posted anew
+	postCall  = time.Minute
+	postHours = 50 // of one organization in a turn
+	// postAtOnce are as many as are claimed: a claim that waits for its turn would run
+	// out before it is used.
 	postAtOnce  = 4
 	postRetry   = 5 * time.Second
 	postPatient = 10 * time.Minute
@@ -108,7 +109,7 @@ func UsageEvent(plan string) string { return "tollgate_requests_" + plan }
 func (p *Poster) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		n, err := p.turn(ctx)
-		if err != nil || n < postClaims {
+		if err != nil || n < postAtOnce {
 			return err
 		}
 	}
@@ -121,19 +122,14 @@ func (p *Poster) turn(ctx context.Context) (int, error) {
 	if len(q.Plans) == 0 || core.Millis(q.Now) < p.shut.Load() {
 		return 0, nil
 	}
-	claims, err := p.Store.ClaimPosts(ctx, q, q.Now.Add(postClaim), postClaims)
+	claims, err := p.Store.ClaimPosts(ctx, q, q.Now.Add(postClaim), postAtOnce)
 	if err != nil {
 		return 0, err
 	}
 	var all sync.WaitGroup
 	errs := make([]error, len(claims))
-	free := make(chan struct{}, postAtOnce)
 	for i := range claims {
-		free <- struct{}{}
-		all.Go(func() {
-			defer func() { <-free }()
-			errs[i] = p.post(ctx, &claims[i], q)
-		})
+		all.Go(func() { errs[i] = p.post(ctx, &claims[i], q) })
 	}
 	all.Wait()
 	return len(claims), errors.Join(errs...)

@@ -35,8 +35,8 @@ type Subscriptions interface {
 	// Account fetches the customer with subscriptions of every status.
 	Account(ctx context.Context, customer string) (Account, error)
 	// Invoices fetches the customer's invoices made since a time, the newest first,
-	// with all their lines.
-	Invoices(ctx context.Context, customer string, since time.Time) ([]Invoice, error)
+	// with all their lines. Whole is false where a long list was cut off.
+	Invoices(ctx context.Context, customer string, since time.Time) (all []Invoice, whole bool, err error)
 	// Change changes a subscription. One that is paid for now and can't be is
 	// Refused, and nothing has changed.
 	Change(ctx context.Context, key, subscription string, c Change) error

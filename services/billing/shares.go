@@ -92,21 +92,25 @@ func (s *Service) shares(plan string, a *Allowance) (passed []mark, n notice.Sha
 	if !ok {
 		return nil, n
 	}
-	price := PriceOf(&p)
+	price := a.price(&p)
 	var own, spent int64 // on this plan; in cents, on the others
 	for _, sum := range a.Sums {
 		switch other, ok := s.plans.byNum(sum.Plan); {
 		case sum.Plan == p.Num:
 			own = sum.Total
 		case ok:
-			spent = Add(spent, PriceOf(other).Amount(sum.Total))
+			spent = Add(spent, a.price(other).Amount(sum.Total))
 		}
 	}
-	n = notice.Share{Plan: p.Title, Used: own, Included: p.IncludedRequests, Currency: p.Currency}
-	if price.Metered() && (a.SpendingCap == nil || *a.SpendingCap > 0) {
-		n.OverageRequests, n.OverageCents = p.OverageRequests, p.OveragePriceCents
+	all := p.IncludedRequests
+	if price.Metered() && p.Metered() {
+		all = price.Included
 	}
-	switch all := p.IncludedRequests; {
+	n = notice.Share{Plan: p.Title, Used: own, Included: all, Currency: p.Currency}
+	if price.Metered() && (a.SpendingCap == nil || *a.SpendingCap > 0) {
+		n.OverageRequests, n.OverageCents = price.Requests, price.Cents
+	}
+	switch {
 	case all <= 0: // there is no bound
 	case own >= all:
 		passed = whole(included(p.Name))

@@ -42,6 +42,7 @@ type Use struct {
 type StatementFacts struct {
 	Rates    Rates
 	Since    int64            // hour of the first subscription; 0: there is none
+	Gaps     []Period         // hours since then without one: nothing of them is billed
 	Adjusted map[string]int64 // cents of adjustments of the period, by plan
 	Currency string           // of the plan
 }
@@ -157,12 +158,15 @@ func (l *Ledger) reconcile(i *Invoice, p Period, hours []Hour, f *StatementFacts
 		}
 		return byPlan[plan]
 	}
-	before := map[string]int64{} // requests before the subscription
+	given := func(hour int64) bool {
+		return hour < f.Since || slices.ContainsFunc(f.Gaps, func(g Period) bool { return g.Holds(hour) })
+	}
+	before := map[string]int64{} // requests without a subscription
 	for _, h := range hours {
 		name := l.planName(h.Plan)
 		n := line(name)
 		n.Ledger = Add(n.Ledger, h.Total)
-		if h.Hour < f.Since {
+		if given(h.Hour) {
 			before[name] = Add(before[name], h.Total)
 		}
 	}
@@ -196,11 +200,9 @@ func (l *Ledger) reconcile(i *Invoice, p Period, hours []Hour, f *StatementFacts
 // be billed.
 func (l *Ledger) price(n *ReconciledLine, i *Invoice, from int64, f *StatementFacts) {
 	p, known := l.plans.Get(n.Plan)
-	price := PriceOf(&p)
+	var price Price
 	if known {
-		if rate, ok := f.Rates.At(p.Num, from); ok {
-			price = rate.Price
-		}
+		price = f.Rates.price(&p, from)
 	}
 	n.Included = price.Included
 	if i == nil && price.Metered() {
@@ -218,7 +220,7 @@ func explain(n *ReconciledLine, invoiced bool, before, adjusted int64) {
 	case !invoiced || n.Line == "" && n.Billed == 0 && before == n.Ledger:
 		n.Explanation = "requests on this plan are not billed"
 	case before > 0:
-		n.Explanation = fmt.Sprintf("%d requests before the subscription began are not billed", before)
+		n.Explanation = fmt.Sprintf("%d requests while there was no subscription are not billed", before)
 	case n.Line == "":
 		n.Explanation = "requests on this plan are not billed"
 	case n.Ledger > n.Billed:

@@ -113,9 +113,18 @@ type Tx interface {
 	PutTenant(ctx context.Context, org core.OrganizationID, t *Tenant) error
 	// PutPayer stores a payer and raises its revision.
 	PutPayer(ctx context.Context, org core.OrganizationID, p *Payer) error
+	// Try counts a change that is to be asked of the provider, and returns its number.
+	// It leaves the revision; CodeNotFound where there is no payer.
+	Try(ctx context.Context, org core.OrganizationID) (uint64, error)
 	// PutInvoice stores an invoice with its lines and returns the status that it had;
 	// "" for a new one.
 	PutInvoice(ctx context.Context, org core.OrganizationID, i *Invoice) (before string, err error)
+	// DropDrafts removes the organization's drafts that were made at a time or later and
+	// are not among those that the provider has.
+	DropDrafts(ctx context.Context, org core.OrganizationID, since time.Time, there []string) error
+	// PutGaps stores the hours without a subscription from the hour first on. Earlier
+	// ones stay; one that reaches beyond first ends there.
+	PutGaps(ctx context.Context, org core.OrganizationID, first int64, gaps []Period) error
 	// Suspend suspends for billing, or lifts that, and says whether the organization
 	// is suspended now, by whomever.
 	Suspend(ctx context.Context, org core.OrganizationID, reason string, on bool) (suspended bool, err error)

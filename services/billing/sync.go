@@ -91,8 +91,11 @@ func (s *Service) syncClaim(ctx context.Context, c *Claim) error {
 
 // fetched is a customer as the provider has it.
 type fetched struct {
-	account  Account
+	account Account
+	// invoices are those made since a time (zero: ever), all of them where whole is set.
 	invoices []Invoice
+	since    time.Time
+	whole    bool
 	at       time.Time // when it was asked for
 }
 
@@ -125,14 +128,13 @@ func (s *Service) fetch(ctx context.Context, c *Claim) error {
 			return err
 		}
 	}
-	var since time.Time // everything, the first time
-	if !c.SyncedAt.IsZero() {
-		if since = f.at.Add(-lookBack); !open.IsZero() && open.Before(since) {
-			since = open
+	if !c.SyncedAt.IsZero() { // everything, the first time
+		if f.since = f.at.Add(-lookBack); !open.IsZero() && open.Before(f.since) {
+			f.since = open
 		}
 	}
 	err = attempt(ctx, func() (err error) {
-		f.invoices, err = s.provider.Invoices(ctx, c.Customer, since)
+		f.invoices, f.whole, err = s.provider.Invoices(ctx, c.Customer, f.since)
 		return err
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/tests/harness"
 	"github.com/tollgate/tollgate/tests/stripefake"
 )
@@ -23,11 +24,24 @@ func TestQTA07(t *testing.T) {
 			t.Errorf("%s: the period is %s to %s, was %s to %s", what, from, to, begin, end)
 		}
 	}
+	// What a plan includes comes once in a period, on top of what others served.
+	most := func(what string, want int64) {
+		t.Helper()
+		d, err := r.app.Tenants.Document(t.Context(), core.OrganizationID(o.id))
+		if err != nil || d.RequestsPerPeriod != want {
+			t.Errorf("%s: edges serve %d requests in the period, want %d, %v", what, d.RequestsPerPeriod, want, err)
+		}
+	}
+	most("at first", 50)
 	o.subscribe("pro")
 	same("subscribed")
+	most("subscribed", 40+100)
+	o.serve(r.Now(), 2, 30)
 	for range 4 {
 		o.choose(harness.Object{"plan": "scale"})
 		same("up")
+		r.work()
+		most("up", 40+30+1000)
 		o.choose(harness.Object{"plan": "pro"})
 		same("down, when the period ends")
 		r.later(time.Hour)
@@ -43,8 +57,10 @@ func TestQTA07(t *testing.T) {
 		t.Fatalf("without a subscription the plan is %s", got)
 	}
 	same("cancelled at once")
+	most("cancelled at once", 30+50) // ten are left, as before
 	o.subscribe("pro")
 	same("subscribed again")
+	most("subscribed again", 40+100)
 	// The boundary: a second before it the period is the old one, then the next.
 	r.AdvanceTo(end.Add(-10 * time.Minute))
 	r.work()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Cards of a customer.
@@ -183,6 +184,9 @@ func (f *Fake) createBalance(c *call) (obj, error) {
 	who := f.customers[c.ids[0]]
 	if who == nil || who.deleted {
 		return nil, notFound("customer", c.ids[0])
+	}
+	if utf8.RuneCountInString(c.str("description")) > 350 {
+		return nil, refuse("description", "", "Invalid string: must be at most 350 characters")
 	}
 	b := f.move(who, "adjustment", "", c.num("amount"))
 	b.currency, b.description, b.metadata = c.str("currency"), c.str("description"), c.merge("metadata", nil)

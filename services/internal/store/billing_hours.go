@@ -261,17 +261,17 @@ func (b BillingHours) Hours(ctx context.Context, org core.OrganizationID, p bill
 // Sums sums an organization's hours by plan.
 func (b BillingHours) Sums(ctx context.Context, org core.OrganizationID, p billing.Period) (out []billing.Sum, err error) {
 	err = b.DB.View(ctx, func(db *gorm.DB) error {
-		out, err = sums(db, organizationNum, string(org), p)
+		out, err = sums(db, organizationNum, string(org), p, "")
 		return err
 	})
 	return out, err
 }
 
 // sums sums the hours of an organization, which num finds by what.
-func sums(db *gorm.DB, num string, what any, p billing.Period) ([]billing.Sum, error) {
+func sums(db *gorm.DB, num string, what any, p billing.Period, and string) ([]billing.Sum, error) {
 	var rows []struct{ Plan, High, Low int64 }
-	err := db.Raw(`SELECT plan, CAST(SUM(total >> 32) AS bigint) AS high, CAST(SUM(total & 4294967295) AS bigint) AS low FROM billing_hours
-		WHERE organization = `+num+` AND hour >= ? AND hour < ? GROUP BY plan ORDER BY plan`, what, p.Start, p.End).Scan(&rows).Error
+	err := db.Raw(`SELECT plan, CAST(SUM(total >> 32) AS bigint) AS high, CAST(SUM(total & 4294967295) AS bigint) AS low FROM billing_hours h
+		WHERE h.organization = `+num+` AND h.hour >= ? AND h.hour < ?`+and+` GROUP BY plan ORDER BY plan`, what, p.Start, p.End).Scan(&rows).Error
 	out := make([]billing.Sum, 0, len(rows))
 	for _, r := range rows {
 		out = append(out, billing.Sum{Plan: uint32(r.Plan), Total: joined(uint64(r.High), uint64(r.Low))})

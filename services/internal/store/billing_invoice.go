@@ -171,3 +171,19 @@ func (r *billingRows) PutInvoice(_ context.Context, org core.OrganizationID, i *
 	}
 	return before, r.db.CreateInBatches(lines, 200).Error
 }
+
+// DropDrafts removes drafts that the provider no longer has.
+func (r *billingRows) DropDrafts(_ context.Context, org core.OrganizationID, since time.Time, there []string) error {
+	var gone []string
+	q := r.db.Model(&billingInvoiceRow{}).Where("organization_id = ? AND status = ? AND created_at >= ?", string(org), billing.InvoiceDraft, core.Millis(since))
+	if len(there) > 0 {
+		q = q.Where("id NOT IN ?", there)
+	}
+	if err := q.Pluck("id", &gone).Error; err != nil || len(gone) == 0 {
+		return err
+	}
+	if err := r.db.Where("invoice IN ?", gone).Delete(&billingLineRow{}).Error; err != nil {
+		return err
+	}
+	return r.db.Where("id IN ?", gone).Delete(&billingInvoiceRow{}).Error
+}

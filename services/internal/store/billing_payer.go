@@ -32,6 +32,7 @@ type billingPayerRow struct {
 	SpendingCap    *int64
 	PeriodBase     int64
 	Credit         int64
+	Tries          uint64
 	Revision       uint64
 	CreatedAt      int64 `gorm:"autoCreateTime:false"`
 	UpdatedAt      int64 `gorm:"autoUpdateTime:false"`
@@ -45,7 +46,7 @@ func (r *billingPayerRow) domain() (billing.Payer, error) {
 		Status: r.Status, Plan: r.Plan, BaseItem: r.BaseItem, BasePrice: r.BasePrice, SubscribedAt: core.FromMillis(r.SubscribedAt),
 		PeriodStart: core.FromMillis(r.PeriodStart), PeriodEnd: core.FromMillis(r.PeriodEnd), CancelAtEnd: r.CancelAtEnd,
 		Standing: billing.Standing(r.Standing), PastDueSince: core.FromMillis(r.PastDueSince), Told: r.Told, StandingAt: core.FromMillis(r.StandingAt),
-		SpendingCap: r.SpendingCap, PeriodBase: r.PeriodBase, CreditCents: r.Credit, Revision: r.Revision,
+		SpendingCap: r.SpendingCap, PeriodBase: r.PeriodBase, CreditCents: r.Credit, Tries: r.Tries, Revision: r.Revision,
 		CreatedAt: core.FromMillis(r.CreatedAt), UpdatedAt: core.FromMillis(r.UpdatedAt),
 	}
 	if err := json.Unmarshal([]byte(r.Items), &a.Items); err != nil {
@@ -64,7 +65,7 @@ func billingPayerTo(a *billing.Payer) (billingPayerRow, error) {
 		Status: a.Status, Plan: a.Plan, BaseItem: a.BaseItem, BasePrice: a.BasePrice, Items: string(items), SubscribedAt: core.Millis(a.SubscribedAt),
 		PeriodStart: core.Millis(a.PeriodStart), PeriodEnd: core.Millis(a.PeriodEnd), CancelAtEnd: a.CancelAtEnd,
 		Standing: string(a.Standing), PastDueSince: core.Millis(a.PastDueSince), Told: a.Told, StandingAt: core.Millis(a.StandingAt),
-		SpendingCap: a.SpendingCap, PeriodBase: a.PeriodBase, Credit: a.CreditCents, Revision: a.Revision,
+		SpendingCap: a.SpendingCap, PeriodBase: a.PeriodBase, Credit: a.CreditCents, Tries: a.Tries, Revision: a.Revision,
 		CreatedAt: core.Millis(a.CreatedAt), UpdatedAt: core.Millis(a.UpdatedAt),
 	}, err
 }
@@ -98,4 +99,13 @@ func (r *billingRows) PutPayer(_ context.Context, org core.OrganizationID, a *bi
 		return fmt.Errorf("encode payer %s: %w", org, err)
 	}
 	return r.db.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "organization_id"}}, UpdateAll: true}).Create(&row).Error
+}
+
+// Try counts a change that is to be asked of the provider.
+func (r *billingRows) Try(_ context.Context, org core.OrganizationID) (n uint64, err error) {
+	q := r.db.Raw("UPDATE billing_accounts SET tries = tries + 1 WHERE organization_id = ? RETURNING tries", string(org)).Scan(&n)
+	if q.Error == nil && q.RowsAffected == 0 {
+		return 0, core.NotFound("payer", string(org))
+	}
+	return n, q.Error
 }

@@ -21,7 +21,7 @@ var _ billing.PostStore = BillingPosts{}
 // on: those that ended, closed or a while ago; and also the present one when it is
 // in an invoice that is being drafted. With its arguments.
 func unposted(q *billing.PostQuery, since string) (where string, args []any) {
-	where = `h.posted < h.total AND h.plan IN ? AND h.hour >= ? AND h.hour >= ` + since + ` AND h.hour <= ?
+	where = `h.posted < h.total AND h.plan IN ? AND h.hour >= ? AND h.hour >= ` + since + ` AND h.hour <= ?` + inNoGap + `
 		AND (h.hour < ? OR h.hour < ? AND h.sealed_at <> 0 OR EXISTS (
 			SELECT 1 FROM billing_invoices i WHERE i.organization = h.organization AND i.status = 'draft' AND i.period_end > h.hour * 3600000))
 		AND NOT EXISTS (SELECT 1 FROM billing_parked k WHERE k.organization = h.organization AND k.plan = h.plan AND k.next_at > ?)`

@@ -205,7 +205,7 @@ func (t *Txn) loadSettlement(s *billing.Settlement) (err error) {
 	if s.Rates, err = rates(t.DB); err != nil {
 		return err
 	}
-	if s.Sums, err = sums(t.DB, "?", s.Num, billing.Period{Start: max(s.Period.Start, s.Since), End: s.Period.End}); err != nil {
+	if s.Sums, err = sums(t.DB, "?", s.Num, billing.Period{Start: max(s.Period.Start, s.Since), End: s.Period.End}, inNoGap); err != nil {
 		return err
 	}
 	from, to := s.Period.Start*3600_000, s.Period.End*3600_000

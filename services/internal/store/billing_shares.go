@@ -43,13 +43,23 @@ func allowances(db *gorm.DB, nums []uint64) (map[uint64]billing.Allowance, error
 		Organization uint64
 		Standing     string
 		SpendingCap  *int64
+		FromHour     int64
 	}
-	err := db.Table("billing_accounts").Select("organization, standing, spending_cap").Where("organization IN ?", nums).Find(&accounts).Error
+	known, err := rates(db)
+	if err != nil {
+		return nil, err
+	}
+	// The bill takes the rates of the period's begin, or of the first subscription.
+	err = db.Raw(`SELECT o.num AS organization, COALESCE(a.standing, '') AS standing, a.spending_cap,
+			CASE WHEN COALESCE(x.since_hour, a.subscribed_at / 3600000, 0) > o.period_start / 3600000
+				THEN COALESCE(x.since_hour, a.subscribed_at / 3600000) ELSE o.period_start / 3600000 END AS from_hour
+		FROM organizations o LEFT JOIN billing_accounts a ON a.organization = o.num LEFT JOIN billing_posts x ON x.organization = o.num
+		WHERE o.num IN ?`, nums).Scan(&accounts).Error
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range accounts {
-		out[a.Organization] = billing.Allowance{Standing: billing.Standing(a.Standing), SpendingCap: a.SpendingCap}
+		out[a.Organization] = billing.Allowance{Standing: billing.Standing(a.Standing), SpendingCap: a.SpendingCap, Rates: known, From: a.FromHour}
 	}
 	var rows []struct {
 		Organization uint64

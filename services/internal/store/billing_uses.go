@@ -115,6 +115,12 @@ func (b BillingUses) Facts(ctx context.Context, org core.OrganizationID, p billi
 		if err != nil {
 			return err
 		}
+		var without []gapRow
+		err = db.Where("organization = "+organizationNum+" AND from_hour < ? AND to_hour > ?", string(org), p.End, p.Start).Order("from_hour").Find(&without).Error
+		if err != nil {
+			return err
+		}
+		f.Gaps = convert(without, (*gapRow).domain)
 		var rows []struct {
 			Plan  string
 			Cents int64

@@ -86,6 +86,16 @@ func BillingTenancy(t *testing.T, db *store.DB) {
 		try("PutInvoice", func(ctx context.Context, tx billing.Tx, o core.OrganizationID) (any, error) {
 			return tx.PutInvoice(ctx, o, &billing.Invoice{ID: invoice, Status: billing.InvoiceVoid})
 		}),
+		try("Try", func(ctx context.Context, tx billing.Tx, o core.OrganizationID) (any, error) {
+			_, err := tx.Try(ctx, o) // its own, if it has one
+			return nil, err
+		}),
+		try("PutGaps", func(ctx context.Context, tx billing.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.PutGaps(ctx, o, 5, []billing.Period{{Start: 5, End: 7}}) // its own
+		}),
+		try("DropDrafts", func(ctx context.Context, tx billing.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.DropDrafts(ctx, o, time.Time{}, nil) // its own
+		}),
 		try("Suspend", func(ctx context.Context, tx billing.Tx, o core.OrganizationID) (any, error) {
 			_, err := tx.Suspend(ctx, o, "x", true) // its own
 			return nil, err

@@ -58,8 +58,15 @@ func (c *Client) Portal(ctx context.Context, customer, returnURL string) (string
 	return made.URL, nil
 }
 
-// Credit takes cents off the customer's next invoices.
+// maxDescription is how many characters Stripe takes of a description.
+const maxDescription = 350
+
+// Credit takes cents off the customer's next invoices. Of why, Stripe gets as much as it
+// takes.
 func (c *Client) Credit(ctx context.Context, key, customer string, cents int64, currency, why string) (string, error) {
+	if all := []rune(why); len(all) > maxDescription {
+		why = string(all[:maxDescription-1]) + "…"
+	}
 	p := &stripe.CustomerBalanceTransactionParams{
 		Params: params(ctx, key), Customer: stripe.String(customer), Amount: stripe.Int64(-cents), Currency: stripe.String(currency), Description: stripe.String(why),
 	}

@@ -29,7 +29,7 @@ var EventTypes = []string{
 	"checkout.session.async_payment_failed", "checkout.session.async_payment_succeeded", "checkout.session.completed",
 	"customer.deleted", "customer.updated",
 	"customer.subscription.created", "customer.subscription.deleted", "customer.subscription.paused", "customer.subscription.resumed", "customer.subscription.updated",
-	"invoice.created", "invoice.finalized", "invoice.marked_uncollectible", "invoice.paid", "invoice.payment_action_required", "invoice.payment_failed",
+	"invoice.created", "invoice.deleted", "invoice.finalized", "invoice.marked_uncollectible", "invoice.paid", "invoice.payment_action_required", "invoice.payment_failed",
 	"invoice.updated", "invoice.voided",
 }
 

@@ -9,26 +9,26 @@ import (
 	"github.com/tollgate/tollgate/services/billing"
 )
 
-// Invoices fetches a customer's invoices with all their lines.
-func (c *Client) Invoices(ctx context.Context, customer string, since time.Time) ([]billing.Invoice, error) {
+// Invoices fetches a customer's invoices with all their lines, and says whether those
+// are all since that time.
+func (c *Client) Invoices(ctx context.Context, customer string, since time.Time) (out []billing.Invoice, whole bool, err error) {
 	in := &stripe.InvoiceListParams{ListParams: list(ctx), Customer: stripe.String(customer)}
 	if !since.IsZero() {
 		in.CreatedRange = &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}
 	}
-	var out []billing.Invoice
 	i := c.api.Invoices.List(in)
 	for n := 0; n < most && i.Next(); n++ {
 		one := invoice(i.Invoice())
 		if lines := i.Invoice().Lines; lines != nil && lines.HasMore {
 			all, err := c.lines(ctx, one.ID)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			one.Lines = all
 		}
 		out = append(out, one)
 	}
-	return out, failed("list invoices", i.Err())
+	return out, len(out) < most, failed("list invoices", i.Err())
 }
 
 // lines fetches an invoice's lines, where the invoice does not hold them all.

@@ -3313,7 +3313,7 @@ export interface paths {
         head?: never;
         /**
          * Put an organization on another plan
-         * @description What the period has used already counts on the new plan as well.
+         * @description What earlier plans served in the period stays as it was. The new plan's included requests come on top, all of them however late in the period.
          */
         patch: operations["updateOperatorOrganization"];
         trace?: never;

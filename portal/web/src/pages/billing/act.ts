@@ -7,10 +7,16 @@ export type Plan = Schemas['Plan'];
 /** Reads again whatever a change of the subscription may have changed. */
 export const changed = (): Promise<void> => refresh('/v1/subscription', '/v1/invoices', '/v1/me', '/v1/organization');
 
-/** Changes the subscription as it was read: what somebody else changed meanwhile is not overwritten. */
+/**
+ * Changes the subscription as it was read: what somebody else changed meanwhile is not overwritten.
+ * It is read again also where that failed, for some of it may have come through.
+ */
 export async function change(subscription: Subscription, body: Schemas['SubscriptionPatch']): Promise<void> {
-  await api.PATCH('/v1/subscription', { params: { header: { 'If-Match': etagOf(subscription) } }, body });
-  await changed();
+  try {
+    await api.PATCH('/v1/subscription', { params: { header: { 'If-Match': etagOf(subscription) } }, body });
+  } finally {
+    await changed();
+  }
 }
 
 /** Goes to the page where a plan is paid. */

@@ -137,7 +137,7 @@ function Body({ detail: d }: { detail: Detail }) {
 /** What another plan means, and for whoever pays by a subscription. */
 const planConsequences = (d: Detail) => [
   'Its limits change at every edge at once.',
-  'What it has used in this period counts on the new plan as well.',
+  'The new plan\'s included requests come on top of what earlier plans served in this period: all of them, however late it is.',
   ...(d.payment ? ['Where it pays by a subscription, a dearer plan is charged to its card now, and a cheaper one begins when the period ends.'] : []),
 ];
 
