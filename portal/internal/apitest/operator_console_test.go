@@ -91,6 +91,7 @@ func TestOperatorSignals(t *testing.T) {
 	t.Parallel()
 	eachWith(t, settingsFor{operators: []string{boss}}, func(t *testing.T, e *env) {
 		o, _ := e.operator()
+		e.clock.freeze() // no hour ends, and no day
 		now := e.clock.now()
 		hour, day, minute := now.Unix()/3600, now.Unix()/86400, now.Unix()/60
 		run := func(format string, args ...any) {
