@@ -60,6 +60,7 @@ func TestPlansWithoutPayment(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		e.exec(e.dbURL, "UPDATE tokens SET expires_at = 0") // a signup's lasts 30 days, and a month up to 31
 		e.clock.advance(end.Sub(e.clock.now()))
 		if _, err := e.app.Tenants.RollPeriods(t.Context()); err != nil {
 			t.Fatal(err)
@@ -106,6 +107,7 @@ func TestOnePeriodKeepsNobodyInTheLast(t *testing.T) {
 	}
 	e.exec(e.dbURL, "UPDATE organizations SET period_end = period_end - 1 WHERE id = '"+string(e.orgID(ada))+"'") // it comes first
 	e.exec(e.dbURL, "CREATE TRIGGER stuck BEFORE UPDATE ON organizations WHEN OLD.id = '"+string(e.orgID(ada))+"' BEGIN SELECT RAISE(ABORT, 'stuck'); END")
+	e.exec(e.dbURL, "UPDATE tokens SET expires_at = 0") // a signup's lasts 30 days, and a month up to 31
 	e.clock.advance(end.Sub(e.clock.now()))
 	// The environment's worker begins periods each second too, and may have come first for bob.
 	if _, err := e.app.Tenants.RollPeriods(t.Context()); err == nil || !strings.Contains(err.Error(), string(e.orgID(ada))) || strings.Contains(err.Error(), string(e.orgID(bob))) {
