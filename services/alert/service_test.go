@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
@@ -246,7 +247,7 @@ func TestKilledWorkerLosesNothing(t *testing.T) {
 
 func TestNoticesAreTriedAgain(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	w, hook := newWorld(t, db), newReceiver(t)
 	hook.fail = 3
 	w.put(t, alert.Rule{Kind: alert.KindErrorRate, Threshold: 10, Channels: []alert.Channel{{Type: "webhook", URL: hook.URL}}})
@@ -296,7 +297,7 @@ func TestNoticesAreTriedAgain(t *testing.T) {
 
 func TestRulesAreChecked(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil))
+	w := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil))
 	hook := []alert.Channel{{Type: "webhook", URL: "ftp://x"}}
 	for pointer, r := range map[string]alert.Rule{
 		"/kind":            {Kind: "moon", Threshold: 1},

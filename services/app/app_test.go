@@ -8,11 +8,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/app"
 	"github.com/tollgate/tollgate/services/contract/settings"
 	"github.com/tollgate/tollgate/services/contract/testport"
@@ -26,8 +28,7 @@ import (
 
 func config(t *testing.T) app.Config {
 	t.Helper()
-	database := storetest.SQLite(t)
-	storetest.Migrate(t, database)
+	database := migrationstest.SQLite(t)
 	return app.Config{
 		DatabaseURL: database, RedisURL: redistest.Start(t).URL, Root: storetest.Root(t), EdgeDomain: storetest.EdgeDomain,
 		PublicURL: "http://localhost:8080", AllowPrivate: true, Logger: slog.New(slog.DiscardHandler),
@@ -129,7 +130,7 @@ func signUp(t *testing.T, a *app.App) core.OrganizationID {
 func TestNewRefusesAnOldSchema(t *testing.T) {
 	t.Parallel()
 	c := config(t)
-	c.DatabaseURL = storetest.SQLite(t) // not migrated
+	c.DatabaseURL = "sqlite:" + filepath.Join(t.TempDir(), "empty.db")
 	_, err := app.New(t.Context(), c)
 	if err == nil || !strings.Contains(err.Error(), "tollgate migrate up") {
 		t.Errorf("got %v", err)

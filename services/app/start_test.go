@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/internal/redistest"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/internal/storetest"
@@ -12,7 +13,7 @@ import (
 // started is an app on databases of its own, which ends with the test.
 func started(t *testing.T) (*App, *store.DB) {
 	t.Helper()
-	database := storetest.SQLite(t)
+	database := migrationstest.SQLite(t)
 	db := storetest.Open(t, database, nil)
 	a, err := New(t.Context(), Config{
 		DatabaseURL: database, RedisURL: redistest.Start(t).URL, Root: storetest.Root(t), EdgeDomain: storetest.EdgeDomain,

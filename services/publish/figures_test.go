@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/internal/storetest"
@@ -13,7 +14,7 @@ import (
 // BenchmarkRefill measures row R03's figure: from FLUSHALL until all of 100,000
 // keys are back, detection included.
 func BenchmarkRefill(b *testing.B) {
-	for name, url := range map[string]func(testing.TB) string{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
+	for name, url := range map[string]func(testing.TB) string{"sqlite": migrationstest.SQLite, "postgres": migrationstest.Postgres} {
 		b.Run(name, func(b *testing.B) {
 			w, t := newWorld(b, url(b)), b
 			g := w.Gateway(t, w.org, "shop")
@@ -37,7 +38,7 @@ func BenchmarkRefill(b *testing.B) {
 // BenchmarkRevoke measures from the call of Revoke until the notice is in the
 // change stream.
 func BenchmarkRevoke(b *testing.B) {
-	for name, url := range map[string]func(testing.TB) string{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
+	for name, url := range map[string]func(testing.TB) string{"sqlite": migrationstest.SQLite, "postgres": migrationstest.Postgres} {
 		b.Run(name, func(b *testing.B) {
 			w, t := newWorld(b, url(b)), b
 			g := w.Gateway(t, w.org, "shop")

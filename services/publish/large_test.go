@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/gateway"
 	"github.com/tollgate/tollgate/services/internal/store"
-	"github.com/tollgate/tollgate/services/internal/storetest"
 	"github.com/tollgate/tollgate/services/publish"
 )
 
@@ -58,7 +58,7 @@ func large(n int) gateway.Config {
 // single route; and the way of either until its document is in Redis. Ten times
 // the routes should cost ten times as much.
 func BenchmarkLargeGateway(b *testing.B) {
-	for name, url := range map[string]func(testing.TB) string{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
+	for name, url := range map[string]func(testing.TB) string{"sqlite": migrationstest.SQLite, "postgres": migrationstest.Postgres} {
 		for _, n := range []int{1000, 10_000} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				w, t := newWorld(b, url(b)), b

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -22,8 +23,8 @@ import (
 func both(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	t.Parallel()
-	t.Run("sqlite", func(t *testing.T) { t.Parallel(); test(t, newWorld(t, storetest.SQLite(t))) })
-	t.Run("postgres", func(t *testing.T) { t.Parallel(); test(t, newWorld(t, storetest.Postgres(t))) })
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); test(t, newWorld(t, migrationstest.SQLite(t))) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); test(t, newWorld(t, migrationstest.Postgres(t))) })
 }
 
 func TestChangesReachRedisInOrder(t *testing.T) {
@@ -479,7 +480,7 @@ func TestAnotherProgramCompilesEverythingAnew(t *testing.T) {
 // TestSilentLossIsRepaired: an entry and a document vanish without the head.
 func TestSilentLossIsRepaired(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.SQLite(t))
+	w := newWorld(t, migrationstest.SQLite(t))
 	// The clock runs 60 times as fast, so that all buckets are looked at in a second.
 	began := time.Now()
 	fast := func() time.Time { return began.Add(60 * time.Since(began)) }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/internal/storetest"
@@ -223,7 +224,7 @@ func TestMillionRequests(t *testing.T) {
 	if os.Getenv("TOLLGATE_LONG") != "" {
 		count = million
 	}
-	w := newWorld(t, storetest.Open(t, storetest.Postgres(t), nil), nil)
+	w := newWorld(t, storetest.Open(t, migrationstest.Postgres(t), nil), nil)
 	n, rng := w.names(), rand.New(rand.NewPCG(1, 1_000_000))
 	keys := &storetest.Root(t).Edge
 	all := drawn(rng, now.Truncate(time.Hour), count)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
@@ -183,7 +184,7 @@ func TestSeries(t *testing.T) {
 
 func TestSeriesRefusesWhatIsTooMuch(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	w := newWorld(t, db, nil)
 	for name, c := range map[string]struct {
 		in      usage.SeriesInput
@@ -222,7 +223,7 @@ func TestSeriesRefusesWhatIsTooMuch(t *testing.T) {
 
 func TestManyGroupsAreCut(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	w := newWorld(t, db, nil)
 	b := usage.Batch{Arrived: now.UnixMilli(), Batch: contract.Batch{Edge: "edge-a", Epoch: 1, Seq: 1}}
 	const keys = usage.MaxGroups + 50
@@ -250,7 +251,7 @@ func logRecord(w *world, id string, at time.Time, status int) contract.LogRecord
 
 func TestLogsArePagedAndFollowed(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	w := newWorld(t, db, nil)
 	var records []contract.LogRecord
 	for i := range 23 {
@@ -319,7 +320,7 @@ func TestLogsArePagedAndFollowed(t *testing.T) {
 
 func TestLogFiltersAreChecked(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	w := newWorld(t, db, nil)
 	for pointer, f := range map[string]usage.LogFilter{
 		"/status": {Status: "6xx"}, "/outcome": {Outcome: "good"}, "/code": {Code: "nonsense"}, "/key": {Key: "abc"},
@@ -367,7 +368,7 @@ func (a *asker) Push(_ context.Context, p contract.Push) (contract.Pushed, error
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	a := &asker{pushed: contract.Pushed{Outcome: contract.PushDone, Found: &contract.ConnectionInfo{Route: "chat"}}}
-	w := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil), a)
+	w := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil), a)
 	send := func(text string) error {
 		return w.svc.SendToConnection(t.Context(), w.org, "shop", "ws_x", false, []byte(text))
 	}
@@ -406,7 +407,7 @@ func TestConnections(t *testing.T) {
 func TestConnectionsAtOnce(t *testing.T) {
 	t.Parallel()
 	began, hold := make(chan struct{}, 8), make(chan struct{})
-	w := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil), &holding{began: began, hold: hold})
+	w := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil), &holding{began: began, hold: hold})
 	errs := make(chan error, 8)
 	for range 8 {
 		go func() {
@@ -445,7 +446,7 @@ func TestPurge(t *testing.T) {
 	t.Parallel()
 	n := int64(3)
 	a := &asker{answer: contract.Answer{Edge: "edge-1", Purged: &n}}
-	w := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil), a)
+	w := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil), a)
 	got, err := w.svc.Purge(t.Context(), w.org, "shop", contract.Purge{Tag: "a"})
 	if err != nil || len(got.Edges) != 1 || got.Edges[0].Removed != 3 || got.Edges[0].Error != "" || len(got.Silent) != 1 || a.got.Gateway != w.gateway.ID || a.got.Purge.Tag != "a" {
 		t.Errorf("%+v, %v; asked %+v", got, err, a.got)
@@ -467,7 +468,7 @@ func TestPurge(t *testing.T) {
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	a := &asker{answer: contract.Answer{Trace: &contract.Trace{Route: "orders"}}}
-	w := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil), a)
+	w := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil), a)
 	in := usage.ExplainInput{Gateway: "shop", URL: "http://shop.edge.test/orders/1", Headers: map[string][]string{"Accept": {"a/b"}}, Client: "192.0.2.1"}
 	trace, err := w.svc.Explain(t.Context(), w.org, in)
 	if err != nil || trace.Route != "orders" || a.got.Gateway != w.gateway.ID || a.got.Method != "GET" || len(a.got.ID) != 32 || a.got.Deadline <= now.UnixMilli() {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/match"
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/alert"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/event"
@@ -110,7 +111,7 @@ func TestTriedAgain(t *testing.T) {
 // wrong, and not more than that is read, followed or waited for.
 func TestReceiversMisbehave(t *testing.T) {
 	t.Parallel()
-	w, r := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil)), newReceiver(t)
+	w, r := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil)), newReceiver(t)
 	w.hook(t, "hook", r.URL)
 	var read atomic.Int64
 	for name, c := range map[string]struct {
@@ -184,7 +185,7 @@ func (p public) CheckDial(addr netip.AddrPort) error { return p.CheckAddr(addr) 
 // our own network is reached by a name that was public before.
 func TestRebinding(t *testing.T) {
 	t.Parallel()
-	w, r := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil)), newReceiver(t)
+	w, r := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil)), newReceiver(t)
 	svc, err := webhook.New(webhook.Options{Store: w.store, Guard: public{}, Root: w.Root, Letters: letters{}, Clock: w.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +207,7 @@ func TestRebinding(t *testing.T) {
 // TestRetryAfter: a receiver may ask for a longer pause, within bounds.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
-	w, r := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil)), newReceiver(t)
+	w, r := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil)), newReceiver(t)
 	w.hook(t, "hook", r.URL)
 	for field, want := range map[string]time.Duration{
 		"0": 5 * time.Second, "120": 2 * time.Minute, "99999999": 24 * time.Hour, "soon": 5 * time.Second, "-5": 5 * time.Second,
@@ -299,7 +300,7 @@ func TestSwitchedOff(t *testing.T) {
 // failure weeks later, with nothing sent in between.
 func TestQuietIsNoFailure(t *testing.T) {
 	t.Parallel()
-	w, r := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil)), newReceiver(t)
+	w, r := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil)), newReceiver(t)
 	w.hook(t, "hook", r.URL)
 	r.status(500)
 	w.Key(t, w.org, w.gw, "ann")

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/internal/storetest"
 	"github.com/tollgate/tollgate/services/webhook"
 )
@@ -30,7 +31,7 @@ type checked struct {
 // of it.
 func requests(t *testing.T) []checked {
 	t.Helper()
-	w, r := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil)), newReceiver(t)
+	w, r := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil)), newReceiver(t)
 	old := w.hook(t, "hook", r.URL)
 	fresh, _, err := w.svc.Rotate(t.Context(), w.org, "shop", "hook")
 	if err != nil {

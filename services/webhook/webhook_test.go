@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -98,7 +99,7 @@ func TestDelivered(t *testing.T) {
 // TestRotation: for a day two secrets sign, then the new one alone.
 func TestRotation(t *testing.T) {
 	t.Parallel()
-	w, r := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil)), newReceiver(t)
+	w, r := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil)), newReceiver(t)
 	old := w.hook(t, "hook", r.URL)
 	fresh, until, err := w.svc.Rotate(t.Context(), w.org, "shop", "hook")
 	checkSecret(t, fresh)
@@ -120,7 +121,7 @@ func TestRotation(t *testing.T) {
 // as by a rotation.
 func TestOwnSecret(t *testing.T) {
 	t.Parallel()
-	w, r := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil)), newReceiver(t)
+	w, r := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil)), newReceiver(t)
 	const own, next = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	for i, c := range []struct{ secret, now, old string }{{own, own, ""}, {"", own, ""}, {own, own, ""}, {next, next, own}} {
 		v, err := w.svc.Put(t.Context(), w.org, webhook.Put{Gateway: "shop", Name: "hook", Spec: webhook.Spec{URL: r.URL, SigningSecret: c.secret}})
@@ -138,7 +139,7 @@ func TestOwnSecret(t *testing.T) {
 
 func TestSpecsAreChecked(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil))
+	w := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil))
 	const ok = "https://hooks.example.com"
 	for pointer, s := range map[string]webhook.Spec{
 		"/name":        {Name: "no spaces", URL: ok},
@@ -296,7 +297,7 @@ func TestNoRoom(t *testing.T) {
 // TestEveryEvent has everything happen that webhooks can be told.
 func TestEveryEvent(t *testing.T) {
 	t.Parallel()
-	w, r := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil)), newReceiver(t)
+	w, r := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil)), newReceiver(t)
 	w.hook(t, "hook", r.URL)
 	ctx, at := t.Context(), apikey.Target{Gateway: "shop"}
 	ok := func(err error) {

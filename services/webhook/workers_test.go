@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/internal/store"
@@ -108,7 +109,7 @@ func TestManyWorkers(t *testing.T) {
 // and others get theirs meanwhile.
 func TestSlowHoldsNobody(t *testing.T) {
 	t.Parallel()
-	w, slow, quick := newWorld(t, storetest.Open(t, storetest.SQLite(t), nil)), newReceiver(t), newReceiver(t)
+	w, slow, quick := newWorld(t, storetest.Open(t, migrationstest.SQLite(t), nil)), newReceiver(t), newReceiver(t)
 	var open, most atomic.Int64
 	release := make(chan struct{})
 	slow.answers(func(http.ResponseWriter, *http.Request) {

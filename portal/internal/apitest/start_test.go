@@ -3,7 +3,6 @@ package apitest
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"io"
 	"log/slog"
 	"net"
@@ -20,13 +19,12 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 
-	"github.com/tollgate/tollgate/migrations"
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/portal/internal/signin"
 	"github.com/tollgate/tollgate/portal/portal"
 	"github.com/tollgate/tollgate/services/app"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/contract/settings"
-	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/tenant"
 )
 
@@ -100,11 +98,11 @@ const drain = 15 * time.Second
 // start runs a portal and a worker until the test ends.
 func start(t *testing.T, kind string, s settingsFor) *env {
 	t.Helper()
-	dbURL := "sqlite:" + filepath.Join(t.TempDir(), "tollgate.db")
+	database := migrationstest.SQLite
 	if kind == "postgres" {
-		dbURL = newPostgres(t)
+		database = migrationstest.Postgres
 	}
-	migrate(t, dbURL)
+	dbURL := database(t)
 	root := make([]byte, 32)
 	if _, err := rand.Read(root); err != nil {
 		t.Fatal(err)
@@ -169,47 +167,6 @@ func (l *logbook) Write(b []byte) (int, error) {
 		return os.Stderr.Write(b)
 	}
 	return len(b), nil
-}
-
-func migrate(t *testing.T, dbURL string) {
-	t.Helper()
-	m, err := migrations.Open(t.Context(), dbURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	if _, err := m.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// newPostgres makes a database that is dropped when the test ends.
-func newPostgres(t *testing.T) string {
-	t.Helper()
-	server := os.Getenv("TOLLGATE_TEST_DATABASE_URL")
-	if server == "" {
-		t.Fatal("TOLLGATE_TEST_DATABASE_URL is not set: run `make test`, which starts PostgreSQL")
-	}
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := core.NewID("api")
-	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := db.ExecContext(context.WithoutCancel(t.Context()), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			t.Errorf("drop database: %v", err)
-		}
-		db.Close()
-	})
-	u.Path = "/" + name
-	return u.String()
 }
 
 // startRedis starts a Redis on a socket, which ends with the test.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/internal/redisbus"
@@ -17,7 +18,7 @@ import (
 func TestLogsAreStored(t *testing.T) {
 	t.Parallel()
 	rdb := ownRedis(t)
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	other, err := contract.NewRootKeys([]byte("another root secret of 32 bytes!"))
 	if err != nil {
 		t.Fatal(err)

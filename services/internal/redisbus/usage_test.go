@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/internal/redisbus"
@@ -187,7 +188,7 @@ func newReader(t *testing.T, rdb *redis.Client, l usage.Ledger, name string) *re
 func TestUsageReachesTheLedgerAndIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	rdb := ownRedis(t)
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	r := newReader(t, rdb, store.NewUsage(db), "w1")
 	stop := run(t, r.Run)
 	edges := []*edge{newEdge(t, rdb, "edge-a"), newEdge(t, rdb, "edge-b")}
@@ -219,7 +220,7 @@ func TestUsageReachesTheLedgerAndIsAcknowledged(t *testing.T) {
 func TestForgedBatchesAreDropped(t *testing.T) {
 	t.Parallel()
 	rdb := ownRedis(t)
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	r := newReader(t, rdb, store.NewUsage(db), "w1")
 	other, err := contract.NewRootKeys([]byte("another root secret of 32 bytes!"))
 	if err != nil {
@@ -260,7 +261,7 @@ func TestUsageIsExactThroughOutages(t *testing.T) {
 	for seed := range uint64(2) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		rdb := ownRedis(t)
-		db := storetest.Open(t, storetest.SQLite(t), nil)
+		db := storetest.Open(t, migrationstest.SQLite(t), nil)
 		ledger := &shaky{Ledger: store.NewUsage(db), rng: rand.New(rand.NewPCG(seed, 6))}
 		ledger.fail.Store(30)
 		edges := []*edge{newEdge(t, rdb, "edge-a"), newEdge(t, rdb, "edge-b"), newEdge(t, rdb, "edge-c")}
@@ -312,7 +313,7 @@ func TestUsageIsExactThroughOutages(t *testing.T) {
 func TestDatabaseDownLeavesUsageInTheStream(t *testing.T) {
 	t.Parallel()
 	rdb := ownRedis(t)
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	ledger := &shaky{Ledger: store.NewUsage(db), rng: rand.New(rand.NewPCG(1, 1))}
 	ledger.down.Store(true)
 	r := newReader(t, rdb, ledger, "w1")

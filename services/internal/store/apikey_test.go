@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/apikey"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
@@ -127,7 +128,7 @@ func TestRotate(t *testing.T) {
 
 func TestKeyInput(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	d := storetest.NewDomain(t, db)
 	org := storetest.Organization(t, db, "acme")
 	g := d.Gateway(t, org, "shop")

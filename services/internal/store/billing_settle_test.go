@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/billing"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/internal/storetest"
@@ -393,7 +394,7 @@ func TestInvariantsSeeFaults(t *testing.T) {
 					}
 				}
 			}
-			u := store.NewUsage(storetest.Open(t, storetest.SQLite(t), func() time.Time { return usageNow }))
+			u := store.NewUsage(storetest.Open(t, migrationstest.SQLite(t), func() time.Time { return usageNow }))
 			seedUsage(t, u)
 			run(&books{t, u, store.BillingHours{DB: u.DB}})
 		})

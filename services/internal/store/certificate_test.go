@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
@@ -96,7 +97,7 @@ func compiled(t *testing.T, db *store.DB, id string) *contract.Gateway {
 // TestCertificatesRefused names the field of every bad upload.
 func TestCertificatesRefused(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	d := storetest.NewDomain(t, db)
 	org, other := storetest.Organization(t, db, "acme"), storetest.Organization(t, db, "other")
 	g, theirs := d.Gateway(t, org, "shop"), d.Gateway(t, other, "theirs")

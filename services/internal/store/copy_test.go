@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
@@ -16,7 +17,7 @@ import (
 // one there, and the secret that an upstream shows is one that the copy needs.
 func TestCopyOfCertificates(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	d := storetest.NewDomain(t, db)
 	org := storetest.Organization(t, db, "acme")
 	shop := d.Gateway(t, org, "shop")

@@ -14,6 +14,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/internal/storetest"
@@ -23,7 +24,7 @@ import (
 // opposite order; the database kills one, and both commit in the end.
 func TestConflictsAreTriedAgain(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.Postgres(t), nil)
+	db := storetest.Open(t, migrationstest.Postgres(t), nil)
 	a, b := storetest.Organization(t, db, "a"), storetest.Organization(t, db, "b")
 	var meet, all sync.WaitGroup
 	meet.Add(2)
@@ -62,10 +63,9 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 // within two seconds, with a time to come back. A busy machine may add to them.
 func TestFullPoolIsSaidInTime(t *testing.T) {
 	t.Parallel()
-	for name, databaseURL := range map[string]string{"sqlite": storetest.SQLite(t), "postgres": storetest.Postgres(t)} {
+	for name, databaseURL := range map[string]string{"sqlite": migrationstest.SQLite(t), "postgres": migrationstest.Postgres(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storetest.Migrate(t, databaseURL)
 			db, err := store.Open(t.Context(), store.Config{URL: databaseURL, MaxConns: 1, Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
@@ -100,8 +100,7 @@ func TestFullPoolIsSaidInTime(t *testing.T) {
 // store_unavailable, and no error tells the password.
 func TestUnreachableDatabase(t *testing.T) {
 	t.Parallel()
-	server := storetest.Postgres(t)
-	storetest.Migrate(t, server)
+	server := migrationstest.Postgres(t)
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatal(err)

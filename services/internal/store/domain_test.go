@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/match"
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
@@ -132,7 +133,7 @@ func TestDomainClaims(t *testing.T) {
 // answer that fails does not, and who owns the name now gets it.
 func TestDomainLapses(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	d := storetest.NewDomain(t, db)
 	acme, next := storetest.Organization(t, db, "acme"), storetest.Organization(t, db, "next")
 	shop, shop2 := d.Gateway(t, acme, "shop"), d.Gateway(t, next, "shop2")
@@ -181,7 +182,7 @@ func TestDomainLapses(t *testing.T) {
 // had.
 func TestLapsedHostAsksForNothing(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	d := storetest.NewDomain(t, db)
 	org := storetest.Organization(t, db, "acme")
 	shop := d.Gateway(t, org, "shop")
@@ -218,7 +219,7 @@ func TestLapsedHostAsksForNothing(t *testing.T) {
 // TestDomainsRefused names what is wrong with a host.
 func TestDomainsRefused(t *testing.T) {
 	t.Parallel()
-	db := storetest.Open(t, storetest.SQLite(t), nil)
+	db := storetest.Open(t, migrationstest.SQLite(t), nil)
 	d := storetest.NewDomain(t, db)
 	org := storetest.Organization(t, db, "acme")
 	g := d.Gateway(t, org, "shop")

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/gateway"
@@ -120,7 +121,7 @@ func TestLabelIsFreeAfterSevenDays(t *testing.T) {
 	var mu sync.Mutex
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
-	db := storetest.Open(t, storetest.SQLite(t), clock)
+	db := storetest.Open(t, migrationstest.SQLite(t), clock)
 	try := func(label, gw string) bool {
 		t.Helper()
 		ok := false

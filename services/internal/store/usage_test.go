@@ -6,6 +6,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/tollgate/tollgate/migrations/migrationstest"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/internal/storetest"
@@ -16,7 +17,7 @@ var usageNow = time.Date(2026, 11, 22, 12, 30, 0, 0, time.UTC)
 
 // onBoth runs a test on a new SQLite file and a new PostgreSQL database.
 func onBoth(t *testing.T, test func(t *testing.T, u *store.Usage)) {
-	for name, databaseURL := range map[string]func(testing.TB) string{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
+	for name, databaseURL := range map[string]func(testing.TB) string{"sqlite": migrationstest.SQLite, "postgres": migrationstest.Postgres} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db := storetest.Open(t, databaseURL(t), func() time.Time { return usageNow })
