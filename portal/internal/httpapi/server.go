@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -115,10 +116,13 @@ type Server struct {
 	echo       *echo.Echo
 }
 
+// readOperations reads the document, which nobody changes, once for all servers.
+var readOperations = sync.OnceValues(func() (*authz.Operations, error) { return authz.New(api.Document) })
+
 // New makes the server. It fails when an operation of the document lacks its
 // permission, scope or credentials, or when the program has no handler for it.
 func New(cfg Config) (*Server, error) {
-	operations, err := authz.New(api.Document)
+	operations, err := readOperations()
 	if err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
