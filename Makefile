@@ -61,11 +61,13 @@ services:
 # `make lint` vets all code, with more than go test would.
 TESTFLAGS ?= -timeout 20m -vet=off
 
+# The tests of services and portal wait for databases more than they compute.
 test: services build web-test ## Run the whole suite, on real Redis and PostgreSQL that it starts itself
 	@failed=; for m in $(MODULES); do \
 		[ $$m = tests ] && continue; \
 		printf '\033[1m== %s testing %s\033[0m\n' "$$(date +%T)" $$m; \
-		(cd $$m && $(abspath $(BIN))/withservices go test $(TESTFLAGS) ./...) || failed="$$failed $$m"; \
+		more=; case $$m in services | portal) more='-parallel 4';; esac; \
+		(cd $$m && $(abspath $(BIN))/withservices go test $(TESTFLAGS) $$more ./...) || failed="$$failed $$m"; \
 	done; [ -z "$$failed" ] || { echo "tests failed in:$$failed"; exit 1; }
 	$(STEP) 'testing the race-prone rooms with the race detector'
 	@cd gateway-edge && $(abspath $(BIN))/withservices go test -race -short $(TESTFLAGS) ./internal/... $$($(SHARING))
