@@ -16,7 +16,7 @@ WEB := portal/web
 NPM := npm --prefix $(WEB) --silent
 WEB_SOURCES := $(shell find $(WEB) -path $(WEB)/node_modules -prune -o -path $(WEB)/dist -prune -o -type f ! -name '*.test.ts*' ! -name '*.go' ! -name '*.md' -print 2>/dev/null)
 
-.PHONY: chaos-build billing stripe-mocks acceptance race tour policies tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
+.PHONY: bench-before chaos-build billing stripe-mocks acceptance race tour policies tools suites deadcode help web web-test browser browser-needs browser-short run test build gen gen-check policy lint lint-full arch alone bench fuzz e2e chaos conformance services
 
 help: ## Print this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -168,13 +168,18 @@ browser-short: build browser-needs ## Each page once, by turns at either width a
 	$(STEP) 'testing the web portal in a browser'
 	@cd $(BROWSER) && TOLLGATE_SHORT=1 TOLLGATE_BIN=$(abspath $(BIN)) npm --silent run short
 
-bench: services build ## CPU a request beside nginx and HAProxy in the same rounds, and the other figures; TOLLGATE_BEFORE names an edge to measure beside
+bench: services build ## CPU a request beside nginx and HAProxy in the same rounds, and the other figures
 	@tests/need.sh haproxy=haproxy wrk=wrk h2load=nghttp2-client
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) go test -count=1 -timeout 60m -v -run '^TestBench' ./bench
 	$(STEP) "the web application firewall beside stock Coraza"
 	@cd gateway-edge && TOLLGATE_BENCH=1 go test -count=1 -v -run '^TestBenchStock$$' ./policy/waf
 	$(STEP) 'holding every kind of usage question against a million requests'
 	@cd services && TOLLGATE_LONG=1 $(abspath $(BIN))/withservices go test -count=1 -v -run '^TestMillionRequests$$' ./usage
+
+bench-before: services build ## CPU a request beside an edge that was built before a change: make bench-before BEFORE=path/of/gateway-edge
+	@tests/need.sh wrk=wrk
+	@[ -x "$(BEFORE)" ] || { echo 'usage: make bench-before BEFORE=path/of/gateway-edge'; exit 2; }
+	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) TOLLGATE_BEFORE=$(abspath $(BEFORE)) go test -count=1 -v -run '^TestBefore$$' ./bench
 
 e2e: services build ## End-to-end tests, the long ones too
 	@cd tests && TOLLGATE_BIN=$(abspath $(BIN)) TOLLGATE_LONG=1 go test -count=1 -timeout 60m -v ./e2e/...

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// TestBenchBefore measures CPU a request of this edge beside one that was built before
+// TestBefore measures CPU a request of this edge beside one that was built before
 // a change, whose program TOLLGATE_BEFORE names: in turn, in many short rounds, so that
 // what the machine does meanwhile meets both.
-func TestBenchBefore(t *testing.T) {
+func TestBefore(t *testing.T) {
 	program := os.Getenv("TOLLGATE_BEFORE")
 	if program == "" {
-		t.Skip("TOLLGATE_BEFORE names no program of an edge to compare with")
+		t.Fatal("TOLLGATE_BEFORE names no program of an edge: run make bench-before BEFORE=path/of/gateway-edge")
 	}
 	s := newSite(t)
 	s.bed.writeKeys()

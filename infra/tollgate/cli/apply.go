@@ -66,14 +66,14 @@ func (a *App) applyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			todo, err := a.showChanges(changes)
+			changed, err := a.showChanges(changes)
 			if err == nil {
 				err = blocked(changes)
 			}
 			if err != nil || dry {
 				return err
 			}
-			if todo {
+			if changed {
 				if err := a.confirm(ctx, yes, "Apply this?"); err != nil {
 					return err
 				}
@@ -99,11 +99,11 @@ func (a *App) diffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			todo, err := a.showChanges(changes)
+			changed, err := a.showChanges(changes)
 			if err == nil {
 				err = blocked(changes)
 			}
-			if err == nil && todo && code {
+			if err == nil && changed && code {
 				return &silentError{fault.New(fault.Differs, "", "there are differences")}
 			}
 			return err

@@ -17,9 +17,9 @@ import (
 const maxLines = 30
 
 // showChanges prints what would change, and says whether anything would.
-func (a *App) showChanges(changes []*change) (todo bool, err error) {
+func (a *App) showChanges(changes []*change) (changed bool, err error) {
 	for _, c := range changes {
-		todo = todo || !c.empty()
+		changed = changed || !c.empty()
 	}
 	type shown struct {
 		Gateway   string              `json:"gateway"`
@@ -37,7 +37,7 @@ func (a *App) showChanges(changes []*change) (todo bool, err error) {
 		}
 		items = append(items, s)
 	}
-	return todo, a.out.Value(items, func(w io.Writer) error {
+	return changed, a.out.Value(items, func(w io.Writer) error {
 		for _, c := range changes {
 			a.showChange(w, c)
 		}

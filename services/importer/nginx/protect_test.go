@@ -6,44 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/importer"
+	"github.com/tollgate/tollgate/services/importer/importertest"
 	"github.com/tollgate/tollgate/services/importer/nginx"
 )
-
-// winner is what the gateway does with a path: "open", "closed" (403 to everybody), the
-// types of the policies that keep callers out, or "none".
-func winner(t *testing.T, routes []contract.Route, path string) string {
-	t.Helper()
-	rules, errs := match.Compile(routes, nil)
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
-	i := slices.IndexFunc(rules, func(r *match.Rule) bool {
-		return r.Path.Takes(path) && !(r.Strict && r.Path.Slash != strings.HasSuffix(path, "/"))
-	})
-	if i < 0 {
-		return "none"
-	}
-	r := routes[rules[i].Index]
-	if r.Priority < -1000 || r.Priority > 1000 {
-		t.Errorf("%s has the priority %d, which no route can have", r.Name, r.Priority)
-	}
-	var out []string
-	for _, p := range r.Policies {
-		switch {
-		case p.Type == "mock" && strings.Contains(string(p.Config), "403"):
-			return "closed"
-		case slices.Contains([]string{"ip_filter", "basic", "jwt"}, p.Type):
-			out = append(out, p.Type)
-		}
-	}
-	if len(out) == 0 && r.Public {
-		return "open"
-	}
-	return strings.Join(out, " ")
-}
 
 // TestProtected: whatever is imported, no path ends up less protected than nginx has it.
 func TestProtected(t *testing.T) {
@@ -143,7 +110,7 @@ func TestProtected(t *testing.T) {
 				t.Errorf("refused %q, want %q", refused, c.refused)
 			}
 			for path, want := range c.want {
-				if got := winner(t, p.Routes, path); got != want {
+				if got := importertest.Winner(t, p.Routes, "GET", path); got != want {
 					t.Errorf("%s: %s, want %s", path, got, want)
 				}
 			}

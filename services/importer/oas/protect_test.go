@@ -5,43 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tollgate/tollgate/gateway-edge/match"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/importer"
+	"github.com/tollgate/tollgate/services/importer/importertest"
 	"github.com/tollgate/tollgate/services/importer/oas"
 )
-
-// winner is what the gateway does with a request such as "GET /a": "open", "closed" (403
-// to everybody), the types of the policies that keep callers out, or "none".
-func winner(t *testing.T, routes []contract.Route, request string) string {
-	t.Helper()
-	method, path, _ := strings.Cut(request, " ")
-	rules, errs := match.Compile(routes, nil)
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
-	i := slices.IndexFunc(rules, func(r *match.Rule) bool { return r.Methods.Take(match.MethodOf(method)) && r.Path.Takes(path) })
-	if i < 0 {
-		return "none"
-	}
-	r := routes[rules[i].Index]
-	if r.Priority < -1000 || r.Priority > 1000 {
-		t.Errorf("%s has the priority %d, which no route can have", r.Name, r.Priority)
-	}
-	var out []string
-	for _, p := range r.Policies {
-		switch {
-		case p.Type == "mock" && strings.Contains(string(p.Config), "403"):
-			return "closed"
-		case slices.Contains([]string{"ip_filter", "api_key", "jwt"}, p.Type):
-			out = append(out, p.Type)
-		}
-	}
-	if len(out) == 0 && r.Public {
-		return "open"
-	}
-	return strings.Join(out, " ")
-}
 
 const keys = "components: {securitySchemes: {k: {type: apiKey, in: header, name: X-API-Key}, odd: {type: http, scheme: digest}}}\n"
 
@@ -96,7 +64,8 @@ func TestProtected(t *testing.T) {
 				t.Fatalf("%v %+v", errs, report)
 			}
 			for request, want := range c.want {
-				if got := winner(t, p.Routes, request); got != want {
+				method, path, _ := strings.Cut(request, " ")
+				if got := importertest.Winner(t, p.Routes, method, path); got != want {
 					t.Errorf("%s: %s, want %s", request, got, want)
 				}
 			}
