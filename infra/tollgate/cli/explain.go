@@ -155,11 +155,7 @@ func (a *App) traceTree(w io.Writer, t *client.Trace) error {
 	if t.Limits != nil && len(*t.Limits) > 0 {
 		limits := tree.add("limits")
 		for _, l := range *t.Limits {
-			window := ""
-			if l.Window != "" {
-				window = " this " + l.Window
-			}
-			limits.add(fmt.Sprintf("%s: %d of %d left%s (of the %s)", l.Name, l.Left, l.Limit, window, strings.ReplaceAll(l.From, "_", " ")))
+			limits.add(fmt.Sprintf("%s: %s (of the %s)", l.Name, leftOf(l.Left, l.Limit, l.Window), strings.ReplaceAll(l.From, "_", " ")))
 		}
 	}
 	switch {
@@ -225,4 +221,16 @@ func (b *branch) draw(w io.Writer, first, rest string) error {
 		}
 	}
 	return nil
+}
+
+// leftOf says what is left of a limit. A rate may have more left than it allows in its
+// window: its burst.
+func leftOf(left, limit int64, window string) string {
+	switch {
+	case window == "":
+		return fmt.Sprintf("%d of %d left", left, limit)
+	case left > limit:
+		return fmt.Sprintf("%d left, and %d more a %s", left, limit, window)
+	}
+	return fmt.Sprintf("%d of %d left this %s", left, limit, window)
 }

@@ -6,6 +6,16 @@ export function count(n: number): string {
   return n.toLocaleString('en');
 }
 
+/**
+ * What is left of a limit: "49 of 50 left this day". A rate may have more left than it
+ * allows in its window, its burst: "100 left, and 50 more a second".
+ */
+export function leftOf({ left, limit, window }: { left: number; limit: number; window: string }): string {
+  if (!window) return `${count(left)} of ${count(limit)} left`;
+  if (left > limit) return `${count(left)} left, and ${count(limit)} more a ${window}`;
+  return `${count(left)} of ${count(limit)} left this ${window}`;
+}
+
 /** 12345 → "12.3K": for axes and small places. */
 export function short(n: number): string {
   return new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(n);

@@ -5,7 +5,7 @@ import type { Schemas } from '@/api/client';
 import { DataTable, type Column } from '@/ui/DataTable';
 import { EmptyState } from '@/ui/EmptyState';
 import { Loaded } from '@/ui/Loaded';
-import { exactTime } from '@/ui/format';
+import { exactTime, leftOf } from '@/ui/format';
 import { useRows } from '@/ui/useRows';
 import { $api, api, here } from '../client';
 import { To, useGo } from '../links';
@@ -128,7 +128,7 @@ function Why({ id }: { id: string }) {
           {r.advice ? <Text mt="sm">{r.advice}</Text> : null}
           {(r.limits ?? []).map((l) => (
             <Text key={l.name} size="sm" mt={4}>
-              {l.name}: {l.left.toLocaleString('en')} of {l.limit.toLocaleString('en')} were left{l.window ? ` this ${l.window}` : ''}
+              {l.name}: {leftOf(l)}
             </Text>
           ))}
           <Text size="sm" c="dimmed" mt="sm">

@@ -2,7 +2,7 @@ import { Badge, Group, Text, Title } from '@mantine/core';
 import { IconCheck, IconHourglass, IconMinus, IconX } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import type { Schemas } from '@/api/client';
-import { count } from '@/ui/format';
+import { leftOf } from '@/ui/format';
 import { StateDot, type DotState } from '@/ui';
 import { TextLink } from '@/ui/LinkTo';
 import classes from './Trace.module.css';
@@ -76,8 +76,7 @@ export function TraceView({ trace, gateway }: { trace: Trace; gateway: string })
               <li key={i} className={classes.line}>
                 {l.left > 0 ? <IconCheck size={15} color="var(--tg-good)" aria-label="left" /> : <IconX size={15} color="var(--tg-bad)" aria-label="used up" />}
                 <span>
-                  {l.name} of the {l.from.replaceAll('_', ' ')}: {count(l.left)} of {count(l.limit)} left
-                  {l.window ? ` this ${l.window}` : ''}
+                  {l.name} of the {l.from.replaceAll('_', ' ')}: {leftOf(l)}
                 </span>
               </li>
             ))}
