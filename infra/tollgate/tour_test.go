@@ -135,6 +135,7 @@ var changing = []struct {
 	{regexp.MustCompile(`(?m)^\S+ +(refuses it)`), "edge-1  $1"},
 	{regexp.MustCompile(`EDGE +(THE KEY)`), "EDGE    $1"},
 	{regexp.MustCompile(`\d+ of (\d+) left`), "$1 of $1 left"},
+	{regexp.MustCompile(`\d+ left, and (\d+) more`), "100 left, and $1 more"},
 }
 
 // shown is a command's output as the page has it.
