@@ -27,10 +27,11 @@ type direct struct {
 	known  atomic.Bool
 	node   node
 
-	mu    sync.Mutex // guards local and asked
+	mu    sync.Mutex // guards local and what the message under way says
 	local *gcra      // while Redis is away: this edge's part
 	size  bucket     // that local was made for
 	asked int64
+	said  bucket
 }
 
 func newDirect(l *Limits, c *counter, name string) body {
@@ -42,7 +43,11 @@ func newDirect(l *Limits, c *counter, name string) body {
 func (d *direct) cell(int64) policy.Cell { return d }
 
 // adopt implements body.
-func (d *direct) adopt(*plan) { d.deny.Store(0) }
+func (d *direct) adopt(*plan) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.deny.Store(0)
+}
 
 // Take implements policy.Cell.
 func (d *direct) Take(now int64) policy.Verdict {
@@ -135,7 +140,7 @@ func (d *direct) ask(now int64) *call {
 		return nil
 	}
 	size := d.c.plan.Load().rate
-	d.asked = n // 0: only to see whether Redis is there again
+	d.asked, d.said = n, size // 0: only to see whether Redis is there again
 	interval := strconv.FormatFloat(1e6/size.rate, 'f', 3, 64)
 	return &call{
 		cell: d, script: directScript,
@@ -162,7 +167,7 @@ func (d *direct) hear(c *call, now int64) {
 	n := c.number(1)
 	d.left.Store(c.number(3))
 	d.known.Store(true)
-	if n < d.asked {
+	if n < d.asked && d.said == d.c.plan.Load().rate {
 		d.deny.Store(now + max(1, c.number(2))*int64(time.Microsecond))
 	}
 	d.restAt.Store(now)

@@ -93,6 +93,6 @@ func (s *slots) farewell() *call {
 	return &call{
 		cell: s, script: slotsScript,
 		keys: [2]string{contract.RedisBudget(contract.BudgetConcurrency, s.name, ""), contract.RedisBudgetGen(s.shard)},
-		args: []any{s.c.plan.Load().limit, s.l.edge, s.seq, s.keep, s.keep, slotTerm.Milliseconds()},
+		args: []any{s.limit, s.l.edge, s.seq, s.keep, s.keep, slotTerm.Milliseconds()},
 	}
 }

@@ -127,6 +127,7 @@ type lease struct {
 	// The message under way: units asked for, what it claims, what of that is on
 	// its way back, and what is left of the claim.
 	asked, claimed, sentBack, hold int64
+	said                           int64 // the limit in it
 	lastAsk                        int64 // when, and what was spent then
 	lastUsed                       int64
 	spentAt                        int64
@@ -170,29 +171,37 @@ func (e *lease) grantLocal(limit int64) {
 
 // relimit goes over to another limit for the same counter.
 func (e *lease) relimit(p *plan) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	before := e.most()
 	old := e.limit.Swap(p.limit)
 	if p.soft {
 		e.loose.Store(true)
 	}
 	wasSoft := e.soft.Swap(p.soft)
 	if e.local {
-		e.mu.Lock()
 		e.grantLocal(p.limit)
-		e.mu.Unlock()
 		return
 	}
 	if p.limit < old || wasSoft && !p.soft {
-		e.mu.Lock()
 		e.recall = true
 		e.withdraw()
-		e.mu.Unlock()
 	}
 	if p.limit != old || p.soft != wasSoft {
+		e.avail.Add(e.most() - before) // what Redis said was of the old limit
 		e.deny.Store(0)
 		e.node.tend()
 		e.node.wake()
 		e.node.r.ring()
 	}
+}
+
+// most is how much Redis may grant. Callers hold mu, under which it changes.
+func (e *lease) most() int64 {
+	if e.soft.Load() {
+		return maxLimit
+	}
+	return e.limit.Load()
 }
 
 // Take implements policy.Cell.

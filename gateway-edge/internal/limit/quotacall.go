@@ -74,24 +74,20 @@ func (e *lease) waitsForFormer(now int64) bool {
 
 // message puts the lease's numbers into a call. Callers hold mu.
 func (e *lease) message(want int64, settle int) *call {
-	limit := e.limit.Load()
 	granted, left, back := e.Granted.Load(), e.Left.Load(), e.Back.Load()
 	debt := int64(0)
 	if e.loose.Load() { // else a negative number is a take that is about to be undone
 		debt = max(0, -left)
 	}
-	if e.soft.Load() {
-		limit = maxLimit
-	}
 	claim := granted + debt
-	e.claimed, e.sentBack, e.hold, e.asked = claim, back, claim-back, want
+	e.claimed, e.sentBack, e.hold, e.asked, e.said = claim, back, claim-back, want, e.most()
 	spent := e.hold - max(0, left)
 	e.saidSpent = spent
 	return &call{
 		cell: e, script: quotaScript,
 		keys: [2]string{contract.RedisBudget(contract.BudgetQuota, e.q.name, e.period), contract.RedisBudgetGen(e.q.shard)},
 		args: []any{
-			e.l.shards[e.q.shard].gen(), limit, e.l.edge, e.Seq.Add(1), claim, e.hold, want, max(0, spent),
+			e.l.shards[e.q.shard].gen(), e.said, e.l.edge, e.Seq.Add(1), claim, e.hold, want, max(0, spent),
 			e.start / 1e9, e.end/1e9 + 2*86400, settle,
 		},
 	}
@@ -181,6 +177,7 @@ func (e *lease) granted(c *call, now int64) {
 	total, left, n, others := c.number(1), c.number(2), c.number(3), c.number(4)
 	e.l.shards[e.q.shard].answered(c.text(5))
 	e.l.saw(n)
+	left += e.most() - e.said // of the limit that holds now
 	fresh := max(0, total-e.hold)
 	e.unsure.Store(e.Back.Load() > 0) // withdrawn since: a smaller limit came meanwhile
 	e.recall = e.recall && e.Back.Load() > 0

@@ -30,10 +30,12 @@ type slots struct {
 	node   node
 
 	mu      sync.Mutex // guards what follows: the sender's and the wheel's
+	limit   int64
 	seq     int64
 	back    int64 // slots on their way back; their fate may be unknown
 	sent    int64
 	keep    int64
+	said    int64 // the limit in the message under way
 	debt    int64
 	lost    bool
 	renewAt int64
@@ -55,7 +57,7 @@ const (
 )
 
 func newSlots(l *Limits, c *counter, name string) body {
-	s := &slots{l: l, c: c, name: name, shard: contract.BudgetShard(name)}
+	s := &slots{l: l, c: c, name: name, shard: contract.BudgetShard(name), limit: c.plan.Load().limit}
 	s.node.cell, s.node.r = s, l.refill
 	return s
 }
@@ -63,9 +65,11 @@ func newSlots(l *Limits, c *counter, name string) body {
 func (s *slots) cell(int64) policy.Cell { return s }
 
 // adopt implements body: with a smaller cap the next message gives back.
-func (s *slots) adopt(*plan) {
-	s.deny.Store(0)
+func (s *slots) adopt(p *plan) {
 	s.mu.Lock()
+	s.avail.Add(p.limit - s.limit) // what Redis said was of the old limit
+	s.limit = p.limit
+	s.deny.Store(0)
 	s.renewAt = 0
 	s.mu.Unlock()
 	s.node.tend()
@@ -165,7 +169,7 @@ func (s *slots) link() *node { return &s.node }
 func (s *slots) ask(now int64) *call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	limit := s.c.plan.Load().limit
+	limit := s.limit
 	waiting := int64(s.node.waiters.Load())
 	free, held := s.free.Load(), s.held.Load()
 	grow := waiting > 0 && free <= 0 || free < s.low.Load()
@@ -183,7 +187,7 @@ func (s *slots) ask(now int64) *call {
 		// sees to it that others find some.
 		want += max(8, waiting, s.keep, limit/64)
 	}
-	s.sent = now
+	s.sent, s.said = now, limit
 	s.seq++
 	return &call{
 		cell: s, script: slotsScript,
@@ -250,9 +254,9 @@ func (s *slots) hear(c *call, now int64) {
 	s.lost = false
 	s.back = 0
 	s.l.shards[s.shard].unseeded.Store(false)
-	mine, avail, n := c.number(1), c.number(2), c.number(3)
+	limit := s.limit
+	mine, avail, n := c.number(1), c.number(2)+limit-s.said, c.number(3)
 	s.l.saw(n)
-	limit := s.c.plan.Load().limit
 	s.direct.Store(limit < 2*n)
 	fresh := mine - s.keep
 	s.held.Store(mine)
@@ -293,7 +297,7 @@ func (s *slots) check(now int64) int64 {
 			break
 		}
 		return 0
-	case now >= s.renewAt, s.surplus(s.c.plan.Load().limit) > 0:
+	case now >= s.renewAt, s.surplus(s.limit) > 0:
 		s.node.wake()
 	}
 	return now + int64(slotLook)
@@ -315,7 +319,7 @@ func (s *slots) look(free int64) {
 	}
 	s.looks++
 	need := plentyLooks
-	if s.avail.Load() < s.c.plan.Load().limit/2 {
+	if s.avail.Load() < s.limit/2 {
 		need = scarceLooks
 	}
 	if s.looks >= need {

@@ -61,5 +61,8 @@ redis.call('HSET', k, 'p', string.format('%.6f %.3f %.12f', p, now, ps),
   me, string.format('%.12f %.3f %.3f %.0f', share, now + term, d, seq))
 redis.call('PEXPIRE', k, math.ceil(term + 2000 * b / r))
 local wait = 0
-if direct == 1 and tokens < take then wait = math.ceil((1 - p) / (ps * r + 0.000001) * 1000) end
+if direct == 1 and tokens < take then
+  -- While others hold shares of before, the common bucket earns next to nothing; they come back at any moment.
+  wait = math.min(250, math.ceil((1 - p) / (ps * r + 0.000001) * 1000))
+end
 return {1, math.floor(share * 1e9), math.floor(tokens * 1000), term, contended, math.floor(p * 1000), n, direct, wait}
