@@ -119,16 +119,20 @@ func (m *Manager) Start(w http.ResponseWriter, r *http.Request, userID string, f
 	m.scs.Put(ctx, keyUser, userID)
 	m.scs.Put(ctx, keyClient, core.ActorFrom(r.Context()).Client)
 	m.scs.Put(ctx, keyUserAgent, agent)
-	now := m.clock().Format(time.RFC3339Nano)
+	began := m.clock()
+	now := began.Format(time.RFC3339Nano)
 	m.scs.Put(ctx, keyCreated, now)
 	if factored {
 		m.scs.Put(ctx, keyFactor, now)
 	}
-	token, expires, err := m.scs.Commit(ctx)
+	// Of its own, scs counts by the machine's clock, and the row is looked up by ours.
+	m.scs.SetDeadline(ctx, began.Add(Lifetime).UTC())
+	token, _, err := m.scs.Commit(ctx)
 	if err != nil {
 		return err
 	}
-	m.scs.WriteSessionCookie(ctx, w, token, expires)
+	// The browser's clock is the world's, whatever ours shows.
+	m.scs.WriteSessionCookie(ctx, w, token, time.Now().Add(Lifetime))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/portal/internal/session"
+	"github.com/tollgate/tollgate/services/core"
+	"github.com/tollgate/tollgate/services/tenant"
 )
 
 func TestDevice(t *testing.T) {
@@ -73,5 +76,78 @@ func TestTickets(t *testing.T) {
 	}
 	if err := tickets.Set(httptest.NewRecorder(), "flow", letter{A: strings.Repeat("x", 4096)}, time.Minute); err == nil {
 		t.Error("a ticket larger than a cookie was given")
+	}
+}
+
+// rows keeps sessions as the tenant domain does: one that has expired is not there.
+type rows struct {
+	clock core.Clock
+	all   map[string]tenant.Session
+}
+
+func (r *rows) PutSession(_ context.Context, s tenant.Session) error {
+	r.all[s.TokenHash] = s
+	return nil
+}
+
+func (r *rows) FindSession(_ context.Context, hash string) (tenant.Session, error) {
+	s, ok := r.all[hash]
+	if !ok || !r.clock().Before(s.ExpiresAt) {
+		return tenant.Session{}, core.NotFound("session", hash)
+	}
+	return s, nil
+}
+
+func (r *rows) TouchSession(context.Context, string) error { return nil }
+
+func (r *rows) EndSession(_ context.Context, hash string) error {
+	delete(r.all, hash)
+	return nil
+}
+
+// TestLifetime: a session lasts for seven days of the clock that looks it up, which may
+// show another time than the machine's; its cookie for seven days of the browser's.
+func TestLifetime(t *testing.T) {
+	t.Parallel()
+	for name, now := range map[string]time.Time{
+		"years ahead": time.Date(2040, 2, 28, 12, 0, 0, 0, time.UTC), "years behind": time.Date(2020, 2, 28, 12, 0, 0, 0, time.UTC),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := func() time.Time { return now }
+			r := &rows{clock: clock, all: map[string]tenant.Session{}}
+			m := session.New(r, clock, true)
+			w := httptest.NewRecorder()
+			if err := m.Start(w, httptest.NewRequest(http.MethodPost, "/", nil), "usr_1", false); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range r.all {
+				if !s.ExpiresAt.Equal(now.Add(session.Lifetime)) {
+					t.Errorf("it expires at %s, want %s after %s", s.ExpiresAt, session.Lifetime, now)
+				}
+			}
+			c := w.Result().Cookies()[0]
+			if days := time.Duration(c.MaxAge) * time.Second / (24 * time.Hour); days != 7 || c.Expires.Before(time.Now()) {
+				t.Errorf("the cookie lasts for %d s, until %s", c.MaxAge, c.Expires)
+			}
+			load := func() *session.Current {
+				t.Helper()
+				req := httptest.NewRequest(http.MethodGet, "/", nil)
+				req.AddCookie(c)
+				found, err := m.Load(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return found
+			}
+			now = now.Add(session.Lifetime - time.Second)
+			if found := load(); found == nil || found.UserID != "usr_1" {
+				t.Errorf("in its last second it is %+v", found)
+			}
+			now = now.Add(time.Second)
+			if found := load(); found != nil {
+				t.Errorf("after its time it is %+v", found)
+			}
+		})
 	}
 }
