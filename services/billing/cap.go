@@ -30,6 +30,15 @@ type Allowance struct {
 // whatever the plans file says meanwhile.
 func (a *Allowance) price(p *Plan) Price { return a.Rates.price(p, a.From) }
 
+// included are the requests of the present period that a plan includes. One with a price
+// for more has as many as its bill will take off; 0 of one without is no bound.
+func (a *Allowance) included(p *Plan) int64 {
+	if price := a.price(p); price.Metered() && p.Metered() {
+		return price.Included
+	}
+	return p.IncludedRequests
+}
+
 // Allow lowers or raises what edges are told that organizations may use in their
 // period: what earlier plans were billed in it comes on top of what the plan
 // includes; a spending cap, or a debt, makes an end of what is beyond.

@@ -143,11 +143,16 @@ func maxTime(a, b time.Time) time.Time {
 // tellDebt tells of an unpaid invoice, once for each step down.
 func (s *Service) tellDebt(ctx context.Context, tx Tx, t *Tenant, i *Invoice, since time.Time, step int) error {
 	d := s.plans.Dunning()
-	p, _ := s.plans.Get(t.Plan)
+	all, err := tx.Allowances(ctx, []uint64{t.Num})
+	if err != nil {
+		return err
+	}
+	p, a := s.plans.Served(t.Plan), all[t.Num]
 	debt := notice.Debt{
 		About: s.about(t), Invoice: i.Number, Cents: i.AmountDue - i.AmountPaid, Currency: i.Currency, Plan: s.title(t.Plan), NextTry: i.NextAttempt,
-		CappedAt: since.Add(d.Grace), SuspendedAt: since.Add(d.SuspendAfter), Included: p.IncludedRequests,
+		CappedAt: since.Add(d.Grace), SuspendedAt: since.Add(d.SuspendAfter), Included: a.included(&p),
 	}
+	debt.Unbounded = debt.Included == 0 && !p.Metered()
 	form := notice.PaymentFailed(&debt)
 	switch step {
 	case toldReminder:

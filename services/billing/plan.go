@@ -66,5 +66,15 @@ func (p *Plans) Get(name string) (Plan, bool) {
 	return Plan{}, false
 }
 
+// Served is the plan by whose limits an organization is served that has the plan with a
+// name: one that is not in the file any more has the default one's.
+func (p *Plans) Served(name string) Plan {
+	if found, ok := p.Get(name); ok {
+		return found
+	}
+	found, _ := p.Get(p.def)
+	return found
+}
+
 // Dunning is how long a debtor is served.
 func (p *Plans) Dunning() Dunning { return p.dunning }

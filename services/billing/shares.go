@@ -102,10 +102,7 @@ func (s *Service) shares(plan string, a *Allowance) (passed []mark, n notice.Sha
 			spent = Add(spent, a.price(other).Amount(sum.Total))
 		}
 	}
-	all := p.IncludedRequests
-	if price.Metered() && p.Metered() {
-		all = price.Included
-	}
+	all := a.included(&p)
 	n = notice.Share{Plan: p.Title, Used: own, Included: all, Currency: p.Currency}
 	if price.Metered() && (a.SpendingCap == nil || *a.SpendingCap > 0) {
 		n.OverageRequests, n.OverageCents = price.Requests, price.Cents

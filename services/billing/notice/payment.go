@@ -19,7 +19,8 @@ type Debt struct {
 	// CappedAt is when gateways stop at the included requests, SuspendedAt when
 	// they stop altogether.
 	CappedAt, SuspendedAt time.Time
-	Included              int64 // requests of a period that the plan includes
+	Included              int64 // requests of a period that are served from CappedAt on
+	Unbounded             bool  // all of them are, whatever Included says
 }
 
 func (d *Debt) facts(more ...mailform.Fact) []mailform.Fact {
@@ -40,14 +41,29 @@ func (d *Debt) form(subject string, facts []mailform.Fact, text ...string) mailf
 // PaymentFailed says that an invoice could not be charged and that nothing is
 // limited yet.
 func PaymentFailed(d *Debt) mailform.Form {
+	until, limits := d.SuspendedAt, []mailform.Fact{{Name: "Suspended from", Value: moment(d.SuspendedAt)}}
+	if !d.Unbounded {
+		until, limits = d.CappedAt, append([]mailform.Fact{{Name: "Limited from", Value: moment(d.CappedAt)}}, limits...)
+	}
 	return d.form("The payment of "+d.Organization+" failed",
-		d.facts(mailform.Fact{Name: "Limited from", Value: moment(d.CappedAt)}, mailform.Fact{Name: "Suspended from", Value: moment(d.SuspendedAt)}),
+		d.facts(limits...),
 		"We could not charge the invoice "+d.Invoice+" of "+d.Organization+".",
-		"Your gateways serve everything as before until "+moment(d.CappedAt)+". Enter another card, or pay the invoice, before then.")
+		"Your gateways serve everything as before until "+moment(until)+". Enter another card, or pay the invoice, before then.")
+}
+
+// stillUnpaid reminds of an invoice where nothing is limited before all is.
+func (d *Debt) stillUnpaid() mailform.Form {
+	return d.form("An invoice of "+d.Organization+" is still not paid",
+		d.facts(mailform.Fact{Name: "Suspended from", Value: moment(d.SuspendedAt)}),
+		"The invoice "+d.Invoice+" of "+d.Organization+" is still not paid.",
+		"Your gateways serve everything until "+moment(d.SuspendedAt)+". From then on they refuse everything.")
 }
 
 // GraceReminder says that the days of full service end soon.
 func GraceReminder(d *Debt) mailform.Form {
+	if d.Unbounded {
+		return d.stillUnpaid()
+	}
 	return d.form("Requests of "+d.Organization+" are limited soon",
 		d.facts(mailform.Fact{Name: "Limited from", Value: moment(d.CappedAt)}),
 		"The invoice "+d.Invoice+" of "+d.Organization+" is still not paid.",
@@ -56,6 +72,9 @@ func GraceReminder(d *Debt) mailform.Form {
 
 // Capped says that requests beyond the included ones are refused.
 func Capped(d *Debt) mailform.Form {
+	if d.Unbounded {
+		return d.stillUnpaid()
+	}
 	return d.form("Requests of "+d.Organization+" are limited now",
 		d.facts(mailform.Fact{Name: "Suspended from", Value: moment(d.SuspendedAt)}),
 		"The invoice "+d.Invoice+" of "+d.Organization+" is not paid, and the days of full service are over.",
