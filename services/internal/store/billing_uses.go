@@ -1,7 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 
 	"gorm.io/gorm"
@@ -12,7 +15,11 @@ import (
 )
 
 // BillingUses reads the usage counters behind the ledger of hours.
-type BillingUses struct{ DB *DB }
+type BillingUses struct {
+	DB *DB
+	// KeysAtOnce is how many keys Keys holds in memory; 0: a million.
+	KeysAtOnce int
+}
 
 var (
 	_ billing.UseStore       = BillingUses{}
@@ -26,7 +33,6 @@ type useRow struct {
 	RouteNum                 int64
 	GatewayName, Route, Name *string
 	High, Low                int64
-	AllHigh, AllLow          int64 // of all keys
 }
 
 func (r *useRow) key() billing.KeyUse {
@@ -53,26 +59,155 @@ func nameOr(name *string, num int64) string {
 
 const sumBilled = "CAST(SUM(u.billed >> 32) AS bigint) AS high, CAST(SUM(u.billed & 4294967295) AS bigint) AS low"
 
-// Keys sums what was billed by key, and all of it in the same read.
+// keysAtOnce is how many keys are summed at once, in some 60 bytes each.
+const keysAtOnce = 1 << 20
+
+// Keys sums what was billed by key, some hours at a time: a whole month of a busy
+// organization takes longer than one read may. Of more keys than it holds at once it
+// sums a part, and reads the hours again for each other one.
 func (b BillingUses) Keys(ctx context.Context, org core.OrganizationID, p billing.Period, limit int) (keys []billing.KeyUse, others int64, err error) {
-	err = b.DB.View(ctx, func(db *gorm.DB) error {
-		var rows []useRow
-		err := db.Raw(`SELECT x.*, g.name AS gateway_name, c.name,
-				CAST(SUM(x.high) OVER () AS bigint) AS all_high, CAST(SUM(x.low) OVER () AS bigint) AS all_low FROM (
-				SELECT u.gateway, u.consumer, u.kid, `+sumBilled+` FROM usage_counters u
-				WHERE u.organization = `+organizationNum+` AND u.hour >= ? AND u.hour < ? AND u.billed > 0 GROUP BY u.gateway, u.consumer, u.kid) AS x
-			LEFT JOIN gateways g ON g.num = x.gateway LEFT JOIN consumers c ON c.num = x.consumer
-			ORDER BY x.high DESC, x.low DESC, x.gateway, x.consumer, x.kid LIMIT ?`, string(org), p.Start, p.End, limit).Scan(&rows).Error
-		for i := range rows {
-			if i == 0 {
-				others = joined(uint64(rows[i].AllHigh), uint64(rows[i].AllLow))
+	best := ranking{limit: limit}
+	for parts := []keyPart{{}}; len(parts) > 0; {
+		part := parts[len(parts)-1]
+		parts = parts[:len(parts)-1]
+		sums := map[useKey]int64{}
+		for from := p.Start; from < p.End; from += usePage {
+			err := b.sumKeys(ctx, org, billing.Period{Start: from, End: min(from+usePage, p.End)}, part, func(k useKey, n int64) {
+				if !part.holds(k) {
+					return // since the part was split
+				}
+				if sums[k] = billing.Add(sums[k], n); len(sums) <= cmp.Or(b.KeysAtOnce, keysAtOnce) || part.mask >= finestPart {
+					return
+				}
+				var later keyPart
+				part, later = part.split()
+				parts = append(parts, later)
+				maps.DeleteFunc(sums, func(k useKey, _ int64) bool { return !part.holds(k) })
+			})
+			if err != nil {
+				return nil, 0, err
 			}
-			k := rows[i].key()
-			keys, others = append(keys, k), max(others-k.Requests, 0)
+		}
+		for k, n := range sums {
+			best.add(k, n)
+		}
+	}
+	best.cut()
+	keys, err = b.named(ctx, best.top)
+	return keys, best.others, err
+}
+
+// sumKeys calls each for what was billed by key in some hours.
+func (b BillingUses) sumKeys(ctx context.Context, org core.OrganizationID, p billing.Period, part keyPart, each func(useKey, int64)) error {
+	return b.DB.View(ctx, func(db *gorm.DB) error {
+		rows, err := db.Raw(`SELECT u.gateway, u.consumer, u.kid, `+sumBilled+` FROM usage_counters u
+			WHERE u.organization = `+organizationNum+` AND u.hour >= ? AND u.hour < ? AND u.billed > 0
+				AND (((u.gateway & ?) + (u.consumer & ?) + (u.kid & ?)) & ?) = ? GROUP BY u.gateway, u.consumer, u.kid`,
+			string(org), p.Start, p.End, part.mask, part.mask, part.mask, part.mask, part.part).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var k useKey
+			var high, low int64
+			if err := rows.Scan(&k.gateway, &k.consumer, &k.kid, &high, &low); err != nil {
+				return err
+			}
+			each(k, joined(uint64(high), uint64(low)))
+		}
+		return rows.Err()
+	})
+}
+
+// useKey is what usage is summed by.
+type useKey struct{ gateway, consumer, kid int64 }
+
+// keyPart is a part of all keys: those whose numbers, masked, sum to it. The zero
+// keyPart is all of them.
+type keyPart struct{ mask, part int64 }
+
+// finestPart is the mask of a part that is split no more: what is in one of 65,536 is
+// not split by its numbers.
+const finestPart = 1<<16 - 1
+
+func (p keyPart) holds(k useKey) bool {
+	return (k.gateway&p.mask+k.consumer&p.mask+k.kid&p.mask)&p.mask == p.part
+}
+
+// split halves a part.
+func (p keyPart) split() (now, later keyPart) {
+	mask := p.mask<<1 | 1
+	return keyPart{mask, p.part}, keyPart{mask, p.part + p.mask + 1}
+}
+
+// ranking holds the keys that were used most.
+type ranking struct {
+	limit  int
+	top    []keySum
+	others int64 // sum of those that were cut off
+}
+
+type keySum struct {
+	useKey
+	requests int64
+}
+
+func (r *ranking) add(k useKey, n int64) {
+	if r.top = append(r.top, keySum{k, n}); len(r.top) >= 2*r.limit+1000 {
+		r.cut()
+	}
+}
+
+// cut orders the keys and leaves the limit of them.
+func (r *ranking) cut() {
+	slices.SortFunc(r.top, func(x, y keySum) int {
+		return cmp.Or(cmp.Compare(y.requests, x.requests), cmp.Compare(x.gateway, y.gateway), cmp.Compare(x.consumer, y.consumer), cmp.Compare(x.kid, y.kid))
+	})
+	n := min(r.limit, len(r.top))
+	for _, k := range r.top[n:] {
+		r.others = billing.Add(r.others, k.requests)
+	}
+	r.top = r.top[:n]
+}
+
+// named adds the names that there still are to sums.
+func (b BillingUses) named(ctx context.Context, sums []keySum) (keys []billing.KeyUse, err error) {
+	gateways, consumers := make([]int64, len(sums)), make([]int64, len(sums))
+	for i, k := range sums {
+		gateways[i], consumers[i] = k.gateway, k.consumer
+	}
+	err = b.DB.View(ctx, func(db *gorm.DB) error {
+		gatewayNames, err := namesOf(db, "gateways", gateways)
+		if err != nil {
+			return err
+		}
+		names, err := namesOf(db, "consumers", consumers)
+		keys = nil
+		for _, k := range sums {
+			r := useRow{Gateway: k.gateway, Consumer: k.consumer, Kid: k.kid, GatewayName: gatewayNames[k.gateway], Name: names[k.consumer]}
+			one := r.key()
+			one.Requests = k.requests
+			keys = append(keys, one)
 		}
 		return err
 	})
-	return keys, others, err
+	return keys, err
+}
+
+// namesOf reads the names that there still are in a table, by number.
+func namesOf(db *gorm.DB, table string, nums []int64) (map[int64]*string, error) {
+	slices.Sort(nums)
+	var rows []struct {
+		Num  int64
+		Name string
+	}
+	err := db.Table(table).Select("num, name").Where("num IN ?", slices.Compact(nums)).Scan(&rows).Error
+	out := make(map[int64]*string, len(rows))
+	for i := range rows {
+		out[rows[i].Num] = &rows[i].Name
+	}
+	return out, err
 }
 
 // usePage is how many hours are read at once.

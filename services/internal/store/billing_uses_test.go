@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/services/billing"
+	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/internal/store"
 	"github.com/tollgate/tollgate/services/internal/storetest"
@@ -122,6 +123,61 @@ func TestUseOfOtherPlansIsTold(t *testing.T) {
 	})
 }
 
+// TestKeysOfManyWeeks: keys that were used in several reads are one, the most used come
+// first, and with what is left out they are all that was billed.
+func TestKeysOfManyWeeks(t *testing.T) {
+	eachBooks(t, func(b *books) {
+		b.settling()
+		few := on(2, hour0, 3, 1)
+		few.ID.Key, few.ID.Consumer, few.ID.Gateway = 0, 0, 99
+		apply(b.T, b.u, batch(writA, 5000, usageNow, on(2, hour0, 7, 5), on(2, hour0+400, 7, 6), few))
+		uses := store.BillingUses{DB: b.u.DB}
+		p := billing.Period{Start: int64(hour0) - 300, End: int64(hour0) + 401}
+		all, none, err := uses.Keys(b.Context(), "org_a", p, 10)
+		if err != nil || none != 0 || len(all) != 2 || all[1] != (billing.KeyUse{Gateway: "99", Requests: 1}) {
+			b.Fatalf("keys %+v, %d others, %v", all, none, err)
+		}
+		sum := one(b.T, b.u, "SELECT CAST(SUM(billed) AS bigint) FROM usage_counters WHERE hour >= ? AND hour < ?", p.Start, p.End)
+		if all[0].Requests+1 != sum || sum < 12 {
+			b.Errorf("keys %+v, want %d in all", all, sum)
+		}
+		if first, others, err := uses.Keys(b.Context(), "org_a", p, 1); err != nil || others != 1 || len(first) != 1 || first[0] != all[0] {
+			b.Errorf("the first key %+v, %d others, %v", first, others, err)
+		}
+	})
+}
+
+// TestKeysInParts: more keys than are held at once are summed in parts, and come to the
+// same.
+func TestKeysInParts(t *testing.T) {
+	eachBooks(t, func(b *books) {
+		b.settling()
+		var in []contract.Counter
+		for i := range 200 {
+			c := on(2, hour0+uint32(i%60), 1+uint64(i%7), uint64(1+i))
+			c.ID.Key = uint64(i/2) * 0x9e3779b97f4a7c15 >> 1 // some have no key, or no consumer either
+			c.ID.Consumer = uint64(i % 5)
+			in = append(in, c)
+		}
+		apply(b.T, b.u, batch(writA, 5000, usageNow, in...))
+		p := billing.Period{Start: int64(hour0), End: int64(hour0) + 60}
+		whole := store.BillingUses{DB: b.u.DB}
+		for _, limit := range []int{1, 30, 1000} {
+			want, rest, err := whole.Keys(b.Context(), "org_a", p, limit)
+			if err != nil || len(want) == 0 {
+				b.Fatal(want, err)
+			}
+			for _, most := range []int{1, 7, 50} {
+				parts := store.BillingUses{DB: b.u.DB, KeysAtOnce: most}
+				got, others, err := parts.Keys(b.Context(), "org_a", p, limit)
+				if err != nil || others != rest || !slices.Equal(got, want) {
+					b.Errorf("%d at once: %d of %d keys, %d others of %d, %v", most, len(got), len(want), others, rest, err)
+				}
+			}
+		}
+	})
+}
+
 func TestUsesWrongOrganization(t *testing.T) {
 	eachBooks(t, func(b *books) {
 		s := b.settling()
@@ -132,7 +188,7 @@ func TestUsesWrongOrganization(t *testing.T) {
 		near := billing.Period{Start: int64(hour0) - 10, End: int64(hour0) + 10}
 		storetest.WrongOrganization(b.T, reflect.TypeFor[billing.UseStore](), "org_b", []storetest.Try{
 			{Method: "Keys", Call: func(o core.OrganizationID) (any, error) {
-				keys, others, err := uses.Keys(b.Context(), o, all, 10)
+				keys, others, err := uses.Keys(b.Context(), o, near, 10)
 				if others != 0 {
 					return others, err
 				}
