@@ -9104,7 +9104,7 @@ type ClientInterface interface {
 	// DeleteAccountWithBody Delete the user for good
 	//
 	// Refused (409) while the user is the last owner of an organization: make another member owner, or
-	// delete the organization first. Ends every session and every management token of the user.
+	// delete the organization first. While that is suspended neither can be done. Ends every session and every management token of the user.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9114,7 +9114,7 @@ type ClientInterface interface {
 	// DeleteAccount Delete the user for good
 	//
 	// Refused (409) while the user is the last owner of an organization: make another member owner, or
-	// delete the organization first. Ends every session and every management token of the user.
+	// delete the organization first. While that is suspended neither can be done. Ends every session and every management token of the user.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11126,7 +11126,8 @@ type ClientInterface interface {
 	// DeleteOrganizationWithBody Delete the organization for good
 	//
 	// Its gateways stop answering, its keys and tokens stop working and its members lose it at once. What
-	// was billed stays on record.
+	// was billed stays on record. Refused with 403 `organization_suspended` while it is suspended, and with
+	// 409 `conflict` while an invoice of it is unpaid.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -11136,7 +11137,8 @@ type ClientInterface interface {
 	// DeleteOrganization Delete the organization for good
 	//
 	// Its gateways stop answering, its keys and tokens stop working and its members lose it at once. What
-	// was billed stays on record.
+	// was billed stays on record. Refused with 403 `organization_suspended` while it is suspended, and with
+	// 409 `conflict` while an invoice of it is unpaid.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11516,7 +11518,7 @@ type ClientInterface interface {
 // DeleteAccountWithBody Delete the user for good
 //
 // Refused (409) while the user is the last owner of an organization: make another member owner, or
-// delete the organization first. Ends every session and every management token of the user.
+// delete the organization first. While that is suspended neither can be done. Ends every session and every management token of the user.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11536,7 +11538,7 @@ func (c *Client) DeleteAccountWithBody(ctx context.Context, contentType string, 
 // DeleteAccount Delete the user for good
 //
 // Refused (409) while the user is the last owner of an organization: make another member owner, or
-// delete the organization first. Ends every session and every management token of the user.
+// delete the organization first. While that is suspended neither can be done. Ends every session and every management token of the user.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -16278,7 +16280,8 @@ func (c *Client) UpdateOrganization(ctx context.Context, params *UpdateOrganizat
 // DeleteOrganizationWithBody Delete the organization for good
 //
 // Its gateways stop answering, its keys and tokens stop working and its members lose it at once. What
-// was billed stays on record.
+// was billed stays on record. Refused with 403 `organization_suspended` while it is suspended, and with
+// 409 `conflict` while an invoice of it is unpaid.
 //
 // Takes any type of body and a specified content type.
 //
@@ -16298,7 +16301,8 @@ func (c *Client) DeleteOrganizationWithBody(ctx context.Context, contentType str
 // DeleteOrganization Delete the organization for good
 //
 // Its gateways stop answering, its keys and tokens stop working and its members lose it at once. What
-// was billed stays on record.
+// was billed stays on record. Refused with 403 `organization_suspended` while it is suspended, and with
+// 409 `conflict` while an invoice of it is unpaid.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -29934,7 +29938,7 @@ type ClientWithResponsesInterface interface {
 	// DeleteAccountWithBodyWithResponse Delete the user for good
 	//
 	// Refused (409) while the user is the last owner of an organization: make another member owner, or
-	// delete the organization first. Ends every session and every management token of the user.
+	// delete the organization first. While that is suspended neither can be done. Ends every session and every management token of the user.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -29944,7 +29948,7 @@ type ClientWithResponsesInterface interface {
 	// DeleteAccountWithResponse Delete the user for good
 	//
 	// Refused (409) while the user is the last owner of an organization: make another member owner, or
-	// delete the organization first. Ends every session and every management token of the user.
+	// delete the organization first. While that is suspended neither can be done. Ends every session and every management token of the user.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32188,7 +32192,8 @@ type ClientWithResponsesInterface interface {
 	// DeleteOrganizationWithBodyWithResponse Delete the organization for good
 	//
 	// Its gateways stop answering, its keys and tokens stop working and its members lose it at once. What
-	// was billed stays on record.
+	// was billed stays on record. Refused with 403 `organization_suspended` while it is suspended, and with
+	// 409 `conflict` while an invoice of it is unpaid.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32198,7 +32203,8 @@ type ClientWithResponsesInterface interface {
 	// DeleteOrganizationWithResponse Delete the organization for good
 	//
 	// Its gateways stop answering, its keys and tokens stop working and its members lose it at once. What
-	// was billed stays on record.
+	// was billed stays on record. Refused with 403 `organization_suspended` while it is suspended, and with
+	// 409 `conflict` while an invoice of it is unpaid.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -44023,7 +44029,7 @@ func (r ListWebhookEventsResponse) ContentType() string {
 // DeleteAccountWithBodyWithResponse Delete the user for good
 //
 // Refused (409) while the user is the last owner of an organization: make another member owner, or
-// delete the organization first. Ends every session and every management token of the user.
+// delete the organization first. While that is suspended neither can be done. Ends every session and every management token of the user.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44039,7 +44045,7 @@ func (c *ClientWithResponses) DeleteAccountWithBodyWithResponse(ctx context.Cont
 // DeleteAccountWithResponse Delete the user for good
 //
 // Refused (409) while the user is the last owner of an organization: make another member owner, or
-// delete the organization first. Ends every session and every management token of the user.
+// delete the organization first. While that is suspended neither can be done. Ends every session and every management token of the user.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -47921,7 +47927,8 @@ func (c *ClientWithResponses) UpdateOrganizationWithResponse(ctx context.Context
 // DeleteOrganizationWithBodyWithResponse Delete the organization for good
 //
 // Its gateways stop answering, its keys and tokens stop working and its members lose it at once. What
-// was billed stays on record.
+// was billed stays on record. Refused with 403 `organization_suspended` while it is suspended, and with
+// 409 `conflict` while an invoice of it is unpaid.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -47937,7 +47944,8 @@ func (c *ClientWithResponses) DeleteOrganizationWithBodyWithResponse(ctx context
 // DeleteOrganizationWithResponse Delete the organization for good
 //
 // Its gateways stop answering, its keys and tokens stop working and its members lose it at once. What
-// was billed stays on record.
+// was billed stays on record. Refused with 403 `organization_suspended` while it is suspended, and with
+// 409 `conflict` while an invoice of it is unpaid.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -176,6 +176,19 @@ func (s *Service) Refresh(ctx context.Context, org core.OrganizationID) (State, 
 	return s.Subscription(ctx, org)
 }
 
+// MayLeave refuses (core.CodeConflict) to have an organization deleted that owes: the
+// debt would be nobody's, and its owners could go on in another.
+func (s *Service) MayLeave(ctx context.Context, org core.OrganizationID) error {
+	if s.provider == nil {
+		return nil // nobody could pay
+	}
+	_, p, err := s.both(ctx, org)
+	if err == nil && p.Standing != StandingGood {
+		err = core.Errorf(core.CodeConflict, "an invoice of the organization is unpaid: pay it, then delete the organization")
+	}
+	return err
+}
+
 // Leave has the subscription of an organization that was deleted ended, with a last
 // invoice. It only leaves a mark: a worker does it as soon as the provider answers.
 func (s *Service) Leave(ctx context.Context, org core.OrganizationID) error {

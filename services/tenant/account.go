@@ -142,7 +142,7 @@ func (s *Service) DeleteUser(ctx context.Context, userID string, p Proof) error 
 		if err != nil {
 			return err
 		}
-		var held []string
+		var held, suspended []string
 		for i := range all {
 			m := &all[i]
 			if m.Role == RoleOwner {
@@ -153,6 +153,9 @@ func (s *Service) DeleteUser(ctx context.Context, userID string, p Proof) error 
 				if n <= 1 {
 					held = append(held, m.Organization.Name)
 				}
+				if n <= 1 && m.Organization.Suspended {
+					suspended = append(suspended, m.Organization.Name)
+				}
 			}
 			err := tx.Record(ctx, m.Organization.ID, core.Change{
 				Action: "member.delete", ResourceType: "member", ResourceID: m.MemberID, ResourceName: u.Email,
@@ -161,6 +164,9 @@ func (s *Service) DeleteUser(ctx context.Context, userID string, p Proof) error 
 			if err != nil {
 				return err
 			}
+		}
+		if len(suspended) > 0 {
+			return core.Errorf(core.CodeConflict, "you are the last owner of %s, suspended: that has to end first", strings.Join(suspended, ", "))
 		}
 		if len(held) > 0 {
 			return core.Errorf(core.CodeConflict, "you are the last owner of %s: make another member owner, or delete it first", strings.Join(held, ", "))
@@ -180,7 +186,8 @@ func (s *Service) DeleteUser(ctx context.Context, userID string, p Proof) error 
 
 // DeleteOrganization deletes an organization for good: it is suspended on the
 // edges and lost to its members at once; its gateways follow when ClearDeleted is
-// told that they are gone. Name must be the organization's.
+// told that they are gone. Name must be the organization's. One that is suspended stays
+// (core.CodeOrganizationSuspended): its owners would go on in another.
 func (s *Service) DeleteOrganization(ctx context.Context, org core.OrganizationID, userID, name string, p Proof) error {
 	o, err := s.Organization(ctx, org)
 	if err != nil {
@@ -197,6 +204,9 @@ func (s *Service) DeleteOrganization(ctx context.Context, org core.OrganizationI
 		return err
 	}
 	_, err = s.changeOrganization(ctx, org, "organization.delete", func(o *Organization) (any, error) {
+		if o.Suspended {
+			return nil, core.Errorf(core.CodeOrganizationSuspended, "the organization is suspended: until that has ended it can't be deleted; GET /v1/organization says why, and what to do")
+		}
 		o.DeletedAt, o.Suspended = s.clock(), true
 		return map[string]any{"name": o.Name}, nil
 	}, func(tx Tx) error { return tx.DeleteEveryone(ctx, org) })

@@ -2,6 +2,8 @@ package billing_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"testing"
 	"time"
@@ -88,4 +90,45 @@ func TestWebhookBeforeHourlyLook(t *testing.T) {
 	if n := r.number("SELECT count(*) FROM billing_syncs WHERE next_at <> 0"); n != 0 {
 		t.Errorf("%d customers wait after all were fetched", n)
 	}
+}
+
+// browser signs the organization's owner in.
+func (o *org) browser(name string) *harness.API {
+	o.T.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		o.T.Fatal(err)
+	}
+	b := &harness.API{T: o.T, URL: o.URL, HTTP: &http.Client{Jar: jar, Timeout: 30 * time.Second}}
+	b.Must("POST", "/v1/login", harness.Object{"email": name + "@example.com", "password": "correct horse battery " + name})
+	return b
+}
+
+// TestDebtorStays: an organization that owes is not deleted, from the first payment that
+// failed until all is paid.
+func TestDebtorStays(t *testing.T) {
+	r := start(t, stripefake.Options{})
+	o := r.signUp("acme").subscribe("pro")
+	if err := r.SetCard(o.customer(), stripefake.CardDeclines); err != nil {
+		t.Fatal(err)
+	}
+	r.toPeriodEnd(o)
+	r.tick(2 * time.Hour)
+	b := o.browser("acme")
+	leave := func(what string, want int) {
+		t.Helper()
+		got, err := b.Do("POST", "/v1/organization/delete", harness.Object{"name": "acme", "current_password": "correct horse battery acme"}, "Origin", "http://portal.test", "Tollgate-Organization", o.id)
+		if err != nil || got.Status != want {
+			t.Errorf("%s: %d %s, %v, want %d", what, got.Status, got.Body, err, want)
+		}
+	}
+	if s := o.subscription(); s["standing"] != "grace" {
+		t.Fatalf("the standing is %v", s["standing"])
+	}
+	leave("in the days of full service", http.StatusConflict)
+	if err := r.SetCard(o.customer(), stripefake.CardGood); err != nil {
+		t.Fatal(err)
+	}
+	r.payAll(o)
+	leave("when it is paid", http.StatusNoContent)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/portal/internal/authz"
+	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/tenant"
 )
 
@@ -292,7 +293,7 @@ func TestSuspension(t *testing.T) {
 		// What changes is refused, what reads, pays, leaves or takes access back is not.
 		allowed := map[string]bool{
 			"deleteMember": true, "deleteInvitation": true, "deleteToken": true, "revokeKey": true,
-			"deleteOrganization": true, "exportOrganization": true,
+			"exportOrganization": true,
 		}
 		s := ada.login()
 		refused := 0
@@ -320,6 +321,14 @@ func TestSuspension(t *testing.T) {
 		// Its owner does not go on in another; who owns nothing of it may make one.
 		if a := s.post("/v1/organizations", object{"name": "ada once more"}).wantCode(403, "organization_suspended"); !strings.Contains(a.str("detail"), `"ada"`) {
 			t.Errorf("why there is no other organization: %s", a.body)
+		}
+		// Nor by deleting it first, or the account.
+		s.post("/v1/organization/delete", object{"name": "ada", "current_password": password}).wantCode(403, "organization_suspended")
+		if err := e.app.Tenants.DeleteOrganization(t.Context(), e.orgID(ada), ada.user, "ada", tenant.Proof{Password: password}); core.CodeOf(err) != core.CodeOrganizationSuspended {
+			t.Errorf("the domain deletes a suspended organization: %v", err)
+		}
+		if a := s.post("/v1/account/delete", object{"current_password": password}).wantCode(409, "conflict"); !strings.Contains(a.str("detail"), "ada, suspended") {
+			t.Errorf("why the account stays: %s", a.body)
 		}
 		payer.login().post("/v1/organizations", object{"name": "payer’s own"}).want(201)
 		viewer := ada.get("/v1/members").want(200).list("items")

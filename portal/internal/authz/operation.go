@@ -56,7 +56,7 @@ func (o *Operation) Changes() bool {
 		return false
 	}
 	switch o.Permission {
-	case BillingWrite, OrganizationDelete, OrganizationExport:
+	case BillingWrite, OrganizationExport:
 		return false
 	}
 	return o.Method != http.MethodGet && !strings.HasSuffix(string(o.Permission), ":read")

@@ -86,8 +86,8 @@ func (s *Server) meInView(ctx context.Context, me *gen.Me, v *operatorView) (*ge
 	return me, nil
 }
 
-// unlessSuspended refuses changes of an organization that is suspended. It can
-// still be read, paid for and left, and access can be taken back.
+// unlessSuspended refuses changes of an organization that is suspended, and to delete
+// it. It can still be read, paid for and left, and access can be taken back.
 func (s *Server) unlessSuspended(ctx context.Context, c *call) error {
 	if !c.op.Changes() {
 		return nil
@@ -96,5 +96,5 @@ func (s *Server) unlessSuspended(ctx context.Context, c *call) error {
 	if err != nil || !o.Suspended {
 		return err
 	}
-	return core.Errorf(core.CodeOrganizationSuspended, "the organization is suspended: it can be read, paid for and left, but not changed; GET /v1/organization says why")
+	return core.Errorf(core.CodeOrganizationSuspended, "the organization is suspended: it can be read, paid for and left, but not changed or deleted; GET /v1/organization says why")
 }

@@ -166,6 +166,9 @@ func (s *Server) LookUpInvitation(ctx context.Context, r gen.LookUpInvitationReq
 // DeleteOrganization deletes the organization.
 func (s *Server) DeleteOrganization(ctx context.Context, r gen.DeleteOrganizationRequestObject) (gen.DeleteOrganizationResponseObject, error) {
 	c := callOf(ctx)
+	if err := s.Billing.MayLeave(ctx, c.org); err != nil {
+		return nil, err
+	}
 	if err := s.Tenants.DeleteOrganization(ctx, c.org, c.user.ID, r.Body.Name, c.proof(r.Body.CurrentPassword, r.Body.Code)); err != nil {
 		return nil, err
 	}

@@ -504,7 +504,7 @@ export interface paths {
         /**
          * Delete the user for good
          * @description Refused (409) while the user is the last owner of an organization: make another member owner, or
-         *     delete the organization first. Ends every session and every management token of the user.
+         *     delete the organization first. While that is suspended neither can be done. Ends every session and every management token of the user.
          */
         post: operations["deleteAccount"];
         delete?: never;
@@ -622,7 +622,8 @@ export interface paths {
         /**
          * Delete the organization for good
          * @description Its gateways stop answering, its keys and tokens stop working and its members lose it at once. What
-         *     was billed stays on record.
+         *     was billed stays on record. Refused with 403 `organization_suspended` while it is suspended, and with
+         *     409 `conflict` while an invoice of it is unpaid.
          */
         post: operations["deleteOrganization"];
         delete?: never;

@@ -103,9 +103,13 @@ function Delete({ organization }: { organization: Organization }) {
   const [opened, dialog] = useDisclosure(false);
   return (
     <Section title="Delete the organization" text="For good: nobody can bring it back.">
-      <Button variant="default" c="var(--tg-bad)" onClick={dialog.open}>
-        Delete the organization
-      </Button>
+      {organization.suspended ? (
+        <Text>Until its suspension has ended it can’t be deleted.</Text>
+      ) : (
+        <Button variant="default" c="var(--tg-bad)" onClick={dialog.open}>
+          Delete the organization
+        </Button>
+      )}
       <Modal opened={opened} onClose={dialog.close} title={`Delete ${organization.name}?`}>
         {opened ? <Confirm organization={organization} onClose={dialog.close} /> : null}
       </Modal>
