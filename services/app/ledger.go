@@ -129,6 +129,7 @@ func (w *Worker) ledgerMetrics(r *prometheus.Registry) {
 			func() float64 { return float64(value()) }))
 	}
 	counter("corrections_total", "Periods of which more had been billed than the ledger has; it was given back.", w.app.settler.Corrections)
+	counter("lost_lines_total", "Lines of ours that were gone at the payment provider, and were added again.", w.app.settler.Lost)
 	counter("leftover_invoices_total", "Invoices of what was found to be owed after a subscription's last one.", w.app.settler.Bills)
 	if p := w.app.poster; p != nil {
 		counter("usage_posted_total", "Hourly totals that the payment provider took.", func() uint64 { return p.Stats().Posted })

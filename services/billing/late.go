@@ -131,8 +131,8 @@ type SettlementStore interface {
 	// ClaimAdjustments takes adjustments that are to be sent, until a time.
 	ClaimAdjustments(ctx context.Context, now, until time.Time, limit int) ([]AdjustmentTo, error)
 	// Sent notes that an adjustment is the provider's item, or when it is tried
-	// again since it is not.
-	Sent(ctx context.Context, key, item string, next time.Time, problem error) error
+	// again since it is not; nothing where the line was found lost meanwhile.
+	Sent(ctx context.Context, a *AdjustmentTo, item string, next time.Time, problem error) error
 	LeftoverStore
 }
 
@@ -143,6 +143,8 @@ type AdjustmentTo struct {
 	Subscription string // empty: it has no live one
 	// Line says that an invoice has the adjustment's line already.
 	Line bool
+	// Again is how often its line was lost at the provider.
+	Again int
 }
 
 // Settler bills what is counted after its invoice, and gives back what was billed
@@ -154,13 +156,13 @@ type Settler struct {
 	// Items is the provider; nil: adjustments wait.
 	Items interface {
 		AddItem(ctx context.Context, key string, in ItemInput) (id string, err error)
-		Items(ctx context.Context, customer string) ([]Item, error)
+		Items(ctx context.Context, customer string) (all []Item, whole bool, err error)
 		Bill(ctx context.Context, key, customer, subscription string) error
 	}
 	Clock  core.Clock
 	Logger *slog.Logger
 
-	corrections, bills atomic.Uint64
+	corrections, bills, lost atomic.Uint64
 }
 
 // Bounds of a turn.
@@ -224,7 +226,7 @@ func (s *Settler) Corrections() uint64 { return s.corrections.Load() }
 func (s *Settler) send(ctx context.Context, a *AdjustmentTo) error {
 	item, err := s.add(ctx, a)
 	if err == nil {
-		return s.Store.Sent(ctx, a.Key, item, time.Time{}, nil)
+		return s.Store.Sent(ctx, a, item, time.Time{}, nil)
 	}
 	wait := min(sendRetry<<min(a.Attempts, 10), sendPatient)
 	var e *ProviderError
@@ -232,16 +234,23 @@ func (s *Settler) send(ctx context.Context, a *AdjustmentTo) error {
 		wait = max(wait, e.RetryAfter)
 	}
 	s.Logger.Warn("a line for the next invoice can't be added now; it is tried again", "organization", a.Organization, "key", a.Key, "error", err)
-	return s.Store.Sent(context.WithoutCancel(ctx), a.Key, "", s.Clock().Add(wait), err)
+	return s.Store.Sent(context.WithoutCancel(ctx), a, "", s.Clock().Add(wait), err)
 }
+
+// errManyItems: whether the provider has a line can't be told.
+var errManyItems = errors.New("billing: the customer has more items than are read")
 
 func (s *Settler) add(ctx context.Context, a *AdjustmentTo) (item string, err error) {
 	if a.Line {
 		return "invoiced", nil
 	}
+	key := a.Key
+	if a.Again > 0 { // under the old one the provider answers with the item that is gone
+		key = fmt.Sprintf("%s:again:%d", a.Key, a.Again)
+	}
 	// Also where no attempt is noted: whoever made it may have died before it could.
-	if s.Clock().Sub(a.CreatedAt) > keyTime {
-		there, err := s.Items.Items(ctx, a.Customer)
+	if a.Again > 0 || s.Clock().Sub(a.CreatedAt) > keyTime {
+		there, whole, err := s.Items.Items(ctx, a.Customer)
 		if err != nil {
 			return "", err
 		}
@@ -250,9 +259,12 @@ func (s *Settler) add(ctx context.Context, a *AdjustmentTo) (item string, err er
 				return i.ID, nil
 			}
 		}
+		if !whole {
+			return "", errManyItems
+		}
 	}
-	id, err := s.Items.AddItem(ctx, a.Key, ItemInput{
-		Customer: a.Customer, Subscription: a.Subscription, Currency: a.Currency, Kind: a.Kind, Plan: a.Plan, Cents: a.Cents,
+	id, err := s.Items.AddItem(ctx, key, ItemInput{
+		Key: a.Key, Customer: a.Customer, Subscription: a.Subscription, Currency: a.Currency, Kind: a.Kind, Plan: a.Plan, Cents: a.Cents,
 		Description: a.Description, PeriodStart: TimeOf(a.Period.Start), PeriodEnd: TimeOf(a.Period.End),
 	})
 	return cmp.Or(id, "sent"), err

@@ -42,11 +42,11 @@ type Subscriptions interface {
 	Change(ctx context.Context, key, subscription string, c Change) error
 	// Preview says what a Change would cost.
 	Preview(ctx context.Context, customer, subscription string, c Change) (Preview, error)
-	// AddItem adds an item to the customer's next invoice. Its key stands in the item.
+	// AddItem adds an item to the customer's next invoice. ItemInput.Key stands in it.
 	AddItem(ctx context.Context, key string, in ItemInput) (id string, err error)
 	// Items are the items of AddItem, the newest first, whether they wait for an
-	// invoice or are on one.
-	Items(ctx context.Context, customer string) ([]Item, error)
+	// invoice or are on one. Whole is false where a long list was cut off.
+	Items(ctx context.Context, customer string) (all []Item, whole bool, err error)
 	// Bill makes an invoice of the items that wait and are of a subscription, or of
 	// none where that is empty, and has it collected. Where none waits it may fail, or
 	// make an invoice of nothing.
@@ -292,6 +292,7 @@ type HourTotal struct {
 
 // ItemInput adds an item to an invoice.
 type ItemInput struct {
+	Key          string // Item.Key and Line.Key, whichever time it is added
 	Customer     string
 	Subscription string
 	Currency     string

@@ -29,6 +29,8 @@
 //   - The first invoice of a subscription has a line of quantity 0 for each metered
 //     item, and period_start equal to period_end. An invoice of a cycle has the
 //     period that ended; its base line the one that begins.
+//   - A draft that is deleted takes its items with it. One that a subscription's cycle
+//     made can't be deleted.
 //   - Tiers of a price come only by expand[]=tiers.
 //   - A meter of hourly windows keeps the newest event of a customer's hour; which
 //     hours an invoice counts is by the events' timestamps, see

@@ -32,6 +32,8 @@ type Options struct {
 	// WholeHours: a meter's hour belongs to the subscription's period that holds its
 	// start. Else to the one that holds the timestamp of its newest event.
 	WholeHours bool
+	// KeepItems: the items of a draft that is deleted wait again. Else they go with it.
+	KeepItems bool
 	// SummaryLag is how long a meter's summaries do not show an event.
 	SummaryLag time.Duration
 	// Log is how many requests are kept for Log; zero: 20,000; negative: none.

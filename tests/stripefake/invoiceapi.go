@@ -90,9 +90,16 @@ func (f *Fake) deleteInvoice(c *call) (obj, error) {
 	if err != nil {
 		return nil, err
 	}
+	if i.reason != "manual" {
+		return nil, refuse("", "", "Invoice %s is of a subscription. It can only be voided, once it is finalized.", i.id)
+	}
 	delete(f.invoices, i.id)
 	for _, it := range f.items {
-		if it.invoice == i.id {
+		switch {
+		case it.invoice != i.id:
+		case f.opt.KeepItems:
+			it.invoice = ""
+		default:
 			delete(f.items, it.id)
 		}
 	}

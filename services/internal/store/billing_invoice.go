@@ -172,7 +172,8 @@ func (r *billingRows) PutInvoice(_ context.Context, org core.OrganizationID, i *
 	return before, r.db.CreateInBatches(lines, 200).Error
 }
 
-// DropDrafts removes drafts that the provider no longer has.
+// DropDrafts removes drafts that the provider no longer has. What has become of our
+// lines on them is looked at next.
 func (r *billingRows) DropDrafts(_ context.Context, org core.OrganizationID, since time.Time, there []string) error {
 	var gone []string
 	q := r.db.Model(&billingInvoiceRow{}).Where("organization_id = ? AND status = ? AND created_at >= ?", string(org), billing.InvoiceDraft, core.Millis(since))
@@ -180,6 +181,10 @@ func (r *billingRows) DropDrafts(_ context.Context, org core.OrganizationID, sin
 		q = q.Where("id NOT IN ?", there)
 	}
 	if err := q.Pluck("id", &gone).Error; err != nil || len(gone) == 0 {
+		return err
+	}
+	err := r.db.Exec("UPDATE billing_adjustments SET bill_at = 1 WHERE organization_id = ? AND key IN (SELECT key FROM billing_invoice_lines WHERE invoice IN ? AND key <> '')", string(org), gone).Error
+	if err != nil {
 		return err
 	}
 	if err := r.db.Where("invoice IN ?", gone).Delete(&billingLineRow{}).Error; err != nil {

@@ -27,12 +27,14 @@ type taker struct {
 	items  []billing.ItemInput
 	byKey  map[string]string
 	billed map[string]bool // items, by their ids
+	gone   map[string]bool // items that somebody deleted
 	bills  []string        // their keys
+	cut    bool            // lists are cut off
 	fail   func(what string) (apply bool, err error)
 }
 
 func newTaker() *taker {
-	return &taker{totals: map[string]int64{}, byKey: map[string]string{}, billed: map[string]bool{}}
+	return &taker{totals: map[string]int64{}, byKey: map[string]string{}, billed: map[string]bool{}, gone: map[string]bool{}}
 }
 
 func (p *taker) try(what string) (bool, error) {
@@ -64,15 +66,15 @@ func (p *taker) AddItem(_ context.Context, key string, in billing.ItemInput) (st
 	return p.byKey[key], err
 }
 
-func (p *taker) Items(context.Context, string) (out []billing.Item, err error) {
+func (p *taker) Items(context.Context, string) (out []billing.Item, whole bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for key, id := range p.byKey {
-		n := 0
-		fmt.Sscanf(id, "ii_%d", &n)
-		out = append(out, billing.Item{ID: id, Key: key, Cents: p.items[n-1].Cents, Subscription: p.items[n-1].Subscription, Invoiced: p.billed[id]})
+	for i, in := range p.items {
+		if id := fmt.Sprint("ii_", i+1); !p.gone[id] {
+			out = append(out, billing.Item{ID: id, Key: in.Key, Cents: in.Cents, Subscription: in.Subscription, Invoiced: p.billed[id]})
+		}
 	}
-	return out, nil
+	return out, !p.cut, nil
 }
 
 func (p *taker) Bill(_ context.Context, key, _, subscription string) error {

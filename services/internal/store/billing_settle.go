@@ -247,6 +247,7 @@ type adjustmentRow struct {
 	Customer       string
 	Subscription   string
 	Line           bool
+	Again          int
 }
 
 // ClaimAdjustments takes adjustments that are to be sent.
@@ -275,28 +276,28 @@ func (r *adjustmentRow) domain() billing.AdjustmentTo {
 			Period: billing.Period{Start: r.PeriodStart / 3600_000, End: r.PeriodEnd / 3600_000}, Total: r.Total, Cents: r.Cents,
 			Currency: r.Currency, Description: r.Description, Attempts: r.Attempts, CreatedAt: core.FromMillis(r.CreatedAt),
 		},
-		Customer: r.Customer, Subscription: r.Subscription, Line: r.Line,
+		Customer: r.Customer, Subscription: r.Subscription, Line: r.Line, Again: r.Again,
 	}
 }
 
 // Sent notes what came of an adjustment.
-func (s BillingSettlements) Sent(ctx context.Context, key, item string, next time.Time, problem error) error {
+func (s BillingSettlements) Sent(ctx context.Context, a *billing.AdjustmentTo, item string, next time.Time, problem error) error {
 	return s.DB.Tx(ctx, func(t *Txn) error {
 		if problem == nil {
-			return t.Exec("UPDATE billing_adjustments SET item = ?, next_at = 0, sent_at = ?, last_error = '' WHERE key = ?", item, t.Now, key).Error
+			return t.Exec("UPDATE billing_adjustments SET item = ?, next_at = 0, sent_at = ?, last_error = '' WHERE key = ? AND again = ?", item, t.Now, a.Key, a.Again).Error
 		}
-		return t.Exec("UPDATE billing_adjustments SET attempts = attempts + 1, next_at = ?, last_error = ? WHERE key = ? AND next_at <> 0",
-			core.Millis(next), clean(problem.Error()), key).Error
+		return t.Exec("UPDATE billing_adjustments SET attempts = attempts + 1, next_at = ?, last_error = ? WHERE key = ? AND again = ? AND next_at <> 0",
+			core.Millis(next), clean(problem.Error()), a.Key, a.Again).Error
 	})
 }
 
-// ClaimLeftovers takes organizations whose lines wait for an invoice that does not
-// come by itself. Lines that an invoice has are no longer looked at.
+// ClaimLeftovers takes organizations whose lines wait for an invoice. Lines that a final
+// one has are no longer looked at; a draft can be deleted, and they with it.
 func (s BillingSettlements) ClaimLeftovers(ctx context.Context, now, settled, until time.Time, limit int) (out []billing.Leftover, err error) {
 	err = s.DB.Tx(ctx, func(t *Txn) error {
 		out = nil
 		err := t.Exec(`UPDATE billing_adjustments SET bill_at = 0 WHERE bill_at <> 0 AND next_at = 0
-			AND EXISTS (SELECT 1 FROM billing_invoice_lines l WHERE l.key = billing_adjustments.key AND l.key <> '')`).Error
+			AND EXISTS (SELECT 1 FROM billing_invoice_lines l JOIN billing_invoices i ON i.id = l.invoice WHERE l.key = billing_adjustments.key AND l.key <> '' AND i.status <> 'draft')`).Error
 		if err != nil {
 			return err
 		}
@@ -304,10 +305,11 @@ func (s BillingSettlements) ClaimLeftovers(ctx context.Context, now, settled, un
 			OrganizationID string
 			Organization   int64
 			Customer       string
+			Live           bool
 		}
-		err = t.Raw(`SELECT DISTINCT a.organization_id, a.organization, a.customer
+		err = t.Raw(`SELECT DISTINCT a.organization_id, a.organization, a.customer, a.status IN ('active', 'past_due') AS live
 			FROM billing_adjustments j JOIN billing_accounts a ON a.organization = j.organization
-			WHERE j.bill_at <> 0 AND j.bill_at <= ? AND j.next_at = 0 AND a.customer <> '' AND a.status NOT IN ('active', 'past_due')
+			WHERE j.bill_at <> 0 AND j.bill_at <= ? AND j.next_at = 0 AND a.customer <> ''
 				AND NOT EXISTS (SELECT 1 FROM billing_adjustments n WHERE n.organization_id = a.organization_id AND n.created_at > ?)
 			ORDER BY a.organization LIMIT ?`, core.Millis(now), core.Millis(settled), limit).Scan(&rows).Error
 		if err != nil {
@@ -319,18 +321,31 @@ func (s BillingSettlements) ClaimLeftovers(ctx context.Context, now, settled, un
 			if got.Error != nil {
 				return got.Error
 			}
-			if got.RowsAffected > 0 {
-				out = append(out, billing.Leftover{Organization: core.OrganizationID(r.OrganizationID), Num: uint64(r.Organization), Customer: r.Customer})
+			if got.RowsAffected == 0 {
+				continue
 			}
+			l := billing.Leftover{Organization: core.OrganizationID(r.OrganizationID), Num: uint64(r.Organization), Customer: r.Customer, Live: r.Live}
+			if err := t.Raw("SELECT key, again FROM billing_adjustments WHERE organization = ? AND bill_at <> 0 AND next_at = 0 ORDER BY created_at, key", r.Organization).Scan(&l.Lines).Error; err != nil {
+				return err
+			}
+			out = append(out, l)
 		}
 		return nil
 	})
 	return out, err
 }
 
-// LeftOver notes when an organization's lines are looked at again.
-func (s BillingSettlements) LeftOver(ctx context.Context, l *billing.Leftover, next time.Time, fetch bool) error {
+// LeftOver notes when an organization's lines are looked at again, and has lost ones
+// sent again.
+func (s BillingSettlements) LeftOver(ctx context.Context, l *billing.Leftover, lost []billing.SentLine, next time.Time, fetch bool) error {
 	return s.DB.Tx(ctx, func(t *Txn) error {
+		for _, line := range lost {
+			// Whoever looked at the same time, or an age ago, has not noted it a second time.
+			err := t.Exec("UPDATE billing_adjustments SET again = again + 1, item = '', next_at = ?, attempts = 0 WHERE key = ? AND again = ? AND next_at = 0 AND bill_at <> 0", t.Now, line.Key, line.Again).Error
+			if err != nil {
+				return err
+			}
+		}
 		err := t.Exec("UPDATE billing_adjustments SET bill_at = ? WHERE organization = ? AND bill_at <> 0", core.Millis(next), l.Num).Error
 		if err != nil || !fetch {
 			return err

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -209,6 +210,54 @@ func TestLeftovers(t *testing.T) {
 		if n := one(b.T, b.u, "SELECT COUNT(*) FROM billing_adjustments WHERE bill_at <> 0"); n != 0 {
 			b.Errorf("%d lines wait for an invoice that they are on", n)
 		}
+	})
+}
+
+// TestLostLineIsAddedAgain: a line that somebody deleted at the provider is sent again,
+// once each time; what a cut-off list lacks is not lost.
+func TestLostLineIsAddedAgain(t *testing.T) {
+	eachBooks(t, func(b *books) {
+		s := b.settling()
+		b.invoice("in_1", "paid", 13, s.end(), "pro")
+		s.run()
+		s.count(2, 20)
+		s.run()
+		const line = "late_usage pro 10 usd cus_a"
+		s.want(line)
+		s.to.gone["ii_1"], s.to.cut = true, true
+		turn := func() {
+			b.Helper()
+			s.now = s.now.Add(25 * time.Hour)
+			s.run()
+			s.run()
+		}
+		turn()
+		s.want(line)
+		s.to.cut = false
+		turn()
+		s.want(line, line)
+		turn()
+		s.want(line, line)
+		s.to.gone["ii_2"] = true
+		turn()
+		s.want(line, line, line)
+		s.to.billed["ii_3"] = true
+		turn()
+		s.want(line, line, line)
+		if n := s.by.Lost(); n != 2 {
+			b.Errorf("%d lines were lost, want 2", n)
+		}
+		// Whoever was about to note the first one finds that it is another's now.
+		late := &billing.AdjustmentTo{Adjustment: billing.Adjustment{Key: s.to.items[0].Key}}
+		for _, problem := range []error{nil, errors.New("late")} {
+			if err := s.by.Store.Sent(b.Context(), late, "ii_1", s.now, problem); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if n := one(b.T, b.u, "SELECT COUNT(*) FROM billing_adjustments WHERE next_at = 0 AND item = 'ii_3' AND again = 2 AND last_error = ''"); n != 1 {
+			b.Error("another's note counts")
+		}
+		b.sound()
 	})
 }
 

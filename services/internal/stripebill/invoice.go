@@ -100,7 +100,7 @@ func (c *Client) AddItem(ctx context.Context, key string, in billing.ItemInput) 
 	}
 	p.AddMetadata(metaKind, in.Kind)
 	p.AddMetadata(metaPlan, in.Plan)
-	p.AddMetadata(metaKey, key)
+	p.AddMetadata(metaKey, in.Key)
 	made, err := c.api.InvoiceItems.New(p)
 	if err != nil {
 		return "", failed("add item", err)
@@ -108,11 +108,12 @@ func (c *Client) AddItem(ctx context.Context, key string, in billing.ItemInput) 
 	return made.ID, nil
 }
 
-// Items are the items of AddItem, whether they wait for an invoice or are on one.
-func (c *Client) Items(ctx context.Context, customer string) ([]billing.Item, error) {
-	var out []billing.Item
+// Items are the items of AddItem, whether they wait for an invoice or are on one, and
+// says whether those are all.
+func (c *Client) Items(ctx context.Context, customer string) (out []billing.Item, whole bool, err error) {
 	i := c.api.InvoiceItems.List(&stripe.InvoiceItemListParams{ListParams: list(ctx), Customer: stripe.String(customer)})
-	for n := 0; n < most && i.Next(); n++ {
+	n := 0
+	for ; n < most && i.Next(); n++ {
 		if item := i.InvoiceItem(); item.Metadata[metaKey] != "" {
 			one := billing.Item{ID: item.ID, Key: item.Metadata[metaKey], Kind: item.Metadata[metaKind], Cents: item.Amount, Invoiced: item.Invoice != nil}
 			if item.Subscription != nil {
@@ -121,7 +122,7 @@ func (c *Client) Items(ctx context.Context, customer string) ([]billing.Item, er
 			out = append(out, one)
 		}
 	}
-	return out, failed("list items", i.Err())
+	return out, n < most, failed("list items", i.Err())
 }
 
 // Bill makes an invoice of the items that wait. Stripe finalizes it within an hour or
