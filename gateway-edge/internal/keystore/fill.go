@@ -14,6 +14,7 @@ const (
 	unavailable outcome = iota
 	filled              // what is known of the key is in the table, and confirmed
 	unknown             // the key does not exist
+	abandoned           // whoever was to read it went away before
 )
 
 // call is one read under way; done is closed when out is set.
@@ -26,21 +27,30 @@ type call struct {
 // read. It returns when the record is in force, or why it is not.
 func (s *Store) fill(ctx context.Context, kid uint64) outcome {
 	sh := s.shard(kid)
-	sh.mu.Lock()
-	c, joined := sh.calls[kid]
-	if !joined {
-		c = &call{done: make(chan struct{})}
-		sh.calls[kid] = c
-	}
-	sh.mu.Unlock()
-	if joined {
+	for {
+		sh.mu.Lock()
+		c, joined := sh.calls[kid]
+		if !joined {
+			c = &call{done: make(chan struct{})}
+			sh.calls[kid] = c
+		}
+		sh.mu.Unlock()
+		if !joined {
+			return s.own(ctx, sh, kid, c)
+		}
 		select {
 		case <-c.done:
-			return c.out
+			if c.out != abandoned {
+				return c.out
+			}
 		case <-ctx.Done():
 			return unavailable
 		}
 	}
+}
+
+// own does the read that others may have joined.
+func (s *Store) own(ctx context.Context, sh *shard, kid uint64, c *call) outcome {
 	defer func() {
 		sh.mu.Lock()
 		delete(sh.calls, kid)
@@ -51,6 +61,7 @@ func (s *Store) fill(ctx context.Context, kid uint64) outcome {
 	case s.fetching <- struct{}{}:
 		defer func() { <-s.fetching }()
 	case <-ctx.Done():
+		c.out = abandoned
 		return unavailable
 	}
 	// The others wait for this read: it must not end with one client's patience.

@@ -46,6 +46,8 @@ func (s *source) Down() bool {
 	return s.err != nil
 }
 
+func (s *source) Heard() {}
+
 func (s *source) put(kid uint64, record []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

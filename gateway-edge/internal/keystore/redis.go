@@ -20,6 +20,7 @@ type RedisSource struct {
 	lineage func() string
 	now     func() int64
 
+	answers  atomic.Uint64
 	failures atomic.Int32
 	retryAt  atomic.Int64 // CLOCK_BOOTTIME ns
 }
@@ -55,15 +56,16 @@ func (r *RedisSource) Get(ctx context.Context, kid uint64) (record []byte, seede
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	before := r.answers.Load()
 	v, err := r.client.HMGet(ctx, contract.RedisKeys(contract.KeyShard(kid)), contract.FormatKID(kid), contract.KeysSeeded).Result()
 	if err == nil && len(v) != 2 {
 		err = fmt.Errorf("answer of %d values", len(v))
 	}
 	if err != nil {
-		r.failed()
+		r.failed(before)
 		return nil, "", fmt.Errorf("read key: %w", err)
 	}
-	r.failures.Store(0)
+	r.Heard()
 	if s, ok := v[0].(string); ok {
 		record = []byte(s)
 	}
@@ -74,8 +76,18 @@ func (r *RedisSource) Get(ctx context.Context, kid uint64) (record []byte, seede
 	return record, seeded, nil
 }
 
-// failed counts a failure and puts off the next try, longer each time.
-func (r *RedisSource) failed() {
+// Heard implements Source.
+func (r *RedisSource) Heard() {
+	r.answers.Add(1)
+	r.failures.Store(0)
+}
+
+// failed counts a failure and puts off the next try, longer each time. A read that
+// was begun before Redis answered, which before tells, says nothing of it any more.
+func (r *RedisSource) failed(before uint64) {
+	if r.answers.Load() != before {
+		return
+	}
 	n := r.failures.Add(1)
 	wait := min(retryMin<<min(max(n-failuresOpen, 0), 5), retryMax)
 	r.retryAt.Store(r.now() + int64(wait/2+rand.N(wait/2)))

@@ -22,6 +22,8 @@ type Source interface {
 	Get(ctx context.Context, kid uint64) (record []byte, seeded string, err error)
 	// Down reports whether reading is known to fail at the moment.
 	Down() bool
+	// Heard says that the source answered somebody else: reading is tried again.
+	Heard()
 }
 
 // Config is what a Store needs.
@@ -136,6 +138,8 @@ func (s *Store) shard(kid uint64) *shard { return &s.shards[mix(kid)>>58] }
 func (s *Store) Invalidate() {
 	e := s.epoch.Add(1)
 	s.slab.setEpoch(e)
+	// Only who hears from Redis finds that something was missed.
+	s.cfg.Source.Heard()
 }
 
 // ErrTampered says that a record was not made by the control plane.

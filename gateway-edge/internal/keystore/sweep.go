@@ -11,7 +11,8 @@ import (
 )
 
 // Run bounds memory until ctx ends: keys not used lately leave the table, and
-// blocks of such keys the slab, when either is full.
+// blocks of such keys the slab, when either is full. It also tries a source that is
+// down.
 func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -20,14 +21,25 @@ func (s *Store) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if s.active.Load() > int64(s.cfg.MaxActive) {
-				s.sweepTable()
-			}
-			if s.slab.full() {
-				s.sweepSlab()
-			}
-			s.forgetParked()
+			s.tend(ctx)
 		}
+	}
+}
+
+// tend is what Run does each second: it bounds memory, and looks whether a source
+// that was down is back.
+func (s *Store) tend(ctx context.Context) {
+	if s.active.Load() > int64(s.cfg.MaxActive) {
+		s.sweepTable()
+	}
+	if s.slab.full() {
+		s.sweepSlab()
+	}
+	s.forgetParked()
+	if s.cfg.Source.Down() {
+		// While it is, keys are accepted unconfirmed, so that requests for keys that
+		// are known would never find out that it is back.
+		_, _, _ = s.cfg.Source.Get(ctx, 0)
 	}
 }
 

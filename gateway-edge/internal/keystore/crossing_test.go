@@ -1,0 +1,162 @@
+package keystore
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tollgate/tollgate/gateway-edge/internal/edgetest"
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// These tests bring together answers, versions and files of different times: what
+// is known of a former one must not be held against what came since.
+
+// TestImpatienceIsNotShared: who joins a read is not refused because the client
+// that began it went away.
+func TestImpatienceIsNotShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		text, rec := b.key()
+		b.store(rec)
+		for range cap(b.fetching) {
+			b.fetching <- struct{}{} // all reads are under way
+		}
+		impatient, leave := context.WithCancel(t.Context())
+		first, second := make(chan policy.KeyResult, 1), make(chan policy.KeyResult, 1)
+		ask := func(ctx context.Context, to chan policy.KeyResult) {
+			to <- b.view().load(ctx, policy.Static(text), client)
+		}
+		go ask(impatient, first)
+		synctest.Wait()
+		go ask(t.Context(), second)
+		synctest.Wait()
+		leave()
+		b.want("who left", <-first, policy.KeyUnavailable)
+		synctest.Wait()
+		<-b.fetching
+		b.want("who stayed", <-second, policy.KeyOK)
+	})
+}
+
+// redisBench is a bench whose keys are in a Redis.
+func redisBench(t *testing.T) (*bench, *edgetest.Redis, *RedisSource) {
+	t.Helper()
+	server := edgetest.StartRedis(t)
+	conn := server.Client()
+	t.Cleanup(func() { conn.Close() })
+	b := newBench(t)
+	s := NewRedisSource(conn, func() string { return "" }, b.now.Load)
+	b.Close()
+	b.cfg.Source = s
+	b.open()
+	return b, server, s
+}
+
+func (b *bench) write(c redis.UniversalClient, r *contract.KeyRecord) {
+	b.t.Helper()
+	if err := c.HSet(b.t.Context(), contract.RedisKeys(contract.KeyShard(r.KID)), contract.FormatKID(r.KID), b.encode(r)).Err(); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// down makes reads fail until the source counts as down.
+func (b *bench) down(s *RedisSource) {
+	b.t.Helper()
+	for range failuresOpen {
+		cold, _ := b.key()
+		b.want("cold key while Redis is away", b.load(cold), policy.KeyUnavailable)
+	}
+	if !s.Down() {
+		b.t.Fatal("Redis does not count as down")
+	}
+}
+
+// TestRevokedWhileAway: only keys that are known are asked for after an outage. One
+// that was revoked in a gap of the stream is confirmed before it is used again.
+func TestRevokedWhileAway(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		gap  func(b *bench, away bool) // says that the stream had a gap
+	}{
+		{"the gap is found after the outage", func(b *bench, away bool) {
+			if !away {
+				b.Invalidate()
+			}
+		}},
+		{"the gap was found before the outage", func(b *bench, away bool) {
+			if away {
+				b.Invalidate()
+			} else {
+				b.now.Add(int64(time.Minute))
+				b.tend(b.t.Context())
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, server, s := redisBench(t)
+			text, rec := b.key()
+			if err := b.Apply(b.encode(rec)); err != nil {
+				t.Fatal(err)
+			}
+			c.gap(b, true)
+			server.Kill()
+			b.down(s)
+			b.want("a known key while Redis is away", b.peek(text), policy.KeyOK)
+			server.Start(t)
+			b.write(s.client, revoked(rec)) // its notice is lost
+			c.gap(b, false)
+			b.want("when Redis is back", b.peek(text), policy.KeyCold)
+			b.want("confirmed", b.load(text), policy.KeyRevoked)
+		})
+	}
+}
+
+// slow makes reads that were begun before a good one fail after it.
+type slow struct {
+	s    *RedisSource
+	late int
+}
+
+func (h *slow) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h *slow) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h *slow) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() != "hmget" || h.late == 0 {
+			return next(ctx, cmd)
+		}
+		h.late--
+		if _, _, err := h.s.Get(context.Background(), 1); h.late == 0 && err != nil {
+			return err
+		}
+		cmd.SetErr(errAway)
+		return errAway
+	}
+}
+
+// TestLateFailures: reads that were begun before Redis answered say nothing of it.
+func TestLateFailures(t *testing.T) {
+	t.Parallel()
+	_, _, s := redisBench(t)
+	h := &slow{s: s, late: failuresOpen}
+	s.client.(*redis.Client).AddHook(h)
+	if _, _, err := s.Get(t.Context(), 1); err == nil {
+		t.Fatal("no read failed")
+	}
+	if h.late != 0 || s.Down() {
+		t.Errorf("%d reads to come; down %t, though the last read that was begun was answered", h.late, s.Down())
+	}
+	h.late = 0
+	if _, _, err := s.Get(t.Context(), 1); err != nil {
+		t.Error(err)
+	}
+}
