@@ -156,7 +156,7 @@ func (e *Edge) openKeys(dir string) error {
 	}
 	e.keys, err = keystore.Open(keystore.Config{
 		Dir: dir, Keys: e.cfg.Keys, Source: keystore.NewRedisSource(client, lineage, e.clock.Boot),
-		Now: e.clock.Boot, Wall: e.wallMilli, Logger: e.cfg.Logger,
+		Now: e.clock.Boot, Wall: e.wallMilli, Boot: e.id.Boot, Logger: e.cfg.Logger,
 	})
 	if err != nil {
 		return err

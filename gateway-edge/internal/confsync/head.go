@@ -115,6 +115,9 @@ func (s *Syncer) begin(h contract.Head) {
 	s.force = s.lineage != ""
 	if s.force {
 		s.cfg.Logger.Warn("the database was restored: everything is read again", "from", s.lineage, "to", h.Lineage)
+		if err := s.cfg.KeyStore.Renew(); err != nil {
+			s.cfg.Logger.Error("that versions of keys begin anew can't be made durable", "error", err)
+		}
 	}
 	s.lineage, s.issued = h.Lineage, h.Issued
 	s.tracker.reset(0)

@@ -100,7 +100,7 @@ func (r *rig) start() *rig {
 	client := r.client()
 	var err error
 	r.keys, err = keystore.Open(keystore.Config{
-		Dir: r.dir, Keys: &r.pub.Keys.Edge, Now: r.clock.Boot, Wall: wall, Logger: log,
+		Dir: r.dir, Keys: &r.pub.Keys.Edge, Now: r.clock.Boot, Wall: wall, Boot: [16]byte{1}, Logger: log,
 		Source: keystore.NewRedisSource(client, func() string { return "" }, r.clock.Boot),
 	})
 	must(err)

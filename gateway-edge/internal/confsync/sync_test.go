@@ -375,9 +375,19 @@ func TestRestore(t *testing.T) {
 	r.pub.Gateway(gateway(1, 7))
 	r.pub.Gateway(gateway(2, 3))
 	r.caughtUp()
+	text, rec := r.pub.NewKey(11)
+	rec.Version = 7
+	r.pub.Record(rec)
+	r.caughtUp()
+	if st := r.keyState(11, text); st != policy.KeyOK {
+		t.Fatalf("a new key is in state %d", st)
+	}
 	old := r.pub.OldHead(r.pub.Rev() + 100)
-	r.pub.Restore("two", 2, gateway(1, 4))
+	r.pub.Restore("two", 1, gateway(1, 4))
 	r.wait("the restored version serves", func() bool { return r.serving(1) == 4 })
+	rec.Version = 4 // as the backup had it
+	r.pub.Revoke(rec)
+	r.wait("a key is revoked at a version below the one that was known", func() bool { return r.keyState(11, text) == policy.KeyRevoked })
 	r.pub.Gateway(gateway(1, 5))
 	r.caughtUp()
 	r.equal()

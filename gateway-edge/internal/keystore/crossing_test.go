@@ -2,6 +2,8 @@ package keystore
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,5 +160,127 @@ func TestLateFailures(t *testing.T) {
 	h.late = 0
 	if _, _, err := s.Get(t.Context(), 1); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRestoredDatabase: versions begin anew where the database was restored from a
+// backup. A key is changed and revoked at versions that this edge has seen before.
+func TestRestoredDatabase(t *testing.T) {
+	t.Parallel()
+	version := func(r *contract.KeyRecord, v uint64) *contract.KeyRecord {
+		c := *r
+		c.Version = v
+		return &c
+	}
+	for _, c := range []struct {
+		name    string
+		prepare func(b *bench)
+	}{
+		{"in use", func(*bench) {}},
+		{"on disk only", func(b *bench) { b.restart() }},
+		{"started again after the restore", func(b *bench) { b.renew(); b.restart() }},
+	} {
+		for _, back := range []uint64{2, 3, 4} { // of the revocation; 3 is the version that is known
+			b := newBench(t)
+			text, rec := b.key()
+			rec.Version = 3
+			b.publish(rec)
+			b.want("known", b.peek(text), policy.KeyOK)
+			b.store(version(rec, back-1)) // as the backup has it
+			c.prepare(b)
+			b.renew()
+			kept := b.load(text)
+			b.want("as the backup has it", kept, policy.KeyOK)
+			dead := revoked(rec)
+			dead.Version = back
+			b.publish(dead)
+			if got := b.peek(text); got.State != policy.KeyRevoked {
+				t.Errorf("%s: revoked at version %d, where 3 was known of the former lineage: state %d", c.name, back, got.State)
+			}
+			if kept.Principal.Alive() {
+				t.Errorf("%s: the principal outlived the revocation at version %d", c.name, back)
+			}
+			b.restart()
+			b.want(c.name+", after a restart", b.load(text), policy.KeyRevoked)
+		}
+		// What the backup had of the key, and what it is changed to.
+		b := newBench(t)
+		text, rec := b.key()
+		b.publish(version(rec, 3))
+		b.peek(text)
+		c.prepare(b)
+		rec.Scopes = []string{"backup"}
+		b.store(version(rec, 2))
+		b.renew()
+		if got := b.load(text); got.State != policy.KeyOK || got.Principal.Scopes[0] != "backup" {
+			t.Errorf("%s: the backup's record is not taken: state %d", c.name, got.State)
+		}
+		rec.Scopes = []string{"changed"}
+		b.publish(version(rec, 3))
+		if got := b.load(text); got.State != policy.KeyOK || got.Principal.Scopes[0] != "changed" {
+			t.Errorf("%s: a change after the restore is not taken: state %d", c.name, got.State)
+		}
+		b.store(version(rec, 2))
+		b.Invalidate() // a replica that was behind, of the same lineage
+		if got := b.load(text); got.State != policy.KeyOK || got.Principal.Scopes[0] != "changed" {
+			t.Errorf("%s: a replica that was behind is taken: state %d", c.name, got.State)
+		}
+	}
+	// A revocation that the backup does not know stays one.
+	b := newBench(t)
+	text, rec := b.key()
+	b.publish(rec)
+	b.publish(revoked(rec))
+	b.store(rec)
+	b.renew()
+	b.want("revoked after the backup", b.load(text), policy.KeyRevoked)
+}
+
+// TestPowerFailure: what was applied to keys had not reached the disk, though the
+// position in the stream had.
+func TestPowerFailure(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	text, rec := b.key()
+	b.publish(rec)
+	b.Invalidate()
+	b.want("used", b.load(text), policy.KeyOK)
+	slab := filepath.Join(b.cfg.Dir, "keys.tgk")
+	written, err := os.ReadFile(slab)
+	if err != nil {
+		t.Fatal(err)
+	}
+	narrow := *rec
+	narrow.Version, narrow.Scopes = 2, []string{"none"}
+	b.publish(&narrow)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, lost := range []string{"nothing of the page that has the epoch", "that page too"} {
+		if lost != "nothing of the page that has the epoch" {
+			written[8]-- // the epoch of before Invalidate
+		}
+		if err := os.WriteFile(slab, written, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.cfg.Boot[0]++
+		b.open()
+		b.want(lost+": before it is confirmed", b.peek(text), policy.KeyCold)
+		if got := b.load(text); got.State != policy.KeyOK || got.Principal.Scopes[0] != "none" {
+			t.Errorf("%s: a scope that was taken away is back: state %d", lost, got.State)
+		}
+		b.restart()
+		b.want(lost+": after a restart of the program alone", b.peek(text), policy.KeyOK)
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.open()
+}
+
+func (b *bench) renew() {
+	b.t.Helper()
+	if err := b.Renew(); err != nil {
+		b.t.Fatal(err)
 	}
 }

@@ -13,10 +13,12 @@
 // neither a stale replica nor a restart brings one back.
 //
 // After a gap in the stream Invalidate makes every record be confirmed on its next
-// use. Redis failing is never taken for a key that does not exist; a key absent
-// from Redis is unknown only where its shard is marked as filled. Keys that turn
-// out unknown are remembered for two seconds and limited per client, gateway and
-// edge; known keys never are.
+// use, and so does the first start after the machine's: pages of the slab may be
+// older than the position in the stream. Renew begins a lineage: versions that were
+// known of the former one hold nothing back, but for its revocations. Redis failing
+// is never taken for a key that does not exist; a key absent from Redis is unknown
+// only where its shard is marked as filled. Keys that turn out unknown are remembered
+// for two seconds and limited per client, gateway and edge; known keys never are.
 //
 // A record's own MAC is checked whenever it comes off the disk or the wire.
 package keystore

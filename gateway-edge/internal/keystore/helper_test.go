@@ -81,7 +81,7 @@ func newBench(t testing.TB, change ...func(*Config)) *bench {
 	b.now.Store(int64(time.Hour))
 	b.wall.Store(1_700_000_000_000)
 	b.cfg = Config{
-		Dir: t.TempDir(), Keys: b.keys, Source: b.source, Now: b.now.Load, Wall: b.wall.Load,
+		Dir: t.TempDir(), Keys: b.keys, Source: b.source, Now: b.now.Load, Wall: b.wall.Load, Boot: [16]byte{1},
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	for _, f := range change {

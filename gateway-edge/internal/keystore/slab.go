@@ -105,6 +105,20 @@ func (s *slab) mapChunks() error {
 
 func (s *slab) epoch() uint32     { return atomic.LoadUint32((*uint32)(unsafe.Pointer(&s.head[8]))) }
 func (s *slab) setEpoch(e uint32) { atomic.StoreUint32((*uint32)(unsafe.Pointer(&s.head[8])), e) }
+func (s *slab) base() uint32      { return binary.LittleEndian.Uint32(s.head[12:]) }
+func (s *slab) boot() [16]byte    { return [16]byte(s.head[16:]) }
+
+// setBase writes the epoch in which the lineage began, durably: nothing else tells
+// versions of one from those of another after a power failure.
+func (s *slab) setBase(e uint32) error {
+	binary.LittleEndian.PutUint32(s.head[12:], e)
+	if err := unix.Msync(s.head, unix.MS_SYNC); err != nil {
+		return fmt.Errorf("sync key slab: %w", err)
+	}
+	return nil
+}
+
+func (s *slab) setBoot(b [16]byte) { copy(s.head[16:], b[:]) }
 
 // addFileChunk maps one more chunk of the file, whose blocks must be allocated: a
 // hole on a full disk would be a SIGBUS at the first write.

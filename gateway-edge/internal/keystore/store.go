@@ -38,7 +38,10 @@ type Config struct {
 	// is 262,144.
 	MaxBytes  int64
 	MaxActive int
-	Logger    *slog.Logger
+	// Boot identifies the machine's present boot: after another one, what is in the
+	// files may be older than what was applied. Zero: it is not known.
+	Boot   [16]byte
+	Logger *slog.Logger
 }
 
 const (
@@ -55,6 +58,7 @@ type Store struct {
 	dummy   [32]byte // compared with for unknown kids
 
 	epoch    atomic.Uint32 // the key epoch; raised by Invalidate
+	base     atomic.Uint32 // the key epoch in which the lineage began
 	inv      [invBuckets]atomic.Uint64
 	shards   [shards]shard
 	negative negative
@@ -104,9 +108,31 @@ func Open(cfg Config) (*Store, error) {
 		return nil, errors.Join(err, s.tombs.close())
 	}
 	s.epoch.Store(s.slab.epoch())
-	s.slab.walk(s.adopt)
+	s.base.Store(s.slab.base())
+	newest := s.epoch.Load()
+	s.slab.walk(func(r ref, kid uint64) bool {
+		if c := *s.slab.confirmed(r); c-newest < maxAhead {
+			newest = c
+		}
+		return s.adopt(r, kid)
+	})
+	if newest != s.epoch.Load() || s.slab.boot() != cfg.Boot || cfg.Boot == [16]byte{} {
+		// Pages of the file may be older than others, and than the position in the
+		// change stream: those of before a power failure, or copied one by one.
+		s.epoch.Store(newest)
+		s.Invalidate()
+		s.slab.setBoot(cfg.Boot)
+	}
 	return s, nil
 }
+
+// maxAhead is by how much a block's epoch can be above that of a page that is older;
+// a greater one is damaged.
+const maxAhead = 1 << 20
+
+// counts reports whether what was confirmed in an epoch is of the present lineage:
+// versions of a former one say nothing.
+func (s *Store) counts(epoch uint32) bool { return int32(epoch-s.base.Load()) >= 0 }
 
 // adopt indexes a block found in the file, unless a tombstone or a newer block of
 // the same kid says otherwise.
@@ -116,7 +142,8 @@ func (s *Store) adopt(r ref, kid uint64) bool {
 		return false
 	}
 	if old, _, ok := sh.index.find(s.slab, kid); ok {
-		if s.slab.version(old) >= s.slab.version(r) {
+		was, is := s.counts(*s.slab.confirmed(old)), s.counts(*s.slab.confirmed(r))
+		if was && !is || was == is && s.slab.version(old) >= s.slab.version(r) {
 			return false
 		}
 		s.slab.setFree(old, blockUnits(s.slab, old))
@@ -140,6 +167,18 @@ func (s *Store) Invalidate() {
 	s.slab.setEpoch(e)
 	// Only who hears from Redis finds that something was missed.
 	s.cfg.Source.Heard()
+}
+
+// Renew begins a lineage: the database was restored from a backup, so versions of
+// keys begin anew, and every record is confirmed on its next use. Revocations of the
+// former lineage stay. It is durable when the call returns; the error says why it is
+// not.
+func (s *Store) Renew() error {
+	e := s.epoch.Add(1)
+	s.base.Store(e)
+	s.slab.setEpoch(e)
+	s.cfg.Source.Heard()
+	return s.slab.setBase(e)
 }
 
 // ErrTampered says that a record was not made by the control plane.
@@ -183,10 +222,10 @@ func (s *Store) take(r *contract.KeyRecord, record []byte) error {
 // floor is the lowest version that may be installed. The shard is locked.
 func (s *Store) floor(sh *shard, kid uint64) uint64 {
 	v := sh.tombs[kid]
-	if a := sh.table.Load().get(kid); a != nil {
+	if a := sh.table.Load().get(kid); a != nil && s.counts(a.confirmed.Load()) {
 		v = max(v, a.version)
 	}
-	if r, _, ok := sh.index.find(s.slab, kid); ok {
+	if r, _, ok := sh.index.find(s.slab, kid); ok && s.counts(atomic.LoadUint32(s.slab.confirmed(r))) {
 		v = max(v, s.slab.version(r))
 	}
 	return v
@@ -214,7 +253,7 @@ func (s *Store) install(sh *shard, r *contract.KeyRecord, record []byte, epoch u
 func (s *Store) activate(sh *shard, r *contract.KeyRecord, epoch uint32) *active {
 	t := sh.table.Load()
 	old := t.get(r.KID)
-	if old != nil && old.version == r.Version {
+	if old != nil && old.version == r.Version && s.counts(old.confirmed.Load()) {
 		old.confirmed.Store(epoch)
 		return old
 	}
