@@ -1,0 +1,104 @@
+package limit
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tollgate/tollgate/gateway-edge/policy"
+	"github.com/tollgate/tollgate/services/contract"
+)
+
+// These tests move the messages of quotas by hand through what a limit, a period or
+// Redis may do meanwhile.
+
+// quota is the edge's lease of one quota of organization 1.
+func (e stepped) quota(limit int64) *lease {
+	return e.family(policy.CountQuota, limit, contract.Rate{}).of(nil, nil, e.now()).(*lease)
+}
+
+// at sets both clocks of an edge.
+func (e stepped) at(t time.Time) {
+	e.Limits.wall = func() time.Time { return t }
+	e.Limits.tell()
+}
+
+// TestSubscriptionFromTheLastOfAMonth: an edge that begins a subscription's period
+// before the control plane has said so knows where it ends: at the day that the
+// subscription began, or the month's last.
+func TestSubscriptionFromTheLastOfAMonth(t *testing.T) {
+	t.Parallel()
+	day := func(s string) time.Time {
+		at, err := time.Parse(time.DateOnly, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	for _, c := range []struct{ start, end, next, after string }{
+		{"2027-01-31", "2027-02-28", "2027-03-31", "2027-04-30"},
+		{"2027-01-30", "2027-02-28", "2027-03-30", "2027-04-30"},
+		{"2027-01-29", "2027-02-28", "2027-03-29", "2027-04-29"},
+		{"2027-01-28", "2027-02-28", "2027-03-28", "2027-04-28"},
+		{"2027-02-28", "2027-03-31", "2027-04-30", "2027-05-31"},
+		{"2028-01-31", "2028-02-29", "2028-03-31", "2028-04-30"},
+		{"2027-05-31", "2027-06-30", "2027-07-31", "2027-08-31"},
+		{"2027-12-31", "2028-01-31", "2028-02-29", "2028-03-31"},
+		{"2027-12-05", "2028-01-05", "2028-02-05", "2028-03-05"},
+	} {
+		p := fixedPeriod(day(c.start).Unix(), day(c.end).Unix())
+		one := subscriptionAt(p, p.End)
+		two := subscriptionAt(p, one.End)
+		if got := time.Unix(one.End, 0).UTC().Format(time.DateOnly); one.Start != p.End || got != c.next {
+			t.Errorf("after %s to %s comes a period to %s, not %s", c.start, c.end, got, c.next)
+		}
+		if got := time.Unix(two.End, 0).UTC().Format(time.DateOnly); two.Start != one.End || got != c.after {
+			t.Errorf("two after %s to %s comes a period to %s, not %s", c.start, c.end, got, c.after)
+		}
+	}
+}
+
+// TestSubscriptionAfterItsPeriodBeganHere: the edge begins the period by itself, then
+// the control plane says it. Until its last day it is served.
+func TestSubscriptionAfterItsPeriodBeganHere(t *testing.T) {
+	t.Parallel()
+	e := startRedis(t).stepped("edge-a")
+	unix := func(month time.Month, day int) int64 { return time.Date(2027, month, day, 0, 0, 0, 0, time.UTC).Unix() }
+	doc := contract.Organization{Num: 5, RequestsPerPeriod: 100, PeriodStart: unix(1, 31), PeriodEnd: unix(2, 28)}
+	org := e.Organization(&doc)
+	cell := func() *lease {
+		f := org.Limits(false)[0].Family.(*family)
+		return f.of(nil, nil, e.now()).(*lease)
+	}
+	e.at(time.Unix(unix(2, 28)+1, 0))
+	if n := e.spentOf(cell(), 10); n != 10 {
+		t.Fatalf("%d of 10 in the first second of the period", n)
+	}
+	said := doc
+	said.PeriodStart, said.PeriodEnd = unix(2, 28), unix(3, 31)
+	org.Update(&said)
+	e.at(time.Unix(unix(3, 30), 0))
+	if n := e.spentOf(cell(), 80); n != 80 {
+		t.Errorf("%d of 80 on the day before the period's last", n)
+	}
+}
+
+// spentOf tries to take n.
+func (e stepped) spentOf(l *lease, n int) (got int) {
+	e.t.Helper()
+	for range 3 * n {
+		if got == n {
+			return got
+		}
+		if l.Take(e.now()) == policy.Took {
+			got++
+			continue
+		}
+		l.deny.Store(0)
+		l.hungry.Store(true)
+		if c := l.ask(e.now()); c != nil {
+			e.Limits.link.pipeline(e.t.Context(), []*call{c})
+			l.hear(c, e.now())
+		}
+	}
+	return got
+}
