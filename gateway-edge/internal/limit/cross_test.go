@@ -22,6 +22,49 @@ func (e stepped) at(t time.Time) {
 	e.Limits.tell()
 }
 
+// TestLimitChangedBeforeThePeriodEnds: the next period's lease is there already when
+// the limit changes.
+func TestLimitChangedBeforeThePeriodEnds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ old, now int64 }{{1000, 7}, {7, 1000}} {
+		e := startRedis(t).stepped("edge-a")
+		l := e.quota(c.old)
+		l.q.ahead()
+		e.say(l.q.next, nil)
+		e.at(time.Unix(0, l.end-int64(time.Second)))
+		e.quota(c.now)
+		e.at(time.Unix(0, l.end+int64(time.Second)))
+		next := e.quota(c.now)
+		if next == l {
+			t.Fatal("the period does not end")
+		}
+		if limit := next.State(e.now()).Limit; limit != c.now {
+			t.Errorf("from %d to %d in the last second of a period: the next one's limit is %d", c.old, c.now, limit)
+		}
+		if n := e.spent(next); n != int(c.now) {
+			t.Errorf("from %d to %d in the last second of a period: %d in the next", c.old, c.now, n)
+		}
+	}
+}
+
+// TestClockSetBackAcrossAChange: a lease that a clock finds again has the limit of
+// now.
+func TestClockSetBackAcrossAChange(t *testing.T) {
+	t.Parallel()
+	e := startRedis(t).stepped("edge-a")
+	l := e.quota(1000)
+	before := time.Unix(0, l.end-int64(time.Second))
+	e.at(time.Unix(0, l.end+int64(time.Second)))
+	if e.quota(1000) == l {
+		t.Fatal("the period does not end")
+	}
+	e.quota(7)
+	e.at(before)
+	if back := e.quota(7); back != l || back.State(e.now()).Limit != 7 {
+		t.Errorf("after the clock was set back the limit is %d of 7", back.State(e.now()).Limit)
+	}
+}
+
 // TestSubscriptionFromTheLastOfAMonth: an edge that begins a subscription's period
 // before the control plane has said so knows where it ends: at the day that the
 // subscription began, or the month's last.

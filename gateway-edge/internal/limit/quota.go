@@ -47,12 +47,20 @@ func (q *quota) period(wall int64) contract.Period {
 }
 
 func (q *quota) roll(wall int64) *lease {
+	e, moved := q.enter(wall)
+	if moved {
+		e.relimit() // it may have been made under another limit
+	}
+	return e
+}
+
+// enter goes over to the lease of a moment, and reports whether it is another one.
+func (q *quota) enter(wall int64) (e *lease, moved bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	per := q.period(wall)
-	e := q.cur.Load()
-	if e != nil && e.period == per.Name {
-		return e
+	if e = q.cur.Load(); e != nil && e.period == per.Name {
+		return e, false
 	}
 	switch { // a clock that was set back finds the lease that it left
 	case q.next != nil && q.next.period == per.Name:
@@ -63,7 +71,7 @@ func (q *quota) roll(wall int64) *lease {
 		e = q.newLease(per)
 	}
 	q.prev = q.cur.Swap(e)
-	return e
+	return e, true
 }
 
 // ahead makes the next period's lease and asks for its first units.
@@ -82,7 +90,7 @@ func (q *quota) ahead() {
 }
 
 // adopt implements body.
-func (q *quota) adopt(p *plan) {
+func (q *quota) adopt(*plan) {
 	e := q.cur.Load()
 	if e == nil {
 		return
@@ -91,7 +99,7 @@ func (q *quota) adopt(p *plan) {
 		q.roll(wall) // another length of period: another counter
 		return
 	}
-	e.relimit(p)
+	e.relimit()
 }
 
 // lease is what this edge holds of a quota in one period. It implements
@@ -169,10 +177,11 @@ func (e *lease) grantLocal(limit int64) {
 	e.known.Store(true)
 }
 
-// relimit goes over to another limit for the same counter.
-func (e *lease) relimit(p *plan) {
+// relimit goes over to the newest limit of the counter.
+func (e *lease) relimit() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	p := e.q.c.plan.Load()
 	before := e.most()
 	old := e.limit.Swap(p.limit)
 	if p.soft {
