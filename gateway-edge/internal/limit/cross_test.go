@@ -22,6 +22,77 @@ func (e stepped) at(t time.Time) {
 	e.Limits.tell()
 }
 
+// took takes until nothing is left here.
+func takeAll(e stepped, l *lease) (n int) {
+	for l.Take(e.now()) == policy.Took {
+		n++
+	}
+	return n
+}
+
+// TestLimitLoweredWhileAsking: what Redis grants of the old limit while the smaller
+// one comes is not spent.
+func TestLimitLoweredWhileAsking(t *testing.T) {
+	t.Parallel()
+	e := startRedis(t).stepped("edge-a")
+	l := e.quota(100)
+	n := 0
+	for n < 60 {
+		if l.Take(e.now()) == policy.Took {
+			n++
+			continue
+		}
+		e.say(l, nil)
+	}
+	took := n + takeAll(e, l)
+	l.hungry.Store(true)
+	e.say(l, func() { e.quota(int64(took)) })
+	if v := l.Take(e.now()); v == policy.Took {
+		t.Errorf("%d were spent, the limit was lowered to that while a message was under way, and one more was admitted", took)
+	}
+	e.say(l, nil)
+	if n := e.spent(l); n != 0 {
+		t.Errorf("%d more", n)
+	}
+	if u := l.Spent(); u != int64(took) || l.Back.Load() != 0 {
+		t.Errorf("spent %d of %d, %d on their way", u, took, l.Back.Load())
+	}
+	e.quota(100)
+	if n := e.spent(l); n != 100-took {
+		t.Errorf("raised again: %d more of %d", n, 100-took)
+	}
+}
+
+// TestLimitLoweredWhileUnseeded: units that a smaller limit recalled are not given
+// out because Redis has forgotten its budgets.
+func TestLimitLoweredWhileUnseeded(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	e := s.stepped("edge-a")
+	l := e.quota(1000)
+	l.hungry.Store(true)
+	e.say(l, nil)
+	if l.Take(e.now()) != policy.Took || l.Left.Load() < 100 {
+		t.Fatalf("%d are left", l.Left.Load())
+	}
+	s.rdb.FlushAll(t.Context())
+	e.quota(1)
+	e.say(l, nil)
+	if v := l.Take(e.now()); v == policy.Took {
+		t.Error("2 of 1 while Redis waits for the worker")
+	}
+	s.seed("again", 0)
+	for range 3 {
+		if c := l.ask(e.now()); c != nil {
+			e.Limits.link.pipeline(t.Context(), []*call{c})
+			l.hear(c, e.now())
+		}
+	}
+	if u := s.used("g1.changed0.o", l.period); u != 1 || l.Spent() != 1 || l.Left.Load() != 0 {
+		t.Errorf("Redis counts %d, the edge %d; %d left", u, l.Spent(), l.Left.Load())
+	}
+}
+
 // TestLimitChangedBeforeThePeriodEnds: the next period's lease is there already when
 // the limit changes.
 func TestLimitChangedBeforeThePeriodEnds(t *testing.T) {

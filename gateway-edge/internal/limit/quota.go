@@ -80,10 +80,14 @@ func (q *quota) ahead() {
 	defer q.mu.Unlock()
 	e := q.cur.Load()
 	p := q.c.plan.Load()
-	if q.next != nil || e == nil || p.length == "" {
+	if e == nil || p.length == "" {
 		return
 	}
-	q.next = q.newLease(contract.CalendarPeriod(p.length, time.Unix(0, e.end)))
+	per := contract.CalendarPeriod(p.length, time.Unix(0, e.end))
+	if q.next != nil && q.next.period == per.Name {
+		return
+	}
+	q.next = q.newLease(per)
 	q.next.hungry.Store(true)
 	q.next.node.tend()
 	q.next.node.wake()

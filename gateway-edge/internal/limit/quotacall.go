@@ -165,8 +165,12 @@ func (e *lease) hear(c *call, now int64) {
 	}
 }
 
-// undo makes units spendable again whose return was certainly not done.
+// undo makes units spendable again whose return was certainly not done; not those
+// that a smaller limit recalled.
 func (e *lease) undo() {
+	if e.recall {
+		return
+	}
 	back := e.Back.Load()
 	e.Back.Store(0)
 	e.Left.Add(back)
@@ -179,14 +183,20 @@ func (e *lease) granted(c *call, now int64) {
 	e.l.saw(n)
 	left += e.most() - e.said // of the limit that holds now
 	fresh := max(0, total-e.hold)
-	e.unsure.Store(e.Back.Load() > 0) // withdrawn since: a smaller limit came meanwhile
-	e.recall = e.recall && e.Back.Load() > 0
 	e.shut.Store(0)
 	debt := e.claimed - e.Granted.Load() // of a counter that never refuses
 	e.Back.Add(-e.sentBack)
 	e.Granted.Store(total)
+	if e.said > e.most() { // granted of a limit that was lowered meanwhile
+		e.recall = true
+		e.Back.Add(fresh)
+		left, fresh = left+fresh, 0
+	}
 	have := e.Left.Add(fresh + debt)
 	e.low.Store(max(0, have/2))
+	// Withdrawn since or granted too much: a smaller limit came meanwhile.
+	e.unsure.Store(e.Back.Load() > 0)
+	e.recall = e.recall && e.Back.Load() > 0
 	e.avail.Store(left)
 	e.spare.Store(others)
 	e.known.Store(true)
