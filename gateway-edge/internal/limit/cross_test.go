@@ -11,6 +11,20 @@ import (
 // These tests move the messages of quotas by hand through what a limit, a period or
 // Redis may do meanwhile.
 
+// sent asks a cell and has Redis do what it says; hear takes in the answer later.
+func (e stepped) sent(a asker) *call {
+	e.t.Helper()
+	c := a.ask(e.now())
+	if c == nil {
+		e.t.Fatal("it has nothing to say")
+	}
+	e.Limits.link.pipeline(e.t.Context(), []*call{c})
+	if c.err != nil {
+		e.t.Fatal(c.err)
+	}
+	return c
+}
+
 // quota is the edge's lease of one quota of organization 1.
 func (e stepped) quota(limit int64) *lease {
 	return e.family(policy.CountQuota, limit, contract.Rate{}).of(nil, nil, e.now()).(*lease)
@@ -90,6 +104,64 @@ func TestLimitLoweredWhileUnseeded(t *testing.T) {
 	}
 	if u := s.used("g1.changed0.o", l.period); u != 1 || l.Spent() != 1 || l.Left.Load() != 0 {
 		t.Errorf("Redis counts %d, the edge %d; %d left", u, l.Spent(), l.Left.Load())
+	}
+}
+
+// TestAnswerOfAnEmptiedRedis: an answer that was on its way when Redis was emptied
+// and seeded again comes after another lease has learned of it. The lease tells the
+// new Redis what it holds.
+func TestAnswerOfAnEmptiedRedis(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	e := s.stepped("edge-a")
+	l := e.quota(1000)
+	l.hungry.Store(true)
+	c := e.sent(l)
+	s.rdb.FlushAll(t.Context())
+	s.seed("second", 0)
+	gen := contract.BudgetGen("second", 0)
+	e.regenerated(l.q.shard, l.saidGen, gen)
+	l.hear(c, e.now())
+	if g := e.shards[l.q.shard].gen(); g != gen {
+		t.Errorf("the shard's marker is %q after an answer of before", g)
+	}
+	held := l.Left.Load()
+	if held == 0 {
+		t.Fatal("nothing was granted")
+	}
+	e.say(l, nil)
+	if u := s.used("g1.changed0.o", l.period); u != held {
+		t.Errorf("the edge holds %d, the Redis that was seeded counts %d", held, u)
+	}
+}
+
+// TestNextPeriodAfterRedisWasEmptied: the lease that was fetched ahead tells what it
+// holds as well, and an edge that stops gives it back.
+func TestNextPeriodAfterRedisWasEmptied(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	e := s.stepped("edge-a")
+	l := e.quota(1000)
+	l.q.ahead()
+	next := l.q.next
+	e.say(next, nil)
+	held := next.Left.Load()
+	if held == 0 {
+		t.Fatal("nothing was granted ahead")
+	}
+	s.rdb.FlushAll(t.Context())
+	s.seed("second", 0)
+	e.regenerated(l.q.shard, contract.BudgetGen("fresh", 0), contract.BudgetGen("second", 0))
+	if c := next.ask(e.now()); c != nil {
+		e.Limits.link.pipeline(t.Context(), []*call{c})
+		next.hear(c, e.now())
+	}
+	if u := s.used("g1.changed0.o", next.period); u != held {
+		t.Errorf("the edge holds %d of the next period, Redis counts %d", held, u)
+	}
+	e.refill.giveBack(t.Context())
+	if u := s.used("g1.changed0.o", next.period); u != 0 {
+		t.Errorf("an edge that stopped left %d of the next period taken", u)
 	}
 }
 
@@ -215,4 +287,63 @@ func (e stepped) spentOf(l *lease, n int) (got int) {
 		}
 	}
 	return got
+}
+
+// epoch is one run of edge-a on a directory, without its senders.
+func (s *store) epoch(dir string, epoch uint64) stepped {
+	s.t.Helper()
+	l, err := New(Config{Dir: dir, Edge: "edge-a", Epoch: epoch, Redis: s.rdb, Now: func() int64 { return int64(time.Hour) }})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return stepped{l, s.t}
+}
+
+// TestAdoptedWhileAsking: an edge that was started while Redis is away takes over
+// what its former epoch held, with its first message still under way. The former
+// epoch is not settled before that is said.
+func TestAdoptedWhileAsking(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	dir := t.TempDir()
+	e := s.epoch(dir, 1)
+	e.link.seen.Store(true)
+	one := e.quota(100)
+	one.hungry.Store(true)
+	e.say(one, nil)
+	held := one.Left.Load()
+	e = s.epoch(dir, 2)
+	two := e.quota(100)
+	two.former = true // its word is on its way as well
+	two.hungry.Store(true)
+	c := e.sent(two)
+	e.link.away.Store(true) // the answer is not there yet
+	e.link.seen.Store(false)
+	n := takeAll(e, two)
+	if int64(n) != held {
+		t.Fatalf("took over %d of %d", n, held)
+	}
+	e.link.away.Store(false)
+	e.link.seen.Store(true)
+	two.hear(c, e.now())
+	e.refill.settle()
+	last := e.refill.settlements[0]
+	if last.ask(e.now()) != nil {
+		t.Error("the former epoch is settled before Redis has heard who took over its units")
+	}
+	n += takeAll(e, two)
+	for range 3 {
+		for _, a := range []asker{two, last} {
+			if c := a.ask(e.now()); c != nil {
+				e.Limits.link.pipeline(t.Context(), []*call{c})
+				a.hear(c, e.now())
+			}
+		}
+	}
+	if !last.r.Settled {
+		t.Error("the former epoch is not settled")
+	}
+	if u := s.used("g1.changed0.o", two.period); u != int64(n)+two.Left.Load() {
+		t.Errorf("Redis counts %d, %d were spent and %d are held", u, n, two.Left.Load())
+	}
 }

@@ -32,7 +32,7 @@ func (r *refiller) giveBack(ctx context.Context) {
 		batch = batch[:0]
 	}
 	r.l.eachBody(func(b body) {
-		if c := farewell(b, r.l.now()); c != nil {
+		for _, c := range farewell(b, r.l.now()) {
 			if batch = append(batch, c); len(batch) == maxBatch {
 				flush()
 			}
@@ -41,24 +41,30 @@ func (r *refiller) giveBack(ctx context.Context) {
 	flush()
 }
 
-// farewell is a cell's last message; nil when it has nothing to say.
-func farewell(b body, now int64) *call {
+// farewell is a counter's last messages; none when it has nothing to say.
+func farewell(b body, now int64) (out []*call) {
+	var c *call
 	switch b := b.(type) {
 	case *quota:
-		if e := b.cur.Load(); e != nil && !e.local && e.Seq.Load() > 0 {
-			return e.farewell()
+		for _, e := range b.leases() {
+			if e.Seq.Load() > 0 {
+				out = append(out, e.farewell())
+			}
 		}
 	case *rate:
 		b.mu.Lock()
 		b.usedAt = now - 2*int64(shareKeep)
 		b.mu.Unlock()
 		if b.now.Load().until > now {
-			return b.ask(now)
+			c = b.ask(now)
 		}
 	case *slots:
-		return b.farewell()
+		c = b.farewell()
 	}
-	return nil
+	if c != nil {
+		out = append(out, c)
+	}
+	return out
 }
 
 func (e *lease) farewell() *call {

@@ -129,6 +129,7 @@ type lease struct {
 	// hungry: a request found nothing; unsure: a message's fate is unknown or it
 	// must be said again. Both make the lease speak.
 	hungry, unsure atomic.Bool
+	again          atomic.Bool // the message under way is not the last word: see retell
 	adopted        atomic.Bool // former epochs' units were looked for
 
 	node node
@@ -136,17 +137,19 @@ type lease struct {
 	// What follows is the sender's and the wheel's: guarded by mu.
 	mu     sync.Mutex
 	recall bool // the limit fell: give everything back first
-	// The message under way: units asked for, what it claims, what of that is on
-	// its way back, and what is left of the claim.
-	asked, claimed, sentBack, hold int64
-	said                           int64 // the limit in it
-	lastAsk                        int64 // when, and what was spent then
-	lastUsed                       int64
-	spentAt                        int64
-	saidSpent                      int64 // in the last message
-	usedAt                         int64 // when spending last moved, as the wheel saw it
-	jitter                         int64
-	former                         bool // what former epochs spent was said
+	// The message under way: units asked for, what it claims, how much of that was
+	// granted before, what of it is on its way back, and what is left of the claim.
+	asked, claimed, saidGranted, sentBack, hold int64
+
+	said      int64  // the limit in it
+	saidGen   string // the marker in it
+	lastAsk   int64  // when, and what was spent then
+	lastUsed  int64
+	spentAt   int64
+	saidSpent int64 // in the last message
+	usedAt    int64 // when spending last moved, as the wheel saw it
+	jitter    int64
+	former    bool // what former epochs spent was said
 }
 
 func (q *quota) newLease(per contract.Period) *lease {
@@ -263,9 +266,16 @@ func (e *lease) adopt() bool {
 	if e.l.link.seen.Load() || e.adopted.Swap(true) || e.l.ledger.Adopt(e.Slot) == 0 {
 		return false
 	}
-	e.unsure.Store(true) // Redis must hear of it before the former epochs are settled
+	e.retell() // Redis must hear of it before the former epochs are settled
 	e.node.tend()
 	return true
+}
+
+// retell makes the lease say what it holds, even when a message that does not say it
+// is under way.
+func (e *lease) retell() {
+	e.again.Store(true)
+	e.unsure.Store(true)
 }
 
 func (e *lease) hunger() {

@@ -74,20 +74,22 @@ func (e *lease) waitsForFormer(now int64) bool {
 
 // message puts the lease's numbers into a call. Callers hold mu.
 func (e *lease) message(want int64, settle int) *call {
+	e.again.Store(false)
 	granted, left, back := e.Granted.Load(), e.Left.Load(), e.Back.Load()
 	debt := int64(0)
 	if e.loose.Load() { // else a negative number is a take that is about to be undone
 		debt = max(0, -left)
 	}
 	claim := granted + debt
-	e.claimed, e.sentBack, e.hold, e.asked, e.said = claim, back, claim-back, want, e.most()
+	e.claimed, e.saidGranted, e.sentBack, e.hold = claim, granted, back, claim-back
+	e.asked, e.said, e.saidGen = want, e.most(), e.l.shards[e.q.shard].gen()
 	spent := e.hold - max(0, left)
 	e.saidSpent = spent
 	return &call{
 		cell: e, script: quotaScript,
 		keys: [2]string{contract.RedisBudget(contract.BudgetQuota, e.q.name, e.period), contract.RedisBudgetGen(e.q.shard)},
 		args: []any{
-			e.l.shards[e.q.shard].gen(), e.said, e.l.edge, e.Seq.Add(1), claim, e.hold, want, max(0, spent),
+			e.saidGen, e.said, e.l.edge, e.Seq.Add(1), claim, e.hold, want, max(0, spent),
 			e.start / 1e9, e.end/1e9 + 2*86400, settle,
 		},
 	}
@@ -153,7 +155,7 @@ func (e *lease) hear(c *call, now int64) {
 		e.node.wake()
 	case "gen":
 		e.undo()
-		e.l.regenerated(e.q.shard, c.text(2))
+		e.l.regenerated(e.q.shard, e.saidGen, c.text(2))
 		e.unsure.Store(true)
 		e.node.wake()
 	default: // unseeded, or this counter alone has to be restored
@@ -179,14 +181,14 @@ func (e *lease) undo() {
 // granted takes in what Redis granted. See ask for the order.
 func (e *lease) granted(c *call, now int64) {
 	total, left, n, others := c.number(1), c.number(2), c.number(3), c.number(4)
-	e.l.shards[e.q.shard].answered(c.text(5))
+	e.l.shards[e.q.shard].answered(e.saidGen, c.text(5))
 	e.l.saw(n)
 	left += e.most() - e.said // of the limit that holds now
 	fresh := max(0, total-e.hold)
 	e.shut.Store(0)
-	debt := e.claimed - e.Granted.Load() // of a counter that never refuses
+	debt := e.claimed - e.saidGranted // of a counter that never refuses
 	e.Back.Add(-e.sentBack)
-	e.Granted.Store(total)
+	e.Granted.Add(total - e.saidGranted) // a former epoch's may have come to it
 	if e.said > e.most() { // granted of a limit that was lowered meanwhile
 		e.recall = true
 		e.Back.Add(fresh)
@@ -195,12 +197,15 @@ func (e *lease) granted(c *call, now int64) {
 	have := e.Left.Add(fresh + debt)
 	e.low.Store(max(0, have/2))
 	// Withdrawn since or granted too much: a smaller limit came meanwhile.
-	e.unsure.Store(e.Back.Load() > 0)
+	again := e.again.Load()
+	e.unsure.Store(again || e.Back.Load() > 0)
 	e.recall = e.recall && e.Back.Load() > 0
 	e.avail.Store(left)
 	e.spare.Store(others)
 	e.known.Store(true)
-	e.Told.Store(true)
+	if !again {
+		e.Told.Store(true)
+	}
 	switch {
 	case e.asked == 0 || fresh > 0 || left > 0:
 		e.deny.Store(0)

@@ -26,10 +26,13 @@ func (s *shard) gen() string {
 	return ""
 }
 
-// answered notes the marker of an answer.
-func (s *shard) answered(gen string) {
-	if s.gen() != gen {
-		s.marker.Store(&gen)
+// answered notes the marker of an answer to a message that said another one, unless
+// a newer one was learned since the message left.
+func (s *shard) answered(said, gen string) {
+	if was := s.marker.Load(); was == nil || *was != gen {
+		if was != nil && *was != said || !s.marker.CompareAndSwap(was, &gen) {
+			return
+		}
 	}
 	if s.unseeded.Load() {
 		s.unseeded.Store(false)
@@ -51,8 +54,8 @@ func (l *Limits) claim(n int, one bool) {
 
 // regenerated is called when a shard was seeded anew: every lease of it tells
 // what it holds, in case the worker did not wait for this edge.
-func (l *Limits) regenerated(n int, gen string) {
-	l.shards[n].answered(gen)
+func (l *Limits) regenerated(n int, said, gen string) {
+	l.shards[n].answered(said, gen)
 	l.resync(func(shard int) bool { return shard == n })
 }
 
@@ -67,15 +70,26 @@ func (l *Limits) resync(of func(shard int) bool) {
 	l.refill.resettle(of)
 }
 
-// tell makes the present lease speak even if nothing is wanted.
+// tell makes the present lease speak even if nothing is wanted, and the one that was
+// fetched ahead.
 func (q *quota) tell() {
-	e := q.cur.Load()
-	if e == nil || e.local {
-		return
+	for _, e := range q.leases() {
+		e.retell()
+		e.node.tend()
+		e.node.wake()
 	}
-	e.unsure.Store(true)
-	e.node.tend()
-	e.node.wake()
+}
+
+// leases are those of this period and the next that Redis knows of.
+func (q *quota) leases() (out []*lease) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range []*lease{q.cur.Load(), q.next} {
+		if e != nil && !e.local {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // watch looks each second whether the budgets are still those this edge knows,
