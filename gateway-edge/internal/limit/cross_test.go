@@ -289,6 +289,37 @@ func (e stepped) spentOf(l *lease, n int) (got int) {
 	return got
 }
 
+// TestEndedPeriodIsLeftAlone: Redis was emptied around a period's end. What an edge
+// holds of the ended period is nobody's any more, and nobody asks for it for ever.
+func TestEndedPeriodIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	e := s.stepped("edge-a")
+	l := e.quota(1000)
+	l.hungry.Store(true)
+	e.say(l, nil)
+	end := time.Unix(0, l.end)
+	e.at(end.Add(time.Minute))
+	s.rdb.FlushAll(t.Context())
+	s.seed("second", end.Add(time.Second).Unix())
+	now := e.now()
+	e.Limits.now = func() int64 { return now }
+	for range 20 {
+		next := l.check(now)
+		if next == 0 {
+			return
+		}
+		if l.node.state.Swap(idle) == queued {
+			if c := l.ask(now); c != nil {
+				e.Limits.link.pipeline(t.Context(), []*call{c})
+				l.hear(c, now)
+			}
+		}
+		now = next
+	}
+	t.Errorf("it asks and is looked after for ever: %d on their way, %d left", l.Back.Load(), l.Left.Load())
+}
+
 // epoch is one run of edge-a on a directory, without its senders.
 func (s *store) epoch(dir string, epoch uint64) stepped {
 	s.t.Helper()

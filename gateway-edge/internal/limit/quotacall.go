@@ -148,23 +148,35 @@ func (e *lease) hear(c *call, now int64) {
 		e.granted(c, now)
 		return
 	}
-	switch c.text(1) {
-	case "seq":
+	switch why := c.text(1); {
+	case why == "seq":
 		e.Seq.Store(max(e.Seq.Load(), c.seq()))
 		e.unsure.Store(true)
 		e.node.wake()
-	case "gen":
+	case why == "gen":
 		e.undo()
 		e.l.regenerated(e.q.shard, e.saidGen, c.text(2))
 		e.unsure.Store(true)
 		e.node.wake()
+	case why == "ask" && now+e.l.offset.Load() >= e.end:
+		e.bury()
 	default: // unseeded, or this counter alone has to be restored
 		e.undo()
 		e.shut.Store(now + int64(restorePause))
 		e.unsure.Store(true)
 		e.node.tend()
-		e.l.claim(e.q.shard, c.text(1) == "ask")
+		e.l.claim(e.q.shard, why == "ask")
 	}
+}
+
+// bury leaves a period alone that is over and that Redis has forgotten: nobody
+// restores its counter, and what is held of it is of no use.
+func (e *lease) bury() {
+	e.withdraw()
+	e.Back.Store(0)
+	e.recall = false
+	e.unsure.Store(false)
+	e.shut.Store(0)
 }
 
 // undo makes units spendable again whose return was certainly not done; not those
@@ -189,7 +201,7 @@ func (e *lease) granted(c *call, now int64) {
 	debt := e.claimed - e.saidGranted // of a counter that never refuses
 	e.Back.Add(-e.sentBack)
 	e.Granted.Add(total - e.saidGranted) // a former epoch's may have come to it
-	if e.said > e.most() { // granted of a limit that was lowered meanwhile
+	if e.said > e.most() {               // granted of a limit that was lowered meanwhile
 		e.recall = true
 		e.Back.Add(fresh)
 		left, fresh = left+fresh, 0
