@@ -320,6 +320,46 @@ func TestEndedPeriodIsLeftAlone(t *testing.T) {
 	t.Errorf("it asks and is looked after for ever: %d on their way, %d left", l.Back.Load(), l.Left.Load())
 }
 
+// TestOnceAnOverage: a limit that refuses after having been an overage counts no
+// request that it refuses, and does not pay it back to another.
+func TestOnceAnOverage(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	e := s.stepped("edge-a")
+	start := time.Now().Add(-time.Hour).Unix()
+	doc := contract.Organization{Num: 5, RequestsPerPeriod: 100, PeriodStart: start, PeriodEnd: start + 86400, Overage: true}
+	org := e.Organization(&doc)
+	cell := func() *lease {
+		f := org.Limits(false)[0].Family.(*family)
+		return f.of(nil, nil, e.now()).(*lease)
+	}
+	for range 150 {
+		if v := cell().Take(e.now()); v != policy.Took {
+			t.Fatalf("an overage says %v", v)
+		}
+	}
+	e.say(cell(), nil)
+	hard := doc
+	hard.Overage = false
+	org.Update(&hard)
+	l := cell()
+	if n := e.spent(l); n != 0 {
+		t.Fatalf("%d beyond a hard limit", n)
+	}
+	l.deny.Store(0)
+	l.hungry.Store(true)
+	l.Left.Add(-1) // another request is being refused
+	c := e.sent(l)
+	l.Left.Add(1)
+	l.hear(c, e.now())
+	if v := l.Take(e.now()); v == policy.Took {
+		t.Errorf("a request was admitted beyond the limit; Redis counts %d", s.used("o5.m", l.period))
+	}
+	if n := l.Spent(); n != 150 {
+		t.Errorf("spent %d, not 150", n)
+	}
+}
+
 // epoch is one run of edge-a on a directory, without its senders.
 func (s *store) epoch(dir string, epoch uint64) stepped {
 	s.t.Helper()

@@ -118,7 +118,6 @@ type lease struct {
 	local  bool
 
 	soft  atomic.Bool // never refuses
-	loose atomic.Bool // was soft at some time: it may owe units
 	limit atomic.Int64
 	low   atomic.Int64 // ask for more below it
 	deny  atomic.Int64 // until then others need not be asked
@@ -164,7 +163,6 @@ func (q *quota) newLease(per contract.Period) *lease {
 	e.node.cell, e.node.r = e, q.l.refill
 	e.limit.Store(p.limit)
 	e.soft.Store(p.soft)
-	e.loose.Store(p.soft)
 	e.spentAt, e.usedAt = e.Spent(), q.l.now()
 	if p.local {
 		e.grantLocal(p.limit)
@@ -180,6 +178,10 @@ func (e *lease) grantLocal(limit int64) {
 	diff := want - e.Granted.Load()
 	e.Granted.Add(diff)
 	e.Left.Add(diff)
+	if owed := min(e.Debt.Load(), max(0, e.Left.Load())); owed > 0 {
+		e.Left.Add(-owed)
+		e.Debt.Add(-owed)
+	}
 	e.avail.Store(0)
 	e.known.Store(true)
 }
@@ -191,9 +193,6 @@ func (e *lease) relimit() {
 	p := e.q.c.plan.Load()
 	before := e.most()
 	old := e.limit.Swap(p.limit)
-	if p.soft {
-		e.loose.Store(true)
-	}
 	wasSoft := e.soft.Swap(p.soft)
 	if e.local {
 		e.grantLocal(p.limit)
@@ -237,7 +236,9 @@ func (e *lease) Take(now int64) policy.Verdict {
 
 // dry decides when nothing is left here.
 func (e *lease) dry(now int64) policy.Verdict {
-	if e.soft.Load() { // the debt is claimed by the next message
+	if e.soft.Load() { // the next message claims it
+		e.Debt.Add(1) // first: a kill in between leaves it spent
+		e.Left.Add(1)
 		e.hunger()
 		return policy.Took
 	}

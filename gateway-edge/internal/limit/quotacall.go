@@ -50,7 +50,7 @@ func (e *lease) ask(now int64) *call {
 		want = e.want(now)
 	case hungry && left <= 0, left < e.low.Load():
 		want = e.want(now)
-	case !e.unsure.Load() && !e.untold(now):
+	case !e.unsure.Load() && !e.untold(now) && e.Debt.Load() == 0:
 		return nil // answered meanwhile
 	}
 	e.lastAsk, e.lastUsed = now, e.spentAt
@@ -76,11 +76,7 @@ func (e *lease) waitsForFormer(now int64) bool {
 func (e *lease) message(want int64, settle int) *call {
 	e.again.Store(false)
 	granted, left, back := e.Granted.Load(), e.Left.Load(), e.Back.Load()
-	debt := int64(0)
-	if e.loose.Load() { // else a negative number is a take that is about to be undone
-		debt = max(0, -left)
-	}
-	claim := granted + debt
+	claim := granted + e.Debt.Load()
 	e.claimed, e.saidGranted, e.sentBack, e.hold = claim, granted, back, claim-back
 	e.asked, e.said, e.saidGen = want, e.most(), e.l.shards[e.q.shard].gen()
 	spent := e.hold - max(0, left)
@@ -106,7 +102,7 @@ func (e *lease) notice(now int64) {
 // it goes back. Callers hold mu.
 func (e *lease) quiet(now int64) bool {
 	idle := int64(idleAfter)
-	if !e.loose.Load() && e.avail.Load() >= plenty*max(1, e.Left.Load()) {
+	if !e.soft.Load() && e.avail.Load() >= plenty*max(1, e.Left.Load()) {
 		idle = int64(keepAfter)
 	}
 	if e.l.leaving.Load() {
@@ -174,6 +170,7 @@ func (e *lease) hear(c *call, now int64) {
 func (e *lease) bury() {
 	e.withdraw()
 	e.Back.Store(0)
+	e.Debt.Store(0)
 	e.recall = false
 	e.unsure.Store(false)
 	e.shut.Store(0)
@@ -206,7 +203,8 @@ func (e *lease) granted(c *call, now int64) {
 		e.Back.Add(fresh)
 		left, fresh = left+fresh, 0
 	}
-	have := e.Left.Add(fresh + debt)
+	e.Debt.Add(-debt)
+	have := e.Left.Add(fresh)
 	e.low.Store(max(0, have/2))
 	// Withdrawn since or granted too much: a smaller limit came meanwhile.
 	again := e.again.Load()
@@ -239,7 +237,7 @@ func (e *lease) check(now int64) int64 {
 	e.notice(now)
 	wall := now + e.l.offset.Load()
 	left := e.Left.Load()
-	rest := left <= 0 && e.Back.Load() == 0 && !(e.loose.Load() && left < 0) // nothing to give back, nothing owed
+	rest := left <= 0 && e.Back.Load() == 0 && e.Debt.Load() == 0 // nothing to give back, nothing owed
 	switch {
 	case e.unsure.Load():
 		if now < e.shut.Load() {
@@ -254,7 +252,7 @@ func (e *lease) check(now int64) int64 {
 		e.node.wake()
 	case e.untold(now):
 		e.node.wake()
-	case e.soft.Load() && left < 0:
+	case e.Debt.Load() > 0:
 		e.node.wake()
 	case wall > e.end-int64(aheadOf)+e.jitter:
 		e.q.ahead()

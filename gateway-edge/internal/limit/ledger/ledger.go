@@ -38,7 +38,9 @@ type Slot struct {
 }
 
 // Spent is what was certainly or possibly spent, as Record.Spent.
-func (s *Slot) Spent() int64 { return max(0, s.Granted.Load()-s.Left.Load()-s.Back.Load()) }
+func (s *Slot) Spent() int64 {
+	return max(0, s.Granted.Load()-s.Left.Load()-s.Back.Load()+s.Debt.Load())
+}
 
 // Settled reports whether the slot's epoch is over and Redis knows its last word.
 func (s *Slot) Settled() bool { return s.settled.Load() == 1 }

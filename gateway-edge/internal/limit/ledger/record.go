@@ -47,14 +47,16 @@ type Identity struct {
 
 // Words are a record's numbers, inside the mapping. Left units may be spent;
 // Granted were granted so far, Back are on their way back to Redis, Seq numbers
-// the messages. Spent is Granted - Left - Back.
+// the messages. Debt was spent by a counter that never refuses without having been
+// granted. Spent is Granted - Left - Back + Debt.
 type Words struct {
 	Left    atomic.Int64
 	Granted atomic.Int64
 	Back    atomic.Int64
 	Seq     atomic.Int64
 	settled atomic.Int64 // 1: Redis knows the last word
-	_       [3]int64
+	Debt    atomic.Int64
+	_       [2]int64
 }
 
 // Record is one counter in one period as a file has it.
@@ -62,7 +64,7 @@ type Record struct {
 	Identity
 	Since               int64 // Unix seconds at which this edge began to use it
 	Left, Granted, Back int64
-	Seq                 int64
+	Seq, Debt           int64
 	Settled             bool
 	Epoch               uint64
 
@@ -73,7 +75,7 @@ type Record struct {
 
 // Spent is what was certainly or possibly spent: never less than the truth. It
 // is more than Granted for a counter that never refuses and outran its lease.
-func (r *Record) Spent() int64 { return max(0, r.Granted-r.Left-r.Back) }
+func (r *Record) Spent() int64 { return max(0, r.Granted-r.Left-r.Back+r.Debt) }
 
 var errRecord = errors.New("record is malformed")
 
@@ -141,9 +143,9 @@ func decodeRecord(b []byte) (r Record, ok bool, err error) {
 		Since: int64(u(2)),
 	}
 	w := func(i int) int64 { return int64(le.Uint64(b[wordsAt+8*i:])) }
-	r.Left, r.Granted, r.Back, r.Seq, r.Settled = w(0), w(1), w(2), w(3), w(4) == 1
+	r.Left, r.Granted, r.Back, r.Seq, r.Settled, r.Debt = w(0), w(1), w(2), w(3), w(4) == 1, w(5)
 	const most = 1 << 53 // Redis' scripts count in float64
-	if r.Granted < 0 || r.Granted > most || r.Left > most || r.Left < -most || r.Back < 0 || r.Back > most || r.Seq < 0 || r.Seq > most {
+	if r.Granted < 0 || r.Granted > most || r.Left > most || r.Left < -most || r.Back < 0 || r.Back > most || r.Seq < 0 || r.Seq > most || r.Debt < 0 || r.Debt > most {
 		return r, false, errRecord
 	}
 	return r, true, nil
