@@ -57,8 +57,8 @@ const (
 	flushEvery = 5 // saves
 )
 
-// saveLoop writes the position, makes the log durable, compacts it, and bounds the
-// memory of compiled gateways.
+// saveLoop writes the position, makes the log durable, compacts it, compiles again
+// what failed for a reason that passes, and bounds the memory of compiled gateways.
 func (s *Syncer) saveLoop(ctx context.Context) {
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
@@ -72,6 +72,7 @@ func (s *Syncer) saveLoop(ctx context.Context) {
 			s.cfg.Snapshot.Flush()
 		}
 		s.savePosition()
+		s.cfg.Snapshot.Retry(ctx)
 		s.cfg.Snapshot.Sweep()
 		if s.cfg.Disk != nil && s.cfg.Disk.NeedsCompaction() {
 			if err := s.cfg.Disk.Compact(); err != nil {

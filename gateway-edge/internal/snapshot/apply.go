@@ -162,6 +162,7 @@ func (s *Store) serve(ctx context.Context, e *Entry, doc *contract.Gateway, size
 		e.claim(claims(doc)) // 503 rather than 404
 	}
 	s.failedAt(e, doc.Version, serving, err)
+	s.later(e, err)
 }
 
 // remove ends a gateway: its hosts answer 404 from now on. The tombstone stays,
@@ -189,6 +190,12 @@ func (s *Store) dropLoc(loc *disklog.Loc) {
 	}
 }
 
+// fetch gets a document that the disk has lost. Others wait for it: it does not end
+// with one client's patience, but with its own.
+func (s *Store) fetch(ctx context.Context, kind byte, id string) ([]byte, error) {
+	return s.cfg.Fetch(context.WithoutCancel(ctx), kind, id)
+}
+
 // temporaryError is a failure that says nothing about the document.
 type temporaryError struct{ err error }
 
@@ -214,7 +221,7 @@ func (s *Store) read(ctx context.Context, id string, h *held) ([]byte, error) {
 	if s.cfg.Fetch == nil {
 		return nil, &temporaryError{errors.Join(errors.New("document is not on disk"), err)}
 	}
-	raw, ferr := s.cfg.Fetch(ctx, contract.KindGateway, id)
+	raw, ferr := s.fetch(ctx, contract.KindGateway, id)
 	if ferr != nil {
 		return nil, &temporaryError{fmt.Errorf("fetch document: %w", errors.Join(ferr, err))}
 	}

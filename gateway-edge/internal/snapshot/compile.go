@@ -40,6 +40,14 @@ func (s *Store) compile(ctx context.Context, e *Entry, doc *contract.Gateway, si
 	if barred && q.version == doc.Version {
 		return nil, fmt.Errorf("version %d is in quarantine: the edge died while it was compiled; change the gateway to try again", doc.Version)
 	}
+	if e.slow != nil && e.slowVersion == doc.Version {
+		select {
+		case <-e.slow:
+			e.slow = nil
+		default: // one document must not use up the marker's slots
+			return nil, &slowError{limit: s.cfg.CompileTime}
+		}
+	}
 	org, err := s.ready(ctx, doc.Organization)
 	if err != nil {
 		return nil, err
@@ -76,6 +84,12 @@ type builder struct {
 	forks map[int]*[]policy.Step
 }
 
+// built is what a compilation came to.
+type built struct {
+	c   *Compiled
+	err error
+}
+
 // bounded runs build on a goroutine of its own under the marker and the time
 // limit. A document can't be interrupted; one that takes too long is left behind
 // with its mark set, and the marker's slots bound how many there may be.
@@ -87,17 +101,13 @@ func (b *builder) bounded() (*Compiled, error) {
 			return nil, &temporaryError{err}
 		}
 	}
-	type result struct {
-		c   *Compiled
-		err error
-	}
-	done := make(chan result, 1)
+	done := make(chan built, 1)
 	go func() {
 		c, err := b.recovered()
 		if b.s.cfg.Marker != nil {
 			b.s.cfg.Marker.clear(slot)
 		}
-		done <- result{c, err}
+		done <- built{c, err}
 	}()
 	timer := time.NewTimer(b.s.cfg.CompileTime)
 	defer timer.Stop()
@@ -105,7 +115,13 @@ func (b *builder) bounded() (*Compiled, error) {
 	case r := <-done:
 		return r.c, r.err
 	case <-timer.C:
-		return nil, fmt.Errorf("compiling took more than %s", b.s.cfg.CompileTime)
+	}
+	select {
+	case r := <-done: // both: the whole process stood still
+		return r.c, r.err
+	default:
+		b.e.slow, b.e.slowVersion = done, b.doc.Version
+		return nil, &slowError{b.s.cfg.CompileTime}
 	}
 }
 

@@ -31,8 +31,13 @@ type Entry struct {
 	serving uint64
 	claimed []string // hosts in the table
 	retryAt int64    // after a failed Load, CLOCK_BOOTTIME ns
-	loadErr error
-	touched map[string]bool // runtime state used by the newest version
+	againAt int64    // when Retry tries the newest document, CLOCK_BOOTTIME ns
+	// slow yields when the last compilation that was given up on has ended; nil: there
+	// was none. slowVersion is what it compiled.
+	slow        <-chan built
+	slowVersion uint64
+	loadErr     error
+	touched     map[string]bool // runtime state used by the newest version
 
 	stateMu sync.Mutex
 	state   map[string]any // runtime state by stable key; outlives versions
@@ -87,6 +92,9 @@ func (e *Entry) Load(ctx context.Context) (*Compiled, error) {
 		return nil, e.loadErr
 	}
 	c, err := e.compileHeld(ctx)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil, ctx.Err() // says nothing about the gateway
+	}
 	if err != nil {
 		e.retryAt = now + retryAfter(err)
 		e.loadErr = fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -141,6 +149,7 @@ func (e *Entry) compileHeld(ctx context.Context) (*Compiled, error) {
 		return nil, errors.Join(err, goodErr)
 	}
 	e.store.failedAt(e, e.newest.version, e.good.version, err)
+	e.store.later(e, err)
 	return c, nil
 }
 

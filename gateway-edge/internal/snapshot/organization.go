@@ -18,7 +18,8 @@ func (s *Store) org(id string) *Org {
 }
 
 // Organization takes an organization's signed document; it is in force when the
-// call returns. A lower or equal version changes nothing but under Force.
+// call returns. A lower version changes nothing but under Force, and neither does
+// an equal one, unless the one that is held was never read.
 func (s *Store) Organization(raw []byte, a Apply) (uint64, error) {
 	doc, version, err := s.openOrganization(raw, a.ID)
 	if errors.Is(err, ErrTampered) {
@@ -27,7 +28,7 @@ func (s *Store) Organization(raw []byte, a Apply) (uint64, error) {
 	o := s.org(a.ID)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !a.Force && version <= o.held.version {
+	if !a.Force && (version < o.held.version || version == o.held.version && o.facts.Load() != nil) {
 		return o.held.version, nil
 	}
 	digest := contract.DocumentDigest(raw)
@@ -97,15 +98,15 @@ func (s *Store) ready(ctx context.Context, id string) (*Org, error) {
 	if s.cfg.Fetch == nil {
 		return nil, &temporaryError{errors.New("the organization is not known here")}
 	}
-	raw, err := s.cfg.Fetch(ctx, contract.KindOrganization, id)
+	raw, err := s.fetch(ctx, contract.KindOrganization, id)
 	if err != nil {
 		return nil, &temporaryError{fmt.Errorf("fetch organization: %w", err)}
 	}
-	if _, err := s.Organization(raw, Apply{ID: id, Force: true}); err != nil {
+	if _, err := s.Organization(raw, Apply{ID: id}); err != nil {
 		return nil, &temporaryError{err}
 	}
 	if o.facts.Load() == nil {
-		return nil, &temporaryError{errors.New("the organization's document can't be read")}
+		return nil, &temporaryError{errors.New("the organization's document can't be read, or is older than what was known")}
 	}
 	return o, nil
 }

@@ -49,7 +49,7 @@ type Config struct {
 	OrgLimits func(doc *contract.Organization) OrgLimits
 	PlanStep  func(org OrgLimits, scope policy.Scope, plans []contract.UsagePlan, route string) (policy.Step, error)
 	// Fetch gets a document that the disk has lost: kind is contract.KindGateway
-	// or KindOrganization. Nil: there is nowhere to ask.
+	// or KindOrganization. It must end by itself. Nil: there is nowhere to ask.
 	Fetch func(ctx context.Context, kind byte, id string) ([]byte, error)
 	// Now is CLOCK_BOOTTIME in nanoseconds.
 	Now func() int64
@@ -77,6 +77,7 @@ type Store struct {
 	failed      map[string]failure
 	quarantined map[string]quarantine
 	unsaved     map[string]*Entry // documents that the disk did not take
+	again       map[string]*Entry // whose newest documents Retry compiles
 }
 
 type failure struct {
@@ -104,7 +105,7 @@ func New(cfg Config) *Store {
 	return &Store{
 		cfg: cfg, table: newTable(), compiling: make(chan struct{}, 1),
 		failed:      map[string]failure{},
-		quarantined: map[string]quarantine{}, unsaved: map[string]*Entry{},
+		quarantined: map[string]quarantine{}, unsaved: map[string]*Entry{}, again: map[string]*Entry{},
 	}
 }
 
@@ -170,6 +171,7 @@ func (s *Store) failedAt(e *Entry, version, serving uint64, err error) {
 func (s *Store) cleared(e *Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.again, e.id)
 	if f, ok := s.failed[e.id]; ok {
 		s.dropLoc(f.loc)
 		delete(s.failed, e.id)
