@@ -934,31 +934,31 @@ func (e InvoiceStatus) Valid() bool {
 
 // Defines values for InvoiceLineKind.
 const (
-	Base            InvoiceLineKind = "base"
-	Credit          InvoiceLineKind = "credit"
-	LateUsage       InvoiceLineKind = "late_usage"
-	Other           InvoiceLineKind = "other"
-	Proration       InvoiceLineKind = "proration"
-	Usage           InvoiceLineKind = "usage"
-	UsageCorrection InvoiceLineKind = "usage_correction"
+	InvoiceLineKindBase            InvoiceLineKind = "base"
+	InvoiceLineKindCredit          InvoiceLineKind = "credit"
+	InvoiceLineKindLateUsage       InvoiceLineKind = "late_usage"
+	InvoiceLineKindOther           InvoiceLineKind = "other"
+	InvoiceLineKindProration       InvoiceLineKind = "proration"
+	InvoiceLineKindUsage           InvoiceLineKind = "usage"
+	InvoiceLineKindUsageCorrection InvoiceLineKind = "usage_correction"
 )
 
 // Valid indicates whether the value is a known member of the InvoiceLineKind enum.
 func (e InvoiceLineKind) Valid() bool {
 	switch e {
-	case Base:
+	case InvoiceLineKindBase:
 		return true
-	case Credit:
+	case InvoiceLineKindCredit:
 		return true
-	case LateUsage:
+	case InvoiceLineKindLateUsage:
 		return true
-	case Other:
+	case InvoiceLineKindOther:
 		return true
-	case Proration:
+	case InvoiceLineKindProration:
 		return true
-	case Usage:
+	case InvoiceLineKindUsage:
 		return true
-	case UsageCorrection:
+	case InvoiceLineKindUsageCorrection:
 		return true
 	default:
 		return false
@@ -1211,6 +1211,33 @@ func (e OperatorOrganizationDetailStanding) Valid() bool {
 	case OperatorOrganizationDetailStandingGrace:
 		return true
 	case OperatorOrganizationDetailStandingSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OperatorOutgoingKind.
+const (
+	OperatorOutgoingKindCredit   OperatorOutgoingKind = "credit"
+	OperatorOutgoingKindCustomer OperatorOutgoingKind = "customer"
+	OperatorOutgoingKindLine     OperatorOutgoingKind = "line"
+	OperatorOutgoingKindParked   OperatorOutgoingKind = "parked"
+	OperatorOutgoingKindUsage    OperatorOutgoingKind = "usage"
+)
+
+// Valid indicates whether the value is a known member of the OperatorOutgoingKind enum.
+func (e OperatorOutgoingKind) Valid() bool {
+	switch e {
+	case OperatorOutgoingKindCredit:
+		return true
+	case OperatorOutgoingKindCustomer:
+		return true
+	case OperatorOutgoingKindLine:
+		return true
+	case OperatorOutgoingKindParked:
+		return true
+	case OperatorOutgoingKindUsage:
 		return true
 	default:
 		return false
@@ -5159,6 +5186,54 @@ type OperatorOrganizationList struct {
 	NextCursor *string                `json:"next_cursor,omitempty"`
 }
 
+// OperatorOutgoing defines model for OperatorOutgoing.
+type OperatorOutgoing struct {
+	// Actor Who gave the credit
+	Actor *string `json:"actor,omitempty"`
+
+	// Cents Of a credit or a line
+	Cents *int64 `json:"cents,omitempty"`
+
+	// Currency Of cents
+	Currency  *string `json:"currency,omitempty"`
+	Droppable bool    `json:"droppable"`
+
+	// ID Example: credit:cr_01j00000000000000000000000
+	ID string `json:"id"`
+
+	// Kind `line`: of the next invoice; `parked`: usage that the provider refuses
+	Kind      OperatorOutgoingKind `json:"kind"`
+	LastError *string              `json:"last_error,omitempty"`
+
+	// Name The organization's name
+	Name string `json:"name"`
+
+	// NextAt When it is tried next; absent while it waits until the organization is a customer
+	NextAt       *time.Time `json:"next_at,omitempty"`
+	Organization string     `json:"organization"`
+
+	// Sending Somebody sends it at this moment
+	Sending bool `json:"sending"`
+
+	// Since When it was made
+	Since *time.Time `json:"since,omitempty"`
+
+	// Text The credit's reason, the line's description
+	Text string `json:"text"`
+
+	// Tries That failed
+	Tries int `json:"tries"`
+}
+
+// OperatorOutgoingKind `line`: of the next invoice; `parked`: usage that the provider refuses
+type OperatorOutgoingKind string
+
+// OperatorOutgoingList defines model for OperatorOutgoingList.
+type OperatorOutgoingList struct {
+	Items      []OperatorOutgoing `json:"items"`
+	NextCursor *string            `json:"next_cursor,omitempty"`
+}
+
 // OperatorPlanInput defines model for OperatorPlanInput.
 type OperatorPlanInput struct {
 	Plan string `json:"plan"`
@@ -7441,6 +7516,9 @@ type NoteParam = string
 // OrganizationParam defines model for OrganizationParam.
 type OrganizationParam = string
 
+// OutgoingParam defines model for OutgoingParam.
+type OutgoingParam = string
+
 // ProviderParam defines model for ProviderParam.
 type ProviderParam = string
 
@@ -8556,6 +8634,30 @@ type SuspendOrganizationParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// ListOperatorOutgoingParams defines parameters for ListOperatorOutgoing.
+type ListOperatorOutgoingParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Organization Only of this organization's id
+	Organization *string `form:"organization,omitempty" json:"organization,omitempty"`
+}
+
+// DropOutgoingParams defines parameters for DropOutgoing.
+type DropOutgoingParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// RetryOutgoingParams defines parameters for RetryOutgoing.
+type RetryOutgoingParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // UpdateOrganizationParams defines parameters for UpdateOrganization.
 type UpdateOrganizationParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
@@ -8896,6 +8998,12 @@ type ResumeOrganizationJSONRequestBody = ReasonInput
 
 // SuspendOrganizationJSONRequestBody defines body for SuspendOrganization for application/json ContentType.
 type SuspendOrganizationJSONRequestBody = SuspendInput
+
+// DropOutgoingJSONRequestBody defines body for DropOutgoing for application/json ContentType.
+type DropOutgoingJSONRequestBody = ReasonInput
+
+// RetryOutgoingJSONRequestBody defines body for RetryOutgoing for application/json ContentType.
+type RetryOutgoingJSONRequestBody = ReasonInput
 
 // UpdateOrganizationJSONRequestBody defines body for UpdateOrganization for application/json ContentType.
 type UpdateOrganizationJSONRequestBody = OrganizationPatch
@@ -11093,6 +11201,52 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/operator/organizations/{organization}/suspend (the `SuspendOrganization` operationId).
 	SuspendOrganization(ctx context.Context, organization OrganizationParam, params *SuspendOrganizationParams, body SuspendOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOperatorOutgoing What is to go to the payment provider, with tries, last error and next try
+	//
+	// Every credit and late line that the provider does not have yet, and what else failed: usage that it
+	// does not take, customers that can't be fetched.
+	//
+	// Corresponds with GET /v1/operator/outgoing (the `ListOperatorOutgoing` operationId).
+	ListOperatorOutgoing(ctx context.Context, params *ListOperatorOutgoingParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DropOutgoingWithBody Let a credit or a line go for good
+	//
+	// The provider is asked first: what it has after all is noted as sent and stays (409), for a try may have
+	// come through unseen. What was used is never dropped, nor is a customer (409).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/operator/outgoing/{outgoing}/drop (the `DropOutgoing` operationId).
+	DropOutgoingWithBody(ctx context.Context, outgoing OutgoingParam, params *DropOutgoingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DropOutgoing Let a credit or a line go for good
+	//
+	// The provider is asked first: what it has after all is noted as sent and stays (409), for a try may have
+	// come through unseen. What was used is never dropped, nor is a customer (409).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/operator/outgoing/{outgoing}/drop (the `DropOutgoing` operationId).
+	DropOutgoing(ctx context.Context, outgoing OutgoingParam, params *DropOutgoingParams, body DropOutgoingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryOutgoingWithBody Have it tried at once
+	//
+	// A worker takes it within seconds. Refused (409) while it is being sent, and while it waits for a customer.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/operator/outgoing/{outgoing}/retry (the `RetryOutgoing` operationId).
+	RetryOutgoingWithBody(ctx context.Context, outgoing OutgoingParam, params *RetryOutgoingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryOutgoing Have it tried at once
+	//
+	// A worker takes it within seconds. Refused (409) while it is being sent, and while it waits for a customer.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/operator/outgoing/{outgoing}/retry (the `RetryOutgoing` operationId).
+	RetryOutgoing(ctx context.Context, outgoing OutgoingParam, params *RetryOutgoingParams, body RetryOutgoingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOperatorQueues What waits, how much of it and since when
 	//
@@ -16188,6 +16342,102 @@ func (c *Client) SuspendOrganizationWithBody(ctx context.Context, organization O
 // Corresponds with POST /v1/operator/organizations/{organization}/suspend (the `SuspendOrganization` operationId).
 func (c *Client) SuspendOrganization(ctx context.Context, organization OrganizationParam, params *SuspendOrganizationParams, body SuspendOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSuspendOrganizationRequest(c.Server, organization, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOperatorOutgoing What is to go to the payment provider, with tries, last error and next try
+//
+// Every credit and late line that the provider does not have yet, and what else failed: usage that it
+// does not take, customers that can't be fetched.
+//
+// Corresponds with GET /v1/operator/outgoing (the `ListOperatorOutgoing` operationId).
+func (c *Client) ListOperatorOutgoing(ctx context.Context, params *ListOperatorOutgoingParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOperatorOutgoingRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DropOutgoingWithBody Let a credit or a line go for good
+//
+// The provider is asked first: what it has after all is noted as sent and stays (409), for a try may have
+// come through unseen. What was used is never dropped, nor is a customer (409).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/operator/outgoing/{outgoing}/drop (the `DropOutgoing` operationId).
+func (c *Client) DropOutgoingWithBody(ctx context.Context, outgoing OutgoingParam, params *DropOutgoingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDropOutgoingRequestWithBody(c.Server, outgoing, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DropOutgoing Let a credit or a line go for good
+//
+// The provider is asked first: what it has after all is noted as sent and stays (409), for a try may have
+// come through unseen. What was used is never dropped, nor is a customer (409).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/operator/outgoing/{outgoing}/drop (the `DropOutgoing` operationId).
+func (c *Client) DropOutgoing(ctx context.Context, outgoing OutgoingParam, params *DropOutgoingParams, body DropOutgoingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDropOutgoingRequest(c.Server, outgoing, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryOutgoingWithBody Have it tried at once
+//
+// A worker takes it within seconds. Refused (409) while it is being sent, and while it waits for a customer.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/operator/outgoing/{outgoing}/retry (the `RetryOutgoing` operationId).
+func (c *Client) RetryOutgoingWithBody(ctx context.Context, outgoing OutgoingParam, params *RetryOutgoingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryOutgoingRequestWithBody(c.Server, outgoing, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryOutgoing Have it tried at once
+//
+// A worker takes it within seconds. Refused (409) while it is being sent, and while it waits for a customer.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/operator/outgoing/{outgoing}/retry (the `RetryOutgoing` operationId).
+func (c *Client) RetryOutgoing(ctx context.Context, outgoing OutgoingParam, params *RetryOutgoingParams, body RetryOutgoingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryOutgoingRequest(c.Server, outgoing, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -28253,6 +28503,208 @@ func NewSuspendOrganizationRequestWithBody(server string, organization Organizat
 	return req, nil
 }
 
+// NewListOperatorOutgoingRequest constructs an http.Request for the ListOperatorOutgoing method
+func NewListOperatorOutgoingRequest(server string, params *ListOperatorOutgoingParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/outgoing")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Organization != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "organization", *params.Organization, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDropOutgoingRequest calls the generic DropOutgoing builder with application/json body
+func NewDropOutgoingRequest(server string, outgoing OutgoingParam, params *DropOutgoingParams, body DropOutgoingJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDropOutgoingRequestWithBody(server, outgoing, params, "application/json", bodyReader)
+}
+
+// NewDropOutgoingRequestWithBody constructs an http.Request for the DropOutgoing method, with any body, and a specified content type
+func NewDropOutgoingRequestWithBody(server string, outgoing OutgoingParam, params *DropOutgoingParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "outgoing", outgoing, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/outgoing/%s/drop", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRetryOutgoingRequest calls the generic RetryOutgoing builder with application/json body
+func NewRetryOutgoingRequest(server string, outgoing OutgoingParam, params *RetryOutgoingParams, body RetryOutgoingJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRetryOutgoingRequestWithBody(server, outgoing, params, "application/json", bodyReader)
+}
+
+// NewRetryOutgoingRequestWithBody constructs an http.Request for the RetryOutgoing method, with any body, and a specified content type
+func NewRetryOutgoingRequestWithBody(server string, outgoing OutgoingParam, params *RetryOutgoingParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "outgoing", outgoing, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operator/outgoing/%s/retry", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListOperatorQueuesRequest constructs an http.Request for the ListOperatorQueues method
 func NewListOperatorQueuesRequest(server string) (*http.Request, error) {
 	var err error
@@ -32153,6 +32605,54 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/operator/organizations/{organization}/suspend (the `SuspendOrganization` operationId).
 	SuspendOrganizationWithResponse(ctx context.Context, organization OrganizationParam, params *SuspendOrganizationParams, body SuspendOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*SuspendOrganizationResponse, error)
+
+	// ListOperatorOutgoingWithResponse What is to go to the payment provider, with tries, last error and next try
+	//
+	// Every credit and late line that the provider does not have yet, and what else failed: usage that it
+	// does not take, customers that can't be fetched.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operator/outgoing (the `ListOperatorOutgoing` operationId).
+	ListOperatorOutgoingWithResponse(ctx context.Context, params *ListOperatorOutgoingParams, reqEditors ...RequestEditorFn) (*ListOperatorOutgoingResponse, error)
+
+	// DropOutgoingWithBodyWithResponse Let a credit or a line go for good
+	//
+	// The provider is asked first: what it has after all is noted as sent and stays (409), for a try may have
+	// come through unseen. What was used is never dropped, nor is a customer (409).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/outgoing/{outgoing}/drop (the `DropOutgoing` operationId).
+	DropOutgoingWithBodyWithResponse(ctx context.Context, outgoing OutgoingParam, params *DropOutgoingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DropOutgoingResponse, error)
+
+	// DropOutgoingWithResponse Let a credit or a line go for good
+	//
+	// The provider is asked first: what it has after all is noted as sent and stays (409), for a try may have
+	// come through unseen. What was used is never dropped, nor is a customer (409).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/outgoing/{outgoing}/drop (the `DropOutgoing` operationId).
+	DropOutgoingWithResponse(ctx context.Context, outgoing OutgoingParam, params *DropOutgoingParams, body DropOutgoingJSONRequestBody, reqEditors ...RequestEditorFn) (*DropOutgoingResponse, error)
+
+	// RetryOutgoingWithBodyWithResponse Have it tried at once
+	//
+	// A worker takes it within seconds. Refused (409) while it is being sent, and while it waits for a customer.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/outgoing/{outgoing}/retry (the `RetryOutgoing` operationId).
+	RetryOutgoingWithBodyWithResponse(ctx context.Context, outgoing OutgoingParam, params *RetryOutgoingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryOutgoingResponse, error)
+
+	// RetryOutgoingWithResponse Have it tried at once
+	//
+	// A worker takes it within seconds. Refused (409) while it is being sent, and while it waits for a customer.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operator/outgoing/{outgoing}/retry (the `RetryOutgoing` operationId).
+	RetryOutgoingWithResponse(ctx context.Context, outgoing OutgoingParam, params *RetryOutgoingParams, body RetryOutgoingJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryOutgoingResponse, error)
 
 	// ListOperatorQueuesWithResponse What waits, how much of it and since when
 	//
@@ -42188,6 +42688,136 @@ func (r SuspendOrganizationResponse) ContentType() string {
 	return ""
 }
 
+type ListOperatorOutgoingResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorOutgoingList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOperatorOutgoingResponse) GetJSON200() *OperatorOutgoingList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOperatorOutgoingResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOperatorOutgoingResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOperatorOutgoingResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOperatorOutgoingResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOperatorOutgoingResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DropOutgoingResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DropOutgoingResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DropOutgoingResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DropOutgoingResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DropOutgoingResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DropOutgoingResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RetryOutgoingResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *ProblemAnswer
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RetryOutgoingResponse) GetApplicationProblemJSONDefault() *ProblemAnswer {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RetryOutgoingResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RetryOutgoingResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetryOutgoingResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RetryOutgoingResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListOperatorQueuesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -47857,6 +48487,84 @@ func (c *ClientWithResponses) SuspendOrganizationWithResponse(ctx context.Contex
 		return nil, err
 	}
 	return ParseSuspendOrganizationResponse(rsp)
+}
+
+// ListOperatorOutgoingWithResponse What is to go to the payment provider, with tries, last error and next try
+//
+// Every credit and late line that the provider does not have yet, and what else failed: usage that it
+// does not take, customers that can't be fetched.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operator/outgoing (the `ListOperatorOutgoing` operationId).
+func (c *ClientWithResponses) ListOperatorOutgoingWithResponse(ctx context.Context, params *ListOperatorOutgoingParams, reqEditors ...RequestEditorFn) (*ListOperatorOutgoingResponse, error) {
+	rsp, err := c.ListOperatorOutgoing(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOperatorOutgoingResponse(rsp)
+}
+
+// DropOutgoingWithBodyWithResponse Let a credit or a line go for good
+//
+// The provider is asked first: what it has after all is noted as sent and stays (409), for a try may have
+// come through unseen. What was used is never dropped, nor is a customer (409).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/outgoing/{outgoing}/drop (the `DropOutgoing` operationId).
+func (c *ClientWithResponses) DropOutgoingWithBodyWithResponse(ctx context.Context, outgoing OutgoingParam, params *DropOutgoingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DropOutgoingResponse, error) {
+	rsp, err := c.DropOutgoingWithBody(ctx, outgoing, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDropOutgoingResponse(rsp)
+}
+
+// DropOutgoingWithResponse Let a credit or a line go for good
+//
+// The provider is asked first: what it has after all is noted as sent and stays (409), for a try may have
+// come through unseen. What was used is never dropped, nor is a customer (409).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/outgoing/{outgoing}/drop (the `DropOutgoing` operationId).
+func (c *ClientWithResponses) DropOutgoingWithResponse(ctx context.Context, outgoing OutgoingParam, params *DropOutgoingParams, body DropOutgoingJSONRequestBody, reqEditors ...RequestEditorFn) (*DropOutgoingResponse, error) {
+	rsp, err := c.DropOutgoing(ctx, outgoing, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDropOutgoingResponse(rsp)
+}
+
+// RetryOutgoingWithBodyWithResponse Have it tried at once
+//
+// A worker takes it within seconds. Refused (409) while it is being sent, and while it waits for a customer.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/outgoing/{outgoing}/retry (the `RetryOutgoing` operationId).
+func (c *ClientWithResponses) RetryOutgoingWithBodyWithResponse(ctx context.Context, outgoing OutgoingParam, params *RetryOutgoingParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryOutgoingResponse, error) {
+	rsp, err := c.RetryOutgoingWithBody(ctx, outgoing, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryOutgoingResponse(rsp)
+}
+
+// RetryOutgoingWithResponse Have it tried at once
+//
+// A worker takes it within seconds. Refused (409) while it is being sent, and while it waits for a customer.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operator/outgoing/{outgoing}/retry (the `RetryOutgoing` operationId).
+func (c *ClientWithResponses) RetryOutgoingWithResponse(ctx context.Context, outgoing OutgoingParam, params *RetryOutgoingParams, body RetryOutgoingJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryOutgoingResponse, error) {
+	rsp, err := c.RetryOutgoing(ctx, outgoing, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryOutgoingResponse(rsp)
 }
 
 // ListOperatorQueuesWithResponse What waits, how much of it and since when
@@ -56107,6 +56815,97 @@ func ParseSuspendOrganizationResponse(rsp *http.Response) (*SuspendOrganizationR
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListOperatorOutgoingResponse parses an HTTP response from a ListOperatorOutgoingWithResponse call
+func ParseListOperatorOutgoingResponse(rsp *http.Response) (*ListOperatorOutgoingResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOperatorOutgoingResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorOutgoingList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDropOutgoingResponse parses an HTTP response from a DropOutgoingWithResponse call
+func ParseDropOutgoingResponse(rsp *http.Response) (*DropOutgoingResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DropOutgoingResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRetryOutgoingResponse parses an HTTP response from a RetryOutgoingWithResponse call
+func ParseRetryOutgoingResponse(rsp *http.Response) (*RetryOutgoingResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetryOutgoingResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest ProblemAnswer

@@ -25,6 +25,7 @@ type Credit struct {
 	NextAt       time.Time // zero: never again
 	LastError    string
 	CreatedAt    time.Time
+	Fence        uint64 // rises with each claim
 }
 
 // maxCredit bounds one credit, in cents.
@@ -67,7 +68,8 @@ func (s *Service) Credit(ctx context.Context, org core.OrganizationID, cents int
 
 const (
 	creditBatch = 20
-	creditLease = 2 * time.Minute
+	creditLease = 5 * time.Minute
+	creditTime  = 2 * time.Minute // of one; what can't be begun in time is left to the next turn
 	creditRetry = 30 * time.Second
 )
 
@@ -82,6 +84,9 @@ func (s *Service) GiveCredits(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	for i := range due {
+		if s.clock().After(now.Add(creditLease - creditTime)) {
+			return i, nil
+		}
 		if err := s.give(ctx, &due[i]); err != nil {
 			return i, err
 		}

@@ -131,7 +131,7 @@ type SettlementStore interface {
 	// ClaimAdjustments takes adjustments that are to be sent, until a time.
 	ClaimAdjustments(ctx context.Context, now, until time.Time, limit int) ([]AdjustmentTo, error)
 	// Sent notes that an adjustment is the provider's item, or when it is tried
-	// again since it is not; nothing where the line was found lost meanwhile.
+	// again since it is not; nothing where somebody else has taken it meanwhile.
 	Sent(ctx context.Context, a *AdjustmentTo, item string, next time.Time, problem error) error
 	LeftoverStore
 }
@@ -145,6 +145,7 @@ type AdjustmentTo struct {
 	Line bool
 	// Again is how often its line was lost at the provider.
 	Again int
+	Fence uint64 // rises with each claim
 }
 
 // Settler bills what is counted after its invoice, and gives back what was billed
@@ -170,6 +171,7 @@ const (
 	settleAtOnce = 20
 	sendAtOnce   = 20
 	sendClaim    = 5 * time.Minute
+	sendTime     = 2 * time.Minute // of one; what can't be begun in time is left to the next turn
 	sendRetry    = time.Minute
 	sendPatient  = 6 * time.Hour
 	// keyTime is how long the provider knows an idempotency key for certain, less
@@ -212,6 +214,9 @@ func (s *Settler) Run(ctx context.Context) error {
 		return err
 	}
 	for i := range due {
+		if s.Clock().After(now.Add(sendClaim - sendTime)) {
+			break
+		}
 		if err := s.send(ctx, &due[i]); err != nil {
 			return err
 		}

@@ -44,6 +44,7 @@ type StatementFacts struct {
 	Since    int64            // hour of the first subscription; 0: there is none
 	Gaps     []Period         // hours since then without one: nothing of them is billed
 	Adjusted map[string]int64 // cents of adjustments of the period, by plan
+	Dropped  map[string]int64 // cents of those that an operator let go
 	Currency string           // of the plan
 }
 
@@ -189,7 +190,7 @@ func (l *Ledger) reconcile(i *Invoice, p Period, hours []Hour, f *StatementFacts
 	out := make([]ReconciledLine, 0, len(byPlan)+len(extra))
 	for _, n := range byPlan {
 		l.price(n, i, max(p.Start, f.Since), f)
-		explain(n, i != nil, before[n.Plan], f.Adjusted[n.Plan])
+		explain(n, i != nil, before[n.Plan], f)
 		out = append(out, *n)
 	}
 	slices.SortFunc(out, func(a, b ReconciledLine) int { return cmp.Compare(a.Plan, b.Plan) })
@@ -214,7 +215,7 @@ func (l *Ledger) price(n *ReconciledLine, i *Invoice, from int64, f *StatementFa
 }
 
 // explain says why a line and the ledger differ.
-func explain(n *ReconciledLine, invoiced bool, before, adjusted int64) {
+func explain(n *ReconciledLine, invoiced bool, before int64, f *StatementFacts) {
 	switch {
 	case n.Billed == n.Ledger:
 	case !invoiced || n.Line == "" && n.Billed == 0 && before == n.Ledger:
@@ -228,8 +229,11 @@ func explain(n *ReconciledLine, invoiced bool, before, adjusted int64) {
 	default:
 		n.Explanation = "more was invoiced than was counted"
 	}
-	if adjusted != 0 {
+	if adjusted := f.Adjusted[n.Plan]; adjusted != 0 {
 		n.Explanation += fmt.Sprintf("; %d cents are a line of a later invoice", adjusted)
+	}
+	if dropped := f.Dropped[n.Plan]; dropped != 0 {
+		n.Explanation += fmt.Sprintf("; %d cents were let go by the operator", dropped)
 	}
 }
 

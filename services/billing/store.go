@@ -17,6 +17,7 @@ type Store interface {
 	// no other effect.
 	Tx(ctx context.Context, fn func(Tx) error) error
 	Queue
+	OutgoingStore
 	AllowanceStore
 	// Active lists organizations that have an hour open, in the order of their
 	// numbers after one of them.
@@ -44,7 +45,8 @@ type Queue interface {
 	Stale(ctx context.Context, since time.Time, after string, limit int) ([]Claim, error)
 	// DueCredits takes credits that have a customer to be given to.
 	DueCredits(ctx context.Context, now, until time.Time, limit int) ([]Credit, error)
-	// SettleCredit notes that a credit was given, or when to try again.
+	// SettleCredit notes that a credit was given, or when to try again; nothing where
+	// somebody else has taken it meanwhile.
 	SettleCredit(ctx context.Context, c *Credit) error
 	// Waiting counts what waits for the provider.
 	Waiting(ctx context.Context, now time.Time) (Waiting, error)
@@ -105,6 +107,7 @@ type Rows interface {
 // Tx is a transaction that may write.
 type Tx interface {
 	Rows
+	OutgoingTx
 	AllowanceStore
 	// NoteShare notes what an organization is told of its use of the period that
 	// begins then, and says whether it was not told yet.

@@ -56,6 +56,58 @@ func TestOperatorEdges(t *testing.T) {
 	})
 }
 
+// TestOperatorOutgoing: credits that wait are listed, and dropped with a reason that stands
+// in both audits.
+func TestOperatorOutgoing(t *testing.T) {
+	t.Parallel()
+	eachWith(t, settingsFor{operators: []string{boss}}, func(t *testing.T, e *env) {
+		o, _ := e.operator()
+		ada, bob := e.signup("ada"), e.signup("bob")
+		const path = "/v1/operator/outgoing"
+		for i, c := range []*caller{ada, bob, ada} {
+			o.post("/v1/operator/organizations/"+c.org+"/credits", object{"cents": 500 + i, "reason": fmt.Sprint("outage ", i)}).want(201)
+		}
+		first := o.get(path + "?limit=1").want(200)
+		rest := o.get(path + "?cursor=" + first.str("next_cursor")).want(200)
+		all := append(first.list("items"), rest.list("items")...)
+		of := o.get(path + "?organization=" + ada.org).want(200).list("items")
+		if len(first.list("items")) != 1 || len(all) != 3 || rest.at("next_cursor") != nil || len(of) != 2 {
+			t.Fatalf("%s, %s, of ada %v", first.body, rest.body, of)
+		}
+		one := of[0].(object)
+		for field, want := range map[string]any{
+			"kind": "credit", "organization": ada.org, "name": "ada", "cents": 500.0, "currency": "usd", "text": "outage 0", "actor": "boss@example.com",
+			"tries": 0.0, "last_error": nil, "next_at": nil, "droppable": true, "sending": false,
+		} {
+			if one[field] != want {
+				t.Errorf("%s is %v, want %v", field, one[field], want)
+			}
+		}
+		of1 := path + "/" + one["id"].(string)
+		o.post(of1+"/drop", object{"reason": ""}).wantFields("/reason")
+		o.post(of1+"/drop", object{"reason": strings.Repeat("x", 501)}).wantFields("/reason")
+		o.post(of1+"/retry", object{"reason": "now"}).wantCode(409, "payment_not_set_up")
+		o.post(path+"/credit:cr_none/drop", object{"reason": "x"}).wantCode(404, "not_found")
+		o.post(path+"/nothing/retry", object{"reason": "x"}).wantCode(404, "not_found")
+		ada.login().post(of1+"/drop", object{"reason": "mine"}).want(404)
+		o.post(of1+"/drop", object{"reason": "given twice"}).want(204)
+		o.post(of1+"/drop", object{"reason": "given twice"}).wantCode(404, "not_found")
+		if left := o.get(path).want(200).list("items"); len(left) != 2 {
+			t.Errorf("%v is left", left)
+		}
+		if credit := ada.get("/v1/subscription").want(200).at("credit_cents"); credit != 502.0 {
+			t.Errorf("the credit is %v", credit)
+		}
+		line := o.get("/v1/operator/audit?action=outgoing.drop").want(200).list("items")[0].(object)
+		if line["reason"] != "given twice" || line["organization"] != ada.org || line["detail"].(object)["cents"] != 500.0 {
+			t.Errorf("the operators' line is %v", line)
+		}
+		if lines := ada.get("/v1/audit?action=outgoing.drop").want(200).list("items"); len(lines) != 1 || lines[0].(object)["detail"].(object)["reason"] != "given twice" {
+			t.Errorf("the organization's lines are %v", lines)
+		}
+	})
+}
+
 func TestOperatorQueues(t *testing.T) {
 	t.Parallel()
 	eachWith(t, settingsFor{operators: []string{boss}}, func(t *testing.T, e *env) {

@@ -92,6 +92,8 @@ var samples = map[string]any{
 	"giveCredit":                 object{"cents": 500, "reason": "an outage"},
 	"createOperatorNote":         object{"text": "called them"},
 	"startView":                  object{"reason": "ticket 7"},
+	"retryOutgoing":              object{"reason": "the card works again"},
+	"dropOutgoing":               object{"reason": "given twice"},
 	"drainEdge":                  object{"reason": "a new disk"},
 	"undrainEdge":                object{"reason": "it is in"},
 
@@ -187,7 +189,7 @@ func (c *caller) furnish() ids {
 		"host":       "api.demo.example",
 		"invitation": c.post("/v1/invitations", object{"email": "guest@example.com", "role": "viewer"}).want(201).str("id"),
 		"member":     c.memberID(c.email),
-		"note":       "note_00000000000000000000000000", "edge": "edge-1", // of the operator's console
+		"note":       "note_00000000000000000000000000", "edge": "edge-1", "outgoing": "credit:cr_1", // of the operator's console
 		"invoice":   "in_00000000000000000000000000", // a subscription's invoices come from the provider
 		"user_code": "BCDF-GHJK",                     // nothing waits under it
 		"session":   s.get("/v1/sessions").want(200).list("items")[0].(object)["id"].(string),

@@ -934,31 +934,31 @@ func (e InvoiceStatus) Valid() bool {
 
 // Defines values for InvoiceLineKind.
 const (
-	Base            InvoiceLineKind = "base"
-	Credit          InvoiceLineKind = "credit"
-	LateUsage       InvoiceLineKind = "late_usage"
-	Other           InvoiceLineKind = "other"
-	Proration       InvoiceLineKind = "proration"
-	Usage           InvoiceLineKind = "usage"
-	UsageCorrection InvoiceLineKind = "usage_correction"
+	InvoiceLineKindBase            InvoiceLineKind = "base"
+	InvoiceLineKindCredit          InvoiceLineKind = "credit"
+	InvoiceLineKindLateUsage       InvoiceLineKind = "late_usage"
+	InvoiceLineKindOther           InvoiceLineKind = "other"
+	InvoiceLineKindProration       InvoiceLineKind = "proration"
+	InvoiceLineKindUsage           InvoiceLineKind = "usage"
+	InvoiceLineKindUsageCorrection InvoiceLineKind = "usage_correction"
 )
 
 // Valid indicates whether the value is a known member of the InvoiceLineKind enum.
 func (e InvoiceLineKind) Valid() bool {
 	switch e {
-	case Base:
+	case InvoiceLineKindBase:
 		return true
-	case Credit:
+	case InvoiceLineKindCredit:
 		return true
-	case LateUsage:
+	case InvoiceLineKindLateUsage:
 		return true
-	case Other:
+	case InvoiceLineKindOther:
 		return true
-	case Proration:
+	case InvoiceLineKindProration:
 		return true
-	case Usage:
+	case InvoiceLineKindUsage:
 		return true
-	case UsageCorrection:
+	case InvoiceLineKindUsageCorrection:
 		return true
 	default:
 		return false
@@ -1211,6 +1211,33 @@ func (e OperatorOrganizationDetailStanding) Valid() bool {
 	case OperatorOrganizationDetailStandingGrace:
 		return true
 	case OperatorOrganizationDetailStandingSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OperatorOutgoingKind.
+const (
+	OperatorOutgoingKindCredit   OperatorOutgoingKind = "credit"
+	OperatorOutgoingKindCustomer OperatorOutgoingKind = "customer"
+	OperatorOutgoingKindLine     OperatorOutgoingKind = "line"
+	OperatorOutgoingKindParked   OperatorOutgoingKind = "parked"
+	OperatorOutgoingKindUsage    OperatorOutgoingKind = "usage"
+)
+
+// Valid indicates whether the value is a known member of the OperatorOutgoingKind enum.
+func (e OperatorOutgoingKind) Valid() bool {
+	switch e {
+	case OperatorOutgoingKindCredit:
+		return true
+	case OperatorOutgoingKindCustomer:
+		return true
+	case OperatorOutgoingKindLine:
+		return true
+	case OperatorOutgoingKindParked:
+		return true
+	case OperatorOutgoingKindUsage:
 		return true
 	default:
 		return false
@@ -5159,6 +5186,54 @@ type OperatorOrganizationList struct {
 	NextCursor *string                `json:"next_cursor,omitempty"`
 }
 
+// OperatorOutgoing defines model for OperatorOutgoing.
+type OperatorOutgoing struct {
+	// Actor Who gave the credit
+	Actor *string `json:"actor,omitempty"`
+
+	// Cents Of a credit or a line
+	Cents *int64 `json:"cents,omitempty"`
+
+	// Currency Of cents
+	Currency  *string `json:"currency,omitempty"`
+	Droppable bool    `json:"droppable"`
+
+	// ID Example: credit:cr_01j00000000000000000000000
+	ID string `json:"id"`
+
+	// Kind `line`: of the next invoice; `parked`: usage that the provider refuses
+	Kind      OperatorOutgoingKind `json:"kind"`
+	LastError *string              `json:"last_error,omitempty"`
+
+	// Name The organization's name
+	Name string `json:"name"`
+
+	// NextAt When it is tried next; absent while it waits until the organization is a customer
+	NextAt       *time.Time `json:"next_at,omitempty"`
+	Organization string     `json:"organization"`
+
+	// Sending Somebody sends it at this moment
+	Sending bool `json:"sending"`
+
+	// Since When it was made
+	Since *time.Time `json:"since,omitempty"`
+
+	// Text The credit's reason, the line's description
+	Text string `json:"text"`
+
+	// Tries That failed
+	Tries int `json:"tries"`
+}
+
+// OperatorOutgoingKind `line`: of the next invoice; `parked`: usage that the provider refuses
+type OperatorOutgoingKind string
+
+// OperatorOutgoingList defines model for OperatorOutgoingList.
+type OperatorOutgoingList struct {
+	Items      []OperatorOutgoing `json:"items"`
+	NextCursor *string            `json:"next_cursor,omitempty"`
+}
+
 // OperatorPlanInput defines model for OperatorPlanInput.
 type OperatorPlanInput struct {
 	Plan string `json:"plan"`
@@ -7441,6 +7516,9 @@ type NoteParam = string
 // OrganizationParam defines model for OrganizationParam.
 type OrganizationParam = string
 
+// OutgoingParam defines model for OutgoingParam.
+type OutgoingParam = string
+
 // ProviderParam defines model for ProviderParam.
 type ProviderParam = string
 
@@ -8556,6 +8634,30 @@ type SuspendOrganizationParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// ListOperatorOutgoingParams defines parameters for ListOperatorOutgoing.
+type ListOperatorOutgoingParams struct {
+	// Limit Items of a page
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Organization Only of this organization's id
+	Organization *string `form:"organization,omitempty" json:"organization,omitempty"`
+}
+
+// DropOutgoingParams defines parameters for DropOutgoing.
+type DropOutgoingParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// RetryOutgoingParams defines parameters for RetryOutgoing.
+type RetryOutgoingParams struct {
+	// IdempotencyKey Makes the request safe to repeat for 24 hours
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // UpdateOrganizationParams defines parameters for UpdateOrganization.
 type UpdateOrganizationParams struct {
 	// IfMatch Only if the resource still has this `ETag`; else 412
@@ -8896,6 +8998,12 @@ type ResumeOrganizationJSONRequestBody = ReasonInput
 
 // SuspendOrganizationJSONRequestBody defines body for SuspendOrganization for application/json ContentType.
 type SuspendOrganizationJSONRequestBody = SuspendInput
+
+// DropOutgoingJSONRequestBody defines body for DropOutgoing for application/json ContentType.
+type DropOutgoingJSONRequestBody = ReasonInput
+
+// RetryOutgoingJSONRequestBody defines body for RetryOutgoing for application/json ContentType.
+type RetryOutgoingJSONRequestBody = ReasonInput
 
 // UpdateOrganizationJSONRequestBody defines body for UpdateOrganization for application/json ContentType.
 type UpdateOrganizationJSONRequestBody = OrganizationPatch
@@ -9602,6 +9710,15 @@ type ServerInterface interface {
 	// SuspendOrganization Suspend an organization
 	// (POST /v1/operator/organizations/{organization}/suspend)
 	SuspendOrganization(ctx echo.Context, organization OrganizationParam, params SuspendOrganizationParams) error
+	// ListOperatorOutgoing What is to go to the payment provider, with tries, last error and next try
+	// (GET /v1/operator/outgoing)
+	ListOperatorOutgoing(ctx echo.Context, params ListOperatorOutgoingParams) error
+	// DropOutgoing Let a credit or a line go for good
+	// (POST /v1/operator/outgoing/{outgoing}/drop)
+	DropOutgoing(ctx echo.Context, outgoing OutgoingParam, params DropOutgoingParams) error
+	// RetryOutgoing Have it tried at once
+	// (POST /v1/operator/outgoing/{outgoing}/retry)
+	RetryOutgoing(ctx echo.Context, outgoing OutgoingParam, params RetryOutgoingParams) error
 	// ListOperatorQueues What waits, how much of it and since when
 	// (GET /v1/operator/queues)
 	ListOperatorQueues(ctx echo.Context) error
@@ -15447,6 +15564,110 @@ func (w *ServerInterfaceWrapper) SuspendOrganization(ctx echo.Context) error {
 	return err
 }
 
+// ListOperatorOutgoing converts echo context to params.
+func (w *ServerInterfaceWrapper) ListOperatorOutgoing(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOperatorOutgoingParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "organization" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organization", ctx.QueryParams(), &params.Organization, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organization: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListOperatorOutgoing(ctx, params)
+	return err
+}
+
+// DropOutgoing converts echo context to params.
+func (w *ServerInterfaceWrapper) DropOutgoing(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "outgoing" -------------
+	var outgoing OutgoingParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "outgoing", ctx.Param("outgoing"), &outgoing, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outgoing: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DropOutgoingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DropOutgoing(ctx, outgoing, params)
+	return err
+}
+
+// RetryOutgoing converts echo context to params.
+func (w *ServerInterfaceWrapper) RetryOutgoing(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "outgoing" -------------
+	var outgoing OutgoingParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "outgoing", ctx.Param("outgoing"), &outgoing, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outgoing: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryOutgoingParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetryOutgoing(ctx, outgoing, params)
+	return err
+}
+
 // ListOperatorQueues converts echo context to params.
 func (w *ServerInterfaceWrapper) ListOperatorQueues(ctx echo.Context) error {
 	var err error
@@ -16397,6 +16618,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/operator/edges/:edge/drain", wrapper.DrainEdge, options.OperationMiddlewares["drainEdge"]...)
 	router.POST(options.BaseURL+"/v1/operator/edges/:edge/undrain", wrapper.UndrainEdge, options.OperationMiddlewares["undrainEdge"]...)
 	router.GET(options.BaseURL+"/v1/operator/queues", wrapper.ListOperatorQueues, options.OperationMiddlewares["listOperatorQueues"]...)
+	router.GET(options.BaseURL+"/v1/operator/outgoing", wrapper.ListOperatorOutgoing, options.OperationMiddlewares["listOperatorOutgoing"]...)
+	router.POST(options.BaseURL+"/v1/operator/outgoing/:outgoing/retry", wrapper.RetryOutgoing, options.OperationMiddlewares["retryOutgoing"]...)
+	router.POST(options.BaseURL+"/v1/operator/outgoing/:outgoing/drop", wrapper.DropOutgoing, options.OperationMiddlewares["dropOutgoing"]...)
 	router.GET(options.BaseURL+"/v1/operator/abuse", wrapper.ListOperatorSignals, options.OperationMiddlewares["listOperatorSignals"]...)
 	router.GET(options.BaseURL+"/v1/operator/audit", wrapper.ListOperatorAudit, options.OperationMiddlewares["listOperatorAudit"]...)
 
@@ -24826,6 +25050,115 @@ func (response SuspendOrganizationdefaultApplicationProblemPlusJSONResponse) Vis
 	return err
 }
 
+type ListOperatorOutgoingRequestObject struct {
+	Params ListOperatorOutgoingParams
+}
+
+type ListOperatorOutgoingResponseObject interface {
+	VisitListOperatorOutgoingResponse(w http.ResponseWriter) error
+}
+
+type ListOperatorOutgoing200JSONResponse OperatorOutgoingList
+
+func (response ListOperatorOutgoing200JSONResponse) VisitListOperatorOutgoingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorOutgoingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOperatorOutgoingdefaultApplicationProblemPlusJSONResponse) VisitListOperatorOutgoingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DropOutgoingRequestObject struct {
+	Outgoing OutgoingParam `json:"outgoing"`
+	Params   DropOutgoingParams
+	Body     *DropOutgoingJSONRequestBody
+}
+
+type DropOutgoingResponseObject interface {
+	VisitDropOutgoingResponse(w http.ResponseWriter) error
+}
+
+type DropOutgoing204Response struct {
+}
+
+func (response DropOutgoing204Response) VisitDropOutgoingResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DropOutgoingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DropOutgoingdefaultApplicationProblemPlusJSONResponse) VisitDropOutgoingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOutgoingRequestObject struct {
+	Outgoing OutgoingParam `json:"outgoing"`
+	Params   RetryOutgoingParams
+	Body     *RetryOutgoingJSONRequestBody
+}
+
+type RetryOutgoingResponseObject interface {
+	VisitRetryOutgoingResponse(w http.ResponseWriter) error
+}
+
+type RetryOutgoing204Response struct {
+}
+
+func (response RetryOutgoing204Response) VisitRetryOutgoingResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RetryOutgoingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RetryOutgoingdefaultApplicationProblemPlusJSONResponse) VisitRetryOutgoingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOperatorQueuesRequestObject struct {
 }
 
@@ -26884,6 +27217,15 @@ type StrictServerInterface interface {
 	// SuspendOrganization Suspend an organization
 	// (POST /v1/operator/organizations/{organization}/suspend)
 	SuspendOrganization(ctx context.Context, request SuspendOrganizationRequestObject) (SuspendOrganizationResponseObject, error)
+	// ListOperatorOutgoing What is to go to the payment provider, with tries, last error and next try
+	// (GET /v1/operator/outgoing)
+	ListOperatorOutgoing(ctx context.Context, request ListOperatorOutgoingRequestObject) (ListOperatorOutgoingResponseObject, error)
+	// DropOutgoing Let a credit or a line go for good
+	// (POST /v1/operator/outgoing/{outgoing}/drop)
+	DropOutgoing(ctx context.Context, request DropOutgoingRequestObject) (DropOutgoingResponseObject, error)
+	// RetryOutgoing Have it tried at once
+	// (POST /v1/operator/outgoing/{outgoing}/retry)
+	RetryOutgoing(ctx context.Context, request RetryOutgoingRequestObject) (RetryOutgoingResponseObject, error)
 	// ListOperatorQueues What waits, how much of it and since when
 	// (GET /v1/operator/queues)
 	ListOperatorQueues(ctx context.Context, request ListOperatorQueuesRequestObject) (ListOperatorQueuesResponseObject, error)
@@ -33680,6 +34022,129 @@ func (sh *strictHandler) SuspendOrganization(ctx echo.Context, organization Orga
 		return err
 	} else if validResponse, ok := response.(SuspendOrganizationResponseObject); ok {
 		return validResponse.VisitSuspendOrganizationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListOperatorOutgoing operation middleware
+func (sh *strictHandler) ListOperatorOutgoing(ctx echo.Context, params ListOperatorOutgoingParams) error {
+	var request ListOperatorOutgoingRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOperatorOutgoing(ctx.Request().Context(), request.(ListOperatorOutgoingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOperatorOutgoing")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListOperatorOutgoingResponseObject); ok {
+		return validResponse.VisitListOperatorOutgoingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DropOutgoing operation middleware
+func (sh *strictHandler) DropOutgoing(ctx echo.Context, outgoing OutgoingParam, params DropOutgoingParams) error {
+	var request DropOutgoingRequestObject
+
+	request.Outgoing = outgoing
+	request.Params = params
+
+	var body DropOutgoingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DropOutgoing(ctx.Request().Context(), request.(DropOutgoingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DropOutgoing")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DropOutgoingResponseObject); ok {
+		return validResponse.VisitDropOutgoingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetryOutgoing operation middleware
+func (sh *strictHandler) RetryOutgoing(ctx echo.Context, outgoing OutgoingParam, params RetryOutgoingParams) error {
+	var request RetryOutgoingRequestObject
+
+	request.Outgoing = outgoing
+	request.Params = params
+
+	var body RetryOutgoingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryOutgoing(ctx.Request().Context(), request.(RetryOutgoingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryOutgoing")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetryOutgoingResponseObject); ok {
+		return validResponse.VisitRetryOutgoingResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/tollgate/tollgate/portal/internal/gen"
+	"github.com/tollgate/tollgate/services/billing"
 	"github.com/tollgate/tollgate/services/core"
 	"github.com/tollgate/tollgate/services/operator"
 	"github.com/tollgate/tollgate/services/tenant"
@@ -140,6 +142,48 @@ func (s *Server) GiveCredit(ctx context.Context, r gen.GiveCreditRequestObject) 
 		return nil, err
 	}
 	return gen.GiveCredit201JSONResponse(*d), nil
+}
+
+// ListOperatorOutgoing lists what is to go to the payment provider.
+func (s *Server) ListOperatorOutgoing(ctx context.Context, r gen.ListOperatorOutgoingRequestObject) (gen.ListOperatorOutgoingResponseObject, error) {
+	l, err := s.Billing.Outgoing(ctx, core.OrganizationID(value(r.Params.Organization)), page(r.Params.Limit, r.Params.Cursor))
+	if err != nil {
+		return nil, err
+	}
+	now := s.clock()
+	return gen.ListOperatorOutgoing200JSONResponse{
+		Items: each(l.Items, func(o *billing.Outgoing) gen.OperatorOutgoing { return toOutgoing(o, now) }), NextCursor: optional(l.Next),
+	}, nil
+}
+
+func toOutgoing(o *billing.Outgoing, now time.Time) gen.OperatorOutgoing {
+	out := gen.OperatorOutgoing{
+		ID: o.ID, Kind: gen.OperatorOutgoingKind(o.Kind), Organization: string(o.Organization), Name: o.Name, Text: o.Text, Actor: optional(o.Actor),
+		Tries: o.Tries, LastError: optional(o.LastError), Since: instant(o.Since), Droppable: o.Droppable(), Sending: o.ClaimedUntil.After(now),
+	}
+	if o.Droppable() {
+		out.Cents, out.Currency = &o.Cents, &o.Currency
+	}
+	if o.Customer != "" {
+		out.NextAt = instant(o.NextAt)
+	}
+	return out
+}
+
+// RetryOutgoing makes something due that is to go to the payment provider.
+func (s *Server) RetryOutgoing(ctx context.Context, r gen.RetryOutgoingRequestObject) (gen.RetryOutgoingResponseObject, error) {
+	if err := s.Billing.RetryOutgoing(core.WithReason(ctx, r.Body.Reason), r.Outgoing, r.Body.Reason); err != nil {
+		return nil, err
+	}
+	return gen.RetryOutgoing204Response{}, nil
+}
+
+// DropOutgoing lets a credit or a line go.
+func (s *Server) DropOutgoing(ctx context.Context, r gen.DropOutgoingRequestObject) (gen.DropOutgoingResponseObject, error) {
+	if err := s.Billing.DropOutgoing(core.WithReason(ctx, r.Body.Reason), r.Outgoing, r.Body.Reason); err != nil {
+		return nil, err
+	}
+	return gen.DropOutgoing204Response{}, nil
 }
 
 // liveOrganization returns an organization that was not deleted.

@@ -191,6 +191,7 @@ const tree = root.addChildren([
       ofOperator('/organizations/$organization', 'Organization', () => import('./pages/operator/OrganizationPage'), '/operator/organizations'),
       ofOperator('/edges', 'Edges', () => import('./pages/operator/EdgesPage')),
       ofOperator('/queues', 'Queues', () => import('./pages/operator/QueuesPage')),
+      ofOperator('/outgoing', 'To Stripe', () => import('./pages/operator/OutgoingPage')),
       ofOperator('/abuse', 'Abuse', () => import('./pages/operator/AbusePage')),
       ofOperator('/audit', 'Audit of operators', () => import('./pages/operator/OperatorAuditPage')),
     ]),

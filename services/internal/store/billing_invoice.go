@@ -183,7 +183,7 @@ func (r *billingRows) DropDrafts(_ context.Context, org core.OrganizationID, sin
 	if err := q.Pluck("id", &gone).Error; err != nil || len(gone) == 0 {
 		return err
 	}
-	err := r.db.Exec("UPDATE billing_adjustments SET bill_at = 1 WHERE organization_id = ? AND key IN (SELECT key FROM billing_invoice_lines WHERE invoice IN ? AND key <> '')", string(org), gone).Error
+	err := r.db.Exec("UPDATE billing_adjustments SET bill_at = 1 WHERE organization_id = ? AND dropped_at = 0 AND key IN (SELECT key FROM billing_invoice_lines WHERE invoice IN ? AND key <> '')", string(org), gone).Error
 	if err != nil {
 		return err
 	}

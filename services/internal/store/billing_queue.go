@@ -221,6 +221,9 @@ type billingCreditRow struct {
 	LastError      string
 	CreatedAt      int64 `gorm:"autoCreateTime:false"`
 	SentAt         int64
+	Fence          uint64
+	ClaimedUntil   int64
+	DroppedAt      int64
 
 	Customer string `gorm:"->"` // joined
 }
@@ -245,7 +248,7 @@ func (s Billing) DueCredits(ctx context.Context, now, until time.Time, limit int
 	var rows []billingCreditRow
 	err := s.DB.Tx(ctx, func(t *Txn) error {
 		rows = nil
-		ids, err := t.claim("billing_credits", "id", "next_at <> 0 AND organization_id IN (SELECT organization_id FROM billing_accounts WHERE customer <> '')", now, until, limit)
+		ids, err := t.claimSent("billing_credits", "id", "next_at <> 0 AND organization_id IN (SELECT organization_id FROM billing_accounts WHERE customer <> '')", now, until, limit)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -256,6 +259,7 @@ func (s Billing) DueCredits(ctx context.Context, now, until time.Time, limit int
 		return billing.Credit{
 			ID: r.ID, Organization: core.OrganizationID(r.OrganizationID), Customer: r.Customer, Cents: r.Cents, Reason: r.Reason, Actor: r.Actor,
 			Posted: r.Posted, Attempts: r.Attempts, LastError: r.LastError, CreatedAt: core.FromMillis(r.CreatedAt),
+			Fence: r.Fence,
 		}
 	}), err
 }
@@ -263,12 +267,13 @@ func (s Billing) DueCredits(ctx context.Context, now, until time.Time, limit int
 // SettleCredit stores what came of a credit, and has its customer fetched.
 func (s Billing) SettleCredit(ctx context.Context, c *billing.Credit) error {
 	return s.DB.Tx(ctx, func(t *Txn) error {
-		set := map[string]any{"posted": c.Posted, "attempts": c.Attempts, "next_at": core.Millis(c.NextAt), "last_error": clean(c.LastError)}
+		set := map[string]any{"posted": c.Posted, "attempts": c.Attempts, "next_at": core.Millis(c.NextAt), "claimed_until": 0, "last_error": clean(c.LastError)}
 		if c.Posted != "" {
 			set["sent_at"] = t.Now
 		}
-		if err := t.Model(&billingCreditRow{}).Where("id = ?", c.ID).Updates(set).Error; err != nil || c.Posted == "" {
-			return err
+		q := t.Model(&billingCreditRow{}).Where("id = ? AND fence = ? AND next_at <> 0", c.ID, c.Fence).Updates(set)
+		if q.Error != nil || q.RowsAffected == 0 || c.Posted == "" {
+			return q.Error
 		}
 		return (&billingRows{db: t.DB, t: t}).Mark(ctx, c.Organization, c.Customer, "request", core.FromMillis(t.Now))
 	})

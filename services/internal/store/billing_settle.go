@@ -248,13 +248,14 @@ type adjustmentRow struct {
 	Subscription   string
 	Line           bool
 	Again          int
+	Fence          uint64
 }
 
 // ClaimAdjustments takes adjustments that are to be sent.
 func (s BillingSettlements) ClaimAdjustments(ctx context.Context, now, until time.Time, limit int) (out []billing.AdjustmentTo, err error) {
 	err = s.DB.Tx(ctx, func(t *Txn) error {
 		out = nil
-		keys, err := t.claim("billing_adjustments", "key", "next_at <> 0 AND organization IN (SELECT organization FROM billing_accounts WHERE customer <> '')", now, until, limit)
+		keys, err := t.claimSent("billing_adjustments", "key", "next_at <> 0 AND organization IN (SELECT organization FROM billing_accounts WHERE customer <> '')", now, until, limit)
 		if err != nil || len(keys) == 0 {
 			return err
 		}
@@ -276,7 +277,7 @@ func (r *adjustmentRow) domain() billing.AdjustmentTo {
 			Period: billing.Period{Start: r.PeriodStart / 3600_000, End: r.PeriodEnd / 3600_000}, Total: r.Total, Cents: r.Cents,
 			Currency: r.Currency, Description: r.Description, Attempts: r.Attempts, CreatedAt: core.FromMillis(r.CreatedAt),
 		},
-		Customer: r.Customer, Subscription: r.Subscription, Line: r.Line, Again: r.Again,
+		Customer: r.Customer, Subscription: r.Subscription, Line: r.Line, Again: r.Again, Fence: r.Fence,
 	}
 }
 
@@ -284,10 +285,10 @@ func (r *adjustmentRow) domain() billing.AdjustmentTo {
 func (s BillingSettlements) Sent(ctx context.Context, a *billing.AdjustmentTo, item string, next time.Time, problem error) error {
 	return s.DB.Tx(ctx, func(t *Txn) error {
 		if problem == nil {
-			return t.Exec("UPDATE billing_adjustments SET item = ?, next_at = 0, sent_at = ?, last_error = '' WHERE key = ? AND again = ?", item, t.Now, a.Key, a.Again).Error
+			return t.Exec("UPDATE billing_adjustments SET item = ?, next_at = 0, claimed_until = 0, sent_at = ?, last_error = '' WHERE key = ? AND fence = ? AND dropped_at = 0", item, t.Now, a.Key, a.Fence).Error
 		}
-		return t.Exec("UPDATE billing_adjustments SET attempts = attempts + 1, next_at = ?, last_error = ? WHERE key = ? AND again = ? AND next_at <> 0",
-			core.Millis(next), clean(problem.Error()), a.Key, a.Again).Error
+		return t.Exec("UPDATE billing_adjustments SET attempts = attempts + 1, next_at = ?, claimed_until = 0, last_error = ? WHERE key = ? AND fence = ? AND next_at <> 0",
+			core.Millis(next), clean(problem.Error()), a.Key, a.Fence).Error
 	})
 }
 
@@ -341,7 +342,7 @@ func (s BillingSettlements) LeftOver(ctx context.Context, l *billing.Leftover, l
 	return s.DB.Tx(ctx, func(t *Txn) error {
 		for _, line := range lost {
 			// Whoever looked at the same time, or an age ago, has not noted it a second time.
-			err := t.Exec("UPDATE billing_adjustments SET again = again + 1, item = '', next_at = ?, attempts = 0 WHERE key = ? AND again = ? AND next_at = 0 AND bill_at <> 0", t.Now, line.Key, line.Again).Error
+			err := t.Exec("UPDATE billing_adjustments SET again = again + 1, fence = fence + 1, item = '', next_at = ?, attempts = 0 WHERE key = ? AND again = ? AND next_at = 0 AND bill_at <> 0", t.Now, line.Key, line.Again).Error
 			if err != nil {
 				return err
 			}

@@ -257,14 +257,19 @@ func (b BillingUses) Facts(ctx context.Context, org core.OrganizationID, p billi
 		}
 		f.Gaps = convert(without, (*gapRow).domain)
 		var rows []struct {
-			Plan  string
-			Cents int64
+			Plan    string
+			Cents   int64
+			Dropped bool
 		}
-		err = db.Raw(`SELECT plan, CAST(SUM(cents) AS bigint) AS cents FROM billing_adjustments
-			WHERE organization_id = ? AND period_start >= ? AND period_start < ? GROUP BY plan`, string(org), p.Start*3600_000, p.End*3600_000).Scan(&rows).Error
-		f.Adjusted = make(map[string]int64, len(rows))
+		err = db.Raw(`SELECT plan, dropped_at <> 0 AS dropped, CAST(SUM(cents) AS bigint) AS cents FROM billing_adjustments
+			WHERE organization_id = ? AND period_start >= ? AND period_start < ? GROUP BY plan, dropped_at <> 0`, string(org), p.Start*3600_000, p.End*3600_000).Scan(&rows).Error
+		f.Adjusted, f.Dropped = make(map[string]int64, len(rows)), map[string]int64{}
 		for _, r := range rows {
-			f.Adjusted[r.Plan] = r.Cents
+			if r.Dropped {
+				f.Dropped[r.Plan] = r.Cents
+			} else {
+				f.Adjusted[r.Plan] = r.Cents
+			}
 		}
 		return err
 	})

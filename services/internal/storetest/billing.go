@@ -40,6 +40,10 @@ func BillingTenancy(t *testing.T, db *store.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	credit, err := s.TakeOutgoing(ctx, "credit:cr_1", time.Now(), time.Now().Add(time.Hour))
+	if err != nil || credit.Organization != right.Organization.ID {
+		t.Fatal(credit, err)
+	}
 	WrongOrganization(t, reflect.TypeFor[billing.Tx](), wrong.Organization.ID, []Try{
 		try("Tenant", func(ctx context.Context, tx billing.Tx, o core.OrganizationID) (any, error) {
 			got, err := tx.Tenant(ctx, o)
@@ -106,6 +110,15 @@ func BillingTenancy(t *testing.T, db *store.DB) {
 		try("Mark", func(ctx context.Context, tx billing.Tx, o core.OrganizationID) (any, error) {
 			return nil, tx.Mark(ctx, o, customer, "event", time.Now())
 		}),
+		try("RetryOutgoing", func(ctx context.Context, tx billing.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.RetryOutgoing(ctx, o, &credit, time.Now())
+		}),
+		try("RetryOutgoing", func(ctx context.Context, tx billing.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.RetryOutgoing(ctx, o, &billing.Outgoing{ID: "customer:" + customer, Kind: billing.OutgoingCustomer, Organization: right.Organization.ID}, time.Now())
+		}),
+		try("DropOutgoing", func(ctx context.Context, tx billing.Tx, o core.OrganizationID) (any, error) {
+			return nil, tx.DropOutgoing(ctx, o, &credit)
+		}),
 		try("PutTenant", func(ctx context.Context, tx billing.Tx, o core.OrganizationID) (any, error) {
 			t, err := tx.Tenant(ctx, right.Organization.ID)
 			if err != nil {
@@ -126,6 +139,12 @@ func BillingTenancy(t *testing.T, db *store.DB) {
 			return nil, tx.Record(ctx, o, core.Change{Action: "a.b"}) // its own log
 		}),
 	})
+	if of, err := s.Outgoing(ctx, wrong.Organization.ID, "", 10); err != nil || len(of) != 0 {
+		t.Errorf("the wrong organization has %+v going out, %v", of, err)
+	}
+	if now, err := s.FindOutgoing(ctx, credit.ID); err != nil || now.Fence != credit.Fence {
+		t.Errorf("the wrong organization changed a credit to %+v, %v", now, err)
+	}
 	err = s.View(ctx, func(r billing.Rows) error {
 		i, err := r.Invoice(ctx, right.Organization.ID, invoice)
 		if i.Status != billing.InvoiceOpen || len(i.Lines) != 1 {

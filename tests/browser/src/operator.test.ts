@@ -145,6 +145,84 @@ it('filters the audit of operators when Enter is pressed', async () => {
   await page.close();
 });
 
+it('shows what is to go to Stripe, and drops a credit with a reason', async () => {
+  const page = await browser.open();
+  await page.goto(`${tollgate.portal}/operator/outgoing`);
+  await page.getByText('Nothing waits for Stripe').waitFor();
+  await see(page, 'to Stripe', 'nothing');
+  await page.goto(`${tollgate.portal}/operator/organizations/${customer.organization}`);
+  await press(page, 'Give a credit');
+  await page.getByRole('dialog').getByLabel(/^Amount/).fill('12.50');
+  await page.getByRole('dialog').getByLabel('Reason').fill('The outage of 3 November');
+  await page.getByRole('dialog').getByRole('button', { name: 'Give the credit' }).click();
+  await page.getByRole('heading', { name: 'To Stripe', level: 2 }).waitFor();
+  await page.getByText('When it is a customer of Stripe').waitFor();
+  await see(page, 'to Stripe', 'on an organization’s page');
+  for (const [width, scheme] of [[1440, 'light'], [390, 'dark'], [390, 'light']] as const) {
+    const other = await browser.open(width, scheme);
+    await other.goto(`${tollgate.portal}/operator/outgoing`);
+    await other.getByText('Credit of $12.50').waitFor();
+    await see(other, 'to Stripe', `a credit, ${width} ${scheme}`);
+    await other.close();
+  }
+  // By the keyboard alone, from the button to the reason and out again.
+  await page.goto(`${tollgate.portal}/operator/outgoing`);
+  await page.getByRole('button', { name: 'Drop: Credit of $12.50 of Difference Engines' }).focus();
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Drop the credit of $12.50?' });
+  await dialog.waitFor();
+  await page.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'hidden' });
+  await page.keyboard.press('Enter'); // the focus is back on the button
+  await dialog.getByRole('button', { name: 'Drop', exact: true }).click();
+  await dialog.getByText('Say why.').waitFor();
+  await see(page, 'to Stripe', 'a drop without a reason');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await see(page, 'to Stripe', 'a drop without a reason, 390');
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await dialog.getByLabel('Reason').fill('Given twice');
+  await dialog.getByRole('button', { name: 'Drop', exact: true }).click();
+  await page.getByText('Nothing waits for Stripe').waitFor();
+  await page.goto(`${tollgate.portal}/operator/audit`);
+  await page.getByText('Given twice').first().waitFor();
+  await page.getByText('Credit or line for the payment provider dropped').first().waitFor();
+  expect(browser.complaints()).toEqual([]);
+  await page.close();
+});
+
+it('says what fails at Stripe, why, and when it is tried next', async () => {
+  const of = { organization: customer.organization, name: 'Difference Engines' };
+  const soon = new Date(Date.now() + 1_500_000).toISOString();
+  const items = [
+    { id: 'credit:cr_1', kind: 'credit', cents: 1250, currency: 'usd', text: 'The outage of 3 November', actor: 'boss@example.com', tries: 14, last_error: 'payment provider: give credit: invalid, status 400, parameter_invalid_integer (amount), request req_0123456789abcdefghijklmnop', next_at: soon, droppable: true, sending: false },
+    { id: 'customer:cus_1', kind: 'customer', text: 'The customer’s subscription and invoices', tries: 3, last_error: 'payment provider: get customer: temporary, status 500', next_at: soon, droppable: false, sending: false },
+    { id: 'line:late:1:pro:5:7', kind: 'line', cents: 2000, currency: 'usd', text: 'Requests on plan pro that were counted after the invoice of 1 October 2026 to 31 October 2026', tries: 1, last_error: 'payment provider: add item: temporary', next_at: soon, droppable: true, sending: true },
+    { id: 'parked:org:2', kind: 'parked', text: 'Requests on plan pro', tries: 0, last_error: 'no such meter', next_at: '2026-01-01T00:00:00Z', droppable: false, sending: false },
+    { id: 'usage:org', kind: 'usage', text: 'Requests of the hours that have ended', tries: 2, last_error: 'payment provider: post usage: unauthorized, status 401', next_at: soon, droppable: false, sending: false },
+  ].map((e) => ({ ...of, ...e }));
+  for (const [width, scheme] of [[1440, 'light'], [1440, 'dark'], [390, 'light'], [390, 'dark']] as const) {
+    const page = await browser.open(width, scheme);
+    await page.route('**/v1/operator/outgoing?*', (route) => route.fulfill({ status: 200, contentType: 'application/json', body: JSON.stringify({ items }) }));
+    await page.goto(`${tollgate.portal}/operator/outgoing`);
+    await page.getByText('status 400').waitFor();
+    await see(page, 'to Stripe', `what fails, ${width} ${scheme}`);
+    expect(await page.getByRole('button', { name: /^Retry: / }).count()).toBe(4);
+    expect(await page.getByRole('button', { name: /^Drop: / }).count()).toBe(1);
+    if (width === 390 && scheme === 'light') {
+      const problem = { type: 'https://tollgate.test/docs/api-errors#conflict', title: 'Conflict', status: 409, code: 'conflict', detail: 'it is being sent at this moment: try again in a few minutes', request_id: 'r' };
+      await page.route('**/v1/operator/outgoing/*/retry', (route) => route.fulfill({ status: 409, contentType: 'application/problem+json', body: JSON.stringify(problem) }));
+      await page.getByRole('button', { name: 'Retry: Customer to fetch of Difference Engines' }).click();
+      const dialog = page.getByRole('dialog', { name: 'Retry the customer to fetch now?' });
+      await dialog.getByLabel('Reason').fill('Stripe is well again');
+      await dialog.getByRole('button', { name: 'Retry', exact: true }).click();
+      await dialog.getByText('it is being sent at this moment').waitFor();
+      await see(page, 'to Stripe', 'a retry that is refused, 390');
+    }
+    await page.close();
+  }
+});
+
 it('drains an edge and lets it serve again', async () => {
   const page = await browser.open();
   await page.goto(`${tollgate.portal}/operator/edges`);

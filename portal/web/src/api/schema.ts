@@ -3554,6 +3554,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/outgoing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is to go to the payment provider, with tries, last error and next try
+         * @description Every credit and late line that the provider does not have yet, and what else failed: usage that it
+         *     does not take, customers that can't be fetched.
+         */
+        get: operations["listOperatorOutgoing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/outgoing/{outgoing}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, such as `credit:cr_…` */
+                outgoing: components["parameters"]["OutgoingParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have it tried at once
+         * @description A worker takes it within seconds. Refused (409) while it is being sent, and while it waits for a customer.
+         */
+        post: operations["retryOutgoing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/outgoing/{outgoing}/drop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, such as `credit:cr_…` */
+                outgoing: components["parameters"]["OutgoingParam"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a credit or a line go for good
+         * @description The provider is asked first: what it has after all is noted as sent and stays (409), for a try may have
+         *     come through unseen. What was used is never dropped, nor is a customer (409).
+         */
+        post: operations["dropOutgoing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/abuse": {
         parameters: {
             query?: never;
@@ -7372,6 +7440,49 @@ export interface components {
             unreachable: string[];
             next_cursor?: string;
         };
+        OperatorOutgoing: {
+            /** @example credit:cr_01j00000000000000000000000 */
+            id: string;
+            /**
+             * @description `line`: of the next invoice; `parked`: usage that the provider refuses
+             * @enum {string}
+             */
+            kind: "credit" | "line" | "usage" | "parked" | "customer";
+            organization: string;
+            /** @description The organization's name */
+            name: string;
+            /**
+             * Format: int64
+             * @description Of a credit or a line
+             */
+            cents?: number;
+            /** @description Of cents */
+            currency?: string;
+            /** @description The credit's reason, the line's description */
+            text: string;
+            /** @description Who gave the credit */
+            actor?: string;
+            /** @description That failed */
+            tries: number;
+            last_error?: string;
+            /**
+             * Format: date-time
+             * @description When it is tried next; absent while it waits until the organization is a customer
+             */
+            next_at?: string;
+            /**
+             * Format: date-time
+             * @description When it was made
+             */
+            since?: string;
+            droppable: boolean;
+            /** @description Somebody sends it at this moment */
+            sending: boolean;
+        };
+        OperatorOutgoingList: {
+            items: components["schemas"]["OperatorOutgoing"][];
+            next_cursor?: string;
+        };
         OperatorSignal: {
             /** @enum {string} */
             kind: "unverified_traffic" | "refused_flood" | "unusual_spend" | "many_keys" | "new_heavy";
@@ -7763,6 +7874,8 @@ export interface components {
         OrganizationParam: string;
         /** @description An edge's name */
         EdgeParam: string;
+        /** @description Its id, such as `credit:cr_…` */
+        OutgoingParam: string;
         NoteParam: string;
         TokenParam: string;
         /** @description A gateway's host label */
@@ -13405,6 +13518,92 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["OperatorQueueList"];
                 };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    listOperatorOutgoing: {
+        parameters: {
+            query?: {
+                /** @description Items of a page */
+                limit?: components["parameters"]["LimitParam"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["CursorParam"];
+                /** @description Only of this organization's id */
+                organization?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is to go out */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorOutgoingList"];
+                };
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    retryOutgoing: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description Its id, such as `credit:cr_…` */
+                outgoing: components["parameters"]["OutgoingParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonInput"];
+            };
+        };
+        responses: {
+            /** @description It is due */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["ProblemAnswer"];
+        };
+    };
+    dropOutgoing: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to repeat for 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyParam"];
+            };
+            path: {
+                /** @description Its id, such as `credit:cr_…` */
+                outgoing: components["parameters"]["OutgoingParam"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonInput"];
+            };
+        };
+        responses: {
+            /** @description It is not sent any more */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["ProblemAnswer"];
         };

@@ -1,6 +1,6 @@
 import {
   IconActivity, IconArrowsLeftRight, IconBell, IconBook2, IconBroadcast, IconBuildings, IconCertificate, IconChartHistogram, IconEye, IconFileCode, IconGauge, IconGitBranch, IconHistory, IconKey,
-  IconListDetails, IconLock, IconPackage, IconReceipt2, IconRoute, IconSearch, IconServer2, IconServerBolt, IconSettings, IconShieldCheck, IconShieldExclamation, IconStack3, IconTicket, IconUsers, IconUsersGroup, IconWebhook, IconWorld, IconWorldWww,
+  IconListDetails, IconLock, IconPackage, IconReceipt2, IconRoute, IconSearch, IconSend, IconServer2, IconServerBolt, IconSettings, IconShieldCheck, IconShieldExclamation, IconStack3, IconTicket, IconUsers, IconUsersGroup, IconWebhook, IconWorld, IconWorldWww,
 } from '@tabler/icons-react';
 import type { Permission } from '@/api/grants';
 
@@ -83,6 +83,7 @@ export const operatorNav: NavItem[] = [
   { to: '/operator/organizations', label: 'Organizations', Icon: IconBuildings },
   { to: '/operator/edges', label: 'Edges', Icon: IconServerBolt },
   { to: '/operator/queues', label: 'Queues', Icon: IconStack3 },
+  { to: '/operator/outgoing', label: 'To Stripe', Icon: IconSend },
   { to: '/operator/abuse', label: 'Abuse', Icon: IconShieldExclamation },
   { to: '/operator/audit', label: 'Audit of operators', Icon: IconEye },
 ];

@@ -101,6 +101,7 @@ export const pages: PageCase[] = [
   { name: 'operator: organization', path: '/operator/organizations/{organization}', operator: true, fails: '/v1/operator/' },
   { name: 'operator: edges', path: '/operator/edges', operator: true, fails: '/v1/operator/' },
   { name: 'operator: queues', path: '/operator/queues', operator: true, fails: '/v1/operator/' },
+  { name: 'operator: to Stripe', path: '/operator/outgoing', operator: true, fails: '/v1/operator/outgoing' },
   { name: 'operator: abuse', path: '/operator/abuse', operator: true, fails: '/v1/operator/' },
   { name: 'operator: audit', path: '/operator/audit', operator: true, fails: '/v1/operator/' },
   { name: 'for developers', path: '/p/{label}', outside: true, fails: '/v1/developer/' },
@@ -156,6 +157,7 @@ export const dialogs: DialogCase[] = [
   { name: 'sets up an authenticator', path: '/account/security', button: 'Set up an authenticator app' },
   { name: 'suspends an organization', path: '/operator/organizations/{organization}', button: 'Suspend', operator: true },
   { name: 'looks at an organization', path: '/operator/organizations/{organization}', button: 'Look at it as a viewer', operator: true },
+  { name: 'drops a credit', path: '/operator/outgoing', button: 'Drop: Credit of $15.00 of Difference Engines', operator: true },
   { name: 'drains an edge', path: '/operator/edges', button: 'Drain {edge}', operator: true },
   { name: 'makes a key for developers', path: '/p/{label}/keys', button: 'New key' },
 ];

@@ -11,6 +11,7 @@ import { Panel } from '@/ui/Panel';
 import { AskReason } from './AskReason';
 import { Console } from './Console';
 import { Notes } from './Notes';
+import { Outgoing, useOutgoing } from './Outgoing';
 import { State } from './State';
 import { allOf, currencyOf } from './words';
 
@@ -111,6 +112,7 @@ function Body({ detail: d }: { detail: Detail }) {
           <DataTable caption="Invoices" rows={allOf(d.invoices)} columns={invoices} rowKey={(i) => i.id} empty={null} />
         </Panel>
       ) : null}
+      <ToStripe organization={d.organization.id} />
       <Panel title="Gateways">
         {d.gateways.length === 0 ? (
           <Text c="dimmed">It has none.</Text>
@@ -131,6 +133,17 @@ function Body({ detail: d }: { detail: Detail }) {
         )}
       </Panel>
     </Stack>
+  );
+}
+
+/** What Stripe does not have yet of the organization, where there is anything. */
+function ToStripe({ organization }: { organization: string }) {
+  const rows = useOutgoing(organization);
+  if (rows.items.length === 0) return null;
+  return (
+    <Panel title="To Stripe" text="What Stripe does not have yet. Each is tried again by itself.">
+      <Outgoing rows={rows} empty={null} />
+    </Panel>
   );
 }
 

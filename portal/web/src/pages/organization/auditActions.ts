@@ -17,7 +17,7 @@ export const audited = [
   'developer.signup', 'developer.verify', 'developer.password', 'developer.apply', 'developer.plan', 'developer.approve', 'developer.refuse', 'developer.withdraw', 'developer.delete',
   'member.create', 'member.update', 'member.delete', 'invitation.create', 'invitation.resend', 'invitation.delete', 'token.create', 'token.delete', 'device.allow', 'device.deny',
   'organization.create', 'organization.update', 'organization.verify', 'organization.plan', 'organization.period', 'organization.suspend', 'organization.resume', 'organization.delete',
-  'subscription.update', 'subscription.sync', 'subscription.standing', 'subscription.credit',
+  'subscription.update', 'subscription.sync', 'subscription.standing', 'subscription.credit', 'outgoing.retry', 'outgoing.drop',
   'operator.view_start', 'operator.view', 'operator.view_end',
 ];
 

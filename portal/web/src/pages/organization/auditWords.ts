@@ -19,6 +19,7 @@ const whole: Record<string, string> = {
   'webhook.retry': 'Webhook’s deliveries sent again', 'webhook.disable': 'Webhook turned off, since nothing arrives',
   'organization.plan': 'Organization got another plan', 'organization.period': 'Organization began a new period', 'organization.resume': 'Organization no longer suspended',
   'subscription.sync': 'Subscription brought in line with its payments', 'subscription.standing': 'Standing of the subscription changed', 'subscription.credit': 'Credit given',
+  'outgoing.retry': 'Sending to the payment provider tried again', 'outgoing.drop': 'Credit or line for the payment provider dropped',
 };
 
 /** An action of the audit log in words: "key.revoke" → "API key revoked". What is not known stays as it is. */
