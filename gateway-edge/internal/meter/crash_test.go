@@ -161,6 +161,74 @@ func TestPowerFailureKeepsWhatWasSynced(t *testing.T) {
 	}
 }
 
+// TestPowerFailureBeforeAFileWasWritten: the power fails before the kernel has
+// written anything of a counter file, its header neither. The journal has both.
+func TestPowerFailureBeforeAFileWasWritten(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(t *testing.T, main string){
+		"nothing was written": func(t *testing.T, main string) { overwrite(t, main, make([]byte, fileSize)) },
+		"its length neither":  func(t *testing.T, main string) { overwrite(t, main, nil) },
+		"half of the header": func(t *testing.T, main string) {
+			b := make([]byte, fileSize)
+			copy(b, fileMagic)
+			overwrite(t, main, b)
+		},
+		"it has its old name": func(t *testing.T, main string) {
+			overwrite(t, main, make([]byte, fileSize))
+			if err := os.Rename(main, filepath.Join(filepath.Dir(main), "spare-9"+filepath.Ext(main))); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := testConfig(t, newClock(noon))
+			m := open(t, cfg)
+			m.counters.header.boot, m.routes.header.boot = [16]byte{9}, [16]byte{9}
+			h, r := &Hot{}, NewRoute(1, 2, 3, false)
+			for range 10 {
+				request(m, h, r, &contract.CounterID{Organization: 1, Gateway: 2, Route: 3, Key: 9})
+			}
+			m.save()
+			damage(t, m.counters.files[0].path)
+			damage(t, m.routes.files[0].path)
+			cfg.Epoch++
+			next := open(t, cfg)
+			var billed, answered uint64
+			for _, f := range next.formers {
+				for len(f.files) > 0 {
+					batches, err := f.load(&cfg.Keys.BatchMAC)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, b := range batches {
+						for _, c := range b.Counters {
+							billed += c.Counts.Billed
+						}
+						for _, s := range b.Statuses {
+							answered += s.Count
+						}
+					}
+					if err := markAcked(f.files[0]); err != nil {
+						t.Error(err)
+					}
+					next.dropFormerFile(f)
+				}
+			}
+			if billed != 10 || answered != 10 {
+				t.Errorf("the next start finds %d billed and %d answers of the 10 that were synced", billed, answered)
+			}
+		})
+	}
+}
+
+func overwrite(t *testing.T, name string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestJournalOfThisBootIsIgnored(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t, newClock(noon))

@@ -76,6 +76,7 @@ func findFormers(root string, epoch uint64, own string, key *[32]byte, log *slog
 }
 
 func openFormer(dir string, key *[32]byte, log *slog.Logger) *former {
+	restoreHeads(dir, key, log)
 	names, err := os.ReadDir(dir)
 	if err != nil {
 		log.Error("meter: former epoch", "error", err)

@@ -1,9 +1,14 @@
 package meter
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"math/bits"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 // journalSuffix is what a journal's name has more than its counter file's.
@@ -83,4 +88,61 @@ func (j *journal) discard() {
 	name := j.f.Name()
 	j.f.Close()
 	os.Remove(name)
+}
+
+// restoreHeads gives the counter files of a directory their headers again where only
+// the journals have them: the power failed before the kernel had written the file's
+// first page, or its name. Which records they lack is seen when they are read.
+func restoreHeads(dir string, key *[32]byte, log *slog.Logger) {
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return // its caller tells
+	}
+	for _, e := range names {
+		main, ok := strings.CutSuffix(filepath.Join(dir, e.Name()), journalSuffix)
+		if !ok {
+			continue
+		}
+		if err := restoreHead(main, key); err != nil {
+			log.Error("meter: header of a former epoch's counter file can't be restored", "file", main, "error", err)
+		}
+	}
+}
+
+func restoreHead(name string, key *[32]byte) error {
+	good, err := readHead(name + journalSuffix)
+	if err != nil {
+		return err
+	}
+	if _, err := readHeader(good, key); err != nil {
+		return nil // the journal has none either, or is not this edge's
+	}
+	have, err := readHead(name)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if _, err := readHeader(have, key); err == nil || errors.Is(err, errFormat) {
+		return nil
+	}
+	fd, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	clear(good[headAcked:])
+	_, err = fd.WriteAt(good, 0)
+	return errors.Join(err, fd.Sync(), fd.Close())
+}
+
+// readHead reads the first page of a file; what is missing of it is zero.
+func readHead(name string) ([]byte, error) {
+	b := make([]byte, headSize)
+	fd, err := os.Open(name)
+	if err != nil {
+		return b, err
+	}
+	defer fd.Close()
+	if _, err := fd.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+		return b, err
+	}
+	return b, nil
 }
