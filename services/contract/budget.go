@@ -55,6 +55,7 @@ type BudgetClaim struct {
 	Granted int64        `json:"q"` // so far, unspent units included
 	Spent   int64        `json:"s"`
 	Over    bool         `json:"x,omitempty"` // the epoch is over
+	Least   bool         `json:"m,omitempty"` // the machine lost power: it may have been more
 	Since   int64        `json:"t"`           // Unix seconds: the edge's first use
 	Start   int64        `json:"a"`           // of the period
 	End     int64        `json:"z"`
@@ -124,8 +125,8 @@ const budgetSettled = 1 << 52
 // RestoreBudget puts a quota's hash together again (fields and values in turn, as
 // the quota script keeps them) from the claims of its writers and what the ledger
 // knows of all others. A writer's own claim is exact, so it stands for what the
-// ledger has of it; a writer that did not claim will add what the ledger missed
-// when it speaks again.
+// ledger has of it, unless it says that it may have been more; a writer that did not
+// claim will add what the ledger missed when it speaks again.
 func RestoreBudget(claims []*BudgetClaim, sums []BudgetSum) []string {
 	var used, held, live int64
 	fields := []string{"u", "", "n", "", "h", ""}
@@ -136,8 +137,15 @@ func RestoreBudget(claims []*BudgetClaim, sums []BudgetSum) []string {
 		seen[writer] = true
 		fields = append(fields, "e"+writer, fmt.Sprintf("%d %d %d", granted, seq, spent))
 	}
+	recorded := map[string]int64{}
+	for _, s := range sums {
+		recorded[s.Writer] = s.Admitted
+	}
 	for _, c := range claims {
 		granted := max(c.Granted, c.Spent)
+		if c.Least {
+			granted = max(granted, recorded[c.Writer])
+		}
 		switch {
 		case seen[c.Writer]:
 		case c.Over:

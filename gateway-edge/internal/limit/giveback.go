@@ -71,7 +71,7 @@ func (e *lease) farewell() *call {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.withdraw()
-	return e.message(0, 1)
+	return e.message(0, settleNow)
 }
 
 // close notes that the epoch's last word was heard.

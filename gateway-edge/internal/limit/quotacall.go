@@ -54,7 +54,7 @@ func (e *lease) ask(now int64) *call {
 		return nil // answered meanwhile
 	}
 	e.lastAsk, e.lastUsed = now, e.spentAt
-	return e.message(want, 0)
+	return e.message(want, goesOn)
 }
 
 // waitsForFormer reports whether Redis must first hear what former epochs spent

@@ -208,7 +208,7 @@ func (l *Limits) claims() []contract.BudgetClaim {
 		}
 		out = append(out, contract.BudgetClaim{
 			Writer: contract.BudgetWriter(l.base, r.Epoch), Counter: r.Counter, Period: r.Period,
-			Granted: r.Spent(), Spent: r.Spent(), Over: true, Since: r.Since, Start: r.Start, End: r.End,
+			Granted: r.Spent(), Spent: r.Spent(), Over: true, Least: r.Stale, Since: r.Since, Start: r.Start, End: r.End,
 			Filter: filterOf(&r.Filter),
 		})
 	}

@@ -10,6 +10,16 @@ import (
 // lastSeq numbers the last message of an epoch: nothing comes after it.
 const lastSeq = 1 << 52
 
+// What a message says of its epoch, as quota.lua has it.
+const (
+	goesOn = iota
+	settleNow
+	settledBefore
+)
+
+// allOfIt is a hold that gives nothing back of what Redis knows.
+const allOfIt = int64(-1)
+
 // settlement gives back what a former epoch of this edge was granted and did not
 // spend. It implements asker and is looked after until Redis has answered.
 type settlement struct {
@@ -96,17 +106,28 @@ func (s *settlement) ask(now int64) *call {
 	if !s.l.link.seen.Load() {
 		return nil // until Redis answers, what is left may yet be adopted
 	}
-	granted, spent, ok := s.l.ledger.Settling(r)
-	if !ok {
+	last, turn := s.l.ledger.Settling(r)
+	switch turn {
+	case ledger.Never:
+		s.node.active.Store(false)
 		return nil
+	case ledger.Wait:
+		return nil
+	}
+	hold, settle := last.Spent, settleNow
+	if last.Stale {
+		hold = allOfIt
+	}
+	if last.Again {
+		settle = settledBefore
 	}
 	n := contract.BudgetShard(r.Counter)
 	return &call{
 		cell: s, script: quotaScript,
 		keys: [2]string{contract.RedisBudget(contract.BudgetQuota, r.Counter, r.Period), contract.RedisBudgetGen(n)},
 		args: []any{
-			"", int64(maxLimit), contract.BudgetWriter(s.l.base, r.Epoch), int64(lastSeq), granted, spent, 0, spent,
-			r.Start, r.End + 2*86400, 1,
+			"", int64(maxLimit), contract.BudgetWriter(s.l.base, r.Epoch), int64(lastSeq), last.Granted, hold, 0, last.Spent,
+			r.Start, r.End + 2*86400, settle,
 		},
 	}
 }

@@ -11,7 +11,7 @@
 // Open reads the files of former epochs: their records say what must be settled
 // and claimed. After a loss of power (another boot id without a clean close) the
 // page cache's newest words may be missing; such records count as spent up to
-// what was granted. A file is deleted when the periods of all its records have
+// what was granted, as far as they or Redis know. A file is deleted when the periods of all its records have
 // ended. When no file can be made, records live in plain memory and Degraded
 // says why: counting stays exact, only a kill would strand the leases.
 //

@@ -192,8 +192,9 @@ func (l *Ledger) readOld(path string) {
 	for i := range records {
 		r := &records[i]
 		r.file = path
-		if !trust && r.Spent() < r.Granted {
-			r.Left, r.Back = 0, 0 // power was lost: the newest words may be missing
+		r.Stale = !trust
+		if r.Stale && r.Spent() < r.Granted {
+			r.Left, r.Back = 0, 0
 		}
 		key := slotKey{r.Counter, r.Period}
 		l.before[key] += r.Spent()

@@ -67,10 +67,14 @@ type Record struct {
 	Seq, Debt           int64
 	Settled             bool
 	Epoch               uint64
+	// Stale: the machine lost power, and the newest words may be missing. More may
+	// have been granted and spent than they say.
+	Stale bool
 
 	file string
 	at   int64 // offset of its words in the file
 	said bool  // Redis has heard the last word from this process, or can't be told
+	lost bool  // it can't be told
 }
 
 // Spent is what was certainly or possibly spent: never less than the truth. It

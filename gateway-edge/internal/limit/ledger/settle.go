@@ -35,31 +35,60 @@ func (l *Ledger) Adopt(s *Slot) (n int64) {
 	return n
 }
 
-// Settling prepares a former epoch's last word: what it was granted and what it
-// spent of that. ok is false while another word must be said first, that of this
-// epoch's own lease or of a later epoch's, which may have adopted some of it.
-func (l *Ledger) Settling(r *Record) (granted, spent int64, ok bool) {
+// Last is a former epoch's last word on a counter: what it was granted and what it
+// spent of that.
+type Last struct {
+	Granted, Spent int64
+	Stale          bool // see Record
+	Again          bool // Redis has heard it
+}
+
+// Turn says whether a last word may be said.
+type Turn int
+
+// Turns.
+const (
+	// Wait: another word must be said first, that of this epoch's own lease or of a
+	// later epoch's, which may have adopted some of it.
+	Wait Turn = iota
+	Say
+	// Never: the books can't be written, or a later epoch's can't; all of it stays
+	// spent.
+	Never
+)
+
+// Settling prepares a former epoch's last word.
+func (l *Ledger) Settling(r *Record) (Last, Turn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := slotKey{r.Counter, r.Period}
 	if s := l.slots[key]; s != nil && s.Granted.Load() > 0 && !s.Told.Load() {
-		return 0, 0, false
+		return Last{}, Wait
 	}
+	turn := Say
 	for _, o := range l.former[key] {
-		if o.Epoch > r.Epoch && !o.Settled {
-			return 0, 0, false
+		switch {
+		case o.Epoch <= r.Epoch:
+		case o.lost:
+			turn = Never
+		case !o.Settled:
+			return Last{}, Wait
 		}
 	}
-	if r.Left > 0 {
+	if turn == Say && r.Left > 0 {
 		if err := r.write(0, 0, r.Granted, r.Back+r.Left); err != nil {
 			l.cfg.Logger.Warn("a former lease can't be settled: it stays spent", "error", err)
-			r.said = true
-			return 0, 0, false
+			turn = Never
+		} else {
+			r.Left, r.Back = 0, r.Back+r.Left
 		}
-		r.Left, r.Back = 0, r.Back+r.Left
 	}
-	spent = r.Spent()
-	return max(r.Granted, spent), spent, true
+	if turn == Never {
+		r.said, r.lost = true, true
+		return Last{}, Never
+	}
+	spent := r.Spent()
+	return Last{Granted: max(r.Granted, spent), Spent: spent, Stale: r.Stale, Again: r.Settled}, Say
 }
 
 // Settle notes that Redis knows the last word of a former epoch's record.

@@ -1,8 +1,9 @@
 -- Quota lease.
 -- KEYS: 1 the counter's hash, 2 the shard's marker.
 -- ARGV: 1 gen ("" before the first answer), 2 limit, 3 edge.epoch, 4 seq,
---       5 claim (granted so far, as the edge knows), 6 hold (claim less what is given back),
---       7 want, 8 spent (of the claim), 9 period start, 10 expireat, 11 settle (1: the epoch is over)
+--       5 claim (granted so far, as the edge knows), 6 hold (claim less what is given back; -1: nothing is
+--       given back, and more may have been granted and spent than the edge's books say),
+--       7 want, 8 spent (of the claim), 9 period start, 10 expireat, 11 settle (1: the epoch is over, 2: it was before)
 -- All numbers are absolute: a command that comes twice or late changes nothing.
 -- Hash: u units taken from the quota, n edges that take part, h units that edges hold unspent
 --       (as they last told), e<edge.epoch> = "granted seq spent".
@@ -26,18 +27,19 @@ if v[4] then
   g, s, p = string.match(v[4], '^(%d+) (%d+) (%d+)')
   g, s, p = tonumber(g), tonumber(s), tonumber(p)
   if seq <= s then return {0, 'seq', string.format('%.0f', s)} end
-else
+elseif ARGV[11] == '0' then
   n = n + 1
 end
 h = h - (g - p)
 if claim > g then u = u + (claim - g) g = claim end -- Redis lost a grant: the edge's word brings it back
+if hold < 0 then hold, spent = g, g end
 if hold < g then u = u - (g - hold) g = hold end -- unspent units return, those of a lost reply too
 local left = limit - u
 if want > 0 and left > 0 then
   local q = math.min(left, want, math.max(1, math.floor(left / (4 * math.max(1, n)))))
   g = g + q u = u + q left = left - q
 end
-if ARGV[11] == '1' then n = math.max(0, n - 1) end
+if v[4] and ARGV[11] == '1' then n = math.max(0, n - 1) end
 local others = h
 h = h + (g - spent)
 local d = function(x) return string.format('%.0f', x) end
