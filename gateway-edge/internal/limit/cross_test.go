@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -365,6 +367,57 @@ func TestOnceAnOverage(t *testing.T) {
 	}
 }
 
+// TestQuotasOfOldPeriodsAreForgotten: what a counter held of periods long over is
+// dropped, and so is a counter that nobody used since.
+func TestQuotasOfOldPeriodsAreForgotten(t *testing.T) {
+	t.Parallel()
+	e := startRedis(t).stepped("edge-a")
+	spec := quotaSpec(100)
+	spec.Period = "hour"
+	f, err := e.Family(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fam := f.(*family)
+	held := testKey()
+	l := fam.of(held, nil, e.now()).(*lease)
+	l.hungry.Store(true)
+	e.say(l, nil)
+	takeAll(e, l)
+	for n := range uint64(1000) {
+		p := testKey()
+		p.Key = 100 + n
+		fam.of(p, nil, e.now())
+	}
+	public := fam.of(nil, nil, e.now()).(*lease)
+	e.sweep(e.now())
+	if n := len(fam.kin.many); n != 1002 {
+		t.Errorf("%d counters in their own period", n)
+	}
+	e.at(time.Unix(0, l.end).Add(2 * time.Hour))
+	e.sweep(e.now())
+	if n := len(fam.kin.many); n != 2 {
+		t.Errorf("%d counters while one has something to say", n)
+	}
+	l.node.state.Store(idle) // it was said
+	l.node.active.Store(false)
+	e.sweep(e.now())
+	if n := len(fam.kin.many); n != 1 {
+		t.Errorf("%d counters two hours after their period", n)
+	}
+	if public.q.cur.Load() != nil {
+		t.Error("the counter that stays still holds its lease of then")
+	}
+	again := fam.of(held, nil, e.now()).(*lease)
+	if again == l || again.period == l.period || fam.of(held, nil, e.now()) != policy.Cell(again) {
+		t.Error("a counter that was forgotten is not begun anew once")
+	}
+	if again.q == l.q {
+		t.Error("it was not forgotten")
+	}
+	l.Credit() // one that comes very late
+}
+
 // TestBrokenBooksRefuseNothing: of two former epochs the later one's file can't be
 // written. Its units stay spent; requests are served all the same.
 func TestBrokenBooksRefuseNothing(t *testing.T) {
@@ -554,5 +607,46 @@ func powerFails(t *testing.T, dir string, epoch int, b []byte) {
 	}
 	if err := os.WriteFile(name, b, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestForgettingWhileServing: counters are dropped and begun anew while requests come
+// for them; each period has its limit, once.
+func TestForgettingWhileServing(t *testing.T) {
+	t.Parallel()
+	l, err := New(Config{Dir: t.TempDir(), Edge: "edge-a", Epoch: 1, Now: func() int64 { return int64(time.Hour) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := quotaSpec(40)
+	spec.Period = "hour"
+	f, err := l.Family(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const keys, hours = 5, 50
+	begin := time.Now().Truncate(time.Hour)
+	var took [hours]atomic.Int64
+	for h := range hours {
+		l.offset.Store(begin.Add(time.Duration(3*h)*time.Hour).UnixNano() - l.now())
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for i := range 100 {
+					p := testKey()
+					p.Key = uint64(i%keys + 1)
+					if f.(*family).of(p, nil, l.now()).Take(l.now()) == policy.Took {
+						took[h].Add(1)
+					}
+				}
+			})
+		}
+		all.Go(func() { l.sweep(l.now()) })
+		all.Wait()
+	}
+	for h := range took {
+		if n := took[h].Load(); n != 40*keys {
+			t.Errorf("hour %d: %d of %d", h, n, 40*keys)
+		}
 	}
 }

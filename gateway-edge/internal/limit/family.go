@@ -58,7 +58,8 @@ type counter struct {
 
 // body is what the kinds of counters have in common.
 type body interface {
-	// cell returns the cell of now. It never blocks.
+	// cell returns the cell of now; nil: the counter was dropped, as its gone says.
+	// It never blocks.
 	cell(now int64) policy.Cell
 	// adopt goes over to another version's limit.
 	adopt(p *plan)
@@ -93,11 +94,15 @@ func (f *family) Of(x *policy.Exchange) policy.Cell {
 }
 
 func (f *family) of(p *policy.Principal, r *policy.Route, now int64) policy.Cell {
-	c := f.find(p, r)
-	if c.plan.Load() != f.plan {
-		c.meet(f.plan)
+	for {
+		c := f.find(p, r)
+		if c.plan.Load() != f.plan {
+			c.meet(f.plan)
+		}
+		if cell := c.body.cell(now); cell != nil {
+			return cell
+		}
 	}
-	return c.body.cell(now)
 }
 
 // find returns the subject's counter.
@@ -303,8 +308,8 @@ func checkSpec(s *policy.CounterSpec) error {
 	return fmt.Errorf("limit: kind is not set")
 }
 
-// forgetter is a body that can be dropped when nobody used it for long. Quotas are
-// not: what they hold lives as long as their period.
+// forgetter is a body that can be dropped when nobody used it for long. What quotas
+// hold lives as long as their period.
 type forgetter interface{ unneeded(now int64) bool }
 
 // forgetAfter is how long a counter is kept without use.
@@ -314,6 +319,9 @@ const forgetAfter = 10 * time.Minute
 func (l *Limits) sweep(now int64) {
 	l.eachKin(func(k *kin) {
 		for subject, c := range k.many {
+			if q, ok := c.body.(*quota); ok {
+				q.rest(now)
+			}
 			if b, ok := c.body.(forgetter); ok && subject != 0 && b.unneeded(now) {
 				c.gone.Store(true)
 				delete(k.many, subject)

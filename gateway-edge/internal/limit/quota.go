@@ -20,9 +20,10 @@ type quota struct {
 	filter ledger.Filter
 
 	cur  atomic.Pointer[lease]
-	mu   sync.Mutex // guards next, prev and the change of cur
+	mu   sync.Mutex // guards what follows and the change of cur
 	next *lease     // prefetched for the period to come
 	prev *lease
+	gone bool // dropped: it gets no more leases
 }
 
 func newQuota(l *Limits, c *counter, name string, f ledger.Filter) *quota {
@@ -33,9 +34,47 @@ func newQuota(l *Limits, c *counter, name string, f ledger.Filter) *quota {
 func (q *quota) cell(now int64) policy.Cell {
 	e := q.cur.Load()
 	if wall := now + q.l.offset.Load(); e == nil || wall >= e.end || wall < e.start {
-		e = q.roll(wall)
+		if e = q.roll(wall); e == nil {
+			return nil
+		}
 	}
 	return e
+}
+
+// restAfter is how long after its period's end a lease is let go of: credits come
+// late. The ledger keeps its record as long.
+const restAfter = time.Hour
+
+// rest lets go of leases that are long over, so that their records' files can be
+// unmapped: the disk gives the space of a deleted file back only then.
+func (q *quota) rest(now int64) {
+	wall := now + q.l.offset.Load()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e := q.cur.Load(); e != nil && e.over(wall) {
+		q.cur.Store(nil)
+	}
+	if q.prev != nil && q.prev.over(wall) {
+		q.prev = nil
+	}
+	if q.next != nil && q.next.over(wall) {
+		q.next = nil
+	}
+}
+
+// over reports whether nobody needs a lease any more.
+func (e *lease) over(wall int64) bool {
+	return wall > e.end+int64(restAfter) && !e.node.active.Load() && e.node.state.Load() == idle
+}
+
+// unneeded implements forgetter.
+func (q *quota) unneeded(int64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.gone = q.cur.Load() == nil && q.prev == nil && q.next == nil; q.gone {
+		q.c.gone.Store(true) // before cell says so
+	}
+	return q.gone
 }
 
 func (q *quota) period(wall int64) contract.Period {
@@ -47,7 +86,7 @@ func (q *quota) period(wall int64) contract.Period {
 }
 
 func (q *quota) roll(wall int64) *lease {
-	e, moved := q.enter(wall)
+	e, moved := q.enter(wall) // nil: the counter was dropped
 	if moved {
 		e.relimit() // it may have been made under another limit
 	}
@@ -58,6 +97,9 @@ func (q *quota) roll(wall int64) *lease {
 func (q *quota) enter(wall int64) (e *lease, moved bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.gone {
+		return nil, false
+	}
 	per := q.period(wall)
 	if e = q.cur.Load(); e != nil && e.period == per.Name {
 		return e, false
