@@ -40,6 +40,7 @@ type wanted struct {
 // queue is the documents to fetch, each once, the first come first.
 type queue struct {
 	mu     sync.Mutex
+	turn   uint64
 	order  []string
 	byID   map[string]*wanted
 	signal chan struct{}
@@ -65,10 +66,13 @@ func (q *queue) add(w want) {
 	poke(q.signal)
 }
 
-// again puts back what a try did not get.
-func (q *queue) again(id string, x *wanted, after time.Duration) {
+// again puts back what a try did not get, unless its turn is over.
+func (q *queue) again(turn uint64, id string, x *wanted, after time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if turn != q.turn {
+		return
+	}
 	x.at = time.Now().Add(after)
 	if y := q.byID[id]; y != nil {
 		y.version = max(y.version, x.version)
@@ -79,8 +83,9 @@ func (q *queue) again(id string, x *wanted, after time.Duration) {
 	q.order = append(q.order, id)
 }
 
-// take removes and returns what is due, and how long to wait when nothing is.
-func (q *queue) take(most int) (ids []string, xs []*wanted, wait time.Duration) {
+// take removes and returns what is due, with its turn, and how long to wait when
+// nothing is.
+func (q *queue) take(most int) (turn uint64, ids []string, xs []*wanted, wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
@@ -100,13 +105,13 @@ func (q *queue) take(most int) (ids []string, xs []*wanted, wait time.Duration) 
 	if len(rest) > 0 && wait == 0 {
 		poke(q.signal)
 	}
-	return ids, xs, wait
+	return q.turn, ids, xs, wait
 }
 
-func (q *queue) clear() {
+func (q *queue) clear(turn uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.order = nil
+	q.order, q.turn = nil, turn
 	clear(q.byID)
 }
 
@@ -119,37 +124,48 @@ func (q *queue) len() int {
 // fetchLoop fetches what notices named and puts it in force.
 func (s *Syncer) fetchLoop(ctx context.Context) {
 	for ctx.Err() == nil {
-		ids, xs, wait := s.queue.take(fetchBatch)
-		if len(ids) == 0 {
-			t := time.NewTimer(max(wait, time.Millisecond))
-			select {
-			case <-ctx.Done():
-			case <-s.queue.signal:
-			case <-t.C:
-			}
-			t.Stop()
+		wait, idle := s.fetchNext(ctx)
+		if !idle {
 			continue
 		}
-		docs, err := s.fetch(ctx, ids)
-		for i, id := range ids {
-			switch {
-			case err != nil:
-				xs[i].tries++
-				s.queue.again(id, xs[i], retryIn(xs[i].tries))
-			case docs[i] != nil && s.apply(ctx, id, docs[i], snapshot.Apply{ID: id, Compile: true}) >= xs[i].version:
-				s.settle.add(xs[i].revs)
-			default:
-				s.missing(id, xs[i])
-			}
+		t := time.NewTimer(max(wait, time.Millisecond))
+		select {
+		case <-ctx.Done():
+		case <-s.queue.signal:
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
+
+// fetchNext fetches what is due; idle: nothing was, and something is after wait at
+// the latest.
+func (s *Syncer) fetchNext(ctx context.Context) (wait time.Duration, idle bool) {
+	turn, ids, xs, wait := s.queue.take(fetchBatch)
+	if len(ids) == 0 {
+		return wait, true
+	}
+	era := s.cfg.Snapshot.Era()
+	docs, err := s.fetch(ctx, ids)
+	for i, id := range ids {
+		switch {
+		case err != nil:
+			xs[i].tries++
+			s.queue.again(turn, id, xs[i], retryIn(xs[i].tries))
+		case docs[i] != nil && s.apply(ctx, id, docs[i], snapshot.Apply{ID: id, Era: era, Compile: true}) >= xs[i].version:
+			s.settle.add(turn, xs[i].revs)
+		default:
+			s.missing(turn, id, xs[i])
 		}
 	}
+	return 0, false
 }
 
 // missing puts off a document that Redis does not have, or has in an older
 // version: it was emptied, or a replica took over that was behind.
-func (s *Syncer) missing(id string, x *wanted) {
+func (s *Syncer) missing(turn uint64, id string, x *wanted) {
 	if x.tries++; x.tries < giveUp {
-		s.queue.again(id, x, retryIn(x.tries))
+		s.queue.again(turn, id, x, retryIn(x.tries))
 		return
 	}
 	s.cfg.Logger.Warn("document is not in Redis in the version that was announced", "id", id, "version", x.version)

@@ -67,6 +67,9 @@ var errNoHead = errors.New("there is no head in Redis")
 func (s *Syncer) readHead(ctx context.Context) (contract.Head, error) {
 	ctx, cancel := context.WithTimeout(ctx, headTimeout)
 	defer cancel()
+	s.mu.Lock()
+	lost, known, lineage := s.lost, s.head.Rev, s.lineage
+	s.mu.Unlock()
 	raw, err := s.cfg.Redis.Get(ctx, contract.RedisHead).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return contract.Head{}, errNoHead
@@ -80,6 +83,18 @@ func (s *Syncer) readHead(ctx context.Context) (contract.Head, error) {
 		return contract.Head{}, err
 	}
 	s.takeHead(h)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case h.Lineage != s.lineage:
+	case h.Rev < known && lineage == s.lineage:
+		s.lost = true
+	case lost && h.Rev >= s.head.Rev:
+		// It has all of it again. What it confirmed of keys meanwhile, as a replica that
+		// was behind when it took over, counts for nothing.
+		s.lost = false
+		s.cfg.KeyStore.Invalidate()
+	}
 	return h, nil
 }
 
@@ -93,13 +108,14 @@ func (s *Syncer) takeHead(h contract.Head) {
 		s.mu.Unlock()
 		s.cfg.Logger.Warn("head of another lineage that is not newer is ignored", "lineage", h.Lineage)
 		return
-	case h.Rev < s.head.Rev || h.Time < s.head.Time:
+	case h.Rev < s.head.Rev || h.Rev == s.head.Rev && h.Time < s.head.Time:
 		// A replica that was behind, or an old head written again: the edge goes
 		// on with what it knows, and grows stale until a newer one comes.
 		s.mu.Unlock()
 		return
 	}
-	if h.Time > s.head.Time { // otherwise it is no sign of life
+	// Otherwise it is no sign of life. A publisher's clock may have been put right.
+	if h.Time > s.head.Time || h.Rev > s.head.Rev {
 		s.headAt = s.cfg.Now()
 	}
 	s.head, s.issued = h, h.Issued
@@ -112,16 +128,15 @@ func (s *Syncer) takeHead(h contract.Head) {
 // begin starts with a lineage: everything is compared anew and every key
 // confirmed. mu is held.
 func (s *Syncer) begin(h contract.Head) {
-	s.force = s.lineage != ""
-	if s.force {
+	if s.lineage != "" {
 		s.cfg.Logger.Warn("the database was restored: everything is read again", "from", s.lineage, "to", h.Lineage)
 		if err := s.cfg.KeyStore.Renew(); err != nil {
 			s.cfg.Logger.Error("that versions of keys begin anew can't be made durable", "error", err)
 		}
+		s.cfg.Snapshot.Renew()
+		s.restoring = true
 	}
 	s.lineage, s.issued = h.Lineage, h.Issued
-	s.tracker.reset(0)
-	s.queue.clear()
 	s.move(h.Rev)
 	s.missed(h.Rev)
 }
@@ -143,17 +158,18 @@ func (s *Syncer) checkAhead(h contract.Head) {
 	case now-s.aheadAt > aheadLimit:
 		s.aheadAt = 0
 		s.alarm("the change stream is ahead of the signed head", fmt.Errorf("revision %d, head %d", s.next-1, h.Rev))
-		s.tracker.reset(0)
-		s.queue.clear()
 		s.move(h.Rev)
 		s.missed(h.Rev)
 	}
 }
 
-// move makes the reader go on behind rev. mu is held.
+// move makes the reader go on behind rev. What is under way says nothing of what
+// comes then: its turn is over. mu is held.
 func (s *Syncer) move(rev uint64) {
 	s.next = rev + 1
 	s.turn++
+	s.tracker.reset(0, s.turn)
+	s.queue.clear(s.turn)
 	if s.interrupt != nil {
 		s.interrupt()
 	}
@@ -171,9 +187,9 @@ func (s *Syncer) missed(rev uint64) {
 // settled reports whether everything the newest head speaks of is in force and
 // nothing more is under way.
 func (s *Syncer) settled() bool {
-	applied, idle := s.tracker.state()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	applied, idle := s.tracker.state()
 	return idle && s.headRead > 0 && applied == s.head.Rev && !s.syncing.Load()
 }
 

@@ -54,9 +54,11 @@ func (s *Syncer) SendReport(ctx context.Context) error {
 func (s *Syncer) report() contract.EdgeReport {
 	r := s.cfg.Report()
 	r.Schema = contract.SchemaVersion
-	r.Rev, _ = s.tracker.state()
+	s.mu.Lock()
+	r.Lineage = s.lineage
+	r.Rev, _ = s.tracker.state() // of that lineage
 	r.Applied = s.tracker.recent()
-	r.Lineage = s.Lineage()
+	s.mu.Unlock()
 	r.Time = s.cfg.Wall()
 	r.Ready = s.ready.Load() && !r.Draining
 	r.Failed = s.cfg.Snapshot.Failed()

@@ -68,25 +68,28 @@ func (s *Syncer) resynchronise(ctx context.Context, believe bool) error {
 		return err
 	}
 	s.mu.Lock()
-	force, known := s.force, s.head
+	turn, known := s.turn, s.head
+	c := comparison{era: s.cfg.Snapshot.Era()}
 	s.mu.Unlock()
+	c.held = s.cfg.Snapshot.Held()
 	if before.Lineage != known.Lineage || before.Rev < known.Rev {
 		return fmt.Errorf("head is behind: revision %d of %d", before.Rev, known.Rev)
 	}
-	entries, root, err := s.readIndex(ctx)
-	if err != nil {
+	var root []byte
+	if c.entries, root, err = s.readIndex(ctx); err != nil {
 		return err
 	}
 	after, err := s.readHead(ctx)
 	if err != nil {
 		return err
 	}
-	trusted := bytes.Equal(root, before.Root) || bytes.Equal(root, after.Root)
-	if err := s.fetchDifferent(ctx, entries, trusted || force && believe); err != nil {
+	c.exact = bytes.Equal(root, before.Root) || bytes.Equal(root, after.Root)
+	if err := s.fetchDifferent(ctx, &c); err != nil {
 		return err
 	}
 	switch {
-	case trusted:
+	case c.exact:
+		s.cfg.Snapshot.Compared(c.era, c.held, c.entries)
 	case before.Rev == after.Rev:
 		return errIncomplete
 	case !believe:
@@ -94,15 +97,22 @@ func (s *Syncer) resynchronise(ctx context.Context, believe bool) error {
 	}
 	s.resyncs.Add(1)
 	s.mu.Lock()
-	if s.lineage == before.Lineage {
-		s.force = false
-	}
+	s.restoring = s.restoring && !(c.exact && s.turn == turn)
 	s.mu.Unlock()
 	// Notices behind the first head were read by then or will be.
-	rose := s.tracker.resynced(before.Rev)
+	rose := s.tracker.resynced(turn, before.Rev)
 	s.complete()
 	s.advanced(rose)
 	return nil
+}
+
+// comparison is what the edge holds beside the control plane's index, which was read
+// after it.
+type comparison struct {
+	era     uint64
+	held    map[string]string
+	entries map[string]string
+	exact   bool // the index is known to be right
 }
 
 // readIndex reads all buckets, and computes the root over them.
@@ -140,10 +150,10 @@ func (s *Syncer) readBuckets(ctx context.Context, from, to int) ([]*redis.MapStr
 }
 
 // fetchDifferent fetches every document that the edge does not hold as the index
-// says; its error is about the first that could not be had. exact means that the index is known to be right, so that its versions
-// count even where they are lower than what is held.
-func (s *Syncer) fetchDifferent(ctx context.Context, entries map[string]string, exact bool) error {
-	ids := s.different(entries)
+// says; its error is about the first that could not be had. Versions of an exact
+// index count even where they are lower than what is held.
+func (s *Syncer) fetchDifferent(ctx context.Context, c *comparison) error {
+	ids := s.different(c.entries)
 	var first error
 	for from := 0; from < len(ids); from += bulkBatch {
 		began := time.Now()
@@ -153,7 +163,7 @@ func (s *Syncer) fetchDifferent(ctx context.Context, entries map[string]string, 
 			return err
 		}
 		for i, id := range batch {
-			if err := s.applyIndexed(ctx, id, entries[id], docs[i], exact); err != nil && first == nil {
+			if err := s.applyIndexed(ctx, id, c, docs[i]); err != nil && first == nil {
 				first = err
 			}
 		}
@@ -170,8 +180,8 @@ func (s *Syncer) fetchDifferent(ctx context.Context, entries map[string]string, 
 
 // applyIndexed takes one document if it is the one that the index names, or a
 // newer one.
-func (s *Syncer) applyIndexed(ctx context.Context, id, entry string, doc []byte, exact bool) error {
-	version, digest, err := contract.ParseIndexEntry(entry)
+func (s *Syncer) applyIndexed(ctx context.Context, id string, c *comparison, doc []byte) error {
+	version, digest, err := contract.ParseIndexEntry(c.entries[id])
 	if err != nil {
 		s.alarm("index entry is malformed", err)
 		return err
@@ -179,8 +189,8 @@ func (s *Syncer) applyIndexed(ctx context.Context, id, entry string, doc []byte,
 	if doc == nil {
 		return fmt.Errorf("document of %.40q is not in Redis", id)
 	}
-	same := contract.DocumentDigest(doc) == digest
-	if got := s.apply(ctx, id, doc, snapshot.Apply{ID: id, Force: exact && same}); got < version {
+	a := snapshot.Apply{ID: id, Era: c.era, Force: c.exact && contract.DocumentDigest(doc) == digest, Over: c.held[id]}
+	if got := s.apply(ctx, id, doc, a); got < version {
 		return fmt.Errorf("document of %.40q is version %d, the index says %d", id, got, version)
 	}
 	return nil

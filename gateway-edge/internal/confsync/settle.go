@@ -9,29 +9,33 @@ import (
 	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
 )
 
-// settleQueue holds revisions that are in force in memory.
+// settleQueue holds revisions of the newest turn that are in force in memory.
 type settleQueue struct {
 	mu     sync.Mutex
+	turn   uint64
 	revs   []uint64
 	signal chan struct{}
 }
 
-func (q *settleQueue) add(revs []uint64) {
-	if len(revs) == 0 {
+func (q *settleQueue) add(turn uint64, revs []uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(revs) == 0 || turn < q.turn {
 		return
 	}
-	q.mu.Lock()
+	if turn > q.turn {
+		q.turn, q.revs = turn, nil
+	}
 	q.revs = append(q.revs, revs...)
-	q.mu.Unlock()
 	poke(q.signal)
 }
 
-func (q *settleQueue) take() []uint64 {
+func (q *settleQueue) take() (turn uint64, revs []uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	revs := q.revs
+	revs = q.revs
 	q.revs = nil
-	return revs
+	return q.turn, revs
 }
 
 // settleLoop makes revocations durable, one fdatasync for all that came meanwhile,
@@ -44,12 +48,16 @@ func (s *Syncer) settleLoop(ctx context.Context) {
 			return
 		case <-s.settle.signal:
 		}
-		revs := s.settle.take()
-		if err := s.cfg.KeyStore.Sync(); err != nil {
-			s.cfg.Logger.Error("revocations can't be made durable", "error", err)
-		}
-		s.advanced(s.tracker.done(revs...))
+		s.settleNow()
 	}
+}
+
+func (s *Syncer) settleNow() {
+	turn, revs := s.settle.take()
+	if err := s.cfg.KeyStore.Sync(); err != nil {
+		s.cfg.Logger.Error("revocations can't be made durable", "error", err)
+	}
+	s.advanced(s.tracker.done(turn, revs...))
 }
 
 const (
@@ -88,10 +96,10 @@ func (s *Syncer) savePosition() {
 	if s.cfg.Disk == nil || !s.ready.Load() {
 		return
 	}
-	applied, _ := s.tracker.state()
 	s.mu.Lock()
-	pos := Position{Lineage: s.lineage, Issued: s.issued, Rev: applied, HeadTime: s.head.Time}
-	changed := pos.Lineage != s.saved.Lineage || pos.Rev != s.saved.Rev || pos.HeadTime-s.saved.HeadTime > 60_000
+	applied, _ := s.tracker.state() // of that lineage
+	pos := Position{Lineage: s.lineage, Issued: s.issued, Rev: applied, HeadTime: s.head.Time, Restoring: s.restoring}
+	changed := pos.Lineage != s.saved.Lineage || pos.Restoring != s.saved.Restoring || pos.Rev != s.saved.Rev || pos.HeadTime-s.saved.HeadTime > 60_000
 	s.mu.Unlock()
 	if changed {
 		if err := s.writePosition(pos); err != nil {

@@ -125,10 +125,11 @@ func (s *Syncer) take(entries []redis.XMessage, turn, headBefore uint64) bool {
 	}
 	if len(entries) == 0 && headBefore >= s.next {
 		s.cfg.Logger.Warn("the change stream ends before the head", "from", s.next, "to", headBefore)
+		s.lost = true
 		s.missed(headBefore)
 		s.next = headBefore + 1
 	}
-	s.settle.add(applied)
+	s.settle.add(turn, applied)
 	return len(entries) == 0 || s.next != began
 }
 

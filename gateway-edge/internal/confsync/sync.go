@@ -47,6 +47,8 @@ type Position struct {
 	Issued   int64  `json:"issued"`
 	Rev      uint64 `json:"rev"`
 	HeadTime int64  `json:"head_time"` // of the newest head seen, Unix milliseconds
+	// Restoring says that some of what is held may be of a former lineage.
+	Restoring bool `json:"restoring,omitempty"`
 }
 
 // Syncer is the edge's link to the control plane.
@@ -65,7 +67,8 @@ type Syncer struct {
 	turn      uint64        // raised when next was moved by another than the reader
 	aheadAt   int64         // since when the reader is ahead of the head; 0: it is not
 	interrupt context.CancelFunc
-	force     bool // the lineage changed: versions begin anew
+	lost      bool // Redis has shown that it lacks what it had
+	restoring bool // the lineage is new, and not all was compared yet
 	posLoc    *disklog.Loc
 	saved     Position
 
@@ -98,11 +101,15 @@ func New(cfg Config, pos Position, loc *disklog.Loc) *Syncer {
 		changed: make(chan struct{}, 1), resync: make(chan struct{}, 1),
 	}
 	s.tracker.wall = cfg.Wall
-	s.tracker.reset(pos.Rev)
+	s.tracker.reset(pos.Rev, 0)
 	s.queue.init()
 	s.settle.signal = make(chan struct{}, 1)
 	if pos.Lineage != "" {
 		s.complete()
+	}
+	if s.restoring = pos.Restoring; s.restoring {
+		cfg.Snapshot.Renew()
+		poke(s.resync)
 	}
 	return s
 }
@@ -128,9 +135,9 @@ func (s *Syncer) Ready() bool { return s.ready.Load() }
 // Current reports whether all that the control plane's newest head speaks of is in
 // force here, as far as this process has asked.
 func (s *Syncer) Current() bool {
-	applied, _ := s.tracker.state()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	applied, _ := s.tracker.state()
 	return s.headRead > 0 && applied >= s.head.Rev && s.up.Load() && s.ready.Load()
 }
 
@@ -208,9 +215,9 @@ func (s *Syncer) advanced(rose bool) {
 // markFresh notes that the edge is up to date if all that the newest head speaks
 // of is in force.
 func (s *Syncer) markFresh() {
-	applied, _ := s.tracker.state()
 	s.mu.Lock()
 	head, at := s.head, s.headAt
+	applied, _ := s.tracker.state()
 	s.mu.Unlock()
 	if at != 0 && applied >= head.Rev {
 		s.cfg.Snapshot.Fresh().Mark(at)

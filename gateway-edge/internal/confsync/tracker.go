@@ -15,6 +15,7 @@ type tracker struct {
 	mu      sync.Mutex
 	items   []item // in order of revision
 	applied uint64 // this revision and all before it are in force
+	turn    uint64 // raised by reset: what was under way before says nothing
 	times   []contract.Applied
 	wall    func() int64
 }
@@ -26,10 +27,10 @@ type item struct {
 }
 
 // reset begins anew at a revision that is in force.
-func (t *tracker) reset(applied uint64) {
+func (t *tracker) reset(applied, turn uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.items, t.applied, t.times = nil, applied, nil
+	t.items, t.applied, t.times, t.turn = nil, applied, nil, turn
 }
 
 // add notes that rev must come into force: it was read, or revisions up to it
@@ -40,10 +41,13 @@ func (t *tracker) add(rev uint64) {
 	t.items = append(t.items, item{rev: rev})
 }
 
-// done notes that revisions are in force. It reports whether applied rose.
-func (t *tracker) done(revs ...uint64) bool {
+// done notes that revisions of a turn are in force. It reports whether applied rose.
+func (t *tracker) done(turn uint64, revs ...uint64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if turn != t.turn {
+		return false
+	}
 	for _, rev := range revs {
 		i, ok := slices.BinarySearchFunc(t.items, rev, func(a item, rev uint64) int {
 			switch {
@@ -63,9 +67,12 @@ func (t *tracker) done(revs ...uint64) bool {
 
 // resynced notes that everything up to rev is in force, however it came. What was
 // not read yet is not counted: the reader will come by.
-func (t *tracker) resynced(rev uint64) bool {
+func (t *tracker) resynced(turn, rev uint64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if turn != t.turn {
+		return false
+	}
 	for i := range t.items {
 		if t.items[i].rev <= rev {
 			t.items[i].done = true

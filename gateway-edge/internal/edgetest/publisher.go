@@ -245,6 +245,22 @@ func (p *Publisher) signHead(rev uint64, at int64) []byte {
 	return doc
 }
 
+// Expire forgets a deleted gateway, as the control plane does after a while.
+func (p *Publisher) Expire(id string) {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := contract.IndexBucket(id)
+	xor(&p.buckets[b], contract.EntryDigest(id, p.index[id]))
+	delete(p.index, id)
+	delete(p.docs, contract.RedisDocument(id))
+	ctx, cancel := p.ctx()
+	defer cancel()
+	p.must(p.client.HDel(ctx, contract.RedisIndex(b), id).Err())
+	p.must(p.client.Del(ctx, contract.RedisDocument(id)).Err())
+	p.writeHead()
+}
+
 // OldHead returns a signed head of a lower revision, as a replica that was behind
 // would have it.
 func (p *Publisher) OldHead(rev uint64) []byte {

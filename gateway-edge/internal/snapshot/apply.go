@@ -17,14 +17,18 @@ type Apply struct {
 	// Compile makes the new version serve at once. Without it a gateway that is
 	// not in memory is compiled on its next request.
 	Compile bool
-	// Force takes a document although its version is not higher: the lineage
-	// changed, or the signed index says that this one is right.
+	// Force takes a document although its version is not higher, because the signed
+	// index says that this one is right. It takes the place of Over only, an entry of
+	// Held: what came meanwhile is newer.
 	Force bool
+	Over  string
+	// Era is what Era returned before the document was read.
+	Era uint64
 }
 
-// Gateway takes a gateway's signed document. A lower or equal version changes
-// nothing. The returned version is the highest one held afterwards. The error is
-// ErrTampered, or ctx's; a document that can't be compiled is no error: the last
+// Gateway takes a gateway's signed document. A lower or equal version of the same
+// era changes nothing. The returned version is the one held afterwards. The error is
+// ErrTampered, or ctx's, or says that the document is of a former era; a document that can't be compiled is no error: the last
 // good version stays in force and Failed tells.
 func (s *Store) Gateway(ctx context.Context, raw []byte, a Apply) (uint64, error) {
 	version, err := contract.VerifyDocument(s.cfg.Keys.Verifier, contract.KindGateway, raw)
@@ -40,18 +44,19 @@ func (s *Store) Gateway(ctx context.Context, raw []byte, a Apply) (uint64, error
 		return 0, err
 	}
 	defer e.release()
-	if !a.Force && version <= e.newest.version {
-		return e.newest.version, nil
+	if ok, err := s.index.admits(&a, version, e.newest.version); err != nil || !ok {
+		return e.newest.version, err
 	}
 	digest := contract.DocumentDigest(raw)
 	if bad != nil {
 		// Signed, but not for this version of the program: what is in force stays.
-		s.index.set(e.id, version, digest)
+		s.index.set(e.id, version, digest, a.Era)
 		s.failedAt(e, version, e.inForce(), bad)
 		return version, nil
 	}
 	h := held{version: version, digest: digest, hosts: claims(doc), deleted: doc.Deleted}
 	failpoint.Hit(failpoint.ConfigApplyStart)
+	s.index.set(e.id, version, digest, a.Era)
 	s.save(e, &h, disklog.Gateway, raw)
 	if doc.Deleted {
 		s.remove(e, h)
@@ -99,7 +104,6 @@ func (e *Entry) inForce() uint64 {
 // save writes a document to disk; where the disk does not take it, it stays in
 // memory until Flush.
 func (s *Store) save(e *Entry, h *held, kind disklog.Kind, raw []byte) {
-	s.index.set(e.id, h.version, h.digest)
 	if s.cfg.Disk == nil {
 		h.raw = raw
 		return

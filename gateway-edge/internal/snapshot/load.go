@@ -51,7 +51,7 @@ func (l *Loader) Done() int {
 	var claims []claim
 	served := 0
 	s.table.each(func(e *Entry) bool {
-		s.index.set(e.id, e.newest.version, e.newest.digest)
+		s.index.set(e.id, e.newest.version, e.newest.digest, 0)
 		if e.newest.deleted {
 			s.dropHeld(&e.good)
 			e.good = held{}
@@ -66,7 +66,7 @@ func (l *Loader) Done() int {
 	s.table.hosts.replace(claims...)
 	s.orgs.Range(func(_, v any) bool {
 		o := v.(*Org)
-		s.index.set(o.ID, o.held.version, o.held.digest)
+		s.index.set(o.ID, o.held.version, o.held.digest, 0)
 		return true
 	})
 	for id, f := range s.failed {

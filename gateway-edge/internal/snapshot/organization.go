@@ -18,8 +18,8 @@ func (s *Store) org(id string) *Org {
 }
 
 // Organization takes an organization's signed document; it is in force when the
-// call returns. A lower version changes nothing but under Force, and neither does
-// an equal one, unless the one that is held was never read.
+// call returns. A lower version of the same era changes nothing but under Force, and
+// neither does an equal one, unless the one that is held was never read.
 func (s *Store) Organization(raw []byte, a Apply) (uint64, error) {
 	doc, version, err := s.openOrganization(raw, a.ID)
 	if errors.Is(err, ErrTampered) {
@@ -28,19 +28,21 @@ func (s *Store) Organization(raw []byte, a Apply) (uint64, error) {
 	o := s.org(a.ID)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !a.Force && (version < o.held.version || version == o.held.version && o.facts.Load() != nil) {
-		return o.held.version, nil
+	ok, ferr := s.index.admits(&a, version, o.held.version)
+	ok = ok || ferr == nil && version == o.held.version && o.facts.Load() == nil
+	if !ok {
+		return o.held.version, ferr
 	}
 	digest := contract.DocumentDigest(raw)
 	if err != nil {
 		// What is known of the organization stays in force, and says less than
 		// the newest document does: there is no telling which part.
-		s.index.set(a.ID, version, digest)
+		s.index.set(a.ID, version, digest, a.Era)
 		s.cfg.Logger.Error("organization's newest version can't be read by this edge", "organization", a.ID, "version", version, "error", err)
 		return version, nil
 	}
 	h := held{version: version, digest: digest, deleted: doc.Deleted}
-	s.index.set(a.ID, version, digest)
+	s.index.set(a.ID, version, digest, a.Era)
 	if s.cfg.Disk == nil {
 		h.raw = raw
 	} else if h.loc, err = s.cfg.Disk.Append(record(disklog.Organization, a.ID, &h, raw)); err != nil {
@@ -98,11 +100,12 @@ func (s *Store) ready(ctx context.Context, id string) (*Org, error) {
 	if s.cfg.Fetch == nil {
 		return nil, &temporaryError{errors.New("the organization is not known here")}
 	}
+	era := s.Era()
 	raw, err := s.fetch(ctx, contract.KindOrganization, id)
 	if err != nil {
 		return nil, &temporaryError{fmt.Errorf("fetch organization: %w", err)}
 	}
-	if _, err := s.Organization(raw, Apply{ID: id}); err != nil {
+	if _, err := s.Organization(raw, Apply{ID: id, Era: era}); err != nil {
 		return nil, &temporaryError{err}
 	}
 	if o.facts.Load() == nil {
