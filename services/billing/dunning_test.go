@@ -51,7 +51,8 @@ func TestDebtSaysWhatIsServed(t *testing.T) {
 			t.Parallel()
 			d := &desk{allowances: map[uint64]Allowance{7: c.allowance}}
 			s := &Service{letters: d, plans: NewPlans([]Plan{
-				{Name: "free", Num: 1, Title: "Free", IncludedRequests: 50}, {Name: "open", Num: 3, Title: "Open"},
+				{Name: "free", Num: 1, Title: "Free", IncludedRequests: 50},
+				{Name: "open", Num: 3, Title: "Open"},
 				{Name: "pro", Num: 2, Title: "Pro", PriceCents: 4900, IncludedRequests: 200, OverageRequests: 100, OveragePriceCents: 50},
 			}, c.def, Dunning{Grace: 7 * 24 * time.Hour, SuspendAfter: 14 * 24 * time.Hour})}
 			debt := &Invoice{Number: "TG-0007", AmountDue: 4900, Currency: "usd"}

@@ -157,7 +157,7 @@ type Settler struct {
 	// Items is the provider; nil: adjustments wait.
 	Items interface {
 		AddItem(ctx context.Context, key string, in ItemInput) (id string, err error)
-		Items(ctx context.Context, customer string) (all []Item, whole bool, err error)
+		Items(ctx context.Context, customer string, since time.Time) (all []Item, whole bool, err error)
 		Bill(ctx context.Context, key, customer, subscription string) error
 	}
 	Clock  core.Clock
@@ -174,6 +174,8 @@ const (
 	sendTime     = 2 * time.Minute // of one; what can't be begun in time is left to the next turn
 	sendRetry    = time.Minute
 	sendPatient  = 6 * time.Hour
+	// clocksApart is how far the provider's clock may be behind ours.
+	clocksApart = time.Hour
 	// keyTime is how long the provider knows an idempotency key for certain, less
 	// a margin: afterwards it is looked for what was sent.
 	keyTime = 23 * time.Hour
@@ -255,7 +257,7 @@ func (s *Settler) add(ctx context.Context, a *AdjustmentTo) (item string, err er
 	}
 	// Also where no attempt is noted: whoever made it may have died before it could.
 	if a.Again > 0 || s.Clock().Sub(a.CreatedAt) > keyTime {
-		there, whole, err := s.Items.Items(ctx, a.Customer)
+		there, whole, err := s.Items.Items(ctx, a.Customer, a.CreatedAt.Add(-clocksApart))
 		if err != nil {
 			return "", err
 		}

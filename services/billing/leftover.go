@@ -30,6 +30,7 @@ type Leftover struct {
 	// Live: an invoice comes by itself, for there is a subscription.
 	Live  bool
 	Lines []SentLine // that were sent
+	Since time.Time  // when the oldest of them was made
 }
 
 // SentLine is an adjustment that was sent to the provider.
@@ -87,7 +88,7 @@ func (s *Settler) look(ctx context.Context, l *Leftover) (lost []SentLine, next 
 	var items []Item
 	var whole bool
 	err = attempt(ctx, func() (err error) {
-		items, whole, err = s.Items.Items(ctx, l.Customer)
+		items, whole, err = s.Items.Items(ctx, l.Customer, l.Since.Add(-clocksApart))
 		return err
 	})
 	if err != nil {

@@ -196,7 +196,7 @@ func (s *Service) provided(ctx context.Context, o *Outgoing) (bool, error) {
 		}
 		return slices.Contains(given, o.key()), err
 	}
-	items, whole, err := s.provider.Items(ctx, o.Customer)
+	items, whole, err := s.provider.Items(ctx, o.Customer, o.Since.Add(-clocksApart))
 	there := slices.ContainsFunc(items, func(i Item) bool { return i.Key == o.key() })
 	switch {
 	case is(err, ErrorNotFound):

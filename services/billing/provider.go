@@ -44,9 +44,9 @@ type Subscriptions interface {
 	Preview(ctx context.Context, customer, subscription string, c Change) (Preview, error)
 	// AddItem adds an item to the customer's next invoice. ItemInput.Key stands in it.
 	AddItem(ctx context.Context, key string, in ItemInput) (id string, err error)
-	// Items are the items of AddItem, the newest first, whether they wait for an
-	// invoice or are on one. Whole is false where a long list was cut off.
-	Items(ctx context.Context, customer string) (all []Item, whole bool, err error)
+	// Items are the items of AddItem made since a time, the newest first, whether they
+	// wait for an invoice or are on one. Whole is false where a long list was cut off.
+	Items(ctx context.Context, customer string, since time.Time) (all []Item, whole bool, err error)
 	// Bill makes an invoice of the items that wait and are of a subscription, or of
 	// none where that is empty, and has it collected. Where none waits it may fail, or
 	// make an invoice of nothing.

@@ -30,6 +30,7 @@ type taker struct {
 	gone   map[string]bool // items that somebody deleted
 	bills  []string        // their keys
 	cut    bool            // lists are cut off
+	since  time.Time       // of the last list of items
 	fail   func(what string) (apply bool, err error)
 }
 
@@ -66,9 +67,10 @@ func (p *taker) AddItem(_ context.Context, key string, in billing.ItemInput) (st
 	return p.byKey[key], err
 }
 
-func (p *taker) Items(context.Context, string) (out []billing.Item, whole bool, err error) {
+func (p *taker) Items(_ context.Context, _ string, since time.Time) (out []billing.Item, whole bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.since = since
 	for i, in := range p.items {
 		if id := fmt.Sprint("ii_", i+1); !p.gone[id] {
 			out = append(out, billing.Item{ID: id, Key: in.Key, Cents: in.Cents, Subscription: in.Subscription, Invoiced: p.billed[id]})

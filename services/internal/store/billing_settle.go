@@ -329,6 +329,11 @@ func (s BillingSettlements) ClaimLeftovers(ctx context.Context, now, settled, un
 			if err := t.Raw("SELECT key, again FROM billing_adjustments WHERE organization = ? AND bill_at <> 0 AND next_at = 0 ORDER BY created_at, key", r.Organization).Scan(&l.Lines).Error; err != nil {
 				return err
 			}
+			var since int64
+			if err := t.Raw("SELECT COALESCE(MIN(created_at), 0) FROM billing_adjustments WHERE organization = ? AND bill_at <> 0 AND next_at = 0", r.Organization).Scan(&since).Error; err != nil {
+				return err
+			}
+			l.Since = core.FromMillis(since)
 			out = append(out, l)
 		}
 		return nil

@@ -244,6 +244,9 @@ func TestLostLineIsAddedAgain(t *testing.T) {
 		s.to.billed["ii_3"] = true
 		turn()
 		s.want(line, line, line)
+		if want := usageNow.Add(-time.Hour); !s.to.since.Equal(want) {
+			b.Errorf("items since %s are asked for, want %s: a list of all grows for ever", s.to.since, want)
+		}
 		if n := s.by.Lost(); n != 2 {
 			b.Errorf("%d lines were lost, want 2", n)
 		}

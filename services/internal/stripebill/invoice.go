@@ -108,10 +108,12 @@ func (c *Client) AddItem(ctx context.Context, key string, in billing.ItemInput) 
 	return made.ID, nil
 }
 
-// Items are the items of AddItem, whether they wait for an invoice or are on one, and
-// says whether those are all.
-func (c *Client) Items(ctx context.Context, customer string) (out []billing.Item, whole bool, err error) {
-	i := c.api.InvoiceItems.List(&stripe.InvoiceItemListParams{ListParams: list(ctx), Customer: stripe.String(customer)})
+// Items are the items of AddItem since a time, whether they wait for an invoice or are on
+// one, and says whether those are all.
+func (c *Client) Items(ctx context.Context, customer string, since time.Time) (out []billing.Item, whole bool, err error) {
+	i := c.api.InvoiceItems.List(&stripe.InvoiceItemListParams{
+		ListParams: list(ctx), Customer: stripe.String(customer), CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()},
+	})
 	n := 0
 	for ; n < most && i.Next(); n++ {
 		if item := i.InvoiceItem(); item.Metadata[metaKey] != "" {
