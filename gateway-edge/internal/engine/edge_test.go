@@ -113,10 +113,11 @@ func newEdge(t testing.TB, o edgeOptions) *testEdge {
 	store := snapshot.New(snapshot.Config{
 		CacheFor: caches,
 		Keys:     &root.Edge, Upstreams: reg, Now: ck.Boot, Logger: logger,
-		Lookup:    func(typ string) (*policy.Descriptor, bool) { d, ok := byType[typ]; return d, ok },
-		Deps:      policy.Deps{Wall: time.Now},
-		CallerOf:  func(up *balance.Upstream) policy.Caller { return call.New(up, ck.Boot) },
-		OrgLimits: func(*contract.Organization) snapshot.OrgLimits { return noLimits{} },
+		CompileTime: time.Minute, // a busy machine's
+		Lookup:      func(typ string) (*policy.Descriptor, bool) { d, ok := byType[typ]; return d, ok },
+		Deps:        policy.Deps{Wall: time.Now},
+		CallerOf:    func(up *balance.Upstream) policy.Caller { return call.New(up, ck.Boot) },
+		OrgLimits:   func(*contract.Organization) snapshot.OrgLimits { return noLimits{} },
 	})
 	access := accessLog(root, o, logger)
 	eng, err := engine.New(engine.Config{

@@ -9,6 +9,7 @@ import (
 	"net"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/internal/alloctest"
@@ -45,8 +46,14 @@ func repeat(n int, f []byte) (out [][]byte) {
 	return out
 }
 
+// These tests' clock stands still: how many frames may come depends on it.
+
 func TestFrames(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testFrames)
+}
+
+func testFrames(t *testing.T) {
 	mixed := repeat(500, frame(6, 0, 8))
 	for range 20_000 {
 		mixed = append(mixed, frame(frameHeaders, 5, 40), frame(frameData, 0, 100), window(1), window(1<<30), frame(frameData, flagEndStream, 0))
@@ -86,6 +93,10 @@ func TestFrames(t *testing.T) {
 // TestResetsOfOurs ends a connection whose client makes the server reset streams.
 func TestResetsOfOurs(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testResetsOfOurs)
+}
+
+func testResetsOfOurs(t *testing.T) {
 	for n, over := range map[int]bool{cheapBurst: false, cheapBurst + 100: true} {
 		s := &stub{Conn: sink{}}
 		f := newFrames(s, nil)
