@@ -192,6 +192,8 @@ type Bus interface {
 	Unseeded(ctx context.Context, lineage string) ([]int, error)
 	// Wipe removes all documents, index entries and records, and then the head.
 	Wipe(ctx context.Context) error
+	// WipeKeys removes all records with their markers, and then the head.
+	WipeKeys(ctx context.Context) error
 	Reports
 }
 

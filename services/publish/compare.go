@@ -26,6 +26,7 @@ func (l *leader) compare(ctx context.Context) error {
 	}
 	l.head = head
 	h, ours := l.openHead(head)
+	l.told = max(l.told, h.Time)
 	fresh := l.lease.Lineage == ""
 	// Revisions beyond the newest one of the database: it was restored from a
 	// backup, or never had them. Whatever Redis says belongs to another past.
@@ -77,6 +78,14 @@ func (l *leader) fillWhatLacks(ctx context.Context, h contract.Head) error {
 	}
 	if behind {
 		unseeded = allShards()
+	}
+	if behind && l.head != nil {
+		// A replica that was behind took over. An edge that missed a notice finds out by
+		// what it is told next, and reads keys anew: not from what the replica has.
+		if err := l.o.Bus.WipeKeys(ctx); err != nil {
+			return l.notInStep(err)
+		}
+		l.head = nil
 	}
 	l.startRefill(behind, unseeded)
 	return nil
@@ -155,7 +164,7 @@ func (l *leader) writeHead(ctx context.Context) error {
 	}
 	now := l.o.Clock()
 	h := contract.Head{
-		Lineage: l.lease.Lineage, Rev: l.lease.Rev, Time: now.UnixMilli(), Epoch: l.lease.Epoch,
+		Lineage: l.lease.Lineage, Rev: l.lease.Rev, Time: max(now.UnixMilli(), l.told+1), Epoch: l.lease.Epoch,
 		Root: l.index.root(), Issued: l.lease.Issued,
 	}
 	b, err := contract.SignDocument(l.o.Keys.Signer, contract.KindHead, h.Rev, h)
@@ -171,7 +180,7 @@ func (l *leader) writeHead(ctx context.Context) error {
 		l.refill = nil
 		return nil
 	}
-	l.head = b
+	l.head, l.told = b, h.Time
 	l.stats.lastHead.Store(h.Time)
 	l.stats.rev.Store(h.Rev)
 	return nil

@@ -20,6 +20,7 @@ type leader struct {
 
 	index   *index // what the index in Redis has to be
 	head    []byte // as it was last seen in Redis, nil for none
+	told    int64  // the newest time that a head had, Unix milliseconds: edges take a later one only for a sign of life
 	mark    string // without which no first head is written
 	inStep  bool   // Redis was compared with the database in this term, and since then nobody else wrote
 	unsent  bool   // some items have a revision and are perhaps not in Redis

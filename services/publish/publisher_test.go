@@ -313,11 +313,86 @@ func TestOlderRedisIsRepaired(t *testing.T) {
 			t.Fatal(err)
 		}
 		until(t, "the key to be revoked and the document to be new again", func() bool {
-			d := w.document(t, g.ID)
-			return w.key(t, k.KID).State == contract.KeyRevoked && d != nil && d.Version == version
+			d, r := w.document(t, g.ID), w.key(t, k.KID)
+			return r != nil && r.State == contract.KeyRevoked && d != nil && d.Version == version
 		})
 		until(t, "a new head", func() bool { return w.redis.Get(ctx, contract.RedisHead).Val() != head })
 		w.checkIndex(t)
+	})
+}
+
+// telling is a bus that calls told whenever something new was told to edges.
+type telling struct {
+	publish.Bus
+	told func()
+}
+
+func (b *telling) SetHead(ctx context.Context, head, last []byte, mark string) ([]byte, bool, error) {
+	current, ok, err := b.Bus.SetHead(ctx, head, last, mark)
+	if ok && err == nil {
+		b.told()
+	}
+	return current, ok, err
+}
+
+func (b *telling) Send(ctx context.Context, batch publish.Batch) error {
+	err := b.Bus.Send(ctx, batch)
+	if err == nil && len(batch.Notices) > 0 {
+		b.told()
+	}
+	return err
+}
+
+// TestOlderRecordsAreGoneFirst: a replica that lacks a revocation becomes the master.
+// Edges that missed the notice find a gap by what they are told next, and then ask for
+// the key: by then its old record must not be there.
+func TestOlderRecordsAreGoneFirst(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		g := w.Gateway(t, w.org, "shop")
+		w.Consumer(t, w.org, g, "ann")
+		k := w.Key(t, w.org, g, "ann").Key
+		_, stop := w.publisher(t, "a", nil)
+		w.drained(t)
+		until(t, "all shards", func() bool { return w.seeded(t) == contract.KeyShards })
+		ctx := t.Context()
+		shard, field := contract.RedisKeys(contract.KeyShard(k.KID)), contract.FormatKID(k.KID)
+		head, rec := w.redis.Get(ctx, contract.RedisHead).Val(), w.redis.HGet(ctx, shard, field).Val()
+		if _, err := w.Keys.Revoke(ctx, w.org, apikey.Target{Gateway: g.ID, ID: k.ID}); err != nil {
+			t.Fatal(err)
+		}
+		w.drained(t)
+		stop()
+		w.redis.Set(ctx, contract.RedisHead, head, 0)
+		w.redis.HSet(ctx, shard, field, rec)
+		w.putRoute(t, g, "new") // a notice comes before the records are filled again
+		w.publisher(t, "b", func(o *publish.Options) {
+			o.Bus = &telling{w.bus(), func() {
+				if r := w.key(t, k.KID); r != nil && r.State != contract.KeyRevoked {
+					t.Error("edges are told of news while the old record is there")
+				}
+			}}
+		})
+		w.drained(t)
+		until(t, "the key to be there, revoked", func() bool { r := w.key(t, k.KID); return r != nil && r.State == contract.KeyRevoked })
+		until(t, "all shards", func() bool { return w.seeded(t) == contract.KeyShards })
+	})
+}
+
+// TestHeadsTimeRises: a publisher whose clock was set back, or is behind that of the
+// one before it, still gives signs of life.
+func TestHeadsTimeRises(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		_, stop := w.publisher(t, "a", func(o *publish.Options) {
+			o.Clock = func() time.Time { return time.Now().Add(time.Hour) }
+		})
+		w.drained(t)
+		stop()
+		before, _ := w.head(t)
+		w.publisher(t, "b", nil)
+		until(t, "another head", func() bool { h, ok := w.head(t); return ok && h.Epoch != before.Epoch })
+		if h, _ := w.head(t); h.Time <= before.Time {
+			t.Errorf("a head of %d follows one of %d", h.Time, before.Time)
+		}
 	})
 }
 

@@ -238,6 +238,11 @@ func (w *Writer) Wipe(ctx context.Context) error {
 	}); err != nil {
 		return unavailable("remove index", err)
 	}
+	return w.WipeKeys(ctx)
+}
+
+// WipeKeys removes key records that may be old, and at last the head, as Wipe does.
+func (w *Writer) WipeKeys(ctx context.Context) error {
 	if err := w.batches(ctx, contract.KeyShards, func(pipe redis.Pipeliner, i int) {
 		pipe.Del(ctx, contract.RedisKeys(i))
 	}); err != nil {
