@@ -107,7 +107,7 @@ func (e *Edge) welcome(work context.Context, l *loops) {
 	e.offers, err = handover.Listen(handover.Config{
 		Dir: e.cfg.DataDir, Me: e.facts(), Offer: e.offer, Logger: e.cfg.Logger,
 		Pause:  func() { e.sync.Load().Mute(true) },
-		Resume: func() { e.sync.Load().Mute(false) },
+		Resume: e.resume,
 		Failed: func(error) { e.failed.Add(1) },
 	})
 	if err != nil {
@@ -119,6 +119,14 @@ func (e *Edge) welcome(work context.Context, l *loops) {
 		signals := upgradeSignals()
 		l.start(work, "successors", func(ctx context.Context) error { return e.startSuccessors(ctx, signals) })
 	}
+}
+
+// resume goes on after a successor that was ready did not take over.
+func (e *Edge) resume() {
+	if err := e.id.Reclaim(); err != nil {
+		e.cfg.Logger.Error("the next start may go on from what a successor copied that did not take over", "error", err)
+	}
+	e.sync.Load().Mute(false)
 }
 
 // handOver waits for a successor.

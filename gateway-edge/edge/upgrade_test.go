@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/tollgate/tollgate/gateway-edge/edge"
+	"github.com/tollgate/tollgate/gateway-edge/internal/config"
+	"github.com/tollgate/tollgate/gateway-edge/internal/handover"
 	"github.com/tollgate/tollgate/services/contract"
 	"github.com/tollgate/tollgate/services/contract/testport"
 )
@@ -196,5 +198,64 @@ func TestNotTakenOver(t *testing.T) {
 	cur.ended <- nil
 	if r := report(); r.Draining || !r.Ready {
 		t.Errorf("the last report is the predecessor's: %+v", r)
+	}
+}
+
+// TestDiedAtTheLastStep: a successor dies when it has made itself the one to start
+// from, and did not serve yet. The edge that goes on starts from its own disk again,
+// not from what was copied of it: a key that it revoked since is revoked.
+func TestDiedAtTheLastStep(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	cur := w.startWith(t, w.fixed(t, dir, nil))
+	cur.waitReady(t)
+	w.organization(1)
+	w.pub.Gateway(w.document(1))
+	key, record := w.pub.Key(11)
+	status := func() int { return cur.get(t, "shop.edge.test", "/hello", key).status }
+	within(t, "the gateway serves", func() bool { return status() == 200 })
+
+	var req *handover.Request
+	within(t, "the edge hands over", func() bool {
+		var err error
+		req, err = handover.Ask(t.Context(), dir, handover.Facts{Edge: "edge-a"})
+		return err == nil && req != nil
+	})
+	id, err := config.Claim(dir, "edge-a", req.Lock)
+	if err == nil {
+		if err = req.Ready(); err == nil {
+			err = id.Settle()
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	epoch := id.Epoch
+	req.Sockets.Close()
+	if err := id.Release(); err != nil {
+		t.Fatal(err)
+	}
+	req.Close()
+
+	within(t, "the edge goes on", func() bool {
+		return strings.Contains(cur.admin(t, "/metrics").body, "tollgate_edge_upgrades_failed_total 1")
+	})
+	w.pub.Revoke(record)
+	within(t, "the key is revoked", func() bool { return status() == 401 })
+	cur.stop(t)
+	w.redis.Kill()
+	cur = w.startWith(t, w.fixed(t, dir, nil))
+	cur.waitReady(t)
+	if s := status(); s != 401 {
+		t.Errorf("after a start without Redis the revoked key is answered %d", s)
+	}
+	cur.stop(t)
+	next, err := config.Claim(dir, "edge-a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Release()
+	if next.Epoch != epoch+2 {
+		t.Errorf("epoch %d after %d and one more start: none may be used twice", next.Epoch, epoch)
 	}
 }

@@ -109,16 +109,9 @@ func (id *Identity) Release() error {
 // raise reads the state and writes it back with the next epoch.
 func (id *Identity) raise(dir, want string) error {
 	path := filepath.Join(dir, stateFile)
-	var st state
-	b, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return fmt.Errorf("read edge state: %w", err)
-	default:
-		if json.Unmarshal(b, &st) != nil || st.Format != stateFormat || !edgeName.MatchString(st.Edge) {
-			return fmt.Errorf("%s is damaged: restore it, or remove it to begin as a new edge (usage that was not sent yet stays with the old one)", path)
-		}
+	st, err := readState(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if want != "" && st.Edge != "" && st.Edge != want {
 		return fmt.Errorf("the data directory %s belongs to edge %q, not %q: give each edge a directory of its own", dir, st.Edge, want)
@@ -143,6 +136,18 @@ func (id *Identity) raise(dir, want string) error {
 	}
 	id.Edge, id.Epoch, id.Config = st.Edge, st.Epoch, filepath.Join(dir, st.Config)
 	return nil
+}
+
+// readState reads the file; an error that is fs.ErrNotExist says that there is none.
+func readState(path string) (st state, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return st, fmt.Errorf("read edge state: %w", err)
+	}
+	if json.Unmarshal(b, &st) != nil || st.Format != stateFormat || !edgeName.MatchString(st.Edge) {
+		return st, fmt.Errorf("%s is damaged: restore it, or remove it to begin as a new edge (usage that was not sent yet stays with the old one)", path)
+	}
+	return st, nil
 }
 
 func newName() (string, error) {

@@ -123,6 +123,22 @@ func (id *Identity) Settle() error {
 	return nil
 }
 
+// Reclaim makes this run the one that the next start goes on from again, where a
+// successor settled and did not take over then. The successor's epoch stays used.
+func (id *Identity) Reclaim() error {
+	path := filepath.Join(id.dir, stateFile)
+	st, err := readState(path)
+	if err != nil {
+		return err
+	}
+	mine := filepath.Base(id.Config)
+	if st.Config == mine {
+		return nil
+	}
+	st.Config = mine
+	return writeDurably(path, st)
+}
+
 // tidy removes configurations that are no run's: call it when alone.
 func (id *Identity) tidy() {
 	list, err := os.ReadDir(id.dir)

@@ -26,7 +26,8 @@ type Config struct {
 	// Offer is asked when a successor comes; an error, which it is told, refuses.
 	Offer func() (Offer, error)
 	// Pause is called when the successor is ready: from now on it alone speaks to
-	// the control plane. Resume takes that back when it failed.
+	// the control plane, and makes itself the one that is started next. Resume takes
+	// both back when it failed.
 	Pause, Resume func()
 	// Failed is told why a successor that had come did not take over.
 	Failed func(error)
