@@ -3,9 +3,11 @@ package snapshot
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 
+	"github.com/tollgate/tollgate/gateway-edge/internal/confsync/disklog"
 	"github.com/tollgate/tollgate/gateway-edge/policy"
 	"github.com/tollgate/tollgate/services/contract"
 )
@@ -214,5 +216,41 @@ func (b *bed) take(g *contract.Gateway) {
 	b.Table().Get(g.ID).drop()
 	if _, err := b.Gateway(b.t.Context(), b.sign(g), Apply{ID: g.ID}); err != nil {
 		b.t.Fatal(err)
+	}
+}
+
+// TestDiskFull: documents that the disk did not take are written when it does, an
+// organization's too: after a restart the one before must not be in force again.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.org()
+	b.put(doc(1, 1, ""))
+	if err := b.log.Close(); err != nil { // it takes nothing more
+		t.Fatal(err)
+	}
+	b.put(doc(1, 2, ""))
+	if _, err := b.Organization(b.signOrganization(contract.Organization{Version: 2, Suspended: true}), Apply{ID: "org_1"}); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.Stats().Unsaved; n != 2 {
+		t.Errorf("%d documents are unsaved, want 2", n)
+	}
+	var err error
+	if b.log, err = disklog.Open(disklog.Config{Dir: b.dir, EdgeID: "edge-a", Key: b.root.Edge.Sealing, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.log.Scan(func(*disklog.Record, *disklog.Loc) {}); err != nil {
+		t.Fatal(err)
+	}
+	b.Store.cfg.Disk = b.log
+	b.Flush()
+	if n := b.Stats().Unsaved; n != 0 {
+		t.Errorf("%d documents are unsaved with a disk that works", n)
+	}
+	b.restart()
+	b.is("g1.test", 2)
+	if f := b.Table().FindString("g1.test").Current().Org.Facts(); !f.Doc.Suspended {
+		t.Errorf("version %d of the organization is in force after a restart", f.Doc.Version)
 	}
 }

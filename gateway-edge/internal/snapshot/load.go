@@ -126,7 +126,19 @@ func (s *Store) Flush() {
 		again = append(again, e)
 		delete(s.unsaved, id)
 	}
+	var orgs []*Org
+	for id, o := range s.unsavedOrgs {
+		orgs = append(orgs, o)
+		delete(s.unsavedOrgs, id)
+	}
 	s.mu.Unlock()
+	for _, o := range orgs {
+		o.mu.Lock()
+		if h := &o.held; h.raw != nil {
+			s.saveOrg(o, h, h.raw)
+		}
+		o.mu.Unlock()
+	}
 	for _, e := range again {
 		e.lock <- struct{}{}
 		if h := &e.newest; h.raw != nil {

@@ -43,16 +43,29 @@ func (s *Store) Organization(raw []byte, a Apply) (uint64, error) {
 	}
 	h := held{version: version, digest: digest, deleted: doc.Deleted}
 	s.index.set(a.ID, version, digest, a.Era)
-	if s.cfg.Disk == nil {
-		h.raw = raw
-	} else if h.loc, err = s.cfg.Disk.Append(record(disklog.Organization, a.ID, &h, raw)); err != nil {
-		s.cfg.Logger.Error("organization can't be saved; it is kept in memory", "organization", a.ID, "error", err)
-		h.raw = raw
-	}
+	s.saveOrg(o, &h, raw)
 	s.dropHeld(&o.held)
 	o.held = h
 	s.setFacts(o, doc)
 	return version, nil
+}
+
+// saveOrg writes a document to disk; where the disk does not take it, it stays in
+// memory until Flush. mu is held.
+func (s *Store) saveOrg(o *Org, h *held, raw []byte) {
+	h.raw = raw
+	if s.cfg.Disk == nil {
+		return
+	}
+	loc, err := s.cfg.Disk.Append(record(disklog.Organization, o.ID, h, raw))
+	if err != nil {
+		s.cfg.Logger.Error("organization can't be saved; it is kept in memory", "organization", o.ID, "error", err)
+		s.mu.Lock()
+		s.unsavedOrgs[o.ID] = o
+		s.mu.Unlock()
+		return
+	}
+	h.loc, h.raw = loc, nil
 }
 
 // openOrganization verifies and decodes; an error that is not ErrTampered means

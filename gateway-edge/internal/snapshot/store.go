@@ -77,6 +77,7 @@ type Store struct {
 	failed      map[string]failure
 	quarantined map[string]quarantine
 	unsaved     map[string]*Entry // documents that the disk did not take
+	unsavedOrgs map[string]*Org
 	again       map[string]*Entry // whose newest documents Retry compiles
 }
 
@@ -105,7 +106,7 @@ func New(cfg Config) *Store {
 	return &Store{
 		cfg: cfg, table: newTable(), compiling: make(chan struct{}, 1),
 		failed:      map[string]failure{},
-		quarantined: map[string]quarantine{}, unsaved: map[string]*Entry{}, again: map[string]*Entry{},
+		quarantined: map[string]quarantine{}, unsaved: map[string]*Entry{}, unsavedOrgs: map[string]*Org{}, again: map[string]*Entry{},
 	}
 }
 
@@ -198,7 +199,7 @@ func (s *Store) Stats() Stats {
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.Failed, st.Unsaved = len(s.failed), len(s.unsaved)
+	st.Failed, st.Unsaved = len(s.failed), len(s.unsaved)+len(s.unsavedOrgs)
 	return st
 }
 
