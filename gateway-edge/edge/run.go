@@ -86,6 +86,7 @@ func (e *Edge) Run(ctx context.Context) error {
 		e.cfg.Logger.Info("edge serves", "edge", e.id.Edge, "epoch", e.id.Epoch, "addresses", addrs(e.Addrs()), "http3", e.server.HTTP3Addr(), "admin", e.AdminAddr().String())
 		select {
 		case <-ctx.Done():
+			e.refuseSuccessors()
 			e.drain(work)
 		case <-e.left:
 			e.drain(work)

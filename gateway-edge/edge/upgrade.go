@@ -131,12 +131,23 @@ func (e *Edge) resume() {
 
 // handOver waits for a successor.
 func (e *Edge) handOver(ctx context.Context) error {
-	if err := e.offers.Run(ctx); err != nil {
+	switch err := e.offers.Run(ctx); {
+	case errors.Is(err, handover.ErrStopped):
+		return nil
+	case err != nil:
 		return err
 	}
 	e.handed.Store(true)
 	close(e.left)
 	return nil
+}
+
+// refuseSuccessors ends handing over, before sockets that a successor may have are
+// given up for good. If one has taken over meanwhile, it keeps them.
+func (e *Edge) refuseSuccessors() {
+	if e.offers != nil && e.offers.Stop() {
+		e.handed.Store(true)
+	}
 }
 
 // offer is what a successor gets.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -258,4 +259,48 @@ func TestDiedAtTheLastStep(t *testing.T) {
 	if next.Epoch != epoch+2 {
 		t.Errorf("epoch %d after %d and one more start: none may be used twice", next.Epoch, epoch)
 	}
+}
+
+// TestStoppedWhileHandingOver: an edge that is told to end while a successor gets
+// ready refuses connections at sockets that the successor has too. It must not tell
+// it to go then: nobody could connect to it.
+func TestStoppedWhileHandingOver(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	cfg := w.fixed(t, dir, nil)
+	cfg.DrainTimeout = time.Minute
+	cur := w.startWith(t, cfg)
+	cur.waitReady(t)
+	w.organization(1)
+	w.pub.Gateway(w.document(1))
+	key, _ := w.pub.Key(11)
+	within(t, "the gateway serves", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 200 })
+	var req *handover.Request
+	within(t, "the edge hands over", func() bool {
+		var err error
+		req, err = handover.Ask(t.Context(), dir, handover.Facts{Edge: "edge-a"})
+		return err == nil && req != nil
+	})
+	defer req.Close()
+
+	// Until it has been idle for a while a connection keeps the edge from ending.
+	addr := cur.Addrs()[0].String()
+	idle, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	cur.cancel()
+	within(t, "no connection is taken", func() bool {
+		c, err := net.DialTimeout("tcp", addr, 100*time.Millisecond)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+	if req.Ready() == nil {
+		t.Error("a successor is told to go that nobody can connect to")
+	}
+	_ = idle.Close()
+	cur.stop(t)
 }

@@ -201,6 +201,51 @@ func TestFailedSuccessors(t *testing.T) {
 	must(t, <-p.ended)
 }
 
+// TestStopped: an edge that is to end lets no successor go any more, and waits for one
+// that may have been told.
+func TestStopped(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		dir := t.TempDir()
+		offer, _, _ := held(t, 2)
+		p := serve(t, dir, offer)
+		r, err := Ask(t.Context(), dir, Facts{})
+		must(t, err)
+		defer r.Close()
+		if told {
+			must(t, r.Ready())
+		}
+		stopped := make(chan bool, 1)
+		go func() { stopped <- p.Stop() }()
+		if !told {
+			if <-stopped {
+				t.Error("a successor that was not ready has taken over")
+			}
+			if err := r.Ready(); err == nil {
+				t.Error("a successor is told to go by an edge that was told to end")
+			}
+			if err := <-p.ended; !errors.Is(err, ErrStopped) || p.paused.Load() != 0 {
+				t.Errorf("the predecessor: %v, paused %d", err, p.paused.Load())
+			}
+			continue
+		}
+		must(t, r.Serving())
+		if !<-stopped {
+			t.Error("a successor that serves has not taken over")
+		}
+		if err := <-p.ended; err != nil {
+			t.Error(err)
+		}
+	}
+	// Nobody came.
+	p := serve(t, t.TempDir(), nil)
+	if p.Stop() {
+		t.Error("nobody has taken over")
+	}
+	if err := <-p.ended; !errors.Is(err, ErrStopped) {
+		t.Error(err)
+	}
+}
+
 // TestNobodyThere: without an edge that runs there is nothing to take over, also
 // where one has left its socket.
 func TestNobodyThere(t *testing.T) {

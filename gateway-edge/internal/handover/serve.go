@@ -36,8 +36,16 @@ type Config struct {
 
 // Server waits for a successor.
 type Server struct {
-	cfg Config
-	ln  *net.UnixListener
+	cfg  Config
+	ln   *net.UnixListener
+	done chan struct{} // closed when Run has ended
+	// taken says, once done, that a successor has taken over.
+	taken bool
+
+	mu      sync.Mutex // guards what follows
+	talk    func()     // ends the conversation under way; nil: there is none
+	going   bool       // its successor may be told to go
+	stopped bool
 }
 
 // Listen opens the socket in the data directory, in the place of one that an edge
@@ -46,7 +54,7 @@ func Listen(cfg Config) (*Server, error) {
 	if err := os.Remove(filepath.Join(cfg.Dir, SocketFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open the hand-over socket: %w", err)
 	}
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, done: make(chan struct{})}
 	err := withPath(cfg.Dir, func(path string) (err error) {
 		s.ln, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 		if err == nil {
@@ -61,9 +69,51 @@ func Listen(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Run serves successors, one at a time, until one has taken over (nil) or ctx ends
-// (its error).
+// ErrStopped is what Run returns after Stop, unless a successor has taken over.
+var ErrStopped = errors.New("hand-over: the running edge ends")
+
+// Stop ends Run, for an edge that is to end without a successor: it will refuse
+// connections at sockets that a successor has too. Where one may have been told to go
+// already, Stop waits for what becomes of that. It reports whether a successor has
+// taken over. Run must have been called.
+func (s *Server) Stop() (taken bool) {
+	s.mu.Lock()
+	s.stopped = true
+	if s.talk != nil && !s.going {
+		s.talk()
+	}
+	s.mu.Unlock()
+	_ = s.ln.Close()
+	<-s.done
+	return s.taken
+}
+
+// begin notes a conversation; false: there must be none.
+func (s *Server) begin(end func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.talk, s.going = end, false
+	return !s.stopped
+}
+
+// mayGo says whether the successor may be told to go. From then on Stop waits for it.
+func (s *Server) mayGo() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.going = !s.stopped
+	return s.going
+}
+
+func (s *Server) ends() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopped
+}
+
+// Run serves successors, one at a time, until one has taken over (nil), Stop is
+// called (ErrStopped), or ctx ends (its error).
 func (s *Server) Run(ctx context.Context) error {
+	defer close(s.done)
 	defer s.ln.Close()
 	defer context.AfterFunc(ctx, func() { _ = s.ln.Close() })()
 	for {
@@ -74,10 +124,13 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 			return ctx.Err()
 		}
+		if err != nil && s.ends() {
+			return ErrStopped
+		}
 		if err != nil {
 			return fmt.Errorf("hand-over: %w", err)
 		}
-		if s.serve(ctx, newWire(c)) {
+		if s.taken = s.serve(ctx, newWire(c)); s.taken {
 			return nil
 		}
 	}
@@ -89,7 +142,10 @@ func (s *Server) serve(ctx context.Context, w *wire) (taken bool) {
 	end := func() { once.Do(w.close) }
 	defer end()
 	defer context.AfterFunc(ctx, end)()
-	err := s.converse(w)
+	err := ErrStopped
+	if s.begin(end) {
+		err = s.converse(w)
+	}
 	closeAll(w.files)
 	if err != nil {
 		s.cfg.Logger.Error("a successor did not take over; this edge goes on", "error", err)
@@ -127,6 +183,9 @@ func (s *Server) converse(w *wire) error {
 	closeAll(files)
 	if err != nil {
 		return err
+	}
+	if !s.mayGo() {
+		return refuse(ErrStopped)
 	}
 	s.cfg.Pause()
 	w.within(goTime)
