@@ -284,3 +284,34 @@ func (b *bench) renew() {
 		b.t.Fatal(err)
 	}
 }
+
+// TestChangedWhileConfirming: a read that confirms a key fails; its notice came
+// meanwhile. What the notice says holds, not what was known when the read began.
+func TestChangedWhileConfirming(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	text, rec := b.key()
+	b.publish(rec)
+	b.Invalidate()
+	narrow := *rec
+	narrow.Version, narrow.Scopes = 2, []string{"none"}
+	b.Store.cfg.Source = &failing{b.source, func() {
+		if err := b.Apply(b.encode(&narrow)); err != nil {
+			t.Error(err)
+		}
+	}}
+	if got := b.load(text); got.State != policy.KeyOK || got.Principal.Scopes[0] != "none" {
+		t.Errorf("state %d, and a scope that was taken away meanwhile", got.State)
+	}
+}
+
+// failing is a source whose reads fail after something else has happened.
+type failing struct {
+	*source
+	first func()
+}
+
+func (f *failing) Get(context.Context, uint64) ([]byte, string, error) {
+	f.first()
+	return nil, "", errAway
+}

@@ -129,7 +129,8 @@ func (k *keys) load(ctx context.Context, key policy.Text, client netip.Addr) pol
 			subtle.ConstantTimeCompare(h.hash(), s.dummy[:])
 			return policy.KeyResult{}
 		default:
-			if a != nil && !k.strict() && k.genuine(a, h) {
+			// What is known now: a notice may have come meanwhile.
+			if a = s.shard(p.KID).table.Load().get(p.KID); a != nil && !k.strict() && k.genuine(a, h) {
 				return k.verdict(a)
 			}
 			return policy.KeyResult{State: policy.KeyUnavailable}
