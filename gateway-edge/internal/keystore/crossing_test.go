@@ -315,3 +315,44 @@ func (f *failing) Get(context.Context, uint64) ([]byte, string, error) {
 	f.first()
 	return nil, "", errAway
 }
+
+// TestRevokedWhileTheDiskIsSlow: revocations are made durable one after the other; one
+// that comes meanwhile is in force at once.
+func TestRevokedWhileTheDiskIsSlow(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	first, rec1 := b.key()
+	second, rec2 := b.key()
+	b.publish(rec1)
+	b.publish(rec2)
+	slow, entered := make(chan struct{}), make(chan struct{}, 2)
+	b.tombs.flush = func(*os.File) error {
+		entered <- struct{}{}
+		<-slow
+		return nil
+	}
+	b.publish(revoked(rec1))
+	synced := make(chan error, 1)
+	go func() { synced <- b.Sync() }()
+	<-entered
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.publish(revoked(rec2))
+	}()
+	select {
+	case <-done:
+		b.want("revoked while another is made durable", b.peek(second), policy.KeyRevoked)
+	case <-time.After(10 * time.Second):
+		t.Error("a revocation waits for the disk")
+	}
+	b.want("the first", b.peek(first), policy.KeyRevoked)
+	close(slow)
+	if err := <-synced; err != nil {
+		t.Error(err)
+	}
+	<-done
+	if err := b.Sync(); err != nil || len(entered) != 1 {
+		t.Errorf("the second was not made durable: %v", err)
+	}
+}

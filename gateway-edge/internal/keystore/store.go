@@ -210,13 +210,15 @@ func (s *Store) take(r *contract.KeyRecord, record []byte) error {
 	if r.Version < s.floor(sh, r.KID) {
 		return nil
 	}
-	var terr error
-	if r.State != contract.KeyActive && sh.tombs[r.KID] < r.Version {
+	last := r.State != contract.KeyActive && sh.tombs[r.KID] < r.Version
+	if last {
 		sh.tombs[r.KID] = r.Version
-		terr = s.tombs.add(tombstone{r.KID, r.Version, s.cfg.Wall() / 1000})
 	}
 	s.install(sh, r, record, s.epoch.Load())
-	return terr
+	if last { // it is in force before the disk has it
+		return s.tombs.add(tombstone{r.KID, r.Version, s.cfg.Wall() / 1000})
+	}
+	return nil
 }
 
 // floor is the lowest version that may be installed. The shard is locked.

@@ -25,10 +25,13 @@ type tombstone struct {
 
 // tombstones is the append-only file of them.
 type tombstones struct {
-	path string
+	path  string
+	flush func(*os.File) error // makes a file's data durable
+	f     *os.File             // set once it was opened
 
-	mu    sync.Mutex
-	f     *os.File
+	syncing sync.Mutex // held by sync
+
+	mu    sync.Mutex // guards what follows
 	end   int64
 	dirty bool
 }
@@ -36,7 +39,7 @@ type tombstones struct {
 // openTombstones reads the file, hands every tombstone that is not too old to fn,
 // and rewrites the file without the others when they are many.
 func openTombstones(path string, now int64, fn func(tombstone)) (*tombstones, error) {
-	t := &tombstones{path: path}
+	t := &tombstones{path: path, flush: datasync}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open tombstones: %w", err)
@@ -112,16 +115,23 @@ func (t *tombstones) add(ts tombstone) error {
 	return nil
 }
 
+// sync makes all that was added durable. Others are added meanwhile.
 func (t *tombstones) sync() error {
+	t.syncing.Lock()
+	defer t.syncing.Unlock()
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.dirty {
+	dirty := t.dirty
+	t.dirty = false
+	t.mu.Unlock()
+	if !dirty {
 		return nil
 	}
-	if err := datasync(t.f); err != nil {
+	if err := t.flush(t.f); err != nil {
+		t.mu.Lock()
+		t.dirty = true
+		t.mu.Unlock()
 		return fmt.Errorf("sync tombstones: %w", err)
 	}
-	t.dirty = false
 	return nil
 }
 

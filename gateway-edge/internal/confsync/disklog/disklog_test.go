@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -313,4 +314,67 @@ func FuzzScan(f *testing.F) {
 			t.Fatalf("%d records, then %d after an append", len(all), len(again))
 		}
 	})
+}
+
+// TestSlowDisk: while the log is made durable, it is appended to and read.
+func TestSlowDisk(t *testing.T) {
+	t.Parallel()
+	l, _ := open(t, config(t.TempDir()))
+	loc, err := l.Append(sample(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, entered := make(chan struct{}), make(chan struct{}, 2)
+	l.flush = func(*os.File) error {
+		entered <- struct{}{}
+		<-slow
+		return nil
+	}
+	synced := make(chan error, 1)
+	go func() { synced <- l.Sync() }()
+	<-entered
+	done := make(chan error, 1)
+	go func() {
+		_, err := l.Append(sample(2))
+		if err == nil {
+			_, err = l.Read(loc)
+		}
+		l.Drop(loc)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+		close(slow)
+	case <-time.After(10 * time.Second):
+		t.Error("an append waits for the disk")
+		close(slow)
+		<-done
+	}
+	if err := <-synced; err != nil {
+		t.Error(err)
+	}
+	if err := l.Sync(); err != nil || len(entered) != 1 {
+		t.Errorf("what was appended meanwhile was not made durable: %v", err)
+	}
+}
+
+// TestCompactedWhileSyncing: the file that was to be made durable is gone.
+func TestCompactedWhileSyncing(t *testing.T) {
+	t.Parallel()
+	l, _ := open(t, config(t.TempDir()))
+	if _, err := l.Append(sample(1)); err != nil {
+		t.Fatal(err)
+	}
+	l.flush = func(f *os.File) error {
+		if err := l.Compact(); err != nil {
+			t.Error(err)
+		}
+		return datasync(f)
+	}
+	if err := l.Sync(); err != nil {
+		t.Error(err)
+	}
 }

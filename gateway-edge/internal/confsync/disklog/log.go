@@ -44,6 +44,9 @@ type Log struct {
 	cfg   Config
 	aead  cipher.AEAD
 	owner [16]byte
+	flush func(*os.File) error // makes a file's data durable
+
+	syncing sync.Mutex // held by Sync
 
 	// write guards the tail: one append or compaction at a time.
 	write sync.Mutex
@@ -68,7 +71,7 @@ func Open(cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, owner: [16]byte(key[32:])}
+	l := &Log{cfg: cfg, owner: [16]byte(key[32:]), flush: datasync}
 	if l.aead, err = cipher.NewGCM(block); err != nil {
 		return nil, err
 	}
@@ -222,20 +225,25 @@ func (l *Log) Read(loc *Loc) (*Record, error) {
 }
 
 // Sync makes everything appended so far durable (fdatasync).
+//
+// Records are appended and read meanwhile.
 func (l *Log) Sync() error {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
 	l.write.Lock()
-	dirty := l.dirty
+	dirty, f := l.dirty, l.f
 	l.dirty = false
 	l.write.Unlock()
 	if !dirty {
 		return nil
 	}
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if err := datasync(l.f); err != nil {
+	if err := l.flush(f); err != nil {
 		l.write.Lock()
+		defer l.write.Unlock()
+		if l.f != f {
+			return nil // compacted: the new file was made durable as a whole
+		}
 		l.dirty = true
-		l.write.Unlock()
 		return fmt.Errorf("sync configuration log: %w", err)
 	}
 	return nil
