@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -26,15 +27,16 @@ type predecessor struct {
 	paused, resumed atomic.Int64
 	failed          chan error
 	ended           chan error
+	troubled        chan struct{}
 	stop            context.CancelFunc
 }
 
 func serve(t *testing.T, dir string, offer func() (Offer, error)) *predecessor {
 	t.Helper()
-	p := &predecessor{dir: dir, failed: make(chan error, 10), ended: make(chan error, 1)}
+	p := &predecessor{dir: dir, failed: make(chan error, 10), ended: make(chan error, 1), troubled: make(chan struct{}, 100)}
 	var err error
 	p.Server, err = Listen(Config{
-		Dir: dir, Me: Facts{Edge: "edge-a", Epoch: 7, Version: "1", PID: 1}, Offer: offer, Logger: slog.New(slog.DiscardHandler),
+		Dir: dir, Me: Facts{Edge: "edge-a", Epoch: 7, Version: "1", PID: 1}, Offer: offer, Logger: slog.New(warnings{slog.DiscardHandler, p.troubled}),
 		Pause: func() { p.paused.Add(1) }, Resume: func() { p.resumed.Add(1) }, Failed: func(err error) { p.failed <- err },
 	})
 	must(t, err)
@@ -43,6 +45,20 @@ func serve(t *testing.T, dir string, offer func() (Offer, error)) *predecessor {
 	go func() { p.ended <- p.Run(ctx) }()
 	t.Cleanup(cancel)
 	return p
+}
+
+// warnings tells of what is logged as a warning.
+type warnings struct {
+	slog.Handler
+	came chan struct{}
+}
+
+func (w warnings) Enabled(context.Context, slog.Level) bool { return true }
+func (w warnings) Handle(_ context.Context, r slog.Record) error {
+	if r.Level == slog.LevelWarn {
+		w.came <- struct{}{}
+	}
+	return nil
 }
 
 func must(t testing.TB, err error) {
@@ -244,6 +260,52 @@ func TestStopped(t *testing.T) {
 	if err := <-p.ended; !errors.Is(err, ErrStopped) {
 		t.Error(err)
 	}
+}
+
+// TestNoFilesLeft: a successor that comes while the edge may open no more files is let
+// in later; the edge goes on.
+func TestNoFilesLeft(t *testing.T) {
+	dir := t.TempDir()
+	offer, _, _ := held(t, 1)
+	p := serve(t, dir, offer)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	must(t, err)
+	defer unix.Close(fd)
+	var was unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &was))
+	free, err := unix.Dup(fd)
+	must(t, err)
+	must(t, unix.Close(free))
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(free), Max: was.Max}))
+	err = unix.Connect(fd, &unix.SockaddrUnix{Name: filepath.Join(dir, SocketFile)})
+	accepted := p.refused(time.Minute)
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &was))
+	must(t, err)
+	if !accepted {
+		t.Fatal("the edge took the successor in, or ended")
+	}
+	must(t, unix.Shutdown(fd, unix.SHUT_RDWR))
+	if err := <-p.failed; !strings.Contains(err.Error(), "ended the conversation") {
+		t.Error(err)
+	}
+	r, err := Ask(t.Context(), dir, Facts{})
+	must(t, err)
+	defer r.Close()
+	must(t, r.Ready())
+	must(t, r.Serving())
+	must(t, <-p.ended)
+}
+
+// refused waits until the server could not take a connection.
+func (p *predecessor) refused(limit time.Duration) bool {
+	select {
+	case <-p.troubled:
+		return true
+	case err := <-p.ended:
+		p.ended <- err
+	case <-time.After(limit):
+	}
+	return false
 }
 
 // TestNobodyThere: without an edge that runs there is nothing to take over, also

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
 
 // Offer is what a predecessor gives.
@@ -127,12 +128,27 @@ func (s *Server) Run(ctx context.Context) error {
 		if err != nil && s.ends() {
 			return ErrStopped
 		}
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return fmt.Errorf("hand-over: %w", err)
+		}
+		if err != nil { // no files are left, for one: requests must not suffer for that
+			s.cfg.Logger.Warn("a successor can't be let in; it is tried again", "error", err)
+			pause(ctx)
+			continue
 		}
 		if s.taken = s.serve(ctx, newWire(c)); s.taken {
 			return nil
 		}
+	}
+}
+
+// pause is between two tries to let a successor in.
+func pause(ctx context.Context) {
+	t := time.NewTimer(time.Second)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
 	}
 }
 
