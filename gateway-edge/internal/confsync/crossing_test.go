@@ -477,3 +477,61 @@ func TestClockSetBack(t *testing.T) {
 		t.Error("an old head is a sign of life")
 	}
 }
+
+// TestSpoiledNotice: a notice that can't be read, or is not the control plane's, stands
+// where a revocation was announced. The revision does not count as in force before
+// everything was compared, and the key is asked for.
+func TestSpoiledNotice(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(notice, record []byte) []byte{
+		"unreadable": func([]byte, []byte) []byte { return []byte("from the future") },
+		"forged": func(notice, record []byte) []byte {
+			i := bytes.Index(notice, record)
+			if i < 0 {
+				n, err := contract.DecodeNotice(notice)
+				if err != nil {
+					return nil
+				}
+				n.Record[len(n.Record)-1] ^= 1
+				notice, _ = n.Encode()
+				return notice
+			}
+			notice[i+len(record)-1] ^= 1
+			return notice
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newStepped(t)
+			text, rec := x.pub.Key(11)
+			x.start()
+			if st := x.key(text); st != policy.KeyOK {
+				t.Fatalf("a new key is in state %d", st)
+			}
+			dead := *rec
+			dead.Version, dead.State = rec.Version+1, contract.KeyRevoked
+			record, err := dead.Encode(&x.pub.Keys.Edge)
+			x.must(err)
+			x.must(x.raw.HSet(t.Context(), contract.RedisKeys(contract.KeyShard(rec.KID)), contract.FormatKID(rec.KID), record).Err())
+			n := contract.Notice{Kind: contract.NoticeKey, Record: record}
+			notice, err := n.Encode()
+			x.must(err)
+			x.pub.Skip()
+			rev := x.pub.Rev()
+			x.must(x.raw.XAdd(t.Context(), &redis.XAddArgs{
+				Stream: contract.RedisChanges, ID: fmt.Sprintf("%d-0", rev), Values: []any{contract.NoticeField, spoil(notice, record)},
+			}).Err())
+			x.pub.Quietly(doc(1, 1)) // a head of that revision
+			x.follow()
+			if st := x.key(text); st != policy.KeyRevoked {
+				t.Errorf("the key is in state %d", st)
+			}
+			if got := x.claims("one"); got >= rev {
+				t.Errorf("revision %d is said to be in force before everything was compared", got)
+			}
+			x.compare()
+			if got := x.claims("one"); got != rev {
+				t.Errorf("revision %d of %d is said to be in force", got, rev)
+			}
+		})
+	}
+}

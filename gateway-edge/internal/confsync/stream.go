@@ -154,14 +154,13 @@ func (s *Syncer) notice(rev uint64, values map[string]any) bool {
 	if err != nil {
 		// Perhaps of a newer publisher: compare everything instead.
 		s.cfg.Logger.Error("notice can't be read; everything is compared instead", "rev", rev, "error", err)
-		s.cfg.KeyStore.Invalidate()
-		poke(s.resync)
-		return true
+		return s.unknown()
 	}
 	switch n.Kind {
 	case contract.NoticeKey:
 		if err := s.cfg.KeyStore.Apply(n.Record); errors.Is(err, keystore.ErrTampered) {
 			s.alarm("key notice does not verify", err)
+			return s.unknown() // it may stand where a revocation was announced
 		} else if err != nil {
 			s.cfg.Logger.Error("revocation is in force but can't be saved", "error", err)
 		}
@@ -174,4 +173,12 @@ func (s *Syncer) notice(rev uint64, values map[string]any) bool {
 		return false
 	}
 	return true
+}
+
+// unknown asks for all that a notice may have said. Its revision stays open until that
+// is known.
+func (s *Syncer) unknown() bool {
+	s.cfg.KeyStore.Invalidate()
+	poke(s.resync)
+	return false
 }
