@@ -650,3 +650,49 @@ func TestForgettingWhileServing(t *testing.T) {
 		}
 	}
 }
+
+// TestGrantedBeforeTheClaim: Redis granted something, was emptied, and the edge told
+// what it holds before it had the answer. What is granted in the answer was given to
+// another meanwhile.
+func TestGrantedBeforeTheClaim(t *testing.T) {
+	t.Parallel()
+	const quota = 60
+	s := startRedis(t)
+	a, b := s.stepped("edge-a"), s.stepped("edge-b")
+	la, lb := a.quota(quota), b.quota(quota)
+	la.hungry.Store(true)
+	late := a.sent(la)
+	s.rdb.FlushAll(t.Context())
+	for _, e := range []stepped{a, b} {
+		if err := e.publish(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := s.rdb.HGetAll(t.Context(), contract.RedisBudgetClaims(la.q.shard)).Result()
+	if err != nil || len(all) != 2 {
+		t.Fatalf("claims %v, %v", all, err)
+	}
+	var claims []*contract.BudgetClaim
+	for field, value := range all {
+		c, err := contract.DecodeBudgetClaim(field, value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		claims = append(claims, c)
+	}
+	s.rdb.HSet(t.Context(), contract.RedisBudget(contract.BudgetQuota, la.q.name, la.period), contract.RestoreBudget(claims, nil))
+	s.seed("second", time.Now().Unix())
+	n := b.spent(lb)
+	la.hear(late, a.now())
+	n += a.spent(la)
+	for _, l := range []*lease{la, lb} {
+		l.deny.Store(0)
+	}
+	n += b.spent(lb)
+	if n != quota {
+		t.Errorf("%d of %d", n, quota)
+	}
+	if u := s.used(la.q.name, la.period); u != quota {
+		t.Errorf("Redis counts %d", u)
+	}
+}

@@ -177,20 +177,21 @@ type lease struct {
 
 	// What follows is the sender's and the wheel's: guarded by mu.
 	mu     sync.Mutex
-	recall bool // the limit fell: give everything back first
+	recall bool // the limit fell, or Redis may not know of all: give everything back first
 	// The message under way: units asked for, what it claims, how much of that was
 	// granted before, what of it is on its way back, and what is left of the claim.
 	asked, claimed, saidGranted, sentBack, hold int64
 
-	said      int64  // the limit in it
-	saidGen   string // the marker in it
-	lastAsk   int64  // when, and what was spent then
-	lastUsed  int64
-	spentAt   int64
-	saidSpent int64 // in the last message
-	usedAt    int64 // when spending last moved, as the wheel saw it
-	jitter    int64
-	former    bool // what former epochs spent was said
+	said        int64  // the limit in it
+	saidGen     string // the marker in it
+	saidClaimed uint64 // see shard
+	lastAsk     int64  // when, and what was spent then
+	lastUsed    int64
+	spentAt     int64
+	saidSpent   int64 // in the last message
+	usedAt      int64 // when spending last moved, as the wheel saw it
+	jitter      int64
+	former      bool // what former epochs spent was said
 }
 
 func (q *quota) newLease(per contract.Period) *lease {

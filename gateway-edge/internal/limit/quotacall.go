@@ -78,7 +78,8 @@ func (e *lease) message(want int64, settle int) *call {
 	granted, left, back := e.Granted.Load(), e.Left.Load(), e.Back.Load()
 	claim := granted + e.Debt.Load()
 	e.claimed, e.saidGranted, e.sentBack, e.hold = claim, granted, back, claim-back
-	e.asked, e.said, e.saidGen = want, e.most(), e.l.shards[e.q.shard].gen()
+	shard := &e.l.shards[e.q.shard]
+	e.asked, e.said, e.saidGen, e.saidClaimed = want, e.most(), shard.gen(), shard.claimed.Load()
 	spent := e.hold - max(0, left)
 	e.saidSpent = spent
 	return &call{
@@ -177,7 +178,7 @@ func (e *lease) bury() {
 }
 
 // undo makes units spendable again whose return was certainly not done; not those
-// that a smaller limit recalled.
+// that were recalled.
 func (e *lease) undo() {
 	if e.recall {
 		return
@@ -190,7 +191,8 @@ func (e *lease) undo() {
 // granted takes in what Redis granted. See ask for the order.
 func (e *lease) granted(c *call, now int64) {
 	total, left, n, others := c.number(1), c.number(2), c.number(3), c.number(4)
-	e.l.shards[e.q.shard].answered(e.saidGen, c.text(5))
+	shard := &e.l.shards[e.q.shard]
+	shard.answered(e.saidGen, c.text(5))
 	e.l.saw(n)
 	left += e.most() - e.said // of the limit that holds now
 	fresh := max(0, total-e.hold)
@@ -198,7 +200,9 @@ func (e *lease) granted(c *call, now int64) {
 	debt := e.claimed - e.saidGranted // of a counter that never refuses
 	e.Back.Add(-e.sentBack)
 	e.Granted.Add(total - e.saidGranted) // a former epoch's may have come to it
-	if e.said > e.most() {               // granted of a limit that was lowered meanwhile
+	// Granted of a limit that was lowered meanwhile, or by a Redis that was emptied
+	// since and is seeded without it.
+	if e.said > e.most() || shard.claimed.Load() != e.saidClaimed {
 		e.recall = true
 		e.Back.Add(fresh)
 		left, fresh = left+fresh, 0

@@ -17,6 +17,7 @@ type shard struct {
 	marker   atomic.Pointer[string] // the last marker seen
 	unseeded atomic.Bool            // no marker: the worker has to seed it
 	asking   atomic.Bool            // some counter of it has to be restored
+	claimed  atomic.Uint64          // how often this edge told what it holds, for the seeding
 }
 
 func (s *shard) gen() string {
@@ -142,7 +143,11 @@ func (l *Limits) publish(ctx context.Context, all bool) error {
 	any := all
 	for i := range l.shards {
 		s := &l.shards[i]
-		need[i] = all || s.unseeded.Load() || s.asking.Swap(false)
+		need[i] = all || s.unseeded.Load()
+		if need[i] {
+			s.claimed.Add(1) // before the numbers are read
+		}
+		need[i] = s.asking.Swap(false) || need[i]
 		any = any || need[i]
 	}
 	if !any {
