@@ -1,7 +1,6 @@
 package limit
 
 import (
-	"math/rand/v2"
 	"testing"
 
 	"github.com/tollgate/tollgate/gateway-edge/policy"
@@ -12,7 +11,7 @@ import (
 // nothing out twice.
 func TestAdoptedLeases(t *testing.T) {
 	t.Parallel()
-	m := &model{t: t, s: startRedis(t), rnd: rand.New(rand.NewPCG(1, 2)), name: "adopt"}
+	m := emptyModel(t, startRedis(t), 1)
 	x := &modelEdge{dir: t.TempDir()}
 	start := func(away bool) {
 		m.boot(x)
@@ -40,7 +39,7 @@ func TestAdoptedLeases(t *testing.T) {
 		a.hear(c, x.l.now())
 		return true
 	}
-	used := func() int64 { return m.s.used("g9.adopt0.o", thisMonth()) }
+	used := func() int64 { return m.s.used(m.counter(), x.e.period) }
 
 	start(false) // epoch 1: a lease, five units of it spent
 	x.e.hungry.Store(true)
@@ -92,7 +91,7 @@ func TestAdoptedLeases(t *testing.T) {
 // units are nobody's to adopt.
 func TestAdoptsNothingThatMayBeReturned(t *testing.T) {
 	t.Parallel()
-	m := &model{t: t, s: startRedis(t), rnd: rand.New(rand.NewPCG(1, 2)), name: "returned"}
+	m := emptyModel(t, startRedis(t), 1)
 	x := &modelEdge{dir: t.TempDir()}
 	m.boot(x)
 	x.l.link.away.Store(false)
