@@ -51,6 +51,7 @@ type model struct {
 	soft    bool // the newest version never refuses
 	wasSoft bool // an earlier one did not
 	changed bool // there is an earlier one
+	softens bool // some versions never refuse
 	start   time.Time
 	emptied bool
 	seeding int
@@ -80,6 +81,7 @@ type modelEdge struct {
 
 func newModel(t *testing.T, s *store, seed uint64) *model {
 	m := emptyModel(t, s, seed)
+	m.softens = m.rnd.IntN(3) == 0
 	for range 3 {
 		x := &modelEdge{dir: t.TempDir()}
 		m.edges = append(m.edges, x)
@@ -247,9 +249,9 @@ func (m *model) step() {
 	i := m.rnd.IntN(len(m.edges))
 	x := m.edges[i]
 	switch op := m.rnd.IntN(300); {
-	case op < 2:
+	case op < 4:
 		m.change()
-	case op == 2 && !m.emptied:
+	case op < 7 && !m.emptied:
 		m.empty()
 	case op < 30:
 		m.tell(x)
@@ -258,11 +260,10 @@ func (m *model) step() {
 	case op == 40:
 		m.start = m.start.Add(time.Hour)
 		m.note("the period ends")
-	case op < 70 && len(m.flying) > 0:
+	case op < 60 && len(m.flying) > 0:
 		m.land(m.rnd.IntN(len(m.flying)))
-	case op < 80 && x.f.plan.limit != m.limit || op < 80 && x.f.plan.soft != m.soft:
-		m.note("edge %d has limit %d, soft %t", i, m.limit, m.soft)
-		m.adopt(x)
+	case op < 80:
+		m.learn(i, x)
 	}
 	if i != m.asleep {
 		m.serve(i, x)
@@ -315,12 +316,26 @@ func (m *model) serve(i int, x *modelEdge) {
 	}
 }
 
-// change makes another version of the limit. Edges learn of it one by one.
+// change makes another version of the limit. Edges learn of it one by one, or all at
+// once.
 func (m *model) change() {
 	m.limit = []int64{modelQuota / 3, modelQuota, 2 * modelQuota}[m.rnd.IntN(3)]
-	m.soft = m.rnd.IntN(4) == 0
+	m.soft = m.softens && m.rnd.IntN(2) == 0
 	m.changed, m.wasSoft = true, m.wasSoft || m.soft
 	m.note("the limit is %d, soft %t", m.limit, m.soft)
+	if m.rnd.IntN(2) == 0 {
+		for i, x := range m.edges {
+			m.learn(i, x)
+		}
+	}
+}
+
+// learn brings an edge the newest limit. It comes by way of Redis.
+func (m *model) learn(i int, x *modelEdge) {
+	if !x.l.link.away.Load() && (x.f.plan.limit != m.limit || x.f.plan.soft != m.soft) {
+		m.note("edge %d has limit %d, soft %t", i, m.limit, m.soft)
+		m.adopt(x)
+	}
 }
 
 // empty loses the shard of the quota, and what the edges had said of it.
