@@ -54,6 +54,7 @@ type BudgetClaim struct {
 
 	Granted int64        `json:"q"` // so far, unspent units included
 	Spent   int64        `json:"s"`
+	Seq     int64        `json:"n,omitempty"` // of the last message: one that comes late says nothing
 	Over    bool         `json:"x,omitempty"` // the epoch is over
 	Least   bool         `json:"m,omitempty"` // the machine lost power: it may have been more
 	Since   int64        `json:"t"`           // Unix seconds: the edge's first use
@@ -92,7 +93,7 @@ func DecodeBudgetClaim(field, value string) (*BudgetClaim, error) {
 	if err := json.Unmarshal([]byte(value), c); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrBadClaim, err)
 	}
-	if c.Granted < 0 || c.Granted > maxBudget || c.Spent < 0 || c.Spent > maxBudget || c.Start < 0 || c.End <= c.Start || c.End > maxBudget || c.Since < 0 {
+	if c.Granted < 0 || c.Granted > maxBudget || c.Spent < 0 || c.Spent > maxBudget || c.Start < 0 || c.End <= c.Start || c.End > maxBudget || c.Since < 0 || c.Seq < 0 || c.Seq > budgetSettled {
 		return nil, ErrBadClaim
 	}
 	return c, nil
@@ -152,7 +153,7 @@ func RestoreBudget(claims []*BudgetClaim, sums []BudgetSum) []string {
 			put(c.Writer, granted, budgetSettled, granted)
 		default:
 			live++
-			put(c.Writer, granted, 0, c.Spent)
+			put(c.Writer, granted, c.Seq, c.Spent)
 		}
 	}
 	for _, s := range sums {

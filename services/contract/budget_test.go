@@ -42,7 +42,7 @@ func TestBudgetClaimRefused(t *testing.T) {
 
 func TestRestoreBudget(t *testing.T) {
 	claims := []*BudgetClaim{
-		{Writer: "a.2", Granted: 100, Spent: 60},
+		{Writer: "a.2", Granted: 100, Spent: 60, Seq: 7},
 		{Writer: "a.1", Granted: 40, Spent: 40, Over: true},
 		{Writer: "a.1", Granted: 999, Spent: 999, Over: true}, // a second one of a writer
 		{Writer: "d.1", Granted: 5, Spent: 5, Over: true, Least: true},
@@ -51,7 +51,7 @@ func TestRestoreBudget(t *testing.T) {
 	sums := []BudgetSum{{"a.2", 55}, {"a.1", 39}, {"b.1", 20}, {"c.9", 0}, {"d.1", 8}, {"d.2", 7}}
 	want := []string{
 		"u", "218", "n", "1", "h", "40",
-		"ea.2", "100 0 60", "ea.1", "40 4503599627370496 40", "ed.1", "8 4503599627370496 8",
+		"ea.2", "100 7 60", "ea.1", "40 4503599627370496 40", "ed.1", "8 4503599627370496 8",
 		"ed.2", "50 4503599627370496 50", "eb.1", "20 0 20",
 	}
 	if got := RestoreBudget(claims, sums); !reflect.DeepEqual(got, want) {

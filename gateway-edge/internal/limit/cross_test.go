@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"context"
 	"encoding/binary"
 	"hash/crc32"
 	"os"
@@ -694,5 +695,36 @@ func TestGrantedBeforeTheClaim(t *testing.T) {
 	}
 	if u := s.used(la.q.name, la.period); u != quota {
 		t.Errorf("Redis counts %d", u)
+	}
+}
+
+// TestLateMessageAfterTheSeeding: an edge's first message, which knows of no seeding
+// yet, reaches Redis when it was emptied and seeded long since. What the edge holds is
+// not given to others.
+func TestLateMessageAfterTheSeeding(t *testing.T) {
+	t.Parallel()
+	const quota = 60
+	s := startRedis(t)
+	e := s.stepped("edge-a")
+	l := e.quota(quota)
+	l.hungry.Store(true)
+	late := l.ask(e.now())
+	l.hear(&call{cell: l, err: context.DeadlineExceeded}, e.now())
+	n := e.spentOf(l, 40)
+	if n != 40 {
+		t.Fatalf("%d of 40", n)
+	}
+	s.rdb.FlushAll(t.Context())
+	claims := e.claims()
+	s.rdb.HSet(t.Context(), contract.RedisBudget(contract.BudgetQuota, l.q.name, l.period), contract.RestoreBudget([]*contract.BudgetClaim{&claims[0]}, nil))
+	s.seed("second", time.Now().Unix())
+	e.Limits.link.pipeline(t.Context(), []*call{late})
+	if late.err != nil {
+		t.Fatal(late.err)
+	}
+	other := s.stepped("edge-b")
+	n += other.spent(other.quota(quota)) + takeAll(e, l)
+	if n > quota {
+		t.Errorf("%d of %d", n, quota)
 	}
 }

@@ -201,7 +201,7 @@ func (l *Limits) claims() []contract.BudgetClaim {
 		spent := s.Spent()
 		out = append(out, contract.BudgetClaim{
 			Writer: l.edge, Counter: s.Counter, Period: s.Period,
-			Granted: max(s.Granted.Load(), spent), Spent: spent, Since: s.Since, Start: s.Start, End: s.End,
+			Granted: max(s.Granted.Load(), spent), Spent: spent, Seq: s.Seq.Load(), Since: s.Since, Start: s.Start, End: s.End,
 			Filter: filterOf(&s.Filter),
 		})
 	}
