@@ -149,6 +149,11 @@ func TestTriedAgain(t *testing.T) {
 		if n := b.compile.Load() - compiled; n != 0 {
 			t.Errorf("compiled %d times more", n)
 		}
+		b.restart()
+		if f := b.Failed(); len(f) != 0 {
+			t.Errorf("after a restart it has failed again: %+v", f)
+		}
+		b.is("g1.test", 2)
 	})
 	t.Run("the machine stood still", func(t *testing.T) {
 		for _, cold := range []bool{false, true} {

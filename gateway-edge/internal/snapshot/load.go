@@ -70,7 +70,7 @@ func (l *Loader) Done() int {
 		return true
 	})
 	for id, f := range s.failed {
-		if e := s.table.Get(id); e == nil || e.newest.version > f.Version {
+		if e := s.table.Get(id); e == nil || e.newest.version > f.Version || f.Version == 0 {
 			s.dropLoc(f.loc)
 			delete(s.failed, id)
 		} else if e.good.present() {

@@ -169,14 +169,25 @@ func (s *Store) failedAt(e *Entry, version, serving uint64, err error) {
 	}
 }
 
+// cleared forgets that a version failed.
 func (s *Store) cleared(e *Entry) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	delete(s.again, e.id)
-	if f, ok := s.failed[e.id]; ok {
-		s.dropLoc(f.loc)
-		delete(s.failed, e.id)
+	f, failed := s.failed[e.id]
+	delete(s.failed, e.id)
+	s.mu.Unlock()
+	if !failed || s.cfg.Disk == nil {
+		return
 	}
+	s.dropLoc(f.loc)
+	// A record that was dropped is found again until the log is compacted: another one
+	// behind it takes it back.
+	loc, err := s.cfg.Disk.Append(&disklog.Record{Kind: disklog.Failure, ID: e.id})
+	if err != nil {
+		s.cfg.Logger.Warn("a gateway counts as failed after a restart, until it is used", "gateway", e.id, "error", err)
+		return
+	}
+	s.dropLoc(loc)
 }
 
 // Stats are figures for metrics.
