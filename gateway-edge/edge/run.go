@@ -72,10 +72,12 @@ func (e *Edge) Run(ctx context.Context) error {
 		l.start(work, "countries", e.countries.Run)
 	}
 	err := e.prepare(ctx, work)
+	told, hush := context.WithCancel(work) // ends when a successor takes questions and orders
+	defer hush()
 	if err == nil {
-		l.start(work, "explain", e.explain.Run)
+		l.start(told, "explain", e.explain.Run)
 		l.start(work, "pushes", e.pusher.Run)
-		l.start(work, "orders", e.takeOrders)
+		l.start(told, "orders", e.takeOrders)
 		l.start(work, "rest", e.rest)
 		l.start(work, "admin", e.admin.Run)
 		l.start(work, "listeners", e.server.Run)
@@ -86,9 +88,12 @@ func (e *Edge) Run(ctx context.Context) error {
 		e.cfg.Logger.Info("edge serves", "edge", e.id.Edge, "epoch", e.id.Epoch, "addresses", addrs(e.Addrs()), "http3", e.server.HTTP3Addr(), "admin", e.AdminAddr().String())
 		select {
 		case <-ctx.Done():
-			e.refuseSuccessors()
+			if e.refuseSuccessors(); e.handed.Load() {
+				hush()
+			}
 			e.drain(work)
 		case <-e.left:
+			hush()
 			e.drain(work)
 		case <-work.Done():
 		}

@@ -1,10 +1,12 @@
 package edge_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -303,4 +305,65 @@ func TestStoppedWhileHandingOver(t *testing.T) {
 	}
 	_ = idle.Close()
 	cur.stop(t)
+}
+
+// TestAskedWhileItLeaves: what the control plane asks of an edge is the successor's to
+// answer, as soon as there is one: what the predecessor purges nobody is served from.
+func TestAskedWhileItLeaves(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	cur := w.startWith(t, w.fixed(t, dir, nil))
+	cur.waitReady(t)
+	w.organization(1)
+	w.pub.Gateway(w.document(1))
+	key, _ := w.pub.Key(11)
+	within(t, "the gateway serves", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 200 })
+	var req *handover.Request
+	within(t, "the edge hands over", func() bool {
+		var err error
+		req, err = handover.Ask(t.Context(), dir, handover.Facts{Edge: "edge-a"})
+		return err == nil && req != nil
+	})
+	defer req.Close()
+	// Connections that are used, or were a moment ago, keep the edge from ending.
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", cur.Addrs()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	idle, used := dial(), dial()
+	if err := req.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	if err := req.Serving(); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(used)
+	within(t, "it drains", func() bool {
+		fmt.Fprintf(used, "GET /hello HTTP/1.1\r\nHost: shop.edge.test\r\nX-API-Key: %s\r\n\r\n", key)
+		resp, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		return resp.Close
+	})
+	ask := contract.Ask{ID: "ask_1", Gateway: "gw_1", Deadline: time.Now().Add(time.Hour).UnixMilli(), Purge: &contract.Purge{All: true}}
+	msg, err := contract.EncodeSecretMessage(&w.pub.Keys.Edge, contract.MessageAsk, ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rdb := w.redis.Client()
+	defer rdb.Close()
+	if err := rdb.RPush(t.Context(), contract.RedisAsk("edge-a"), msg).Err(); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "it has ended", func() bool { return len(cur.ended) == 1 })
+	_ = idle.Close()
+	if n := rdb.LLen(t.Context(), contract.RedisAsk("edge-a")).Val(); n != 1 {
+		t.Errorf("%d questions are left for the successor, want 1", n)
+	}
 }

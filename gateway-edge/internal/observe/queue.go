@@ -14,10 +14,12 @@ const (
 	askBlock    = time.Second
 	askPauseMax = 5 * time.Second
 	answerTTL   = 30 * time.Second
+	backTime    = 500 * time.Millisecond
+	backTTL     = 30 * time.Second
 )
 
 // takeEach gives each message of the list key to f, one after the other, until ctx
-// ends. Where Redis fails it pauses, longer each time.
+// ends; one that comes then is left where it was. Where Redis fails it pauses, longer each time.
 func takeEach(ctx context.Context, rdb redis.UniversalClient, key string, f func(msg []byte)) {
 	failures := 0
 	for ctx.Err() == nil {
@@ -31,11 +33,24 @@ func takeEach(ctx context.Context, rdb redis.UniversalClient, key string, f func
 			case <-ctx.Done():
 			case <-time.After(min(time.Duration(failures)*200*time.Millisecond, askPauseMax)):
 			}
+		case ctx.Err() != nil:
+			giveBack(ctx, rdb, key, got[1])
 		default:
 			failures = 0
 			f([]byte(got[1]))
 		}
 	}
+}
+
+// giveBack puts a message back that came when there was nobody any more to take it:
+// for the process that has taken this one's place.
+func giveBack(ctx context.Context, rdb redis.UniversalClient, key, msg string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), backTime)
+	defer cancel()
+	pipe := rdb.Pipeline()
+	pipe.LPush(ctx, key, msg)
+	pipe.PExpire(ctx, key, backTTL)
+	_, _ = pipe.Exec(ctx) // who asked finds that nobody answers
 }
 
 // giveAnswer leaves a where who asked waits for it.
