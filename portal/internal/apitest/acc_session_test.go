@@ -91,8 +91,8 @@ func TestACC07CSRF(t *testing.T) {
 			}
 		}
 	}
-	if after := ada.fingerprint(own); after != before {
-		t.Errorf("something was changed:\n%s\n%s", before, after)
+	for _, what := range ada.fingerprint(own).changed(before) {
+		t.Errorf("something was changed: %s", what)
 	}
 	s.get("/v1/me").want(200)
 	t.Logf("ACC07: %d forged requests refused", tried)
@@ -273,6 +273,9 @@ func TestACC22Audiences(t *testing.T) {
 			t.Errorf("%s by the wrong kind of credential: %d: %s", op.ID, a.status, a.body)
 		}
 	}
+	for _, what := range ada.fingerprint(own).changed(before) {
+		t.Errorf("something was changed: %s", what)
+	}
 	// Both at once: the token counts, and the cookie adds nothing to it.
 	both := *s
 	both.token = ada.token
@@ -284,7 +287,7 @@ func TestACC22Audiences(t *testing.T) {
 	key := ada.post("/v1/gateways/"+own["gateway"]+"/keys", object{"consumer": "c"}).want(201).str("key")
 	(&caller{e: e, token: key}).get("/v1/me").want(401)
 	ada.post("/v1/gateways/"+own["gateway"]+"/keys/"+own["key"]+"/revoke", nil).want(200)
-	if before == "" || tried < 15 {
+	if tried < 15 {
 		t.Errorf("only %d operations belong to one kind of credential", tried)
 	}
 	t.Logf("ACC22: %d operations tried with the wrong kind of credential", tried)

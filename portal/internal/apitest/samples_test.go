@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -196,20 +197,40 @@ func (c *caller) furnish() ids {
 	}
 }
 
-// liveness is what edges and the publisher say of a gateway, which moves by itself.
-var liveness = regexp.MustCompile(`"live":\{[^{}]*\},?`)
+// What moves by itself: what edges and the publisher say of a gateway, and when the
+// worker looked for a domain's record and what it found.
+var (
+	liveness = regexp.MustCompile(`"live":\{[^{}]*\},?`)
+	looks    = regexp.MustCompile(`"(checked_at|next_check_at|problem|updated_at)":"[^"]*",?`)
+)
 
-// fingerprint is all that can be seen of an organization.
-func (c *caller) fingerprint(i ids) string {
+// fingerprint is all that can be seen of an organization, by path.
+type fingerprint map[string]string
+
+// changed says what is not as it was before.
+func (f fingerprint) changed(before fingerprint) (out []string) {
+	for path, was := range before {
+		if f[path] != was {
+			out = append(out, fmt.Sprintf("%s was\n%s\nand is\n%s", path, was, f[path]))
+		}
+	}
+	return out
+}
+
+func (c *caller) fingerprint(i ids) fingerprint {
 	c.e.t.Helper()
 	g := "/v1/gateways/" + i["gateway"]
-	var b strings.Builder
+	f := fingerprint{}
 	for _, path := range []string{
 		"/v1/organization", "/v1/members", "/v1/invitations", "/v1/gateways",
 		g + "/config", g + "/alerts/a/history", g + "/alerts/a/deliveries", g + "/webhooks", g + "/webhooks/w/deliveries", g + "/keys", g + "/consumers", g + "/secrets", g + "/domains", g + "/streams", g + "/versions",
 		g + "/developer-portal", g + "/developer-portal/applications", g + "/developer-portal/developers", "/v1/audit?limit=200",
 	} {
-		b.Write(liveness.ReplaceAll(c.get(path).want(200).body, nil))
+		body := liveness.ReplaceAll(c.get(path).want(200).body, nil)
+		if strings.HasSuffix(path, "/domains") {
+			body = looks.ReplaceAll(body, nil)
+		}
+		f[path] = string(body)
 	}
-	return b.String()
+	return f
 }
