@@ -93,15 +93,21 @@ func (d *direct) alone(now int64) policy.Verdict {
 }
 
 // Wait implements policy.Cell.
-func (d *direct) Wait(b policy.Blocking) policy.Verdict {
-	return d.node.wait(b, &waiting{take: d.Take, late: func() policy.Verdict {
+func (d *direct) Wait(b policy.Blocking) policy.Verdict { return d.node.wait(b, d.waiting()) }
+
+func (d *direct) waiting() *waiting {
+	return &waiting{take: d.Take, late: func() policy.Verdict {
 		return d.alone(d.l.now()) // Redis is too slow to be waited for
-	}})
+	}}
 }
 
 // Credit implements policy.Cell: the token is good for another request here.
 func (d *direct) Credit() {
-	d.restAt.Store(d.l.now())
+	now := d.l.now()
+	if now-d.restAt.Load() > int64(looseFor) {
+		d.rest.Store(0) // what nobody took in time is gone
+	}
+	d.restAt.Store(now)
 	d.rest.Add(1)
 }
 
@@ -170,6 +176,7 @@ func (d *direct) hear(c *call, now int64) {
 	if n < d.asked && d.said == d.c.plan.Load().rate {
 		d.deny.Store(now + max(1, c.number(2))*int64(time.Microsecond))
 	}
+	d.rest.Store(0) // what nobody took in time does not count as new
 	d.restAt.Store(now)
 	d.rest.Store(n)
 }

@@ -53,6 +53,7 @@ type family struct {
 type counter struct {
 	plan atomic.Pointer[plan] // the newest version that was used
 	gone atomic.Bool          // dropped: ask the kin again
+	mu   sync.Mutex           // held while the body goes over to another version
 	body body
 }
 
@@ -211,15 +212,16 @@ func (f *family) lookup(subject uint64) *counter {
 // meet lets a counter go over to a version's limit, unless it saw a later one:
 // requests of the version before may still be on their way.
 func (c *counter) meet(p *plan) {
-	for {
-		cur := c.plan.Load()
-		if cur.seq >= p.seq {
-			return
-		}
-		if c.plan.CompareAndSwap(cur, p) {
-			c.body.adopt(p)
-			return
-		}
+	if c.plan.Load().seq >= p.seq {
+		return
+	}
+	// Bodies adopt versions in their order: of two at once the older one must not be
+	// the last.
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.plan.Load().seq < p.seq {
+		c.plan.Store(p)
+		c.body.adopt(p)
 	}
 }
 

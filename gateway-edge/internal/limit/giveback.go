@@ -91,6 +91,10 @@ func (s *slots) farewell() *call {
 	if held == 0 {
 		return nil
 	}
+	if give := max(0, min(s.cede, s.cede+free)); give > 0 {
+		s.cede -= give
+		s.back += give
+	}
 	if free > 0 && s.withdraw(free) {
 		s.back += free
 	}

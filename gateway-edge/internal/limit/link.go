@@ -91,17 +91,9 @@ func (l *link) answered() {
 // whether it is there.
 func (l *link) greet(ctx context.Context) {
 	for !l.seen.Load() && ctx.Err() == nil {
-		if l.mayTry() {
-			c, cancel := context.WithTimeout(ctx, l.budget)
-			err := l.rdb.Ping(c).Err()
-			cancel()
-			if err == nil {
-				l.answered()
-				return
-			}
-			if ctx.Err() == nil {
-				l.failed(err)
-			}
+		l.ping(ctx)
+		if l.seen.Load() {
+			return
 		}
 		t := time.NewTimer(25 * time.Millisecond)
 		select {
@@ -109,6 +101,20 @@ func (l *link) greet(ctx context.Context) {
 		case <-t.C:
 		}
 		t.Stop()
+	}
+}
+
+// ping looks whether Redis answers, if a call makes sense now.
+func (l *link) ping(ctx context.Context) {
+	if !l.mayTry() {
+		return
+	}
+	c, cancel := context.WithTimeout(ctx, l.budget)
+	defer cancel()
+	if err := l.rdb.Ping(c).Err(); err == nil {
+		l.answered()
+	} else if ctx.Err() == nil {
+		l.failed(err)
 	}
 }
 

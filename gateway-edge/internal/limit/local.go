@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -45,10 +46,16 @@ func (r *localRate) unneeded(now int64) bool {
 
 // Take implements policy.Cell.
 func (r *localRate) Take(now int64) policy.Verdict {
-	if r.b.Load().take(now) {
-		return policy.Took
+	for {
+		b := r.b.Load()
+		if b.take(now) {
+			return policy.Took
+		}
+		if b.tat.Load() < frozen {
+			return policy.Denied
+		}
+		runtime.Gosched() // the limit changes: its new bucket is there in a moment
 	}
-	return policy.Denied
 }
 
 // Wait implements policy.Cell; there is nobody to ask.

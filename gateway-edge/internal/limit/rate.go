@@ -41,6 +41,7 @@ type rate struct {
 	asked    int64
 	demand   float64 // tries a second, smoothed
 	counted  int64
+	looked   int64 // takes, when it was last seen to be in use
 	countT   int64
 	usedAt   int64
 	renewAt  int64
@@ -100,8 +101,12 @@ func (b bucket) small() bool { return b.rate < contract.SharedRate || b.burst < 
 // adopt implements body.
 func (r *rate) adopt(p *plan) {
 	r.mu.Lock()
+	same := r.size == p.rate
 	r.size = p.rate
 	r.mu.Unlock()
+	if same {
+		return // a version that changed something else
+	}
 	r.node.tend()
 	r.node.wake()
 }
@@ -147,13 +152,14 @@ func (r *rate) dry(s *share, now int64) policy.Verdict {
 
 // cut reports whether Redis can't be asked: it does not answer, or not in time, or
 // it was emptied and waits for the worker.
-func (r *rate) cut(now int64) bool {
-	return r.l.link.down() || r.l.shards[r.shard].unseeded.Load() || now < r.slow.Load()
-}
+func (r *rate) cut(now int64) bool { return r.away() || now < r.slow.Load() }
+
+func (r *rate) away() bool { return r.l.link.down() || r.l.shards[r.shard].unseeded.Load() }
 
 // alone serves while Redis is away: the last share holds; an edge that never had
 // one takes its part of the whole.
 func (r *rate) alone(s *share, now int64) policy.Verdict {
+	r.node.tend() // so that Redis is tried again
 	if s.until != 0 && s.iv != never {
 		if s.take(now) {
 			return policy.Took
@@ -203,7 +209,9 @@ const looseFor = 50 * time.Millisecond
 
 // Wait implements policy.Cell: for the first share, or for one token where the
 // bucket is too small to be shared.
-func (r *rate) Wait(b policy.Blocking) policy.Verdict {
+func (r *rate) Wait(b policy.Blocking) policy.Verdict { return r.node.wait(b, r.waiting()) }
+
+func (r *rate) waiting() *waiting {
 	take := func(now int64) policy.Verdict {
 		v := r.Take(now)
 		if v == policy.Dry && r.cut(now) {
@@ -211,14 +219,14 @@ func (r *rate) Wait(b policy.Blocking) policy.Verdict {
 		}
 		return v
 	}
-	return r.node.wait(b, &waiting{take: take, late: func() policy.Verdict {
+	return &waiting{take: take, late: func() policy.Verdict {
 		now := r.l.now()
 		r.slow.Store(now + int64(slowFor))
 		if v := take(now); v != policy.Dry {
 			return v
 		}
 		return policy.Denied
-	}})
+	}}
 }
 
 // slowFor is how long an edge serves by itself after Redis did not answer in
@@ -228,13 +236,20 @@ const slowFor = time.Second
 // Credit implements policy.Cell.
 func (r *rate) Credit() { r.now.Load().credit() }
 
-// RetryAfter implements policy.Cell.
+// RetryAfter implements policy.Cell: when the share has earned a token, or sooner,
+// when the edge asks Redis again and may get a better share.
 func (r *rate) RetryAfter(now int64) time.Duration {
 	w := max(time.Duration(r.deny.Load()-now), time.Millisecond)
-	if s := r.now.Load(); s.iv != never {
-		w = max(w, s.wait(now))
+	s := r.now.Load()
+	asks := s.early
+	if asks == math.MaxInt64 {
+		if s.iv == never {
+			return w // an answer is due
+		}
+		asks = now + int64(slowFor) // alone: Redis may be there again
 	}
-	return min(w, time.Hour)
+	token := time.Duration(1e9 / r.c.plan.Load().rate.rate)
+	return max(w, min(s.wait(now), max(token, time.Duration(asks-now)+time.Millisecond)))
 }
 
 // State implements policy.Cell: the share's tokens, scaled to the whole.

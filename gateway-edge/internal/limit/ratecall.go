@@ -14,8 +14,10 @@ const (
 	earlyPause = 100 * time.Millisecond // between two early renewals
 	startPause = 10 * time.Millisecond  // the first of them, doubled each time
 	shareIdle  = 2 * time.Second        // a share nobody used is given back where others could use it
+	smallPart  = 1.0 / 8                // others do not miss it; it may take seconds until it earns a token
 	shareKeep  = 10 * time.Second       // elsewhere: a consumer's next request should not wait for a new one
 
+	crumb        = 1e-6                   // of a token: what rounding takes from three thirds
 	contendPause = 400 * time.Millisecond // as earlyPause, where all is given out
 	denyPause    = 20 * time.Millisecond
 )
@@ -32,6 +34,9 @@ func (r *rate) ask(now int64) *call {
 	quiet := waiting == 0 && r.quiet(now)
 	if waiting == 0 && !quiet && now < s.until && now <= s.early && now < r.renewAt {
 		return nil // answered meanwhile
+	}
+	if waiting == 0 && !quiet && !r.lost && r.direct.Load() && s.part == 0 && !r.away() {
+		return nil // a token that nobody waits for would be lost
 	}
 	level := s.freeze(now)
 	if now >= s.until && !r.lost {
@@ -74,7 +79,7 @@ func (r *rate) ask(now int64) *call {
 // back. Callers hold mu.
 func (r *rate) quiet(now int64) bool {
 	idle := int64(shareKeep)
-	if r.contends || r.direct.Load() {
+	if r.direct.Load() || r.contends && r.now.Load().part > smallPart {
 		idle = int64(shareIdle)
 	}
 	if r.l.leaving.Load() {
@@ -83,13 +88,20 @@ func (r *rate) quiet(now int64) bool {
 	return now-r.usedAt > idle
 }
 
+// look notes whether the share is in use and returns how many takes were tried.
+// Callers hold mu.
+func (r *rate) look(now int64) int64 {
+	n := r.count.Load()
+	if n != r.looked {
+		r.looked, r.usedAt = n, now
+	}
+	return n
+}
+
 // measure updates the demand from the takes counted. Callers hold mu.
 func (r *rate) measure(now int64) {
-	n := r.count.Load()
+	n := r.look(now)
 	dt := float64(now-r.countT) / 1e9
-	if n != r.counted {
-		r.usedAt = now
-	}
 	if dt < 0.005 {
 		return
 	}
@@ -171,7 +183,7 @@ func (r *rate) renewed(old, mid *share, part, tokens float64, term, now int64) {
 	}
 	r.started++
 	s := &share{
-		gcra: newGCRA(now, part*r.size.rate, burst, math.Min(have, burst)), part: part,
+		gcra: newGCRA(now, part*r.size.rate, burst+crumb, math.Min(have, burst)+crumb), part: part,
 		until: r.sent + term, low: burst / 2, early: now + pause,
 	}
 	if r.demand < part*r.size.rate && !r.contends {
@@ -191,6 +203,7 @@ func (r *rate) single(mid *share, tokens float64, waitMS, now int64) {
 	mid.freeze(now)
 	r.kept = nil
 	r.now.Store(&share{gcra: newGCRA(now, 0, 0, 0), until: 1, early: math.MaxInt64})
+	r.loose.Store(0) // what nobody took in time does not count as new
 	r.looseT.Store(now)
 	r.loose.Store(int64(tokens))
 	if int64(tokens) < r.asked {
@@ -218,9 +231,7 @@ func (r *rate) restore(old *share, have float64, now int64) {
 func (r *rate) check(now int64) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.count.Load() != r.counted {
-		r.usedAt = now
-	}
+	r.look(now)
 	if r.node.state.Load() != idle {
 		return now + int64(lookEvery)/4
 	}
@@ -236,6 +247,9 @@ func (r *rate) check(now int64) int64 {
 		r.renewAt = min(r.renewAt, now)
 		r.node.wake()
 		return now + int64(retryEvery)
+	case r.away():
+		r.renewAt = min(r.renewAt, now)
+		r.node.wake() // perhaps it is there again
 	}
 	next := now + int64(lookEvery)
 	if r.renewAt > now {

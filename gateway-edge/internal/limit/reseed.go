@@ -109,6 +109,9 @@ func (l *Limits) watch(ctx context.Context) {
 		case <-l.refill.claims:
 		}
 		if l.link.down() {
+			l.link.ping(ctx) // perhaps no counter is in use that would find out
+		}
+		if l.link.down() {
 			continue
 		}
 		known = l.look(ctx, known)

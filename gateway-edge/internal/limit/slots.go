@@ -24,15 +24,19 @@ type slots struct {
 	low    atomic.Int64 // ask for more below it
 	deny   atomic.Int64
 	direct atomic.Bool // too few slots to hold any that are not in use
-	avail  atomic.Int64
-	known  atomic.Bool
-	least  atomic.Int64 // the fewest that were free since the last look
-	node   node
+	// shut: all edges together hold more than the limit, since it was lowered or one of
+	// them was cut off. What comes free is not used again until they do not.
+	shut  atomic.Bool
+	avail atomic.Int64
+	known atomic.Bool
+	least atomic.Int64 // the fewest that were free since the last look
+	node  node
 
 	mu      sync.Mutex // guards what follows: the sender's and the wheel's
 	limit   int64
 	seq     int64
 	back    int64 // slots on their way back; their fate may be unknown
+	cede    int64 // slots that go back when requests end: free is less by them
 	sent    int64
 	keep    int64
 	said    int64 // the limit in the message under way
@@ -64,10 +68,15 @@ func newSlots(l *Limits, c *counter, name string) body {
 
 func (s *slots) cell(int64) policy.Cell { return s }
 
-// adopt implements body: with a smaller cap the next message gives back.
+// adopt implements body: with a smaller limit nobody gets a slot until enough came
+// back.
 func (s *slots) adopt(p *plan) {
 	s.mu.Lock()
-	s.avail.Add(p.limit - s.limit) // what Redis said was of the old limit
+	if s.limit == p.limit {
+		s.mu.Unlock()
+		return // a version that changed something else
+	}
+	s.shut.Store(s.avail.Add(p.limit-s.limit) < 0) // what Redis said was of the old limit
 	s.limit = p.limit
 	s.deny.Store(0)
 	s.renewAt = 0
@@ -82,7 +91,7 @@ func (s *slots) Take(now int64) policy.Verdict {
 		return policy.Dry // nothing is held, or it ran out while the machine slept
 	}
 	free := s.free.Add(-1)
-	if free >= 0 {
+	if free >= 0 && !s.shut.Load() {
 		if free < s.least.Load() {
 			s.least.Store(free)
 		}
@@ -105,12 +114,15 @@ func (s *slots) Take(now int64) policy.Verdict {
 	return policy.Dry
 }
 
-// within reports whether a slot that was taken beyond those held may be used
-// nevertheless; else it is given back. It is for when Redis can't be asked.
+// within reports whether a slot that was taken beyond those held, or though all edges
+// hold too many, may be used nevertheless; else it is given back. It is for when Redis
+// can't be asked.
 func (s *slots) within(free int64) bool {
 	s.node.tend()
 	if s.held.Load()-free <= s.floor() {
-		s.over.Add(1)
+		if free < 0 {
+			s.over.Add(1)
+		}
 		return true
 	}
 	s.free.Add(1)
@@ -124,8 +136,10 @@ func (s *slots) cut() bool { return s.l.link.down() || s.l.shards[s.shard].unsee
 func (s *slots) floor() int64 { return s.c.plan.Load().limit / max(1, s.l.edges.Load()) }
 
 // Wait implements policy.Cell.
-func (s *slots) Wait(b policy.Blocking) policy.Verdict {
-	return s.node.wait(b, &waiting{
+func (s *slots) Wait(b policy.Blocking) policy.Verdict { return s.node.wait(b, s.waiting()) }
+
+func (s *slots) waiting() *waiting {
+	return &waiting{
 		last: s.known.Load() && s.avail.Load() <= 0,
 		take: s.Take,
 		late: func() policy.Verdict {
@@ -134,7 +148,7 @@ func (s *slots) Wait(b policy.Blocking) policy.Verdict {
 			}
 			return policy.Unavailable
 		},
-	})
+	}
 }
 
 // Credit implements policy.Cell: the request is over.
@@ -156,7 +170,7 @@ func (s *slots) State(int64) policy.CellState {
 	st := policy.CellState{Limit: s.c.plan.Load().limit}
 	st.Left = st.Limit
 	if s.known.Load() {
-		st.Left = min(st.Limit, max(0, s.free.Load())+max(0, s.avail.Load()))
+		st.Left = min(st.Limit, max(0, max(0, s.free.Load())+s.avail.Load()))
 	}
 	return st
 }
@@ -172,17 +186,16 @@ func (s *slots) ask(now int64) *call {
 	limit := s.limit
 	waiting := int64(s.node.waiters.Load())
 	free, held := s.free.Load(), s.held.Load()
-	grow := waiting > 0 && free <= 0 || free < s.low.Load()
-	if !s.lost && !grow && now < s.renewAt && s.surplus(limit) == 0 {
+	// Who waits hears something in any case, and is not told to ask again at once.
+	grow := waiting > 0 && (free <= 0 || s.shut.Load()) || free < s.low.Load()
+	if !s.lost && !grow && now < s.renewAt && s.surplus() == 0 {
 		return nil
 	}
-	if give := s.surplus(limit); give > 0 && s.withdraw(give) {
-		s.back += give
-	}
+	s.giveBack()
 	s.debt = s.over.Swap(0)
 	s.keep = held - s.back + s.debt
 	want := s.keep
-	if grow {
+	if grow && s.cede == 0 && !s.shut.Load() {
 		// As many again, and never a handful where there are plenty; the script
 		// sees to it that others find some.
 		want += max(8, waiting, s.keep, limit/64)
@@ -196,23 +209,39 @@ func (s *slots) ask(now int64) *call {
 	}
 }
 
-// surplus is how many free slots should go back. Callers hold mu.
-func (s *slots) surplus(limit int64) int64 {
+// giveBack takes what should go back out of reach. Callers hold mu.
+func (s *slots) giveBack() {
+	switch give := s.surplus(); {
+	case give == 0:
+	case s.cede > 0:
+		s.cede -= give
+		s.back += give
+	case s.withdraw(give):
+		s.back += give
+	}
+}
+
+// surplus is how many slots should go back and are not in use. Callers hold mu.
+func (s *slots) surplus() int64 {
 	free := s.free.Load()
-	if free <= 0 || s.back > 0 {
+	if s.back > 0 {
 		return 0
 	}
-	if s.direct.Load() {
-		if s.node.waiters.Load() > 0 {
-			return 0
-		}
-		return free
+	if s.cede > 0 {
+		return max(0, min(s.cede, s.cede+free))
 	}
-	n := min(free, s.spare)
-	if over := s.held.Load() - limit; over > n {
-		n = min(free, over)
+	if free <= 0 {
+		return 0
 	}
-	return max(0, n)
+	// What all edges hold beyond the limit comes back as far as it is there.
+	n := -s.avail.Load()
+	switch {
+	case !s.direct.Load():
+		n = max(n, s.spare)
+	case s.node.waiters.Load() == 0:
+		n = free
+	}
+	return max(0, min(n, free))
 }
 
 // withdraw takes n free slots out of reach.
@@ -269,6 +298,7 @@ func (s *slots) hear(c *call, now int64) {
 	s.until.Store(s.sent + int64(slotTerm))
 	s.renewAt = s.sent + int64(slotRenew)
 	s.avail.Store(avail)
+	s.shut.Store(avail < 0)
 	s.known.Store(true)
 	s.low.Store(0)
 	if avail > 0 && !s.direct.Load() && mine > 4 {
@@ -280,6 +310,18 @@ func (s *slots) hear(c *call, now int64) {
 	if mine == 0 && avail > 0 {
 		s.until.Store(0)
 	}
+	s.yield(c.number(4) == 1, avail, (limit+n-1)/max(1, n))
+}
+
+// yield lets go of some of what this edge holds beyond an even part, as requests end,
+// while there is nothing else for another that wants more. Callers hold mu.
+func (s *slots) yield(hungry bool, avail, part int64) {
+	cede := int64(0)
+	if hungry && avail <= 0 {
+		cede = max(0, (s.held.Load()-part+7)/8) // which may want less
+	}
+	s.free.Add(s.cede - cede)
+	s.cede = cede
 }
 
 // check implements asker: it renews in time and gives back what was not used.
@@ -297,7 +339,7 @@ func (s *slots) check(now int64) int64 {
 			break
 		}
 		return 0
-	case now >= s.renewAt, s.surplus(s.limit) > 0:
+	case now >= s.renewAt, s.surplus() > 0:
 		s.node.wake()
 	}
 	return now + int64(slotLook)

@@ -6,11 +6,11 @@ if redis.call('EXISTS', KEYS[2]) == 0 then return {0, 'unseeded'} end
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000000 + tonumber(t[2])
 local iv, b, want = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local tat = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
-tat = math.min(tat, now + b * iv) -- the limit was made smaller
+local was = tonumber(redis.call('GET', KEYS[1]) or 0)
+local tat = math.min(math.max(was, now), now + b * iv) -- what a slower rate owed is at most an empty bucket of this one
 local free = math.floor((b * iv - (tat - now)) / iv + 0.000001)
 local n = math.min(want, free)
-if n > 0 then
+if n > 0 or was > tat then
   tat = tat + n * iv
   redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000) + 1)
 end
