@@ -359,7 +359,7 @@ func (m *model) tell(x *modelEdge) {
 	if x.l.link.away.Load() {
 		return
 	}
-	if err := x.l.publish(m.t.Context(), m.emptied); err != nil {
+	if _, err := x.l.publish(m.t.Context(), m.emptied); err != nil {
 		m.t.Fatal(err)
 	}
 	if m.emptied && !x.told {

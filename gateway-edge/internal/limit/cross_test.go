@@ -665,7 +665,7 @@ func TestGrantedBeforeTheClaim(t *testing.T) {
 	late := a.sent(la)
 	s.rdb.FlushAll(t.Context())
 	for _, e := range []stepped{a, b} {
-		if err := e.publish(t.Context(), true); err != nil {
+		if _, err := e.publish(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -726,5 +726,67 @@ func TestLateMessageAfterTheSeeding(t *testing.T) {
 	n += other.spent(other.quota(quota)) + takeAll(e, l)
 	if n > quota {
 		t.Errorf("%d of %d", n, quota)
+	}
+}
+
+// TestUnseededForLong: Redis was emptied and no worker is there. A lease asks at once,
+// soon again, and then at most once a second.
+func TestUnseededForLong(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	s.rdb.FlushAll(t.Context())
+	e := s.stepped("edge-a")
+	now := e.now()
+	e.Limits.now = func() int64 { return now }
+	l := e.quota(1000)
+	l.hungry.Store(true)
+	e.say(l, nil)
+	asked := func(during time.Duration) (n int) {
+		for end := now + int64(during); now < end; now += int64(wheelTick) {
+			l.check(now)
+			if l.node.state.Swap(idle) != queued {
+				continue
+			}
+			l.hungry.Store(true) // requests keep coming
+			if c := l.ask(now); c != nil {
+				e.Limits.link.pipeline(t.Context(), []*call{c})
+				l.hear(c, now)
+				n++
+			}
+		}
+		return n
+	}
+	if n := asked(400 * time.Millisecond); n < 3 {
+		t.Errorf("asked %d times within a request's patience", n)
+	}
+	asked(10 * time.Second)
+	if n := asked(time.Minute); n > 61 {
+		t.Errorf("asked %d times in a minute", n)
+	}
+	s.seed("again", 0)
+	asked(2 * time.Second)
+	if l.Left.Load() == 0 {
+		t.Error("it has nothing after the seeding")
+	}
+}
+
+// TestClaimsAreToldInPace: however many counters wait for the worker, the edge tells
+// it what it holds at once, soon again, and then at most once a second.
+func TestClaimsAreToldInPace(t *testing.T) {
+	t.Parallel()
+	var p pace
+	var waited time.Duration
+	for n := range 20 {
+		pause := p.told(true)
+		if n == 0 && pause > 50*time.Millisecond {
+			t.Errorf("the second time after %v", pause)
+		}
+		waited += pause
+	}
+	if waited < 10*time.Second || waited > 20*time.Second {
+		t.Errorf("20 times in %v", waited)
+	}
+	if pause := p.told(false); pause > 50*time.Millisecond {
+		t.Errorf("when all is well again: %v", pause)
 	}
 }

@@ -192,6 +192,7 @@ type lease struct {
 	usedAt      int64 // when spending last moved, as the wheel saw it
 	jitter      int64
 	former      bool // what former epochs spent was said
+	tries       int  // in a row that the worker was restoring the counter
 }
 
 func (q *quota) newLease(per contract.Period) *lease {

@@ -18,7 +18,11 @@ const (
 	aheadOf     = 10 * time.Second       // before a period's end: the next one's first lease
 	retryEvery  = 100 * time.Millisecond // a message whose fate is unknown
 
-	restorePause = 50 * time.Millisecond // while the worker restores a counter
+	// While the worker restores a counter: as often as a request may wait for, and then
+	// ever more rarely, because the worker may be away for long.
+	restorePause = 50 * time.Millisecond
+	restoreMost  = time.Second
+	restoreTries = 8
 )
 
 // link implements asker.
@@ -159,11 +163,17 @@ func (e *lease) hear(c *call, now int64) {
 		e.bury()
 	default: // unseeded, or this counter alone has to be restored
 		e.undo()
-		e.shut.Store(now + int64(restorePause))
+		e.shut.Store(now + int64(e.restoring()))
 		e.unsure.Store(true)
 		e.node.tend()
 		e.l.claim(e.q.shard, why == "ask")
 	}
+}
+
+// restoring is how long to wait for the worker before asking again. Callers hold mu.
+func (e *lease) restoring() time.Duration {
+	e.tries = min(e.tries+1, restoreTries+5)
+	return min(restorePause<<max(0, e.tries-restoreTries), restoreMost)
 }
 
 // bury leaves a period alone that is over and that Redis has forgotten: nobody
@@ -197,6 +207,7 @@ func (e *lease) granted(c *call, now int64) {
 	left += e.most() - e.said // of the limit that holds now
 	fresh := max(0, total-e.hold)
 	e.shut.Store(0)
+	e.tries = 0
 	debt := e.claimed - e.saidGranted // of a counter that never refuses
 	e.Back.Add(-e.sentBack)
 	e.Granted.Add(total - e.saidGranted) // a former epoch's may have come to it

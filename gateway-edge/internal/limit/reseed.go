@@ -100,13 +100,19 @@ func (l *Limits) watch(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	known := ""
+	var p pace
+	bell, rest := l.refill.claims, time.NewTimer(time.Hour)
+	defer rest.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 			l.tell()
-		case <-l.refill.claims:
+		case <-rest.C:
+			bell = l.refill.claims
+			continue
+		case <-bell:
 		}
 		if l.link.down() {
 			l.link.ping(ctx) // perhaps no counter is in use that would find out
@@ -114,34 +120,54 @@ func (l *Limits) watch(ctx context.Context) {
 		if l.link.down() {
 			continue
 		}
-		known = l.look(ctx, known)
+		var told bool
+		known, told = l.look(ctx, known)
+		bell = nil // whoever rings waits for a moment: so do others
+		rest.Reset(p.told(told))
 	}
 }
 
-// look compares the seeding that is in force with the one known so far.
-func (l *Limits) look(ctx context.Context, known string) string {
+// pace spaces the times at which an edge tells its claims because some counter waits
+// for the worker: the worker may be away for long, and the counters be many.
+type pace struct{ pause time.Duration }
+
+// told returns how long not to listen to counters that wait; yes says that claims were
+// just told.
+func (p *pace) told(yes bool) time.Duration {
+	if !yes {
+		p.pause = 0
+	}
+	p.pause = min(max(2*p.pause, wheelTick), time.Second)
+	return p.pause
+}
+
+// look compares the seeding that is in force with the one known so far, and tells
+// this edge's claims where the worker needs them.
+func (l *Limits) look(ctx context.Context, known string) (now string, told bool) {
 	ctx, cancel := context.WithTimeout(ctx, 10*l.link.budget)
 	defer cancel()
 	seeded, err := l.link.rdb.HGet(ctx, contract.RedisBudgets, contract.BudgetsSeeded).Result()
 	if err != nil && err != redis.Nil {
-		return known
+		return known, false
 	}
-	if err := l.publish(ctx, seeded == ""); err != nil {
+	told, err = l.publish(ctx, seeded == "")
+	if err != nil {
 		l.log.Warn("limits: claims could not be published", "error", err)
-		return known
+		return known, told
 	}
 	if seeded != "" && known != "" && seeded != known {
 		l.resync(func(int) bool { return true })
 	}
 	if seeded == "" {
-		return known
+		return known, told
 	}
-	return seeded
+	return seeded, told
 }
 
 // publish writes this edge's claims on the shards that need seeding, all of them
-// when nothing is seeded, and then says that it is done.
-func (l *Limits) publish(ctx context.Context, all bool) error {
+// when nothing is seeded, and then says that it is done. told is false where nobody
+// needs them.
+func (l *Limits) publish(ctx context.Context, all bool) (told bool, err error) {
 	var need [contract.BudgetShards]bool
 	any := all
 	for i := range l.shards {
@@ -154,7 +180,7 @@ func (l *Limits) publish(ctx context.Context, all bool) error {
 		any = any || need[i]
 	}
 	if !any {
-		return nil
+		return false, nil
 	}
 	p := l.link.rdb.Pipeline()
 	flush := func() error {
@@ -179,7 +205,7 @@ func (l *Limits) publish(ctx context.Context, all bool) error {
 		}
 		if p.Len() >= 2*maxBatch {
 			if err := flush(); err != nil {
-				return err
+				return true, err
 			}
 		}
 	}
@@ -189,7 +215,7 @@ func (l *Limits) publish(ctx context.Context, all bool) error {
 		}
 	}
 	p.HSet(ctx, contract.RedisBudgets, l.edge, strconv.FormatInt(l.wall().UnixMilli(), 10))
-	return flush()
+	return true, flush()
 }
 
 // claims is what this edge holds and has spent in periods that are not over, this
