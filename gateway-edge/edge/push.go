@@ -16,7 +16,7 @@ func (e *Edge) openPusher() error {
 	if err != nil {
 		return err
 	}
-	e.pusher = &observe.Pusher{Edge: e.id.Edge, Keys: e.cfg.Keys, Blocking: e.blocking, Redis: answers, Do: e.push, Logger: e.cfg.Logger}
+	e.pusher = &observe.Pusher{Edge: e.id.Edge, Self: e.incarnation(), Others: func() bool { return !e.id.Alone() }, Keys: e.cfg.Keys, Blocking: e.blocking, Redis: answers, Do: e.push, Logger: e.cfg.Logger}
 	return nil
 }
 

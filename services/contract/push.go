@@ -13,6 +13,11 @@ type Push struct {
 	Code       uint16 `json:"code,omitempty"`
 	Reason     string `json:"reason,omitempty"`
 	Deadline   int64  `json:"deadline"` // Unix milliseconds
+	// Passed is the incarnation of a process of the edge that does not hold the
+	// connection, while the edge is handed over from one to another.
+	// Passes is how often it was passed on.
+	Passed string `json:"passed,omitempty"`
+	Passes int    `json:"passes,omitempty"`
 }
 
 // What a Push asks for: to write a message to the client, to close the connection,

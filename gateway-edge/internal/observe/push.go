@@ -17,6 +17,8 @@ type PushFunc func(ctx context.Context, p contract.Push) contract.Pushed
 // Pusher takes what the control plane asks of the WebSockets that this edge holds.
 type Pusher struct {
 	Edge     string
+	Self     string      // names this process; what it does not hold is passed on under it
+	Others   func() bool // reports whether another process of this edge runs; nil: none does
 	Keys     *contract.EdgeKeys
 	Blocking redis.UniversalClient // waits for work
 	Redis    redis.UniversalClient // takes answers
@@ -31,6 +33,8 @@ const (
 	maxPushes   = 256
 	maxPushTime = 2 * time.Second
 	answerTime  = 5 * time.Second
+	maxPasses   = 20
+	passPause   = 20 * time.Millisecond
 )
 
 // Run takes pushes until ctx ends, and ends behind those under way.
@@ -79,12 +83,45 @@ func (p *Pusher) take(ctx context.Context, msg []byte, busy bool) {
 		done = p.do(limited, push)
 		cancel()
 	}
+	if done.Outcome == contract.PushGone && p.pass(ctx, push) {
+		return
+	}
 	answer, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
 	defer cancel()
 	err := giveAnswer(answer, p.Redis, p.Keys, contract.Answer{ID: push.ID, Edge: p.Edge, Pushed: &done})
 	if err != nil && ctx.Err() == nil {
 		p.Logger.Warn("observe: answer a push", "error", err)
 	}
+}
+
+// pass leaves a push to another process of this edge, while there is one: it may hold
+// the connection. It reports false where that is known, or nobody takes it.
+func (p *Pusher) pass(ctx context.Context, push contract.Push) bool {
+	if p.Others == nil || !p.Others() || push.Passed != "" && push.Passed != p.Self || push.Passes == maxPasses {
+		return false
+	}
+	if push.Passes > 0 { // it came back: the other one is busy, or does not take any yet
+		t := time.NewTimer(passPause)
+		defer t.Stop()
+		select {
+		case <-ctx.Done():
+			return false
+		case <-t.C:
+		}
+	}
+	push.Passed = p.Self
+	push.Passes++
+	msg, err := contract.EncodeSecretMessage(p.Keys, contract.MessagePush, push)
+	if err != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, backTime)
+	defer cancel()
+	pipe := p.Redis.Pipeline()
+	pipe.RPush(ctx, contract.RedisPush(p.Edge), msg)
+	pipe.PExpire(ctx, contract.RedisPush(p.Edge), backTTL)
+	_, err = pipe.Exec(ctx)
+	return err == nil
 }
 
 // do shields the edge from a panic.

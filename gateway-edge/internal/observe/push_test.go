@@ -2,7 +2,9 @@ package observe
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -75,5 +77,41 @@ func want(t *testing.T, rdb *redis.Client, id, outcome string) {
 	}
 	if a.ID != id || a.Edge != "edge-a" || a.Pushed == nil || a.Pushed.Outcome != outcome {
 		t.Errorf("%s: %+v %+v", id, a, a.Pushed)
+	}
+}
+
+// TestPushOfTwoProcesses: while an edge is handed over, either process may take what
+// is for a connection that the other holds.
+func TestPushOfTwoProcesses(t *testing.T) {
+	t.Parallel()
+	rdb := startRedis(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	t.Cleanup(func() { cancel(); running.Wait() })
+	for _, self := range []string{"old", "new"} {
+		p := &Pusher{Edge: "edge-a", Self: self, Others: func() bool { return true }, Keys: testKeys(t), Blocking: rdb, Redis: rdb, Logger: slog.New(slog.DiscardHandler)}
+		p.Do = func(_ context.Context, push contract.Push) contract.Pushed {
+			if push.Connection == self {
+				return contract.Pushed{Outcome: contract.PushDone}
+			}
+			return contract.Pushed{Outcome: contract.PushGone}
+		}
+		running.Go(func() { _ = p.Run(ctx) })
+	}
+	for i := range 30 {
+		holder := []string{"old", "new", "nobody"}[i%3]
+		push := contract.Push{ID: fmt.Sprint("push", i), Op: contract.PushSend, Connection: holder, Deadline: time.Now().Add(time.Minute).UnixMilli()}
+		msg, err := contract.EncodeSecretMessage(testKeys(t), contract.MessagePush, push)
+		if err == nil {
+			err = rdb.RPush(ctx, contract.RedisPush("edge-a"), msg).Err()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		outcome := contract.PushDone
+		if holder == "nobody" {
+			outcome = contract.PushGone
+		}
+		want(t, rdb, push.ID, outcome)
 	}
 }
