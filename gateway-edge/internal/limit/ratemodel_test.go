@@ -34,6 +34,7 @@ type rates struct {
 	changed int // how often
 	clients []*client
 	killed  int64 // when an edge was killed last
+	healed  int64 // when the network was made a calm one
 
 	sure   bool // every edge knows what Redis knows
 	since  int64
@@ -356,7 +357,7 @@ func (c *client) sane(again time.Duration) {
 	if _, ok := c.cell.(*rate); ok {
 		most = token + contendPause + denyPause
 	}
-	if c.unsure() || m.net != calm {
+	if c.unsure() || m.net != calm || m.now-m.healed < int64(2*slowFor) {
 		most = time.Duration(len(m.edges))*token + 2*slowFor
 	}
 	if again > most {

@@ -15,7 +15,7 @@ const (
 
 // probe lets the network heal and looks whether everybody gets what is due.
 func (m *rates) probe() {
-	m.net = calm
+	m.net, m.healed = calm, m.now
 	for _, c := range m.clients {
 		c.e.cut = false
 		if !c.e.up && m.rnd.IntN(2) == 0 {
