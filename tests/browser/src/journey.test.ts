@@ -37,6 +37,7 @@ async function open(page: Page, path: string, heading: RegExp): Promise<void> {
 
 async function signUp(page: Page): Promise<void> {
   await page.goto(tollgate.portal);
+  await page.getByRole('heading', { level: 1 }).waitFor();
   await see(page, '01 landing');
   await page.getByRole('link', { name: 'Start for free' }).first().click();
   await page.getByLabel('Organization').fill('Ada & Company');

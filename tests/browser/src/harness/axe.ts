@@ -7,6 +7,8 @@ const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe
 
 /** What is wrong with a page by WCAG 2.2 AA and axe's best practices, a line for each place. */
 export async function axe(page: Page): Promise<string[]> {
+  // Every page has both; a page that is still being loaded is no finding.
+  for (const part of ['main', 'h1']) await page.locator(part).first().waitFor({ state: 'attached' });
   // Through the protocol, not as a script element: the content policy stays as it is.
   await page.evaluate(source);
   const results = await page.evaluate(
