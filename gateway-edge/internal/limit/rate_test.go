@@ -327,7 +327,8 @@ func TestRateSlowRedis(t *testing.T) {
 			}
 			close(stop)
 			wg.Wait()
-			if ideal := ts.ideal(1000, 500); c.under && float64(ts.took) < 0.95*ideal {
+			// Redis stands still for half of the time.
+			if ideal := ts.ideal(1000, 500); c.under && float64(ts.took) < 0.8*ideal {
 				t.Errorf("%d of %d admitted at 400/s under a limit of 1000/s, one bucket would have admitted %.0f", ts.took, len(ts.all), ideal)
 			}
 			ts.check(t, 1000, 500)
