@@ -218,12 +218,7 @@ func TestDiedAtTheLastStep(t *testing.T) {
 	status := func() int { return cur.get(t, "shop.edge.test", "/hello", key).status }
 	within(t, "the gateway serves", func() bool { return status() == 200 })
 
-	var req *handover.Request
-	within(t, "the edge hands over", func() bool {
-		var err error
-		req, err = handover.Ask(t.Context(), dir, handover.Facts{Edge: "edge-a"})
-		return err == nil && req != nil
-	})
+	req := asked(t, dir)
 	id, err := config.Claim(dir, "edge-a", req.Lock)
 	if err == nil {
 		if err = req.Ready(); err == nil {
@@ -263,6 +258,17 @@ func TestDiedAtTheLastStep(t *testing.T) {
 	}
 }
 
+// asked is a successor's request that an edge with its state in dir has heard.
+func asked(t *testing.T, dir string) (req *handover.Request) {
+	t.Helper()
+	within(t, "the edge hands over", func() bool {
+		var err error
+		req, err = handover.Ask(t.Context(), dir, handover.Facts{Edge: "edge-a"})
+		return err == nil && req != nil
+	})
+	return req
+}
+
 // TestStoppedWhileHandingOver: an edge that is told to end while a successor gets
 // ready refuses connections at sockets that the successor has too. It must not tell
 // it to go then: nobody could connect to it.
@@ -277,12 +283,7 @@ func TestStoppedWhileHandingOver(t *testing.T) {
 	w.pub.Gateway(w.document(1))
 	key, _ := w.pub.Key(11)
 	within(t, "the gateway serves", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 200 })
-	var req *handover.Request
-	within(t, "the edge hands over", func() bool {
-		var err error
-		req, err = handover.Ask(t.Context(), dir, handover.Facts{Edge: "edge-a"})
-		return err == nil && req != nil
-	})
+	req := asked(t, dir)
 	defer req.Close()
 
 	// Until it has been idle for a while a connection keeps the edge from ending.
@@ -318,12 +319,7 @@ func TestAskedWhileItLeaves(t *testing.T) {
 	w.pub.Gateway(w.document(1))
 	key, _ := w.pub.Key(11)
 	within(t, "the gateway serves", func() bool { return cur.get(t, "shop.edge.test", "/hello", key).status == 200 })
-	var req *handover.Request
-	within(t, "the edge hands over", func() bool {
-		var err error
-		req, err = handover.Ask(t.Context(), dir, handover.Facts{Edge: "edge-a"})
-		return err == nil && req != nil
-	})
+	req := asked(t, dir)
 	defer req.Close()
 	// Connections that are used, or were a moment ago, keep the edge from ending.
 	dial := func() net.Conn {
